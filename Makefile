@@ -1,0 +1,49 @@
+# The two commands: make quickstart, make test. Each sets up what it needs.
+SUPPORTED := import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))
+PYTHON ?= $(shell for name in python3 python3.11 python3.12 python3.13; do \
+	$$name -c '$(SUPPORTED)' 2>/dev/null && echo $$name && break; done)
+BIN := .venv/bin
+READY := .venv/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: help quickstart setup test check format bench lock clean
+
+help: ## show this list
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
+
+quickstart: $(READY) ## train two networks on embedded data and compare them: prints the path of report.html
+	$(BIN)/python train.py -m experiment=quickstart task=supervised,rotation
+
+setup: $(READY) ## make .venv with everything pinned
+
+$(READY): bootstrap.lock requirements.lock pyproject.toml
+	@test -n '$(PYTHON)' && $(PYTHON) -c '$(SUPPORTED)' || \
+		{ echo 'netgaze needs Python 3.11, 3.12 or 3.13. Have one? make setup PYTHON=/path/to/python3.11'; exit 1; }
+	$(PYTHON) -m venv --clear .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r bootstrap.lock
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes \
+		--build-constraints requirements.lock -r requirements.lock
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .
+	@touch $@
+
+test: $(READY) ## the whole test suite
+	$(BIN)/python -m pytest
+
+check: $(READY) ## format, lint, types, fast tests
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest -m 'not slow'
+
+format: $(READY) ## put the code in order
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: $(READY) ## all benchmarks, side by side with their peers
+	@for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
+
+lock: $(READY) ## pin the newest versions that fit pyproject.toml
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --upgrade --extra dev pyproject.toml -o requirements.lock
+
+clean: ## remove what make made (outputs/ and data/ stay)
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis build *.egg-info src/*.egg-info

@@ -1,0 +1,242 @@
+"""What a person typed, made fit for Hydra and checked before anything heavy is imported.
+
+Paths are quoted, `resume=` becomes the run's own config, a key that does not exist is answered with the nearest
+one, and a value must have the type of the default it replaces.
+"""
+
+import difflib
+import itertools
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from hydra import compose, initialize_config_dir
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
+from hydra.errors import HydraException
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from netgaze.errors import NetgazeError
+
+PATHS = ("init", "resume", "data.dir")
+PATH_LISTS = ("runs", "images", "labels")
+FLAGS_WITH_VALUE = ("--cfg", "-c", "--package", "-p", "--info", "-i", "--config-path", "--config-name", "--config-dir")
+
+
+def prepare(words: Sequence[str], conf: Path, name: str) -> list[str]:
+    """The argument line for Hydra.
+
+    Args:
+        words: what was typed after the script's name.
+        conf: the folder of configs.
+        name: of the primary config.
+
+    Raises:
+        NetgazeError: a key, a choice or a value that cannot be.
+    """
+    sweeps = "-m" in words or "--multirun" in words
+    words = [quote(word, sweeps) for word in words]
+    resumed = [word for word in words if word.startswith("resume=")]
+    if not resumed:
+        check(_overrides(words), conf, name, sweeps)
+        return words
+    rest = [word for word in words if word not in resumed]
+    folder = Path(_unquote(resumed[-1].partition("=")[2])).resolve()
+    if (folder / "multirun.yaml").is_file():
+        return _resume_sweep(folder) + rest
+    stored = folder / ".hydra" / "config.yaml"
+    if not stored.is_file():
+        raise NetgazeError(f"resume={folder}: there is no run (no .hydra/config.yaml). Give a folder below outputs/.")
+    if set(OmegaConf.load(stored)) & {"hydra", "defaults"}:
+        raise NetgazeError(f"{stored} was not written by train.py: it would change how commands are run.")
+    check(_overrides(rest), stored.parent, "config")
+    return [
+        *("--config-path", str(stored.parent), "--config-name", "config", "--config-dir", str(conf)),
+        *(f"hydra.run.dir={_quoted(str(folder))}", "hydra.output_subdir=null"),
+        *("hydra/job_logging=netgaze", "hydra.job.name=train"),
+        *rest,
+    ]
+
+
+def _overrides(words: Sequence[str]) -> list[str]:
+    """The words that are no flags, nor a flag's value."""
+    values = {after + 1 for after, word in enumerate(words) if word in FLAGS_WITH_VALUE}
+    return [word for place, word in enumerate(words) if place not in values and not word.startswith("-")]
+
+
+def _resume_sweep(folder: Path) -> list[str]:
+    typed = OmegaConf.load(folder / "multirun.yaml").hydra.overrides.task
+    return ["-m", *typed, f"hydra.sweep.dir={_quoted(str(folder))}"]
+
+
+def quote(word: str, sweeps: bool = False) -> str:
+    """Quote the value of a key that holds paths, so that Hydra's grammar takes it as it was typed.
+
+    With `sweeps`, a comma outside brackets separates the values of a sweep.
+    """
+    key, equals, value = word.partition("=")
+    if not equals or key not in PATHS + PATH_LISTS or value in ("null", ""):
+        return word
+    if key in PATH_LISTS:
+        items = value[1:-1].split(",") if value.startswith("[") and value.endswith("]") else [value]
+        return f"{key}=[{','.join(_quoted(item.strip()) for item in items if item.strip())}]"
+    return f"{key}={','.join(_quoted(item) for item in (value.split(',') if sweeps else [value]))}"
+
+
+def _quoted(value: str) -> str:
+    if value[:1] in "'\"" and value[-1:] == value[:1] and len(value) > 1:
+        return value
+    return "'" + value.replace("\\'", "\\\\'").replace("'", "\\'") + "'"
+
+
+def _unquote(value: str) -> str:
+    return value[1:-1].replace("\\'", "'") if value[:1] in "'\"" else value
+
+
+def choices(conf: Path) -> str:
+    """The choices of every group, one line each."""
+    lines = [f"  {group}={' | '.join(_options(conf, group))}" for group in _groups(conf)]
+    return "Choices (python train.py data=shapes model=resnet20 ...):\n" + "\n".join(lines)
+
+
+def _groups(conf: Path) -> list[str]:
+    return sorted(folder.name for folder in conf.iterdir() if folder.is_dir() and folder.name != "hydra")
+
+
+def _options(conf: Path, group: str) -> list[str]:
+    return sorted(str(path.relative_to(conf / group).with_suffix("")) for path in (conf / group).rglob("*.yaml"))
+
+
+def check(words: Sequence[str], conf: Path, name: str, sweeps: bool = False) -> None:
+    """Hold every typed key, choice and value against the config as it is without them.
+
+    Args:
+        words: `key=value` each.
+        conf: the folder of configs.
+        name: of the primary config.
+        sweeps: whether several values with commas in between may be given.
+
+    Raises:
+        NetgazeError: the first that does not fit, with the nearest that would.
+    """
+    try:
+        overrides = OverridesParser.create().parse_overrides(list(words))
+    except HydraException as error:
+        raise NetgazeError(
+            f"{str(error).splitlines()[0].rstrip('.')}. Type key=value, and quote what has brackets, spaces or commas."
+        ) from error
+    for override in overrides:
+        if override.is_sweep_override() and not sweeps:
+            raise NetgazeError(f"{override.input_line} has several values: add -m to run them all, one after the other.")
+    groups = [override for override in overrides if _is_group(override, conf)]
+    for override in groups:
+        for choice in _values(override):
+            _check_choice(override.key_or_group, choice, conf)
+    others = [o for o in overrides if o not in groups and not o.key_or_group.startswith("hydra")]
+    for picked in itertools.islice(itertools.product(*(_values(group) for group in groups)), 16):
+        chosen = [f"{g.key_or_group}={_literal(choice)}" for g, choice in zip(groups, picked, strict=True)]
+        _check_values(others, _compose(chosen, conf, name), " ".join(chosen))
+
+
+def _is_group(override: Override, conf: Path) -> bool:
+    return (conf / override.key_or_group).is_dir()
+
+
+def _values(override: Override) -> list[Any]:
+    """All values that an override takes in a sweep, or its one value."""
+    if override.is_sweep_override():
+        return [value if isinstance(value, list) else str(value) for value in override.sweep_string_iterator()]
+    return [override.value()]
+
+
+def _literal(choice: Any) -> str:
+    return f"[{','.join(map(str, choice))}]" if isinstance(choice, list) else str(choice)
+
+
+def _check_choice(group: str, choice: Any, conf: Path) -> None:
+    known = _options(conf, group)
+    for name in choice if isinstance(choice, list) else [choice]:
+        if name is not None and str(name) not in known and not str(name).startswith(("[", "glob", "null")):
+            raise NetgazeError(f"There is no {group}={name}.{_nearest(str(name), known)} Choose from {', '.join(known)}.")
+
+
+def _compose(chosen: Sequence[str], conf: Path, name: str) -> DictConfig:
+    try:
+        with initialize_config_dir(str(conf.resolve()), version_base="1.3"):
+            return compose(name, overrides=list(chosen))
+    except (HydraException, OmegaConfBaseException) as error:
+        raise NetgazeError(" ".join(str(error).split("\n")[:2])) from error
+
+
+def _check_values(overrides: Sequence[Override], reference: DictConfig, chosen: str) -> None:
+    for override in overrides:
+        key = override.key_or_group
+        if override.is_add() and "." not in key:
+            raise NetgazeError(f"There is no key {key}, and nothing would read it.{_nearest(key, _keys(reference))}")
+        if override.is_add() or override.is_force_add() or override.is_delete():
+            continue
+        known = _keys(reference)
+        if key not in known:
+            where = f" with {chosen}" if chosen else ""
+            raise NetgazeError(f"There is no key {key}{where}.{_nearest(key, known)} python train.py --cfg job shows all keys.")
+        default = _default(reference, key)
+        for value in _values(override):
+            typed = _typed(value) if override.is_sweep_override() else value
+            if not _fits(typed, default):
+                raise NetgazeError(f"{key}={value}: expected {_kind(default)}, as in {key}={_show(default)}.")
+
+
+def _typed(text: Any) -> Any:
+    return text if isinstance(text, list) else OmegaConf.create(f"value: {text}").value
+
+
+def _keys(config: DictConfig, prefix: str = "") -> list[str]:
+    names: list[str] = []
+    for name in config:
+        full = f"{prefix}{name}"
+        names.append(full)
+        node = None if OmegaConf.is_missing(config, name) else config._get_node(name)
+        if isinstance(node, DictConfig) and not node._is_none():
+            names += _keys(node, f"{full}.")
+    return names
+
+
+def _default(reference: DictConfig, key: str) -> Any:
+    try:
+        value = OmegaConf.select(reference, key)
+    except OmegaConfBaseException:  # an interpolation that needs what was typed
+        return None
+    return OmegaConf.to_container(value) if OmegaConf.is_config(value) else value
+
+
+def _fits(value: Any, default: Any) -> bool:
+    """Whether a value has the type of its default; None as default takes anything, and text may be a number."""
+    if default is None or (isinstance(value, str) and "${" in value):
+        return True
+    if isinstance(default, bool):
+        return isinstance(value, bool)
+    if isinstance(default, float):
+        return isinstance(value, int | float) and not isinstance(value, bool)
+    if isinstance(default, str):
+        return isinstance(value, str | int | float) or value is None
+    return isinstance(value, type(default))
+
+
+def _kind(default: Any) -> str:
+    names = {bool: "true or false", int: "a whole number", float: "a number", str: "text", list: "a list", dict: "a dict"}
+    return names.get(type(default), type(default).__name__)
+
+
+def _show(default: Any) -> str:
+    return str(default).lower() if isinstance(default, bool) else str(default).replace(" ", "")
+
+
+def _nearest(name: str, known: Sequence[str]) -> str:
+    """A question that names what may have been meant: by the whole key, or by its last part."""
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0.75)
+    if not near:
+        last = name.rpartition(".")[2]
+        ends = {key.rpartition(".")[2]: key for key in reversed(known)}
+        near = [ends[match] for match in difflib.get_close_matches(last, list(ends), n=1, cutoff=0.7)]
+    return f" Did you mean {near[0]}?" if near else ""

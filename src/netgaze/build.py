@@ -1,0 +1,91 @@
+"""The only place that turns config into objects."""
+
+import inspect
+import pkgutil
+from collections.abc import Sequence
+from typing import Any
+
+import hydra
+import torch
+from hydra.errors import InstantiationException
+from omegaconf import OmegaConf
+from pytorch_lightning import Callback, LightningDataModule, LightningModule
+from pytorch_lightning.loggers import Logger
+from pytorch_lightning.strategies import Strategy
+from torch.nn import Module
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
+
+from netgaze.errors import NetgazeError
+
+FOREIGN = (Module, Optimizer, LRScheduler, Callback, Logger, Strategy, LightningModule, LightningDataModule)
+
+
+def build(config: Any, **extra: Any) -> Any:
+    """The object that a config with `_target_` describes.
+
+    Args:
+        config: a plain dict or a DictConfig; its keys are the constructor's arguments.
+        extra: further arguments, already built objects among them.
+
+    Raises:
+        NetgazeError: a target that is not ours and not a class of a kind in `FOREIGN` (a config may come from a
+            stranger), or arguments that the constructor refuses.
+    """
+    content = OmegaConf.to_container(config, resolve=True) if OmegaConf.is_config(config) else config
+    _check_targets(content)
+    try:
+        if extra:  # a partial: built objects must not go through Hydra, which would copy them into a config
+            return hydra.utils.instantiate(content | {"_partial_": True}, _convert_="all")(**extra)
+        return hydra.utils.instantiate(content, _convert_="all")
+    except (InstantiationException, TypeError, ValueError) as error:
+        cause = error.__cause__ if isinstance(error, InstantiationException) and error.__cause__ else error
+        if isinstance(cause, NetgazeError):
+            raise cause from error
+        if isinstance(cause, TypeError | ValueError):
+            raise NetgazeError(f"{content['_target_']} refuses its arguments: {cause}.") from error
+        raise
+
+
+def _check_targets(content: Any) -> None:
+    if isinstance(content, dict):
+        if "_target_" in content:
+            _check_target(str(content["_target_"]))
+        for value in content.values():
+            _check_targets(value)
+    elif isinstance(content, list):
+        for value in content:
+            _check_targets(value)
+
+
+def _check_target(path: str) -> None:
+    try:
+        target = pkgutil.resolve_name(path)
+    except Exception as error:  # whatever a stranger's module raises while it is imported
+        raise NetgazeError(f"_target_: {path} cannot be found. Check the name in the config.") from error
+    ours = path.startswith("netgaze.") and (getattr(target, "__module__", "") or "").startswith("netgaze.")
+    if not ours and not (inspect.isclass(target) and issubclass(target, FOREIGN)):
+        kinds = ", ".join(sorted(kind.__name__ for kind in FOREIGN))
+        raise NetgazeError(
+            f"_target_: {path} is refused: outside netgaze only classes derived from {kinds} may be built."
+        )
+
+
+def build_task(settings: dict[str, Any], class_names: Sequence[str]) -> Any:
+    """The task of a resolved config with its network inside, weights drawn from the config's seed.
+
+    Args:
+        settings: a resolved train config.
+        class_names: of the data.
+    """
+    torch.manual_seed(settings["seed"])
+    model = build(settings["model"])
+    task = build(
+        settings["task"], model=model, optimizer=build(settings["optim"]), schedule=build(settings["schedule"])
+    )
+    task.name_classes(class_names)
+    if settings["trainer"]["channels_last"]:
+        model.to(memory_format=torch.channels_last)
+    if settings["trainer"]["compile"]:
+        model.compile()  # in place: the names of weights stay
+    return task

@@ -1,0 +1,52 @@
+"""One row an epoch: train and validation numbers, learning rate, seconds; rewritten whole as history.csv."""
+
+import csv
+import io
+import time
+from pathlib import Path
+from typing import Any
+
+from pytorch_lightning import Callback, LightningModule, Trainer
+
+from netgaze.files import write_text
+
+
+class History(Callback):
+    """Collect the rows; they travel in the checkpoint, so that a resumed run's file is that of one run."""
+
+    def __init__(self) -> None:
+        self.rows: list[dict[str, float]] = []
+        self._started = 0.0
+        self._lr = 0.0
+
+    def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Note the time and the learning rate with which the epoch starts."""
+        self._started = time.perf_counter()
+        self._lr = float(trainer.optimizers[0].param_groups[0]["lr"])
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Add the epoch's row and write the file."""
+        row: dict[str, float] = {"epoch": trainer.current_epoch}
+        row |= pl_module.epoch_numbers()  # type: ignore[operator]
+        row |= {"lr": self._lr, "seconds": time.perf_counter() - self._started}
+        self.rows.append(row)
+        if trainer.is_global_zero:
+            write_text(Path(trainer.default_root_dir) / "history.csv", to_csv(self.rows))
+
+    def state_dict(self) -> dict[str, Any]:
+        """The rows, for the checkpoint."""
+        return {"rows": self.rows}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """The rows, from the checkpoint."""
+        self.rows = [dict(row) for row in state_dict["rows"]]
+
+
+def to_csv(rows: list[dict[str, Any]]) -> str:
+    """Rows as CSV text; columns in order of first appearance, empty where a row has no such number."""
+    columns = list(dict.fromkeys(name for row in rows for name in row))
+    text = io.StringIO()
+    writer = csv.DictWriter(text, columns, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()

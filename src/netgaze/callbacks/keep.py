@@ -1,0 +1,43 @@
+"""best.ckpt and last.ckpt at each epoch's end, best first: a kill at any moment leaves a run that resumes.
+
+Not Lightning's ModelCheckpoint: its `last` is only as new as the last best, and it stores absolute paths.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from pytorch_lightning import LightningModule, Trainer
+from pytorch_lightning.callbacks import Checkpoint
+
+
+class Keep(Checkpoint):
+    """Keep the best epoch by the task's `monitor`, and the last one."""
+
+    def __init__(self) -> None:
+        self.best_value: float | None = None
+        self.best_epoch = -1
+        self.stopped = False
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Save; a non-finite number is never the best."""
+        value = pl_module.epoch_numbers()[pl_module.monitor]  # type: ignore[operator]
+        sign = 1 if pl_module.monitor_mode == "max" else -1
+        better = self.best_value is None or sign * value > sign * self.best_value
+        self.stopped = trainer.should_stop
+        if better:
+            self.best_value, self.best_epoch = value, trainer.current_epoch
+            self.save(trainer, "best")
+        self.save(trainer, "last")
+
+    @staticmethod
+    def save(trainer: Trainer, name: str) -> None:
+        """Write `checkpoints/<name>.ckpt` in the run's folder."""
+        trainer.save_checkpoint(Path(trainer.default_root_dir) / "checkpoints" / f"{name}.ckpt", weights_only=False)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Which epoch was best, and whether training was stopped early, for the checkpoint."""
+        return {"best_value": self.best_value, "best_epoch": self.best_epoch, "stopped": self.stopped}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Which epoch was best, from the checkpoint."""
+        self.best_value, self.best_epoch = state_dict["best_value"], state_dict["best_epoch"]

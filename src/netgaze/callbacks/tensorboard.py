@@ -1,0 +1,63 @@
+"""TensorBoard: one tag, two folders (`train/`, `val/`), step = epoch, so that both curves share a chart."""
+
+from pathlib import Path
+from typing import Any
+
+import matplotlib.image
+from pytorch_lightning import Callback, LightningModule, Trainer
+from torch.utils.tensorboard import SummaryWriter
+from torch.utils.tensorboard.summary import hparams
+
+
+class TensorBoard(Callback):
+    """Write each epoch's row of numbers; must stand after `history`, whose rows it writes."""
+
+    def __init__(self) -> None:
+        self._writers: dict[str, SummaryWriter] = {}
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Open the two folders; on resume what was written of later epochs is hidden."""
+        if trainer.is_global_zero:
+            folder = Path(trainer.default_root_dir) / "tensorboard"
+            for split in ("train", "val"):
+                self._writers[split] = SummaryWriter(str(folder / split), purge_step=trainer.current_epoch)
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Write the epoch's numbers."""
+        if not self._writers:
+            return
+        numbers = pl_module.epoch_numbers()  # type: ignore[operator]
+        for name, value in numbers.items():
+            split, _, tag = name.partition("/")
+            if split in self._writers:
+                self._writers[split].add_scalar(tag, value, trainer.current_epoch)
+        lr = trainer.optimizers[0].param_groups[0]["lr"]
+        self._writers["train"].add_scalar("lr", lr, trainer.current_epoch)
+        for writer in self._writers.values():
+            writer.flush()
+
+    def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Close the files."""
+        for writer in self._writers.values():
+            writer.close()
+        self._writers.clear()
+
+
+def write_results(folder: Path, settings: dict[str, Any], numbers: dict[str, float], epoch: int) -> None:
+    """Write a finished run's figures and fill the HPARAMS tab with its final numbers.
+
+    Args:
+        folder: the run's folder.
+        settings: flat hyper-parameters by name.
+        numbers: final numbers by name.
+        epoch: the step under which the pictures appear.
+    """
+    plain = {name: value for name, value in settings.items() if isinstance(value, bool | int | float | str)}
+    with SummaryWriter(str(folder / "tensorboard")) as writer:
+        for picture in sorted((folder / "figures").glob("*.png")):
+            writer.add_image(picture.stem, matplotlib.image.imread(picture)[..., :3], epoch, dataformats="HWC")
+        file = writer._get_file_writer()
+        for summary in hparams(plain, numbers):
+            file.add_summary(summary)
+        for name, value in numbers.items():
+            writer.add_scalar(name, value, epoch)

@@ -1,0 +1,105 @@
+"""The argument line -> one call. Imports hydra only: torch waits until the config has been composed."""
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import hydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.errors import HydraException
+from hydra.types import RunMode
+from omegaconf import DictConfig
+from omegaconf.errors import OmegaConfBaseException
+
+from netgaze import arguments, schema
+from netgaze.errors import NetgazeError
+
+Job = Callable[[DictConfig, Path, dict[str, Any]], None]
+
+
+def run(conf: Path, name: str, job: Job, usage: str) -> None:
+    """Compose the config, call `job(config, folder, about)`, and turn a person's mistake into a sentence.
+
+    Args:
+        conf: the folder of configs.
+        name: "train" or "analyze".
+        job: does the work; imports torch itself.
+        usage: what `--help` prints first.
+
+    Exits with 0; 1 after a mistake or a failed run; 130 after Ctrl-C.
+    """
+    os.environ.setdefault("HYDRA_FULL_ERROR", "1")
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    schema.register()
+    words = sys.argv[1:]
+    if {"--help", "-h"} & set(words):
+        print(usage.rstrip() + "\n\n" + arguments.choices(conf))
+        return
+    try:
+        sys.argv[1:] = arguments.prepare(words, conf, name)
+        _hydra(conf, name, job)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except (NetgazeError, HydraException, OmegaConfBaseException) as error:
+        if os.environ.get("NETGAZE_DEBUG"):
+            raise
+        print(f"Error: {_sentence(error)}", file=sys.stderr)
+        sys.exit(1)
+
+
+def _hydra(conf: Path, name: str, job: Job) -> None:
+    failed: list[NetgazeError] = []
+
+    def task(config: DictConfig) -> None:
+        settings = HydraConfig.get()
+        folder = Path(settings.runtime.output_dir)
+        choices = {group: choice for group, choice in settings.runtime.choices.items() if not {"/", "@"} & set(group)}
+        about = {"overrides": list(settings.overrides.task), "choices": choices}
+        if settings.mode == RunMode.MULTIRUN:
+            _job_of_sweep(job, config, folder, about)
+            return
+        try:
+            _single(job, config, folder, about)
+        except NetgazeError as error:  # raised below: Hydra would print lines of its own about it
+            failed.append(error)
+
+    hydra.main(version_base="1.3", config_path=str(conf.resolve()), config_name=name)(task)()
+    if failed:
+        raise failed[0]
+
+
+def _single(job: Job, config: DictConfig, folder: Path, about: dict[str, Any]) -> None:
+    try:
+        job(config, _short(folder), about)
+    except KeyboardInterrupt:
+        print(f"\nStopped. Go on with: python train.py resume={_short(folder)}", file=sys.stderr)
+        raise
+
+
+def _job_of_sweep(job: Job, config: DictConfig, folder: Path, about: dict[str, Any]) -> None:
+    """A sweep's job never raises: Hydra would not call its end-of-sweep hook. Its folder says what failed."""
+    try:
+        if config.trainer.devices != 1 and config.trainer.devices != [0]:
+            raise NetgazeError(
+                "-m does not go with several devices: each process would start its own sweep. Start the runs one by "
+                "one, or use hydra/launcher=submitit_slurm."
+            )
+        job(config, _short(folder), about)
+    except Exception as error:  # recorded by the job in its folder; the next job must start
+        print(f"Run {folder.name} failed: {_sentence(error)}", file=sys.stderr)
+
+
+def _short(folder: Path) -> Path:
+    """The folder relative to where the command was typed, if it lies there."""
+    return folder.relative_to(Path.cwd()) if folder.is_relative_to(Path.cwd()) else folder
+
+
+def _sentence(error: BaseException) -> str:
+    """What an exception says, without the places in libraries where it was raised."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    if isinstance(error, NetgazeError) or not lines:
+        return " ".join(lines) or type(error).__name__
+    useful = [line for line in lines if not line.startswith(("full_key:", "object_type=", "See https"))]
+    return " ".join(useful[:2])

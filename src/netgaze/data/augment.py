@@ -1,0 +1,92 @@
+"""Augmentation of a whole batch on its device, each image with its own draw.
+
+Each operation is split in two: the draw, one number an image, and the pure function that applies given draws.
+Images are uint8 [B,C,H,W]; draws come from the device's global generator.
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+
+def crop(images: Tensor, top: Tensor, left: Tensor, padding: int) -> Tensor:
+    """Pad with zeros and cut windows of the original size at (top, left), each [B] in 0..2*padding.
+
+    One gather of whole rows: a row of a window is a run of bytes, picked from a view of all runs.
+    """
+    num, channels, height, width = images.shape
+    padded = F.pad(images, (padding,) * 4)
+    runs = padded.view(-1).as_strided((padded.numel() - width + 1, width), (1, 1))
+    planes = torch.arange(num * channels, device=images.device).view(num, channels, 1) * padded[0, 0].numel()
+    rows = (top.view(-1, 1, 1) + torch.arange(height, device=images.device)) * padded.shape[-1]
+    starts = planes + rows + left.view(-1, 1, 1)
+    return runs.index_select(0, starts.flatten()).view_as(images)
+
+
+def flip(images: Tensor, chosen: Tensor) -> Tensor:
+    """Mirror left to right the images where `chosen` [B] is true."""
+    both = torch.cat([images, images.flip(3)])
+    return both.index_select(0, torch.arange(len(images), device=images.device) + len(images) * chosen)
+
+
+def cutout(images: Tensor, centre_y: Tensor, centre_x: Tensor, size: int) -> Tensor:
+    """Black out a square of `size` pixels around a centre, clipped at the border (DeVries and Taylor 2017)."""
+    height, width = images.shape[-2:]
+    rows = torch.arange(height, device=images.device).view(1, -1, 1) - centre_y.view(-1, 1, 1) + size // 2
+    columns = torch.arange(width, device=images.device).view(1, 1, -1) - centre_x.view(-1, 1, 1) + size // 2
+    hole = (rows >= 0) & (rows < size) & (columns >= 0) & (columns < size)
+    return images.masked_fill(hole.unsqueeze(1), 0)
+
+
+def jitter(images: Tensor, brightness: Tensor, contrast: Tensor) -> Tensor:
+    """Scale each image by `brightness` [B], then its distance from its own mean by `contrast` [B]."""
+    values = images.float() * brightness.view(-1, 1, 1, 1)
+    mean = values.mean(dim=(1, 2, 3), keepdim=True)
+    return ((values - mean) * contrast.view(-1, 1, 1, 1) + mean).clamp_(0, 255).round_().to(torch.uint8)
+
+
+def rotate90(images: Tensor, quarter_turns: Tensor) -> Tensor:
+    """Turn each square image by `quarter_turns` [B] in 0..3 times 90 degrees, counter-clockwise."""
+    if images.shape[-1] != images.shape[-2]:
+        raise ValueError(f"expected square images, got {tuple(images.shape)}")
+    result = images.clone()
+    for turns in (1, 2, 3):
+        chosen = quarter_turns == turns
+        result[chosen] = torch.rot90(images[chosen], turns, (2, 3))
+    return result
+
+
+class Augment:
+    """What a training batch goes through, in this order: crop, flip, jitter, rotate90, cut-out.
+
+    Args:
+        crop: pixels of zero padding for random crops; 0 for none.
+        flip: mirror every second image, drawn by lot.
+        jitter: strength s; brightness and contrast are drawn from 1-s..1+s.
+        rotate90: quarter turns drawn by lot (after every resample, so that no border tells the angle).
+        cutout: side of the blacked-out square in pixels; 0 for none.
+    """
+
+    def __init__(
+        self, *, crop: int = 0, flip: bool = False, jitter: float = 0.0, rotate90: bool = False, cutout: int = 0
+    ):
+        self.crop, self.flip, self.jitter, self.rotate90, self.cutout = crop, flip, jitter, rotate90, cutout
+
+    def __call__(self, images: Tensor) -> Tensor:
+        """uint8 [B,C,H,W] -> uint8 [B,C,H,W]."""
+        num, device = len(images), images.device
+        if self.crop:
+            top, left = torch.randint(2 * self.crop + 1, (2, num), device=device)
+            images = crop(images, top, left, self.crop)
+        if self.flip:
+            images = flip(images, torch.rand(num, device=device) < 0.5)
+        if self.jitter:
+            factors = 1 + self.jitter * (2 * torch.rand(2, num, device=device) - 1)
+            images = jitter(images, factors[0], factors[1])
+        if self.rotate90:
+            images = rotate90(images, torch.randint(4, (num,), device=device))
+        if self.cutout:
+            centre_y = torch.randint(images.shape[-2], (num,), device=device)
+            centre_x = torch.randint(images.shape[-1], (num,), device=device)
+            images = cutout(images, centre_y, centre_x, self.cutout)
+        return images

@@ -1,0 +1,244 @@
+"""Images in memory as uint8, drawn by index, augmented as whole batches on the device."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import torch
+from pytorch_lightning import LightningDataModule
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+from netgaze.data.augment import Augment
+from netgaze.data.sampler import PlainBatches
+from netgaze.errors import NetgazeError
+from netgaze.files import digest
+
+
+@dataclass
+class Images:
+    """A split: images uint8 [N,C,H,W], labels int64 [N], and object masks bool [N,H,W] where there are any.
+
+    Indexed by an index tensor [B], it gives a batch (images uint8 [B,C,H,W], labels [B]).
+    """
+
+    images: Tensor
+    labels: Tensor
+    masks: Tensor | None = None
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def __getitem__(self, index: Tensor) -> tuple[Tensor, Tensor]:
+        return self.images.index_select(0, index), self.labels.index_select(0, index)
+
+    def take(self, index: Tensor) -> "Images":
+        """The part of the split at `index` [M]."""
+        return Images(*self[index], None if self.masks is None else self.masks.index_select(0, index))
+
+
+def stratified(labels: Tensor, num: int, seed: int) -> Tensor:
+    """`num` indices into `labels` [N] with each class's share kept, ascending, drawn by `seed`.
+
+    Shares are rounded down, and what is missing goes to the classes with the largest remainders, so each class's
+    count is within one of its exact share.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    classes, counts = labels.unique(return_counts=True)
+    exact = counts.double() * num / len(labels)
+    quota = exact.floor().long()
+    missing = num - int(quota.sum())
+    quota[(exact - quota).argsort(descending=True, stable=True)[:missing]] += 1
+    chosen = []
+    for label, share in zip(classes, quota, strict=True):
+        members = (labels == label).nonzero().flatten()
+        chosen.append(members[torch.randperm(len(members), generator=generator)[: int(share)]])
+    return torch.cat(chosen).sort().values
+
+
+def held_out(labels: Tensor, num: int, seed: int, key: str) -> tuple[Tensor, Tensor]:
+    """Divide off `num` of the images by class share: the indices that stay [N-num], and those held out [num].
+
+    Raises:
+        NetgazeError: that leaves less than one image a class on a side; `key` names the setting.
+    """
+    num_classes = len(labels.unique())
+    if not num_classes <= num <= len(labels) - num_classes:
+        raise NetgazeError(
+            f"{key}={num} must leave at least one image for each of the {num_classes} classes on both sides, of "
+            f"{len(labels)} images."
+        )
+    out = stratified(labels, num, seed)
+    stays = torch.ones(len(labels), dtype=torch.bool)
+    stays[out] = False
+    return stays.nonzero().flatten(), out
+
+
+class ImageData(LightningDataModule):
+    """Base of every data set: a subclass says in `load` what its splits are.
+
+    The facts (`num_classes`, `num_channels`, `image_size`, `mean`, `std`) are keys of its YAML, so that others can
+    read them from the config; `setup` checks them against what was loaded. Loaders yield uint8 batches;
+    augmentation and normalisation happen on the whole batch after its transfer to the device.
+
+    Args:
+        num_classes: classes.
+        num_channels: 1 or 3.
+        image_size: side of the square images in pixels.
+        mean, std: per channel, of values in 0..1.
+        augment: what training batches go through.
+        batch_size: images a training step (on each device).
+        num_val: validation images, taken from the training set by class share where the set has no own validation.
+        limit: at most so many training images by class share, and at most as many for validation and for test;
+            null for all.
+        split_seed: of the split and of the subset: a fact of the data, not of the run.
+        seed: of the order of the training batches.
+    """
+
+    class_names: list[str]
+
+    def __init__(
+        self,
+        *,
+        num_classes: int,
+        num_channels: int,
+        image_size: int,
+        mean: Sequence[float],
+        std: Sequence[float],
+        augment: Augment | None = None,
+        batch_size: int = 256,
+        num_val: int = 0,
+        limit: int | None = None,
+        split_seed: int = 0,
+        seed: int = 0,
+    ):
+        super().__init__()
+        if len(mean) != num_channels or len(std) != num_channels:
+            raise NetgazeError(
+                f"data.mean and data.std need one number for each of the {num_channels} channels, got "
+                f"{len(mean)} and {len(std)}."
+            )
+        if limit is not None and limit < num_classes:
+            raise NetgazeError(f"data.limit={limit} is less than one image for each of the {num_classes} classes.")
+        self.num_classes, self.num_channels, self.image_size = num_classes, num_channels, image_size
+        self.mean, self.std, self.augment = tuple(mean), tuple(std), augment
+        self.batch_size, self.num_val, self.limit = batch_size, num_val, limit
+        self.split_seed, self.seed = split_seed, seed
+        self._splits: dict[str, Images] = {}
+
+    def load(self) -> dict[str, Images]:
+        """The splits "train" and "test", and "val" where the set has its own; sets `self.class_names`."""
+        raise NotImplementedError
+
+    def prepare_data(self) -> None:
+        """Let one process a machine download, decode and fill caches; the others then find them."""
+        self.setup()
+
+    def setup(self, stage: str | None = None) -> None:
+        """Load, check the facts, divide off validation, and take the subset. Runs once."""
+        if self._splits:
+            return
+        splits = self.load()
+        self._check(splits)
+        if "val" not in splits:
+            whole = splits["train"]
+            train, val = held_out(whole.labels, self.num_val, self.split_seed, "data.num_val")
+            splits |= {"train": whole.take(train), "val": whole.take(val)}
+        if self.limit is not None:
+            splits = {
+                name: split.take(stratified(split.labels, min(self.limit, len(split)), self.split_seed))
+                for name, split in splits.items()
+            }
+        self._splits = splits
+
+    def _check(self, splits: dict[str, Images]) -> None:
+        name = type(self).__name__
+        if len(self.class_names) != self.num_classes:
+            raise NetgazeError(f"{name} has {len(self.class_names)} classes, but data.num_classes={self.num_classes}.")
+        expected = (self.num_channels, self.image_size, self.image_size)
+        for split, part in splits.items():
+            if tuple(part.images.shape[1:]) != expected:
+                raise NetgazeError(
+                    f"{name}'s {split} images have the shape {tuple(part.images.shape[1:])}, but data.num_channels "
+                    f"and data.image_size say {expected}."
+                )
+
+    @property
+    def splits(self) -> dict[str, Images]:
+        """The splits by name: "train", "val", "test"."""
+        self.setup()
+        return self._splits
+
+    def images(self, split: str) -> Tensor:
+        """All images of a split, uint8 [N,C,H,W]."""
+        return self.splits[split].images
+
+    def labels(self, split: str) -> Tensor:
+        """All labels of a split, int64 [N]."""
+        return self.splits[split].labels
+
+    def masks(self, split: str) -> Tensor | None:
+        """Object masks of a split, bool [N,H,W], or None where the set has none."""
+        return self.splits[split].masks
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """A short name for the content of all splits and for how it is normalised."""
+        parts: list[Any] = [self.mean, self.std]
+        for name in sorted(self.splits):
+            split = self.splits[name]
+            parts += [name, split.images.numpy(), split.labels.numpy()]
+        return digest(*parts)
+
+    def normalise(self, images: Tensor) -> Tensor:
+        """uint8 [B,C,H,W] -> float32 [B,C,H,W], channels last in memory, by `mean` and `std`."""
+        scale = torch.tensor([1 / (255 * s) for s in self.std], device=images.device).view(-1, 1, 1)
+        shift = torch.tensor([-m / s for m, s in zip(self.mean, self.std, strict=True)], device=images.device)
+        # Reordered last: arithmetic over three interleaved channels is several times slower on a CPU.
+        values = images.to(torch.float32).mul_(scale).add_(shift.view(-1, 1, 1))
+        return values.contiguous(memory_format=torch.channels_last)
+
+    def batches(self, split: str, batch_size: int = 500) -> Iterator[tuple[Tensor, Tensor]]:
+        """A split in order under test transforms: (images [B,C,H,W] normalised, labels [B]), on the CPU."""
+        part = self.splits[split]
+        for start in range(0, len(part), batch_size):
+            images, labels = part[torch.arange(start, min(start + batch_size, len(part)))]
+            yield self.normalise(images), labels
+
+    def on_after_batch_transfer(self, batch: tuple[Tensor, Tensor], dataloader_idx: int) -> tuple[Tensor, Tensor]:
+        """Augment (training only) and normalise a batch where it now is."""
+        images, labels = batch
+        if self.augment is not None and self.trainer is not None and self.trainer.training:
+            images = self.augment(images)
+        return self.normalise(images), labels
+
+    def train_dataloader(self) -> DataLoader:
+        """Shuffled batches of the training split."""
+        return self._loader("train", self.batch_size, shuffle=True)
+
+    def val_dataloader(self) -> DataLoader:
+        """The validation split in order."""
+        return self._loader("val", 500)
+
+    def test_dataloader(self) -> DataLoader:
+        """The test split in order."""
+        return self._loader("test", 500)
+
+    def _loader(self, split: str, batch_size: int, shuffle: bool = False) -> DataLoader:
+        part = self.splits[split]
+        rank, world = (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
+        sampler = PlainBatches(
+            len(part),
+            batch_size,
+            shuffle=shuffle,
+            drop_last=shuffle and len(part) >= batch_size * world,
+            seed=self.seed,
+            rank=rank,
+            world=world,
+        )
+        if self.trainer is not None:
+            sampler.set_epoch(self.trainer.current_epoch)
+        # An own generator: the loader's base seed must not be drawn from the global one.
+        return DataLoader(part, batch_size=None, sampler=sampler, generator=torch.Generator())

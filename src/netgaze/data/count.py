@@ -1,0 +1,40 @@
+"""How a person's folder of images is laid out, seen without torch: what the configuration has to know early."""
+
+import os
+
+from netgaze.errors import NetgazeError
+
+
+def subfolders(dir: str) -> list[str]:
+    """Names of the folders directly under `dir`, sorted; hidden ones are left out.
+
+    Raises:
+        NetgazeError: `dir` is not a folder that can be read.
+    """
+    try:
+        with os.scandir(os.path.expanduser(dir)) as entries:
+            return sorted(entry.name for entry in entries if entry.is_dir() and not entry.name.startswith("."))
+    except OSError as error:
+        raise NetgazeError(
+            f"Cannot read the folder {dir}: {error.strerror}. data.dir= names a folder that holds one folder of "
+            "images for each class."
+        ) from error
+
+
+def split_folders(dir: str) -> dict[str, str]:
+    """The folder that holds the class folders of each split.
+
+    `dir` itself as "train", unless it has a folder `train` beside a folder `test` or `val`.
+    """
+    names = subfolders(dir)
+    own = {name: os.path.join(dir, name) for name in ("train", "val", "test") if name in names}
+    return own if "train" in own and len(own) > 1 else {"train": dir}
+
+
+def count_classes(dir: str) -> int:
+    """The number of classes under `dir`: of its folders, or of those of `dir/train` where it is divided already.
+
+    Raises:
+        NetgazeError: `dir` is not a folder that can be read.
+    """
+    return len(subfolders(split_folders(dir)["train"]))

@@ -1,0 +1,118 @@
+"""Image files decoded once, into a checksummed cache that is memory-mapped afterwards."""
+
+import hashlib
+import os
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.lib.format import open_memmap
+from PIL import Image, ImageOps
+from torch import Tensor
+from tqdm import tqdm
+
+from netgaze.errors import NetgazeError
+from netgaze.files import cache_root, digest, read_json, whole, write_json
+
+SUFFIXES = {".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"}
+# Pillow hands some formats (PostScript) to other programs: files from others meet these readers only.
+FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
+
+
+@dataclass(frozen=True)
+class Form:
+    """What images become: squares of `size` pixels with 1 or 3 `channels`; `fit` is "crop" or "squash"."""
+
+    size: int
+    channels: int
+    fit: str
+
+
+def decode(path: Path, form: Form) -> np.ndarray:
+    """A file's image as a person sees it, uint8 [C,S,S]: upright (EXIF), transparent parts white, first frame.
+
+    Raises:
+        Exception: whatever the reader of a broken file raises.
+    """
+    with Image.open(path, formats=FORMATS) as opened:
+        opened.draft(None, (2 * form.size, 2 * form.size))  # a large JPEG is read at an eighth to a half of its size
+        image = _flat(ImageOps.exif_transpose(opened))
+    image = image.convert("RGB" if form.channels == 3 else "L")
+    if form.fit == "crop":
+        image = ImageOps.fit(image, (form.size, form.size), Image.Resampling.BILINEAR)
+    else:
+        image = image.resize((form.size, form.size), Image.Resampling.BILINEAR)
+    values = np.asarray(image)
+    return values.transpose(2, 0, 1) if values.ndim == 3 else values[None]
+
+
+def _flat(image: Image.Image) -> Image.Image:
+    """16 bits made 8, and transparent parts laid on white."""
+    if image.mode.startswith("I"):
+        return Image.fromarray((np.asarray(image).clip(0, 65_535) // 257).astype(np.uint8))
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
+    return image
+
+
+def decoded(root: Path, files: list[Path], form: Form) -> tuple[Tensor, np.ndarray]:
+    """The images of `files` under `root`, from the cache, which is filled first where needed.
+
+    Returns:
+        Images uint8 [M,C,S,S], memory-mapped, and which files could be read, bool [N] with M true ones.
+
+    Raises:
+        NetgazeError: the cache cannot be written.
+    """
+    stats = [(path, path.stat()) for path in files]
+    known = [(str(path.relative_to(root)), stat.st_size, stat.st_mtime_ns) for path, stat in stats]
+    path = cache_root() / "folder" / f"{digest(known, asdict(form))}.npy"
+    if not _is_sound(path):
+        _fill(path, files, form)
+    kept = np.ones(len(files), dtype=bool)
+    kept[read_json(path.with_suffix(".json"))["unreadable"]] = False
+    # Copy on write: torch warns of memory that it may not write to, and nothing ever reaches the file.
+    return torch.from_numpy(np.load(path, mmap_mode="c"))[: int(kept.sum())], kept
+
+
+def _is_sound(path: Path) -> bool:
+    try:
+        return read_json(path.with_suffix(".json"))["checksum"] == _checksum(path)
+    except (OSError, KeyError, TypeError, NetgazeError):
+        return False
+
+
+def _checksum(path: Path) -> str:
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "blake2b").hexdigest()
+
+
+def _fill(path: Path, files: list[Path], form: Form) -> None:
+    """Decode `files` into `path`: readable images first, in order; the rows that are left stay black."""
+    unreadable = []
+    shape = (len(files), form.channels, form.size, form.size)
+    try:
+        with whole(path) as beside, ThreadPoolExecutor(os.cpu_count()) as pool:
+            rows = open_memmap(beside, "w+", np.uint8, shape)
+            images = pool.map(lambda file: _decoded_or_none(file, form), files)
+            bar = tqdm(images, "Decoding images", len(files), disable=not sys.stderr.isatty())
+            for number, image in enumerate(bar):
+                if image is None:
+                    unreadable.append(number)
+                else:
+                    rows[number - len(unreadable)] = image
+            rows.flush()
+        write_json(path.with_suffix(".json"), {"checksum": _checksum(path), "unreadable": unreadable})
+    except NetgazeError as error:
+        raise NetgazeError(f"{error} NETGAZE_CACHE names the folder for decoded images.") from error
+
+
+def _decoded_or_none(path: Path, form: Form) -> np.ndarray | None:
+    try:
+        return decode(path, form)
+    except Exception:  # readers of broken files raise nearly everything; the caller counts and names them
+        return None

@@ -1,0 +1,167 @@
+"""Fetch a published file from the first mirror that has it, and unpack it: whole or not at all."""
+
+import contextlib
+import logging
+import os
+import shutil
+import sys
+import tarfile
+import urllib.error
+import urllib.request
+import zlib
+from collections.abc import Iterator, Sequence
+from http.client import HTTPException
+from pathlib import Path
+from typing import BinaryIO
+
+from tqdm import tqdm
+
+from netgaze.errors import NetgazeError
+from netgaze.files import file_md5
+
+try:
+    import fcntl
+except ImportError:  # not on Windows
+    fcntl = None  # type: ignore[assignment]
+
+log = logging.getLogger(__name__)
+
+TIMEOUT_SECONDS = 30
+CHUNK_BYTES = 1 << 18
+
+
+def fetch(urls: Sequence[str], path: Path | str, md5: str | None = None) -> Path:
+    """Download to `path` from the first of `urls` that answers with the right content.
+
+    What has arrived is kept beside as `<name>.part`, and the next mirror, or the next call, goes on from there.
+
+    Args:
+        urls: http, https, ftp or file addresses, the best one first.
+        path: where the file shall be; returned.
+        md5: of the right content; None takes what comes.
+
+    Raises:
+        NetgazeError: no mirror had the file, or `path` cannot be written.
+    """
+    path = Path(path)
+    part = path.with_name(f"{path.name}.part")
+    failures = []
+    with _alone(path):
+        if path.exists():  # another process was quicker
+            return path
+        for url in urls:
+            try:
+                _download(url, part, md5)
+            except (OSError, HTTPException, ValueError) as error:
+                failures.append(f"{url} ({getattr(error, 'reason', None) or error})")
+            else:
+                os.replace(part, path)
+                return path
+    raise NetgazeError(
+        f"Could not download {path.name}: {'; '.join(failures)}. Try again later, put the file at {path} by hand, "
+        "name another address with data.url=, or take data=shapes, which needs no network."
+    )
+
+
+def extract(archive: Path | str, folder: Path | str) -> None:
+    """Unpack the folder of the same name out of a tar archive to `folder`; links and paths out of it are refused.
+
+    Raises:
+        NetgazeError: the archive is broken, unsafe, or has no such folder, or `folder` cannot be written.
+    """
+    archive, folder = Path(archive), Path(folder)
+    beside = folder.with_name(f".{folder.name}.{os.getpid()}.part")
+    try:
+        with tarfile.open(archive) as tar:
+            tar.extractall(beside, filter="data")
+        if not (beside / folder.name).is_dir():
+            raise NetgazeError(f"{archive} has no folder {folder.name}. It is another archive: replace it.")
+        os.replace(beside / folder.name, folder)
+    except (tarfile.TarError, EOFError, zlib.error) as error:
+        raise NetgazeError(f"{archive} is broken or cut short ({error}). Remove it to get it anew.") from error
+    except OSError as error:
+        if not folder.is_dir():  # else another process was quicker
+            raise NetgazeError(f"Cannot unpack {archive} to {folder}: {error.strerror or error}.") from error
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """Let one process at a time download to `path`, where the system has file locks; jobs of a sweep meet here."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock = open(path.with_name(f".{path.name}.lock"), "wb")  # noqa: SIM115
+    except OSError as error:
+        raise _cannot_write(path, error) from error
+    with lock:
+        if fcntl is not None:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _download(url: str, part: Path, md5: str | None) -> None:
+    """Complete `part` from `url`; a resumed file that turns out wrong is fetched once more from its start."""
+    resumed = _receive(url, part)
+    if md5 is None or file_md5(part) == md5:
+        return
+    part.unlink()
+    if not resumed:
+        raise ValueError("what arrived has another checksum")
+    _download(url, part, md5)
+
+
+def _receive(url: str, part: Path) -> bool:
+    """Append what is missing of `url` to `part`, or write it anew if the server cannot resume; say which."""
+    done = part.stat().st_size if part.exists() else 0
+    headers = {"User-Agent": "netgaze"} | ({"Range": f"bytes={done}-"} if done else {})
+    try:
+        response = urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=TIMEOUT_SECONDS)
+    except urllib.error.HTTPError as error:
+        if error.code != 416 or not done:
+            raise
+        part.unlink()  # longer than the file itself: start over
+        return _receive(url, part)
+    with response:
+        resumes = response.headers.get("Content-Range", "").startswith(f"bytes {done}-")
+        done = done if resumes else 0
+        length = response.headers.get("Content-Length")
+        total = None if length is None else done + int(length)
+        received = _write(response, part, done, total, url)
+    if total is not None and received != total:
+        raise OSError(f"the connection broke off after {received} of {total} bytes")
+    return resumes
+
+
+def _write(response: BinaryIO, part: Path, done: int, total: int | None, url: str) -> int:
+    """Write a response's bytes behind the first `done` of `part`; the size that `part` then has."""
+    shown = sys.stderr.isatty()
+    if not shown:
+        log.info("Downloading %s%s", url, f" ({total / 1e6:.0f} MB)" if total else "")
+    with (
+        tqdm(desc=part.stem, initial=done, total=total, unit="B", unit_scale=True, disable=not shown) as bar,
+        _opened(part, done) as file,
+    ):
+        while chunk := response.read(CHUNK_BYTES):
+            try:
+                file.write(chunk)
+            except OSError as error:
+                raise _cannot_write(part, error) from error
+            bar.update(len(chunk))
+        size = file.tell()
+    if not shown:
+        log.info("Downloaded %.0f MB", size / 1e6)
+    return size
+
+
+def _opened(part: Path, done: int) -> BinaryIO:
+    try:
+        return open(part, "ab" if done else "wb")
+    except OSError as error:
+        raise _cannot_write(part, error) from error
+
+
+def _cannot_write(path: Path, error: OSError) -> NetgazeError:
+    return NetgazeError(
+        f"Cannot write {path}: {error.strerror or error}. Name a folder you may write to with data.dir=, or make room."
+    )

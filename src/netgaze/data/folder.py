@@ -1,0 +1,154 @@
+"""A person's own images: one folder a class."""
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+
+from netgaze.data.augment import Augment
+from netgaze.data.base import ImageData, Images, held_out
+from netgaze.data.count import split_folders, subfolders
+from netgaze.data.decode import SUFFIXES, Form, decoded
+from netgaze.errors import NetgazeError
+
+log = logging.getLogger(__name__)
+
+
+class Folder(ImageData):
+    """Images under `<dir>/<class>/`, or divided already: `<dir>/train/<class>/` beside `<dir>/test/` or `<dir>/val/`.
+
+    A split that has no folder is taken from the training images by class share, with `split_seed`. All images are
+    decoded once into a memory-mapped cache. Unreadable files are left out, and the log names them. Other
+    arguments: see `ImageData`.
+
+    Args:
+        dir: the folder.
+        fit: how an image becomes a square: "crop" scales its shorter side and cuts the centre, "squash" scales both.
+        num_val: validation images where there is no `<dir>/val`; null for 15 % of all.
+        num_test: test images where there is no `<dir>/test`; null for 15 % of all.
+    """
+
+    def __init__(
+        self,
+        *,
+        dir: str,
+        fit: Literal["crop", "squash"] = "crop",
+        num_val: int | None = None,
+        num_test: int | None = None,
+        num_classes: int,
+        num_channels: int = 3,
+        image_size: int = 64,
+        mean: Sequence[float],
+        std: Sequence[float],
+        augment: Augment | None = None,
+        batch_size: int = 128,
+        limit: int | None = None,
+        split_seed: int = 0,
+        seed: int = 0,
+    ):
+        super().__init__(
+            num_classes=num_classes,
+            num_channels=num_channels,
+            image_size=image_size,
+            mean=mean,
+            std=std,
+            augment=augment,
+            batch_size=batch_size,
+            limit=limit,
+            split_seed=split_seed,
+            seed=seed,
+        )
+        if fit not in ("crop", "squash"):
+            raise NetgazeError(f"data.fit={fit} is not known. It is crop or squash.")
+        if num_channels not in (1, 3):
+            raise NetgazeError(f"data.num_channels={num_channels} is not possible. It is 3 (colour) or 1 (grey).")
+        self.root, self.form = Path(dir).expanduser(), Form(image_size, num_channels, fit)
+        self.shares = {"test": num_test, "val": num_val}
+
+    def load(self) -> dict[str, Images]:
+        """The splits "train", "val" and "test": slices of one memory-mapped array.
+
+        Raises:
+            NetgazeError: there are no images, or the classes of the splits differ.
+        """
+        folders = {split: Path(folder) for split, folder in split_folders(str(self.root)).items()}
+        self.class_names = self._common_classes(folders)
+        listed = {split: self._listed(folder) for split, folder in folders.items()}
+        files, labels, parts = self._in_order(listed)
+        # The file lies in the order of the splits, so that each is a slice of it and none a copy in memory.
+        images, kept = decoded(self.root, files, self.form)
+        self._say_left_out([file for file, whole in zip(files, kept, strict=True) if not whole], len(files))
+        splits, start = {}, 0
+        for split, part in parts.items():
+            chosen = torch.from_numpy(kept[part.start : part.stop])
+            stop = start + int(chosen.sum())
+            splits[split] = Images(images[start:stop], labels[part][chosen])
+            self._check_classes(split, splits[split].labels)
+            start = stop
+        return splits
+
+    def _common_classes(self, folders: dict[str, Path]) -> list[str]:
+        names = subfolders(str(folders["train"]))
+        if not names:
+            raise NetgazeError(
+                f"{folders['train']} has no folders. Put the images of each class into one of their own."
+            )
+        for split, folder in folders.items():
+            differing = sorted(set(names) ^ set(subfolders(str(folder))))
+            if differing:
+                raise NetgazeError(
+                    f"{folders['train']} and {folder} hold different classes: {', '.join(differing[:5])}. "
+                    f"Give the folder of each class the same name in train and in {split}."
+                )
+        return names
+
+    def _listed(self, folder: Path) -> tuple[list[Path], torch.Tensor]:
+        files, labels = [], []
+        for label, name in enumerate(self.class_names):
+            found = [path for path in sorted((folder / name).rglob("*")) if _is_image(path)]
+            if not found:
+                raise NetgazeError(
+                    f"{folder / name} holds no images ({', '.join(sorted(SUFFIXES))}). Add some, or remove the folder."
+                )
+            files += found
+            labels += [label] * len(found)
+        return files, torch.tensor(labels)
+
+    def _in_order(
+        self, listed: dict[str, tuple[list[Path], torch.Tensor]]
+    ) -> tuple[list[Path], torch.Tensor, dict[str, slice]]:
+        """All files split by split, their labels [N], and the slice of each split."""
+        files, labels = listed.pop("train")
+        train, shares = torch.arange(len(files)), {}
+        for split in ("test", "val"):
+            if split not in listed:
+                num = self.shares[split] or round(0.15 * len(files))
+                stays, out = held_out(labels[train], num, self.split_seed, f"data.num_{split}")
+                train, shares[split] = train[stays], train[out]
+        chosen = {"train": train} | shares
+        listed |= {split: ([files[i] for i in index], labels[index]) for split, index in chosen.items()}
+        parts, start = {}, 0
+        for split in listed:
+            parts[split] = slice(start, start := start + len(listed[split][0]))
+        ordered = [path for paths, _ in listed.values() for path in paths]
+        return ordered, torch.cat([labels for _, labels in listed.values()]), parts
+
+    def _say_left_out(self, files: list[Path], num: int) -> None:
+        if files:
+            names = ", ".join(str(path.relative_to(self.root)) for path in files[:10])
+            more = f" and {len(files) - 10} more" if len(files) > 10 else ""
+            log.warning("Left out %d of %d images that cannot be read: %s%s", len(files), num, names, more)
+
+    def _check_classes(self, split: str, labels: torch.Tensor) -> None:
+        counts = torch.bincount(labels, minlength=len(self.class_names))
+        if split == "train" and not counts.all():
+            empty = self.class_names[int(counts.argmin())]
+            raise NetgazeError(f"No training image of class {empty} in {self.root} can be read. Replace its files.")
+
+
+def _is_image(path: Path) -> bool:
+    # Names that start with a dot are a file system's notes (macOS writes ._photo.jpg), not images.
+    return path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and path.is_file()

@@ -1,0 +1,249 @@
+"""fit, analyze, compare (and open_run): the only file that knows all rooms."""
+
+import gc
+import logging
+import resource
+import sys
+import time
+import traceback
+from pathlib import Path
+from typing import Any
+
+import torch
+from omegaconf import DictConfig, OmegaConf
+
+from netgaze import report, results, runs
+from netgaze.build import build, build_task
+from netgaze.callbacks.keep import Keep
+from netgaze.callbacks.tensorboard import write_results
+from netgaze.errors import NetgazeError
+from netgaze.files import write_json, write_text
+from netgaze.look import look
+from netgaze.schema import num_cpus
+from netgaze.subject import Subject
+from netgaze.subjects import controls, open_run
+from netgaze.trainer import processor, resolve_precision, set_globals
+from netgaze.weights import load_weights, read_checkpoint
+
+__all__ = ["analyze", "compare", "fit", "open_run"]
+
+log = logging.getLogger(__name__)
+
+MAX_COLUMNS = 4  # runs side by side in one picture
+
+
+def fit(config: DictConfig, folder: Path, about: dict[str, Any]) -> None:
+    """Train, test and look at one run; a folder with a checkpoint goes on from it, a finished one returns at once.
+
+    Args:
+        config: composed from `conf/train.yaml`, not resolved.
+        folder: the run's folder.
+        about: what the command line knows: `overrides`, `choices`.
+
+    Raises:
+        NetgazeError: what a person can mend; `run.json` says it too.
+    """
+    last = folder / "checkpoints" / "last.ckpt"
+    before = read_checkpoint(last)["netgaze"]["config"] if last.exists() else None
+    started = time.time()
+    try:
+        settings = _settle(OmegaConf.to_container(config, resolve=True), before)
+        if before == settings and runs.read(folder)["status"] == "finished":
+            log.info("%s is finished already.", folder)
+            return
+        runs.begin(folder, about)
+        write_text(folder / ".hydra" / "config.yaml", OmegaConf.to_yaml(config))
+        _run(settings, folder, resumed=before is not None, unchanged=before == settings)
+    except BaseException as error:
+        if not runs.is_run(folder):
+            runs.begin(folder, about)
+        status = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
+        said = str(error) or type(error).__name__
+        runs.note(folder, status=status, error=said, trace=traceback.format_exc())
+        raise
+    finally:
+        gc.collect()  # a sweep's next job needs the memory
+    seconds = time.time() - started + (runs.read(folder).get("seconds") or 0)
+    runs.note(folder, status="finished", seconds=seconds)
+
+
+def _settle(settings: Any, before: dict[str, Any] | None) -> dict[str, Any]:
+    """The resolved config with nothing left to the machine; a resumed run keeps what it had: same bits."""
+    trainer = settings["trainer"]
+    if before is not None:
+        if trainer["precision"] == "auto":
+            trainer["precision"] = before["trainer"]["precision"]
+        if trainer["threads"] == num_cpus():
+            trainer["threads"] = before["trainer"]["threads"]
+    trainer["precision"] = resolve_precision(str(trainer["precision"]), trainer["accelerator"])
+    return settings
+
+
+def _run(settings: dict[str, Any], folder: Path, *, resumed: bool, unchanged: bool) -> None:
+    chosen = settings["trainer"]
+    set_globals(seed=settings["seed"], threads=chosen["threads"], deterministic=chosen["deterministic"])
+    data = build(settings["data"])
+    data.setup()
+    task = build_task(settings, data.class_names)
+    if settings["init"] is not None and not resumed:
+        loaded = load_weights(task.model, settings["init"])
+        log.info("%s", loaded)
+        runs.note(folder, init=vars(loaded))
+    figures = {name: build(figure) for name, figure in settings["figure"].items()}
+    trainer = build(
+        chosen,
+        callbacks=[build(callback) for callback in settings["callback"].values()],
+        folder=folder,
+        facts={"config": settings, "class_names": list(task.class_names), "data": data.fingerprint},
+        monitor=task.monitor,
+        monitor_mode=task.monitor_mode,
+    )
+    runs.note(folder, **_circumstances(settings, data, task))
+    num_images, num_parameters = len(data.labels("train")), sum(p.numel() for p in task.parameters())
+    log.info("%s", folder)
+    log.info("%d training images, %d parameters, %s on %s", num_images, num_parameters, chosen["precision"], processor())
+    if not (resumed and unchanged and _was_stopped(folder)):
+        _train(trainer, task, data, folder, resumed)
+    _finish(trainer, task, data, figures, settings, folder)
+
+
+def _circumstances(settings: dict[str, Any], data: Any, task: Any) -> dict[str, Any]:
+    """What a number needs beside it to be believed."""
+    return {
+        "task": settings["task"]["_target_"],
+        "monitor": task.monitor,
+        "monitor_mode": task.monitor_mode,
+        "seed": settings["seed"],
+        "data": data.fingerprint,
+        "precision": settings["trainer"]["precision"],
+        "threads": settings["trainer"]["threads"],
+        "device": processor(),
+        "config": settings,
+    }
+
+
+def _train(trainer: Any, task: Any, data: Any, folder: Path, resumed: bool) -> None:
+    last = folder / "checkpoints" / "last.ckpt"
+    try:
+        trainer.fit(task, datamodule=data, ckpt_path=last if resumed else None, weights_only=True)
+    except SystemExit as stop:  # Lightning's answer to Ctrl-C
+        raise KeyboardInterrupt from stop
+    if trainer.interrupted:
+        raise KeyboardInterrupt
+    if not last.exists():  # max_epochs=0
+        Keep.save(trainer, "best")
+        Keep.save(trainer, "last")
+
+
+def _was_stopped(folder: Path) -> bool:
+    """Whether training ended before its last epoch, by patience or budget."""
+    kept = read_checkpoint(folder / "checkpoints" / "last.ckpt")["callbacks"].get("Keep", {})
+    return bool(kept.get("stopped"))
+
+
+def _finish(
+    trainer: Any, task: Any, data: Any, figures: dict[str, Any], settings: dict[str, Any], folder: Path
+) -> None:
+    """Test once, on the best epoch; draw the figures; write the numbers."""
+    best = read_checkpoint(folder / "checkpoints" / "best.ckpt")
+    task.load_state_dict(best["state_dict"])
+    tested = trainer.test(task, datamodule=data, verbose=False)[0]
+    history = runs.read_history(folder)
+    epoch = best["epoch"] if history else -1
+    numbers = {name: value for row in history if row["epoch"] == epoch for name, value in row.items() if "/" in name}
+    numbers |= {name: float(value) for name, value in tested.items()} | {"best/epoch": epoch}
+    subject = Subject(
+        type(task).__name__.lower(),
+        task=lambda: task,
+        data=lambda: data,
+        history=(lambda: history) if history else None,
+        metrics=numbers,
+        config=settings,
+        folder=folder,
+    )
+    seen = look(figures, [subject, *controls([subject], settings["control"])], folder / "figures")
+    for name, findings in seen.items():
+        found = findings[subject.label].numbers if subject.label in findings else {}
+        numbers |= {f"test/{metric}": found[metric] for metric in figures[name].metrics if metric in found}
+    write_json(folder / "metrics.json", numbers)
+    write_results(folder, results.flat(settings), numbers, max(epoch, 0))
+    spent = sum(row["seconds"] for row in history)
+    speed = len(data.labels("train")) * len(history) / spent if spent else None
+    runs.note(folder, images_per_second=speed, peak_memory_mb=_peak_memory())
+    log.info("%s", results.as_text(["number", "value"], [[name, f"{value:.4f}"] for name, value in numbers.items()]))
+
+
+def _peak_memory() -> float:
+    """The largest memory in use so far, in MB: the device's where there is one, else this process's."""
+    if torch.cuda.is_available():
+        return torch.cuda.max_memory_allocated() / 2**20
+    unit = 2**20 if sys.platform == "darwin" else 2**10  # macOS counts bytes, Linux KiB
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
+
+
+def analyze(config: DictConfig, folder: Path, about: dict[str, Any]) -> None:
+    """Draw figures of finished runs side by side, into `folder`, with a report.
+
+    Args:
+        config: composed from `conf/analyze.yaml`.
+        folder: where the pictures and `report.html` go.
+        about: what the command line knows.
+
+    Raises:
+        NetgazeError: no run where one was named, or titles that do not fit.
+    """
+    settings: Any = OmegaConf.to_container(config, resolve=True)
+    set_globals(seed=0, threads=num_cpus(), deterministic=True)
+    found = runs.find(settings["runs"])
+    rows = runs.rows(found)
+    labels = settings["labels"] or [row["label"] for row in rows]
+    if len(labels) != len(found) or len(set(labels)) < len(labels):
+        raise NetgazeError(f"labels: give {len(found)} different titles, one a run; got {labels}.")
+    rows = [row | {"label": label} for row, label in zip(rows, labels, strict=True)]
+    subjects = [open_run(run, settings["checkpoint"], label) for run, label in zip(found, labels, strict=True)]
+    _show(folder, rows, subjects, settings["figure"], settings["control"], title="Side by side")
+
+
+def compare(folder: Path) -> bool:
+    """End a sweep: results.csv, the table, the winner, a plot, and report.html with every figure side by side.
+
+    Args:
+        folder: the sweep's folder.
+
+    Returns:
+        Whether every run finished.
+    """
+    found = runs.find([str(folder)])
+    rows = runs.rows(found)
+    _, order = results.ranked(rows)
+    best = {row["label"] for row in order[:MAX_COLUMNS]}
+    subjects = [
+        open_run(run, label=row["label"]) for run, row in zip(found, rows, strict=True) if row["label"] in best
+    ]
+    note = f"The pictures show {len(best)} of the {len(rows)} runs, the best by the table." if len(order) > len(best) else ""
+    first = subjects[0].config if subjects else None
+    figures, control = (first["figure"], first["control"]) if first else ({}, None)
+    _show(folder, rows, subjects, figures, control, title=folder.parent.name, note=note)
+    return len(order) == len(rows)
+
+
+def _show(
+    folder: Path,
+    rows: list[results.Row],
+    subjects: list[Subject],
+    figures: dict[str, Any],
+    control: str | None,
+    title: str,
+    note: str = "",
+) -> None:
+    """Table, winner, pictures and page."""
+    built = {name: build(figure) for name, figure in figures.items()}
+    seen = look(built, [*subjects, *controls(subjects, control)], folder / "figures") if subjects else {}
+    results.write_csv(rows, folder / "results.csv")
+    swept = results.plot_sweep(rows, folder / "figures" / "sweep.png")
+    page = report.write(folder, title, rows, list(seen), has_sweep=swept, note=note)
+    log.info("\n%s\n%s", results.as_text(*results.table(rows)), results.winner(rows))
+    for row in rows:
+        if row["error"]:
+            log.info("%s: %s", row["label"], row["error"])
+    log.info("Report: %s", page)

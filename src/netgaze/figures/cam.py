@@ -1,0 +1,230 @@
+"""Where in the image does the network see the evidence for a class?"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from matplotlib.figure import Figure
+
+from netgaze.figures.examples import chosen, presented, shown, spread, upright_rows
+from netgaze.figures.heat import enlarged, falls, overlaid, pointing
+from netgaze.figures.panels import (
+    GREY,
+    RIGHT,
+    SMALL,
+    WRONG,
+    Sheet,
+    columns,
+    lines_height,
+    shortened,
+    titles_height,
+    wrapped,
+)
+from netgaze.subject import Finding, Subject, looking
+
+_COARSE = 4
+_KINDS = {
+    "shared": "same images,\nmap of the true class",
+    "best": "its most confident\nright answers",
+    "error": "most confident error,\nmap of its answer",
+}
+
+
+class Cam:
+    """Class activation maps (Zhou et al. 2016): the evidence for a class at each place of the last feature maps.
+
+    M_c(x,y) = sum_k w_k^c f_k(x,y), from `task.evidence`, brought to the image's size bilinearly. There maps are
+    scaled to 0..1 each; here they keep their sign and unit (the logit is their mean plus a bias) on one scale a
+    network, so that a network without evidence does not look as sure as one with it.
+
+    Shown are the same images for every network, one each of different data classes; then, each network's own
+    choice, its most confident right answer for some of its classes, and its most confident error with the map of
+    the class that it wrongly names, where activations may seem counter-intuitive.
+
+    Numbers:
+        `map_height`, `map_width`: of the maps before they are enlarged.
+        `drop`: mean fall of the true class's probability when the `share` most activated pixels are replaced by the
+            mean image value, over `num_dropped` images; `drop_random`: the same for the top pixels of maps of
+            noise of the same size, so that the holes have the same shapes (single random pixels would blur every
+            edge and hurt more than any map). A map that says something drops more than noise.
+        On data with object masks, over `num_scored` images and the map of the true class:
+        `peak_on_object`: share of maps whose highest pixel is on the object (Zhang et al. 2016's pointing game).
+        `mass_on_object`: mean share of a map's positive evidence on the object; maps without any are left out.
+        `object_area`: mean share of the image that is object: what both would be by chance.
+        `centre_on_object`: share of images whose middle is object: what always pointing there would reach.
+
+    Args:
+        num_shared: images that every network is shown, and classes for which each shows its best.
+        indices: images of the split to show in place of the seed's choice.
+        num_scored: at most so many images are scored against their masks.
+        num_dropped: at most so many images are tried with pixels replaced.
+        share: of the pixels to replace, 0..1.
+        seed: of the choice of images and of the noise.
+    """
+
+    question = "Where does the network see the evidence for a class, and is the object there?"
+    needs = ("task", "data")
+    metrics = ()
+
+    def __init__(
+        self,
+        *,
+        num_shared: int = 3,
+        indices: Sequence[int] | None = None,
+        num_scored: int = 1000,
+        num_dropped: int = 200,
+        share: float = 0.2,
+        seed: int = 0,
+    ):
+        self.num_shared, self.indices = num_shared, indices
+        self.num_scored, self.num_dropped, self.share, self.seed = num_scored, num_dropped, share, seed
+
+    def compute(self, subject: Subject) -> Finding:
+        """Examples [n,H,W,3] of three kinds with the map [n,H,W] of one class each, and the numbers."""
+        kinds, rows, classes = self._choose(subject)
+        outputs, names = subject.outputs(subject.split), np.array(subject.task.class_names)
+        there = rows >= 0
+        examples = presented(subject, np.where(there, rows, 0))
+        with looking(subject.task), torch.no_grad():
+            small = subject.task.evidence(examples.to(_device(subject))).float().cpu()
+        maps = enlarged(small[torch.arange(len(rows)), torch.from_numpy(classes)], examples.shape[-2:])
+        predicted = outputs.logits[rows].argmax(axis=1)
+        arrays = {
+            "kinds": np.array(kinds),
+            "there": there,
+            "images": shown(examples, subject.data.mean, subject.data.std),
+            "maps": maps.numpy(),
+            "asked": names[classes],
+            "true": names[outputs.targets[rows]],
+            "predicted": names[predicted],
+            "probability_true": outputs.probabilities[rows, outputs.targets[rows]],
+            "probability_predicted": outputs.probabilities[rows, predicted],
+        }
+        numbers = {"map_height": small.shape[-2], "map_width": small.shape[-1]} | self._score(subject)
+        return Finding(numbers, arrays, _caption(numbers))
+
+    def _choose(self, subject: Subject) -> tuple[list[str], np.ndarray, np.ndarray]:
+        """The kind, the row of the outputs (-1: there is none) and the mapped class of every example."""
+        outputs = subject.outputs(subject.split)
+        predicted, confidence = outputs.logits.argmax(axis=1), outputs.probabilities.max(axis=1)
+        right = predicted == outputs.targets
+        images = chosen(subject.data.labels(subject.split).numpy(), self.num_shared, self.seed, self.indices)
+        shared = upright_rows(outputs.index, images)
+        own = spread(np.arange(subject.task.num_classes), self.num_shared, self.seed)
+        best = [_surest(confidence, right & (predicted == number)) for number in own]
+        error = _surest(confidence, ~right)
+        kinds = ["shared"] * len(shared) + ["best"] * len(best) + ["error"]
+        classes = np.concatenate([outputs.targets[shared], own, [predicted[error]]])
+        return kinds, np.concatenate([shared, best, [error]]).astype(np.int64), classes
+
+    def _score(self, subject: Subject) -> dict[str, float]:
+        data, split = subject.data, subject.split
+        masks = data.masks(split)
+        scored = spread(
+            data.labels(split).numpy(), self.num_scored if masks is not None else self.num_dropped, self.seed
+        )
+        maps, drops = [], []
+        generator = torch.Generator().manual_seed(self.seed)
+        with looking(subject.task), torch.no_grad():
+            for start in range(0, len(scored), 100):
+                index = scored[start : start + 100]
+                images = data.normalise(data.images(split)[index])
+                examples, targets = (
+                    part[: len(index)] for part in subject.task.present(images, data.labels(split)[index])
+                )
+                examples, targets = examples.to(_device(subject)), targets.cpu()
+                small = subject.task.evidence(examples).float().cpu()[torch.arange(len(index)), targets]
+                maps.append(enlarged(small, examples.shape[-2:]))
+                if start < self.num_dropped:
+                    noise = enlarged(torch.rand(small.shape, generator=generator), examples.shape[-2:])
+                    drops.append(falls(subject.task, examples, targets, (maps[-1], noise), self.share))
+        fallen = torch.cat(drops, dim=1)[:, : self.num_dropped].mean(dim=1)
+        numbers = {"drop": float(fallen[0]), "drop_random": float(fallen[1])}
+        return numbers if masks is None else numbers | pointing(torch.cat(maps), masks[scored])
+
+    def draw(self, findings: dict[str, Finding]) -> Figure:
+        """Two columns a network: the image, and the map upon it."""
+        lefts, width = columns(len(findings), left=0.5, gap=0.2)
+        tile = min(width / 2, 1.35)
+        kinds = max((list(finding.arrays["kinds"]) for finding in findings.values()), key=len)
+        row, gap = tile + 0.36, 0.15
+        words = {label: wrapped(_words(finding), width, SMALL) for label, finding in findings.items()}
+        above = 0.1 + titles_height(list(findings), width)
+        top = above + max(lines_height(text, SMALL) for text in words.values()) + 0.1
+        sheet = Sheet(top + row * len(kinds) + gap * 2 + 0.55)
+        places = {kind: _starts(kind, number, kinds, top, row, gap) for number, kind in enumerate(_KINDS)}
+        for kind, ys in places.items():
+            if ys:
+                middle = (ys[0] + ys[-1] + row) / 2
+                sheet.text(0.06, middle, _KINDS[kind], SMALL, rotation=90, va="center", color=GREY, ha="left")
+        for x, (label, finding) in zip(lefts, findings.items(), strict=True):
+            sheet.title(x, 0.1, width, label)
+            sheet.text(x + width / 2, above, words[label], SMALL, ha="center", color=GREY)
+            _draw_column(sheet, finding, x + width / 2 - tile, tile, places)
+        return sheet.figure
+
+
+def _surest(confidence: np.ndarray, among: np.ndarray) -> int:
+    """The place of the highest confidence [M] among some, or -1."""
+    return int(np.where(among, confidence, -1).argmax()) if among.any() else -1
+
+
+def _device(subject: Subject) -> torch.device:
+    return next(subject.task.parameters()).device
+
+
+def _caption(numbers: dict[str, float]) -> str:
+    size = f"{numbers['map_height']}x{numbers['map_width']}"
+    caption = (
+        "The first rows show the same images to every network; the most confident right answers and the error are "
+        f"each network's own choice. Red is evidence for the class, blue against it. The maps are {size}, enlarged."
+    )
+    if min(numbers["map_height"], numbers["map_width"]) < _COARSE:
+        caption += (
+            f" A map of {size} is too coarse to say where an object is: train with a larger data.image_size, or "
+            "with model.stem=cifar."
+        )
+    return caption
+
+
+def _words(finding: Finding) -> str:
+    numbers = finding.numbers
+    words = f"{numbers['map_height']}x{numbers['map_width']} map; "
+    words += f"drop {numbers['drop']:.2f}, by noise {numbers['drop_random']:.2f}"
+    if "peak_on_object" in numbers:
+        words += f"\npeak on object {numbers['peak_on_object']:.2f} (middle {numbers['centre_on_object']:.2f}), "
+        words += f"mass {numbers['mass_on_object']:.2f} (chance {numbers['object_area']:.2f})"
+    return words
+
+
+def _starts(kind: str, number: int, kinds: list[str], top: float, row: float, gap: float) -> list[float]:
+    """The heights at which the rows of a kind begin."""
+    return [top + place * row + number * gap for place, name in enumerate(kinds) if name == kind]
+
+
+def _draw_column(sheet: Sheet, finding: Finding, x: float, tile: float, places: dict[str, list[float]]) -> None:
+    arrays = finding.arrays
+    scale = float(np.quantile(np.abs(arrays["maps"][arrays["there"]]), 0.99))
+    left = {kind: list(ys) for kind, ys in places.items()}
+    for number, kind in enumerate(arrays["kinds"]):
+        y = left[str(kind)].pop(0)
+        if arrays["there"][number]:
+            _draw_example(sheet, finding, number, scale, x, y, tile)
+        else:
+            missing = "never wrong" if kind == "error" else f"never right about\n{arrays['asked'][number]}"
+            sheet.text(x + tile, y + tile / 2, missing, SMALL, ha="center", va="center", color=GREY)
+    sheet.signed_bar(x, sheet.height - 0.45, 2 * tile, scale, "evidence (logit)")
+
+
+def _draw_example(sheet: Sheet, finding: Finding, number: int, scale: float, x: float, y: float, tile: float) -> None:
+    arrays = finding.arrays
+    true, predicted = str(arrays["true"][number]), str(arrays["predicted"][number])
+    says = f"× says {predicted} {arrays['probability_predicted'][number]:.2f}"
+    mark = f"{'✓' if true == predicted else 'is'} {true} {arrays['probability_true'][number]:.2f}"
+    mark += "" if true == predicted else f"\n{says}"
+    words = "\n".join(shortened(line, 2 * tile, SMALL) for line in mark.split("\n"))
+    colour = RIGHT if true == predicted else WRONG
+    sheet.text(x + 0.02, y + 0.3, words, SMALL, va="bottom", color=colour)
+    picture = arrays["images"][number]
+    sheet.image(picture, x + 0.02, y + 0.31, tile - 0.04, tile - 0.04)
+    sheet.image(overlaid(picture, arrays["maps"][number], scale), x + tile + 0.02, y + 0.31, tile - 0.04, tile - 0.04)

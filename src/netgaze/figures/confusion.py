@@ -1,0 +1,160 @@
+"""What does the network take for what, and does it know when it is wrong?"""
+
+import numpy as np
+import torch
+from matplotlib import colormaps
+from matplotlib.figure import Figure
+from torchmetrics.functional.classification import multiclass_confusion_matrix
+
+from netgaze.figures.panels import (
+    GREY,
+    RIGHT,
+    SEQUENTIAL,
+    SMALL,
+    TEXT,
+    WRONG,
+    Sheet,
+    columns,
+    lines_height,
+    rows_and_columns,
+    shortened,
+    titles_height,
+    wrapped,
+)
+from netgaze.metrics import calibration_error, classification_metrics
+from netgaze.subject import Finding, Subject
+
+_BINS = 15
+_MOST_COUNTS, _MOST_NAMES = 12, 40
+_NAMES, _MATRIX = 0.95, 2.4  # inches
+
+
+class Confusion:
+    """The confusion matrix, the accuracy of each class, and how far the network's confidence can be believed.
+
+    Numbers:
+        `acc`, `acc_macro`: share of all examples, and mean over classes, 0..1.
+        `ece`: expected calibration error over 15 bins (Guo et al. 2017), 0..1: the mean distance between
+            confidence and accuracy.
+        `<class> as <class>`: the five most frequent confusions, as shares of the first class.
+    """
+
+    question = "Which classes does the network take for which, and is its confidence earned?"
+    needs = ("task", "data")
+    metrics = ()
+
+    def compute(self, subject: Subject) -> Finding:
+        """Counts [K,K] (row: the truth, column: the answer), and accuracy and confidence [15] by confidence."""
+        outputs = subject.outputs(subject.split)
+        logits, targets = torch.from_numpy(outputs.logits), torch.from_numpy(outputs.targets)
+        probabilities = torch.from_numpy(outputs.probabilities)
+        names = np.array(subject.task.class_names)
+        counts = multiclass_confusion_matrix(logits, targets, len(names)).numpy()
+        numbers = classification_metrics(logits, targets) | {"ece": calibration_error(probabilities, targets, _BINS)}
+        arrays = {"counts": counts, "names": names} | reliability(outputs.probabilities, outputs.targets)
+        caption = (
+            f"Rows are normalised: of the {subject.split} examples of a class, the share given each answer. "
+            "The bars are the diagonal, in the matrix's colours."
+        )
+        return Finding(numbers | _most_confused(counts, names), arrays, caption)
+
+    def draw(self, findings: dict[str, Finding]) -> Figure:
+        """A block a network, two in a row: matrix, accuracy of each class, and reliability below."""
+        down, across = rows_and_columns(len(findings), 2)
+        names = max(_names_height(finding) for finding in findings.values())
+        lefts, width = columns(2, left=0.1, gap=0.2)
+        words = {label: wrapped(_words(finding), width, TEXT) for label, finding in findings.items()}
+        above = 0.1 + titles_height(list(findings), width)
+        top = above + max(lines_height(text, TEXT) for text in words.values()) + 0.35
+        height = top + _MATRIX + names + 1.75
+        sheet = Sheet(height * down)
+        shift = (lefts[1] - lefts[0]) / 2 if across == 1 else 0.0
+        for place, (label, finding) in enumerate(findings.items()):
+            x, y = lefts[place % across] + shift, place // across * height
+            sheet.title(x, y + 0.1, width, label)
+            sheet.text(x + width / 2, y + above, words[label], ha="center", color=GREY)
+            _draw_matrix(sheet, finding, x + _NAMES, y + top)
+            _draw_bars(sheet, finding, x + _NAMES + _MATRIX + 0.1, y + top, width - _NAMES - _MATRIX - 0.15)
+            _draw_reliability(sheet, finding, x + _NAMES, y + top + _MATRIX + names + 0.25)
+        return sheet.figure
+
+
+def reliability(probabilities: np.ndarray, targets: np.ndarray) -> dict[str, np.ndarray]:
+    """Examples in 15 equal bins of confidence: `bin_share`, `bin_accuracy`, `bin_confidence`, [15]; NaN if empty."""
+    confidence, right = probabilities.max(axis=1), probabilities.argmax(axis=1) == targets
+    place = np.clip(np.ceil(confidence * _BINS).astype(int) - 1, 0, _BINS - 1)
+    num = np.bincount(place, minlength=_BINS)
+    filled = np.where(num > 0, num, np.nan)
+    return {
+        "bin_share": num / len(targets),
+        "bin_accuracy": np.bincount(place, weights=right, minlength=_BINS) / filled,
+        "bin_confidence": np.bincount(place, weights=confidence, minlength=_BINS) / filled,
+    }
+
+
+def _shares(counts: np.ndarray) -> np.ndarray:
+    return counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+
+
+def _most_confused(counts: np.ndarray, names: np.ndarray) -> dict[str, float]:
+    shares = _shares(counts)
+    np.fill_diagonal(shares, 0)
+    pairs = np.argsort(-shares, axis=None, kind="stable")[:5]
+    places = [np.unravel_index(pair, shares.shape) for pair in pairs]
+    return {f"{names[row]} as {names[col]}": float(shares[row, col]) for row, col in places if shares[row, col] > 0}
+
+
+def _words(finding: Finding) -> str:
+    numbers = finding.numbers
+    confused = next((f"; most often {pair} ({share:.0%})" for pair, share in numbers.items() if " as " in pair), "")
+    return f"accuracy {numbers['acc']:.3f}, macro {numbers['acc_macro']:.3f}, ECE {numbers['ece']:.3f}{confused}"
+
+
+def _names_height(finding: Finding) -> float:
+    """Inches below the matrix for the names of the classes, which stand upright."""
+    longest = max(len(str(name)) for name in finding.arrays["names"])
+    return min(_NAMES, 0.2 + longest * 0.6 * SMALL / 72)
+
+
+def _draw_matrix(sheet: Sheet, finding: Finding, x: float, y: float) -> None:
+    counts, shares = finding.arrays["counts"], _shares(finding.arrays["counts"])
+    num = len(counts)
+    axes = sheet.axes(x, y, _MATRIX, _MATRIX)
+    axes.imshow(shares, cmap=SEQUENTIAL, vmin=0, vmax=1, aspect="auto")
+    axes.spines[:].set_visible(False)
+    size = min(SMALL, 72 * _MATRIX / num * 0.85)
+    step = 1 if num <= _MOST_NAMES else 10
+    names = [shortened(str(name), _NAMES - 0.1, size) for name in finding.arrays["names"]] if step == 1 else None
+    ticks = np.arange(0, num, step)
+    axes.set_yticks(ticks, names or ticks, fontsize=size)
+    axes.set_xticks(ticks, names or ticks, fontsize=size, rotation=90)
+    if num <= _MOST_COUNTS:
+        for (row, col), count in np.ndenumerate(counts):
+            colour = "black" if shares[row, col] > 0.6 else "white"
+            room = min(SMALL, 72 * _MATRIX / num / (0.7 * len(str(counts.max()))))
+            axes.text(col, row, str(count), ha="center", va="center", fontsize=room, color=colour)
+
+
+def _draw_bars(sheet: Sheet, finding: Finding, x: float, y: float, width: float) -> None:
+    accuracy = _shares(finding.arrays["counts"]).diagonal()
+    axes = sheet.axes(x, y, width, _MATRIX)
+    axes.barh(np.arange(len(accuracy)), accuracy, height=0.8, color=colormaps[SEQUENTIAL](accuracy))
+    axes.axvline(finding.numbers["acc_macro"], color=WRONG, linestyle="--", linewidth=1)
+    axes.set(ylim=(len(accuracy) - 0.5, -0.5), xlim=(0, 1), yticks=[], xticks=[0, 0.5, 1])
+    axes.set_title("class accuracy", fontsize=SMALL, pad=3)
+    axes.set_xlabel("dashed: mean", fontsize=SMALL, labelpad=1)
+
+
+def _draw_reliability(sheet: Sheet, finding: Finding, x: float, y: float) -> None:
+    axes = sheet.axes(x, y, 1.3, 1.0)
+    centres = (np.arange(_BINS) + 0.5) / _BINS
+    axes.bar(centres, np.nan_to_num(finding.arrays["bin_accuracy"]), width=1 / _BINS, color=RIGHT, edgecolor="white")
+    axes.plot([0, 1], [0, 1], color=WRONG, linestyle="--", linewidth=1)
+    axes.set(xlim=(0, 1), ylim=(0, 1), xticks=[0, 0.5, 1], yticks=[0, 0.5, 1])
+    axes.set_xlabel("confidence", fontsize=SMALL, labelpad=1)
+    axes.set_ylabel("accuracy", fontsize=SMALL, labelpad=1)
+    shares = sheet.axes(x + 1.9, y, 1.3, 1.0)
+    shares.bar(centres, finding.arrays["bin_share"], width=1 / _BINS, color=GREY, edgecolor="white")
+    shares.set(xlim=(0, 1), xticks=[0, 0.5, 1])
+    shares.set_xlabel("confidence", fontsize=SMALL, labelpad=1)
+    shares.set_ylabel("share of examples", fontsize=SMALL, labelpad=1)

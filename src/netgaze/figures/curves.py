@@ -1,0 +1,141 @@
+"""How did training go, epoch by epoch?"""
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from netgaze.figures.panels import GREY, RIGHT, SMALL, TEXT, WRONG, Sheet, columns, lines_height, titles_height, wrapped
+from netgaze.subject import Finding, Subject
+
+# One style for each line of a plot: solid blue for training, dashed vermilion for validation.
+_STYLES = {
+    "train/loss": ("train", RIGHT, "-"),
+    "val/loss": ("validation", WRONG, "--"),
+    "train/acc": ("train", RIGHT, "-"),
+    "val/acc": ("validation", WRONG, "--"),
+    "val/knn20": ("kNN, k = 20", "#009E73", "-"),
+    "val/knn200": ("kNN, k = 200", "#CC79A7", "--"),
+    "lr": ("learning rate", GREY, "-"),
+}
+_ROWS = {
+    "loss": ("train/loss", "val/loss"),
+    "accuracy": ("train/acc", "val/acc"),
+    "kNN accuracy\nof features": ("val/knn20", "val/knn200"),
+    "learning rate": ("lr",),
+}
+
+
+class Curves:
+    """Loss, accuracy, learning rate, and where it was asked the features' kNN accuracy, over epochs.
+
+    Epochs count from 0, as in `history.csv`. The best epoch is the one whose weights the run kept (`best/epoch` of
+    its metrics); where that is not known, the one with the highest validation accuracy.
+
+    Numbers: `best/epoch`, and `best/<name>` and `last/<name>` for every number of the history.
+    """
+
+    question = "How did loss and accuracy move over the epochs, and which epoch was best?"
+    needs = ("history",)
+    metrics = ()
+
+    def compute(self, subject: Subject) -> Finding:
+        """Every number of the history over epochs; NaN where an epoch has none."""
+        rows = subject.history
+        names = ["epoch", *(name for name in _STYLES if any(_number(row, name) is not None for row in rows))]
+        arrays = {name: np.array([_number(row, name) for row in rows], dtype=np.float64) for name in names}
+        best = _best(arrays, subject.metrics or {})
+        numbers: dict[str, float] = {}
+        if rows:
+            numbers["best/epoch"] = int(arrays["epoch"][best])
+            for name in names[1:]:
+                ends = {"best": arrays[name][best], "last": arrays[name][-1]}
+                numbers |= {f"{end}/{name}": float(value) for end, value in ends.items() if np.isfinite(value)}
+        return Finding(numbers, arrays, "The dotted line marks the best epoch by the validation split.")
+
+    def draw(self, findings: dict[str, Finding]) -> Figure:
+        """A column a run, a row a number; the axes of a row are the same."""
+        rows = {
+            title: names
+            for title, names in _ROWS.items()
+            if any(name in finding.arrays for finding in findings.values() for name in names)
+        }
+        heights = [0.8 if title == "learning rate" else 1.7 for title in rows]
+        lefts, width = columns(len(findings), left=0.75, gap=0.45)
+        summaries = {label: wrapped(_summary(finding), width, TEXT) for label, finding in findings.items()}
+        top = 0.45 + titles_height(list(findings), width)
+        plots = top + 0.1 + max(lines_height(summary, TEXT) for summary in summaries.values())
+        sheet = Sheet(plots + sum(heights) + 0.3 * len(rows) + 0.25)
+        sheet.legend([_handle(name) for name in _legend(findings)], y=0.1, columns=6)
+        for x, (label, finding) in zip(lefts, findings.items(), strict=True):
+            sheet.title(x, 0.45, width, label)
+            sheet.text(x + width / 2, top, summaries[label], ha="center", color=GREY)
+            y = plots
+            for (title, names), height in zip(rows.items(), heights, strict=True):
+                axes = sheet.axes(x, y, width, height)
+                _plot(axes, finding, names)
+                axes.set_ylim(*_limits(findings, names))
+                if x == lefts[0]:
+                    axes.set_ylabel(title, fontsize=TEXT)
+                y += height + 0.3
+            axes.set_xlabel("epoch", fontsize=TEXT)
+        return sheet.figure
+
+
+def _number(row: dict, name: str) -> float | None:
+    value = row.get(name)
+    return None if value in (None, "") else float(value)
+
+
+def _best(arrays: dict[str, np.ndarray], metrics: dict) -> int:
+    kept = np.flatnonzero(arrays["epoch"] == metrics.get("best/epoch", -1))
+    if len(kept):
+        return int(kept[0])
+    accuracy = arrays.get("val/acc", np.array([]))
+    return int(np.nanargmax(accuracy)) if np.isfinite(accuracy).any() else -1
+
+
+def _summary(finding: Finding) -> str:
+    numbers = finding.numbers
+    if "best/epoch" not in numbers:
+        return "no epoch yet"
+    known = [f"{name} {numbers[f'best/{name}']:.3f}" for name in ("val/loss", "val/acc") if f"best/{name}" in numbers]
+    return f"best epoch {numbers['best/epoch']}\n{'  '.join(known)}"
+
+
+def _legend(findings: dict[str, Finding]) -> list[str]:
+    names = [name for name in _STYLES if any(name in finding.arrays for finding in findings.values())]
+    return list({_STYLES[name][0]: name for name in names if name != "lr"}.values())
+
+
+def _handle(name: str) -> Line2D:
+    label, colour, style = _STYLES[name]
+    return Line2D([], [], color=colour, linestyle=style, label=label)
+
+
+def _plot(axes: Axes, finding: Finding, names: tuple[str, ...]) -> None:
+    for name in names:
+        if name in finding.arrays:
+            known = np.isfinite(finding.arrays[name])
+            marker = "o" if known.sum() < 15 else None
+            _, colour, style = _STYLES[name]
+            epochs, values = finding.arrays["epoch"][known], finding.arrays[name][known]
+            axes.plot(epochs, values, color=colour, linestyle=style, marker=marker, markersize=2.5, linewidth=1.4)
+    epochs = finding.arrays["epoch"]
+    if not any(name in finding.arrays for name in names):
+        axes.text(0.5, 0.5, "not measured", transform=axes.transAxes, ha="center", fontsize=TEXT, color=GREY)
+    if len(epochs):
+        margin = 0.05 * (epochs.max() - epochs.min()) or 0.5
+        axes.set_xlim(epochs.min() - margin, epochs.max() + margin)
+        axes.axvline(finding.numbers["best/epoch"], color="black", linestyle=":", linewidth=1)
+    axes.grid(alpha=0.25)
+    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.tick_params(labelsize=SMALL)
+
+
+def _limits(findings: dict[str, Finding], names: tuple[str, ...]) -> tuple[float, float]:
+    every = np.concatenate([finding.arrays.get(name, np.array([])) for finding in findings.values() for name in names])
+    every = every[np.isfinite(every)]
+    low, high = (every.min(), every.max()) if len(every) else (0.0, 1.0)
+    margin = 0.06 * (high - low) or 0.05
+    return low - margin, high + margin

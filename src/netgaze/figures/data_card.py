@@ -1,0 +1,122 @@
+"""What is in the data?"""
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from netgaze.figures.examples import pictures
+from netgaze.figures.panels import (
+    GREY,
+    RIGHT,
+    SMALL,
+    TEXT,
+    TITLE,
+    WIDTH,
+    WRONG,
+    Sheet,
+    lines_height,
+    wrapped,
+)
+from netgaze.subject import Finding, Subject
+
+_COLOURS = {"train": RIGHT, "val": WRONG, "test": GREY}
+_SAMPLES, _NAMES, _BARS, _ROW = 3.75, 1.4, 2.0, 0.82  # inches
+
+
+class DataCard:
+    """How many images each class has in each split, and what they look like.
+
+    Subjects that look at the same data share one card.
+
+    Numbers: `classes`, the images of each split by its name, and `imbalance`, the most images that a class has in
+    the training split over the least.
+
+    Args:
+        num_classes: classes to show, by seed where there are more.
+        num_each: training images of each, by seed.
+        seed: of both choices.
+    """
+
+    question = "What is in the data: which classes, how many images of each, and what do they look like?"
+    needs = ("data",)
+    metrics = ()
+
+    def __init__(self, *, num_classes: int = 10, num_each: int = 6, seed: int = 0):
+        self.num_classes, self.num_each, self.seed = num_classes, num_each, seed
+
+    def compute(self, subject: Subject) -> Finding:
+        """Counts [splits,K], the classes shown [k], and their samples [k,n,H,W,3] with what is there [k,n]."""
+        data, rng = subject.data, np.random.default_rng(self.seed)
+        total = len(data.class_names)
+        labels = {split: data.labels(split).numpy() for split in _COLOURS}
+        counts = np.stack([np.bincount(own, minlength=total) for own in labels.values()])
+        classes = np.sort(rng.permutation(total)[: self.num_classes])
+        _, height, width = data.images("train").shape[1:]
+        samples = np.full((len(classes), self.num_each, height, width, 3), 255, dtype=np.uint8)
+        for row, number in enumerate(classes):
+            own = rng.permutation(np.flatnonzero(labels["train"] == number))[: self.num_each]
+            samples[row, : len(own)] = pictures(data.images("train")[own])
+        least = counts[0].min()
+        numbers = {"classes": total} | {split: int(num.sum()) for split, num in zip(labels, counts, strict=True)}
+        numbers["imbalance"] = float(counts[0].max() / least) if least else None
+        arrays = {"counts": counts, "classes": classes, "samples": samples, "names": np.array(data.class_names)}
+        arrays["data"] = np.array(type(data).__name__)
+        return Finding(numbers, arrays, "Samples are of the training split, drawn by seed.")
+
+    def draw(self, findings: dict[str, Finding]) -> Figure:
+        """One card for each distinct data set: a row a class, its counts and its samples."""
+        cards = _distinct(findings)
+        titles = [wrapped(_title(labels, finding, len(cards)), WIDTH - 0.2, TITLE) for labels, finding in cards]
+        heights = [
+            lines_height(title, TITLE) + 1.1 + _ROW * len(finding.arrays["classes"])
+            for title, (_, finding) in zip(titles, cards, strict=True)
+        ]
+        sheet = Sheet(sum(heights) + 0.1)
+        y = 0.1
+        for title, (_, finding), height in zip(titles, cards, heights, strict=True):
+            sheet.text(0.1, y, title, TITLE, weight="bold")
+            _draw_card(sheet, finding, y + lines_height(title, TITLE))
+            y += height
+        return sheet.figure
+
+
+def _title(labels: list[str], finding: Finding, num_cards: int) -> str:
+    name = str(finding.arrays["data"])
+    return name if num_cards == 1 else f"{name}: {', '.join(labels)}"
+
+
+def _distinct(findings: dict[str, Finding]) -> list[tuple[list[str], Finding]]:
+    """Findings with the labels that share them."""
+    cards: list[tuple[list[str], Finding]] = []
+    for label, finding in findings.items():
+        for labels, known in cards:
+            if all(np.array_equal(finding.arrays[name], known.arrays[name]) for name in known.arrays):
+                labels.append(label)
+                break
+        else:
+            cards.append(([label], finding))
+    return cards
+
+
+def _draw_card(sheet: Sheet, finding: Finding, y: float) -> None:
+    counts, classes, samples = (finding.arrays[name] for name in ("counts", "classes", "samples"))
+    sizes = ", ".join(f"{finding.numbers[split]:,} {split}" for split in _COLOURS)
+    shape = f"{samples.shape[2]} x {samples.shape[3]} pixels"
+    some = "" if len(classes) == counts.shape[1] else f"; {len(classes)} of the classes are shown"
+    spread_words = f"a class has {counts[0].min():,} to {counts[0].max():,} training images"
+    sheet.text(0.1, y, f"{counts.shape[1]} classes, {sizes}, {shape}{some}\n{spread_words}", TEXT, color=GREY)
+    top, left = y + 0.55, 0.1 + _NAMES
+    axes = sheet.axes(left, top, _BARS, _ROW * len(classes))
+    for place, colour in enumerate(_COLOURS.values()):
+        rows = np.arange(len(classes)) + 0.26 * (place - 1)
+        axes.barh(rows, counts[place][classes], height=0.24, color=colour)
+    axes.set(ylim=(len(classes) - 0.5, -0.5), yticks=[])
+    axes.xaxis.get_major_locator().set_params(integer=True, nbins=4)
+    axes.set_xlabel("images: " + ", ".join(_COLOURS) + " (top to bottom)", fontsize=SMALL)
+    tile = min(_ROW, (WIDTH - left - _BARS - 0.4) / samples.shape[1])
+    for row, number in enumerate(classes):
+        middle = top + (row + 0.5) * _ROW
+        name = wrapped(str(finding.arrays["names"][number]), _NAMES - 0.1, TEXT).split("\n")[:3]
+        sheet.text(left - 0.1, middle, "\n".join(name), TEXT, ha="right", va="center")
+        for place, picture in enumerate(samples[row]):
+            x = left + _BARS + 0.3 + place * tile
+            sheet.image(picture, x, middle - tile / 2 + 0.03, tile - 0.06, tile - 0.06)

@@ -1,0 +1,73 @@
+"""Which images a figure shows: chosen from the data alone, or found again from a row of a task's answers."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from netgaze.errors import NetgazeError
+from netgaze.subject import Subject
+
+
+def spread(labels: np.ndarray, num: int, seed: int) -> np.ndarray:
+    """At most `num` indices into `labels` [N], as evenly over the classes as these allow, drawn by `seed`.
+
+    The classes take turns in a drawn order: the first K indices are of K different classes, so are the next K.
+    """
+    rng = np.random.default_rng(seed)
+    classes, members = np.unique(labels, return_inverse=True)
+    place = rng.permutation(len(classes))[members]
+    order = rng.permutation(len(labels))
+    turn = np.empty(len(labels), dtype=np.int64)
+    for position in range(len(classes)):
+        own = order[place[order] == position]
+        turn[own] = np.arange(len(own))
+    return np.lexsort((place, turn))[:num]
+
+
+def chosen(labels: np.ndarray, num: int, seed: int, indices: Sequence[int] | None) -> np.ndarray:
+    """The images that a person named by `indices`, else `num` of different classes by `seed`.
+
+    Raises:
+        NetgazeError: an index is outside the split.
+    """
+    if indices is None:
+        return spread(labels, num, seed)
+    for index in indices:
+        if not 0 <= index < len(labels):
+            raise NetgazeError(f"indices names image {index}, but the split has images 0 to {len(labels) - 1}.")
+    return np.asarray(indices, dtype=np.int64)
+
+
+def presented(subject: Subject, rows: Sequence[int]) -> Tensor:
+    """The examples behind rows of `subject.outputs(subject.split)`, as the network saw them, [len(rows),C,H,W].
+
+    Each is made again from its one image, as the m-th of all that the task makes of it.
+    """
+    split, examples = subject.split, []
+    index = subject.outputs(split).index
+    for row in rows:
+        image = index[row]
+        position = int((index[:row] == image).sum())
+        images = subject.data.normalise(subject.data.images(split)[[image]])
+        examples.append(subject.task.present(images, subject.data.labels(split)[[image]])[0][position])
+    return torch.stack(examples)
+
+
+def upright_rows(index: np.ndarray, images: np.ndarray) -> np.ndarray:
+    """The row of the first example that the task makes of each image: index [M] of outputs, images [B] -> [B]."""
+    first = np.unique(index, return_index=True)[1]
+    return first[images]
+
+
+def shown(examples: Tensor, mean: Sequence[float], std: Sequence[float]) -> np.ndarray:
+    """Normalised examples [B,C,H,W] as pictures again: uint8 [B,H,W,3]."""
+    scale = torch.tensor(std).view(-1, 1, 1)
+    values = examples.float().cpu() * scale + torch.tensor(mean).view(-1, 1, 1)
+    return pictures((values * 255).round().clamp(0, 255).to(torch.uint8))
+
+
+def pictures(images: Tensor) -> np.ndarray:
+    """Images uint8 [N,C,H,W] of one or three channels as RGB pictures, uint8 [N,H,W,3]."""
+    return images.expand(-1, 3, -1, -1).permute(0, 2, 3, 1).contiguous().numpy()

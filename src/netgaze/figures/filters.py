@@ -1,0 +1,218 @@
+"""What do the filters look like?"""
+
+import difflib
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.figure import Figure
+from torch import nn
+
+from netgaze.errors import NetgazeError
+from netgaze.figures.panels import (
+    GREY,
+    SMALL,
+    TEXT,
+    Sheet,
+    columns,
+    lines_height,
+    signed_colours,
+    titles_height,
+    wrapped,
+)
+from netgaze.subject import Finding, Subject
+
+_DEAD = 0.01
+
+
+class Filters:
+    """All filters of some convolutions, a picture a layer.
+
+    Filters on three channels (the first layer on colour images) are RGB tiles, each on its own scale with nought as
+    middle grey, so that faint ones can be read; those whose norm is below 1 % of the layer's largest are crossed
+    out. Deeper layers are a grid of signed k x k tiles, a row for each filter (output channel) and a column for
+    each input channel, on one scale for the layer.
+
+    Numbers, for each layer:
+        `<layer>/dead`: share of filters whose norm is below 1 % of the layer's largest, 0..1.
+        `<layer>/norm_spread`: standard deviation of the norms over their mean; random weights have about
+            1 / sqrt(2 * weights of a filter).
+        `<layer>/smoothness`: 1 - mean squared difference of neighbouring weights / (2 * mean square): about 0 for
+            white noise, as untrained weights are, towards 1 for smooth shapes (the lag-one correlation of von
+            Neumann's ratio); only for kernels larger than 1 x 1.
+        `<layer>/colour`: for RGB filters, share of the energy that is not the same in all three channels: about 2/3
+            for random weights, 0 for grey ones.
+
+    Args:
+        layers: their `named_modules` names; null for the two that the model names itself.
+        save_each: True also writes each filter as an image of its own, of its true size.
+    """
+
+    question = "What do the filters of the network look like, beside those of an untrained one?"
+    needs = ("task",)
+    metrics = ()
+
+    def __init__(self, *, layers: Sequence[str] | None = None, save_each: bool = False):
+        self.layers, self.save_each = layers, save_each
+
+    def compute(self, subject: Subject) -> Finding:
+        """The weights of each layer, [out,in,k,k], and their numbers.
+
+        Raises:
+            NetgazeError: a layer does not exist or is no two-dimensional convolution.
+        """
+        model = subject.task.model
+        names = list(model.filter_layers if self.layers is None else self.layers)
+        arrays = {"layers": np.array(names)}
+        numbers = {}
+        for place, name in enumerate(names):
+            weights = _convolution(model, name).weight.detach().float().cpu().numpy()
+            arrays[f"weights{place}"] = weights
+            numbers |= {f"{name}/{what}": value for what, value in describe(weights).items()}
+        caption = (
+            "RGB filters: each on its own scale, nought is middle grey, × marks norms below 1 % of the largest. "
+            "Other filters: a row a filter, a column an input channel, one scale a layer."
+        )
+        return Finding(numbers, arrays, caption)
+
+    def draw(self, findings: dict[str, Finding]) -> Figure:
+        """A column a network, a row a layer."""
+        lefts, width = columns(len(findings), left=0.5, gap=0.5)
+        num_layers = max(len(finding.arrays["layers"]) for finding in findings.values())
+        words = [[_words(finding, place, width) for finding in findings.values()] for place in range(num_layers)]
+        above = [max(lines_height(text, SMALL) for text in row) + 0.12 for row in words]
+        sides = [max(_size(finding, place, width)[1] for finding in findings.values()) for place in range(num_layers)]
+        top = 0.15 + titles_height(list(findings), width)
+        below = [_below(findings, place) for place in range(num_layers)]
+        sheet = Sheet(top + sum(above) + sum(sides) + sum(below))
+        for column, (x, (label, finding)) in enumerate(zip(lefts, findings.items(), strict=True)):
+            sheet.title(x, 0.1, width, label)
+            y = top
+            for place in range(len(finding.arrays["layers"])):
+                sheet.text(x, y, words[place][column], SMALL, color=GREY)
+                _draw_layer(sheet, finding.arrays[f"weights{place}"], x, y + above[place], width)
+                y += above[place] + sides[place] + below[place]
+        return sheet.figure
+
+    def extras(self, finding: Finding) -> dict[str, np.ndarray]:
+        """Each filter as an image of its own, k x k pixels for each channel shown, if `save_each`."""
+        if not self.save_each:
+            return {}
+        images = {}
+        for place, name in enumerate(finding.arrays["layers"]):
+            weights = finding.arrays[f"weights{place}"]
+            for number in range(len(weights)):
+                tiles = (
+                    rgb_tiles(weights[number : number + 1]) if _is_rgb(weights) else _signed_tiles(weights)[[number]]
+                )
+                images[f"{name}_{number:03d}"] = _grid(tiles.reshape(-1, *tiles.shape[-3:]), gap=0)
+        return images
+
+
+def describe(weights: np.ndarray) -> dict[str, float]:
+    """The numbers of one layer's filters [out,in,k,k]; see `Filters`."""
+    norms = np.sqrt((weights.astype(np.float64) ** 2).sum(axis=(1, 2, 3)))
+    numbers = {"dead": float((norms < _DEAD * norms.max()).mean()), "norm_spread": float(norms.std() / norms.mean())}
+    energy = float((weights**2).mean())
+    if weights.shape[-1] > 1 and energy > 0:
+        steps = [np.diff(weights, axis=axis).ravel() for axis in (2, 3)]
+        numbers["smoothness"] = 1 - float((np.concatenate(steps) ** 2).mean()) / (2 * energy)
+    if _is_rgb(weights) and energy > 0:
+        numbers["colour"] = float(((weights - weights.mean(axis=1, keepdims=True)) ** 2).mean()) / energy
+    return numbers
+
+
+def rgb_tiles(weights: np.ndarray) -> np.ndarray:
+    """Filters [out,3,k,k] as pictures uint8 [out,k,k,3]: nought is middle grey, the largest weight black or white."""
+    largest = np.abs(weights).max(axis=(1, 2, 3), keepdims=True)
+    values = 0.5 + 0.5 * weights / np.where(largest > 0, largest, 1)
+    return (values.transpose(0, 2, 3, 1) * 255).round().astype(np.uint8)
+
+
+def _convolution(model: nn.Module, name: str) -> nn.Conv2d:
+    layers = {path: layer for path, layer in model.named_modules() if isinstance(layer, nn.Conv2d)}
+    if name not in layers:
+        near = difflib.get_close_matches(name, layers, n=3, cutoff=0.0)
+        raise NetgazeError(f"{name} is no convolution of this network. Nearest names: {', '.join(near)}.")
+    return layers[name]
+
+
+def _is_rgb(weights: np.ndarray) -> bool:
+    return weights.shape[1] == 3
+
+
+def _signed_tiles(weights: np.ndarray) -> np.ndarray:
+    """[out,in,k,k] -> uint8 [out,in,k,k,3] on one scale."""
+    return (signed_colours(weights, float(np.abs(weights).max())) * 255).round().astype(np.uint8)
+
+
+def _grid(tiles: np.ndarray, gap: int, across: int | None = None) -> np.ndarray:
+    """Tiles uint8 [N,k,k,3] as one picture, `across` in a row (null: about square), white gaps between them."""
+    num, side = len(tiles), tiles.shape[1]
+    across = across or int(np.ceil(np.sqrt(num)))
+    down = -(-num // across)
+    step = side + gap
+    picture = np.full((down * step - gap, across * step - gap, 3), 255, dtype=np.uint8)
+    for number, tile in enumerate(tiles):
+        y, x = number // across * step, number % across * step
+        picture[y : y + side, x : x + side] = tile
+    return picture
+
+
+def _across(weights: np.ndarray) -> int:
+    return min(len(weights), 8) if _is_rgb(weights) else weights.shape[1]
+
+
+def _size(finding: Finding, place: int, width: float) -> tuple[float, float]:
+    """Width and height in inches of a layer's grid."""
+    if f"weights{place}" not in finding.arrays:
+        return 0.0, 0.0
+    weights = finding.arrays[f"weights{place}"]
+    across = _across(weights)
+    down = -(-len(weights) // across) if _is_rgb(weights) else len(weights)
+    tile = min(width / across, 0.5 if _is_rgb(weights) else 5.0 / down)
+    return tile * across, tile * down
+
+
+def _below(findings: dict[str, Finding], place: int) -> float:
+    """Inches below a layer's grid: axis and colour bar, which RGB tiles have not."""
+    layers = [finding.arrays.get(f"weights{place}") for finding in findings.values()]
+    return 0.2 if all(weights is None or _is_rgb(weights) for weights in layers) else 0.9
+
+
+def _words(finding: Finding, place: int, width: float) -> str:
+    if place >= len(finding.arrays["layers"]):
+        return ""
+    name, shape = finding.arrays["layers"][place], finding.arrays[f"weights{place}"].shape
+    said = [f"{name}: {shape[0]} filters of {shape[1]} x {shape[2]} x {shape[3]}"]
+    said += [
+        f"{what.replace('_', ' ')} {finding.numbers[f'{name}/{what}']:.2f}"
+        for what in ("smoothness", "colour", "norm_spread", "dead")
+        if finding.numbers.get(f"{name}/{what}") is not None
+    ]
+    return wrapped(said[0] + "\n" + ", ".join(said[1:]), width, SMALL)
+
+
+def _draw_layer(sheet: Sheet, weights: np.ndarray, x: float, y: float, width: float) -> None:
+    wide, high = _size(Finding(arrays={"weights0": weights}), 0, width)
+    across = _across(weights)
+    if _is_rgb(weights):
+        tile = wide / across
+        norms = np.sqrt((weights**2).sum(axis=(1, 2, 3)))
+        for number, picture in enumerate(rgb_tiles(weights)):
+            left, top = x + number % across * tile, y + number // across * tile
+            sheet.image(picture, left, top, tile * 0.92, tile * 0.92)
+            if norms[number] < _DEAD * norms.max():
+                sheet.text(left + tile * 0.46, top + tile * 0.46, "×", TEXT, ha="center", va="center")
+            if number % across == 0:
+                sheet.text(x - 0.06, top + tile * 0.46, str(number), SMALL, ha="right", va="center", color=GREY)
+        return
+    tiles = _signed_tiles(weights)
+    axes = sheet.axes(x, y, wide, high)
+    shape = (-0.5, tiles.shape[1] - 0.5, len(tiles) - 0.5, -0.5)
+    axes.imshow(_grid(tiles.reshape(-1, *tiles.shape[2:]), gap=1, across=across), extent=shape, aspect="auto")
+    axes.set_xlabel("input channel", fontsize=SMALL)
+    axes.set_ylabel("filter", fontsize=SMALL, labelpad=1)
+    axes.spines[:].set_visible(False)
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.get_major_locator().set_params(integer=True)
+    sheet.signed_bar(x, y + high + 0.42, wide, float(np.abs(weights).max()), "weight")

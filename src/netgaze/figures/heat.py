@@ -1,0 +1,71 @@
+"""Maps of evidence over images: enlarged, scored against object masks, tried by taking pixels away, laid over."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from netgaze.figures.panels import signed_colours
+
+_OPACITY = 0.8
+
+
+def enlarged(maps: Tensor, size: Sequence[int]) -> Tensor:
+    """Maps [B,h,w] at the image's size [B,H,W], bilinear between the centres of pixels."""
+    return F.interpolate(maps.unsqueeze(1), size=tuple(size), mode="bilinear", align_corners=False).squeeze(1)
+
+
+def top_pixels(maps: Tensor, share: float) -> Tensor:
+    """The `share` of pixels of each map [B,H,W] with the highest values: bool [B,H,W]."""
+    flat = maps.flatten(1)
+    highest = flat.topk(round(share * flat.shape[1]), dim=1).indices
+    return torch.zeros_like(flat, dtype=torch.bool).scatter_(1, highest, True).view_as(maps)
+
+
+def pointing(maps: Tensor, masks: Tensor) -> dict[str, float]:
+    """How well maps [B,H,W] lie on objects, masks bool [B,H,W]; see `Cam` for the numbers."""
+    on = masks.flatten(1)
+    peaks = maps.flatten(1).argmax(dim=1, keepdim=True)
+    positive = maps.flatten(1).double().clamp(min=0)
+    mass = positive.sum(dim=1)
+    shares = (positive * on).sum(dim=1)[mass > 0] / mass[mass > 0]
+    _, height, width = masks.shape
+    return {
+        "peak_on_object": float(on.gather(1, peaks).double().mean()),
+        "mass_on_object": float(shares.mean()) if len(shares) else 0.0,
+        "object_area": float(on.double().mean()),
+        "centre_on_object": float(masks[:, height // 2, width // 2].double().mean()),
+    }
+
+
+def falls(task: nn.Module, examples: Tensor, targets: Tensor, maps: Sequence[Tensor], share: float) -> Tensor:
+    """How far the target's probability falls when the top pixels of a map are set to nought, the images' mean.
+
+    Args:
+        task: examples -> logits.
+        examples: normalised, [B,C,H,W].
+        targets: [B].
+        maps: each [B,H,W].
+        share: of the pixels, 0..1.
+
+    Returns:
+        Falls in -1..1, a row for each of the maps, [len(maps),B].
+    """
+    rows = torch.arange(len(targets))
+
+    def probability(shown: Tensor) -> Tensor:
+        return task(shown).float().softmax(dim=1).cpu()[rows, targets]
+
+    before = probability(examples)
+    kept = [~top_pixels(heat, share).to(examples.device) for heat in maps]
+    return torch.stack([before - probability(examples * some.unsqueeze(1)) for some in kept])
+
+
+def overlaid(picture: np.ndarray, heat: np.ndarray, scale: float) -> np.ndarray:
+    """A signed map [H,W] over the grey of a picture, uint8 [H,W,3] -> uint8 [H,W,3]: the stronger the less grey."""
+    grey = picture.mean(axis=2, keepdims=True) / 255
+    opacity = _OPACITY * np.clip(np.abs(heat) / (scale or 1.0), 0, 1)[..., None]
+    mixed = (1 - opacity) * grey + opacity * signed_colours(heat, scale)
+    return (mixed * 255).round().astype(np.uint8)

@@ -1,0 +1,102 @@
+"""Which training images does the network find most alike?"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from matplotlib.figure import Figure
+
+from netgaze.figures.examples import chosen, pictures
+from netgaze.figures.panels import SMALL, TEXT, WIDTH, Sheet, lines_height, shortened, wrapped
+from netgaze.metrics import knn_accuracy, nearest
+from netgaze.subject import Finding, Subject
+
+_NAMES = 1.25  # inches for the query's class and a network's label
+
+
+class Knn:
+    """Nearest training images by cosine similarity of penultimate features (Krizhevsky et al. 2012, figure 4).
+
+    They are compared by Euclidean distance there; cosine is what kNN evaluations use since Wu et al. 2018.
+
+    Numbers:
+        `knn20`, `knn200`: weighted kNN accuracy over the whole split, 0..1: votes weigh exp(cosine / 0.07) (Wu et
+            al. 2018); the bank is the training split under test transforms. Left out where the bank is smaller.
+        `shown_right`: share of the neighbours shown that are of their query's class, 0..1.
+
+    Args:
+        num_queries: images of different classes, by seed.
+        num_neighbours: of each.
+        indices: images to ask for in place of the seed's choice.
+        seed: of the choice.
+    """
+
+    question = "Which training images are nearest to a test image, and are they of its class?"
+    needs = ("data", "features")
+    metrics = ("knn20", "knn200")
+
+    def __init__(
+        self, *, num_queries: int = 5, num_neighbours: int = 10, indices: Sequence[int] | None = None, seed: int = 0
+    ):
+        self.num_queries, self.num_neighbours, self.indices, self.seed = num_queries, num_neighbours, indices, seed
+
+    def compute(self, subject: Subject) -> Finding:
+        """Queries [Q] and their neighbours [Q,n]: images, labels and similarities, and the split's kNN accuracy."""
+        data, split = subject.data, subject.split
+        labels, bank_labels = data.labels(split), data.labels("train")
+        bank, features = subject.features("train"), subject.features(split)
+        queries = torch.from_numpy(chosen(labels.numpy(), self.num_queries, self.seed, self.indices))
+        similarities, near = nearest(features[queries], bank, min(self.num_neighbours, len(bank)))
+        right = bank_labels[near] == labels[queries, None]
+        numbers = knn_accuracy(bank, bank_labels, features, labels) | {"shown_right": float(right.double().mean())}
+        neighbours = pictures(data.images("train")[near.flatten()])
+        arrays = {
+            "queries": pictures(data.images(split)[queries]),
+            "neighbours": neighbours.reshape(*near.shape, *neighbours.shape[1:]),
+            "query_labels": labels[queries].numpy(),
+            "neighbour_labels": bank_labels[near].numpy(),
+            "similarities": similarities.numpy(),
+            "names": np.array(data.class_names),
+        }
+        caption = (
+            f"{len(queries)} images of the {split} split, the same for every network, and their nearest training "
+            "images, nearest first. Blue frames: the same class; crossed ones: another class."
+        )
+        return Finding(numbers, arrays, caption)
+
+    def draw(self, findings: dict[str, Finding]) -> Figure:
+        """A block for each query, in it a row for each network."""
+        first = next(iter(findings.values()))
+        num_queries, num_neighbours = first.arrays["neighbour_labels"].shape
+        tile = min(0.75, (WIDTH - 2 * _NAMES - 0.35) / num_neighbours)
+        row, query = max(tile + 0.07, 0.6), min(_NAMES - 0.15, 1.1)
+        block = max(row * len(findings), query + 0.25) + 0.2
+        summary = "\n".join(_summary(label, finding) for label, finding in findings.items())
+        top = 0.3 + lines_height(summary, TEXT)
+        sheet = Sheet(top + block * num_queries)
+        sheet.text(0.1, 0.1, summary)
+        for number in range(num_queries):
+            y = top + number * block
+            sheet.image(first.arrays["queries"][number], 0.1, y, query, query)
+            name = str(first.arrays["names"][first.arrays["query_labels"][number]])
+            sheet.text(0.1 + query / 2, y + query + 0.04, shortened(name, _NAMES, TEXT), ha="center", weight="bold")
+            for place, (label, finding) in enumerate(findings.items()):
+                _draw_row(sheet, label, finding, number, y + place * row, tile)
+        return sheet.figure
+
+
+def _draw_row(sheet: Sheet, label: str, finding: Finding, number: int, y: float, tile: float) -> None:
+    right = finding.arrays["neighbour_labels"][number] == finding.arrays["query_labels"][number]
+    words = [*wrapped(label, _NAMES, SMALL).split("\n")[:3], f"{right.sum()} of {len(right)}"]
+    sheet.text(0.1 + 2 * _NAMES, y + tile / 2, "\n".join(words), SMALL, ha="right", va="center")
+    for place, picture in enumerate(finding.arrays["neighbours"][number]):
+        x = 0.2 + 2 * _NAMES + place * tile
+        sheet.image(picture, x, y, tile - 0.07, tile - 0.07)
+        sheet.frame(x, y, tile - 0.07, bool(right[place]))
+
+
+def _summary(label: str, finding: Finding) -> str:
+    accuracies = [
+        f"{k}-NN accuracy {finding.numbers[f'knn{k}']:.3f}" for k in (20, 200) if f"knn{k}" in finding.numbers
+    ]
+    return f"{label}:  " + ",  ".join([*accuracies, f"{finding.numbers['shown_right']:.0%} of those shown are right"])

@@ -1,0 +1,141 @@
+"""One look for all pictures: a sheet laid out in inches from its top left, and the colours, marks and words on it.
+
+A sheet is as wide as a report's page (1100 pixels at 120 dpi). Tiles and words lie on the paper itself, one axes
+for all; only plots get axes of their own. Sizes are known before anything is drawn, so nothing overlaps.
+"""
+
+import math
+import textwrap
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib import colormaps
+from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import Normalize
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+
+WIDTH = 9.2
+TITLE, TEXT, SMALL = 10.5, 8.5, 7.0  # font sizes in points
+RIGHT, WRONG = "#0072B2", "#D55E00"  # blue and vermilion: told apart by every kind of sight (Okabe and Ito 2008)
+GREY = "#666666"
+SIGNED, SEQUENTIAL = "RdBu_r", "viridis"
+_MARKERS = "os^DvP*X<>"
+_CHARACTER, _LINE = 0.60 / 72, 1.3 / 72  # inches a point of font size: the width of a character, the height of a line
+
+
+class Sheet:
+    """A white page; all places and sizes are inches, from its top left corner.
+
+    Args:
+        height: of the page.
+    """
+
+    def __init__(self, height: float):
+        self.height = height
+        self.figure = Figure(figsize=(WIDTH, height), facecolor="white")
+        self.paper = self.figure.add_axes((0, 0, 1, 1))
+        self.paper.set(xlim=(0, WIDTH), ylim=(height, 0))
+        self.paper.set_axis_off()
+        self.paper.set_autoscale_on(False)
+
+    def axes(self, x: float, y: float, width: float, height: float) -> Axes:
+        """An axes for a plot, in plain style."""
+        axes = self.figure.add_axes((x / WIDTH, 1 - (y + height) / self.height, width / WIDTH, height / self.height))
+        axes.tick_params(labelsize=SMALL, length=2, pad=2)
+        axes.spines[["top", "right"]].set_visible(False)
+        return axes
+
+    def image(self, picture: np.ndarray, x: float, y: float, width: float, height: float) -> None:
+        """A picture, uint8 [H,W,3]."""
+        self.paper.imshow(picture, extent=(x, x + width, y + height, y), aspect="auto")
+
+    def frame(self, x: float, y: float, side: float, right: bool) -> None:
+        """A frame around a square tile: blue for right; vermilion and crossed at a corner for wrong."""
+        colour = RIGHT if right else WRONG
+        self.paper.add_patch(Rectangle((x, y), side, side, fill=False, edgecolor=colour, linewidth=1.8))
+        if not right:
+            box = {"facecolor": WRONG, "edgecolor": "none", "pad": 0.8}
+            style = {"fontsize": SMALL, "color": "white", "weight": "bold", "ha": "right", "va": "top"}
+            self.paper.text(x + side - 0.02, y + 0.02, "×", bbox=box, **style)
+
+    def text(self, x: float, y: float, words: str, size: float = TEXT, va: str = "top", **style: Any) -> None:
+        """Words at (x, y), which is their top left corner unless aligned otherwise; lines lie on an even grid."""
+        if "rotation" in style:
+            self.paper.text(x, y, words, fontsize=size, va=va, linespacing=1.1, **style)
+            return
+        top = y - lines_height(words, size) * {"top": 0.0, "center": 0.5, "bottom": 1.0}[va]
+        for number, line in enumerate(words.split("\n")):
+            self.paper.text(x, top + (number + 0.78) * size * _LINE, line, fontsize=size, va="baseline", **style)
+
+    def title(self, x: float, y: float, width: float, label: str) -> None:
+        """A subject's label, bold and wrapped, in the middle above its column."""
+        self.text(x + width / 2, y, wrapped(label, width, TITLE), TITLE, ha="center", weight="bold")
+
+    def signed_bar(self, x: float, y: float, width: float, scale: float, words: str) -> None:
+        """A colour bar for signed values from -scale to scale, its unit named below it."""
+        axes = self.axes(x + 0.15, y, width - 0.3, 0.08)
+        colours = ScalarMappable(Normalize(-scale, scale), SIGNED)
+        self.figure.colorbar(colours, cax=axes, orientation="horizontal", ticks=[-scale, 0, scale], format="%.2g")
+        axes.tick_params(labelsize=SMALL, length=2, pad=1)
+        axes.set_xlabel(words, fontsize=SMALL, labelpad=0)
+
+    def legend(self, handles: Sequence[Any], y: float, columns: int) -> None:
+        """A legend with its top at y, in the middle of the page."""
+        self.figure.legend(
+            handles=handles,
+            loc="upper center",
+            bbox_to_anchor=(0.5, 1 - y / self.height),
+            ncols=columns,
+            frameon=False,
+            fontsize=TEXT,
+            handlelength=2.5,
+            borderpad=0,
+            borderaxespad=0,
+        )
+
+
+def wrapped(words: str, width: float, size: float) -> str:
+    """Words broken into lines that fit into `width` inches at a font size."""
+    room = max(4, int(width / (size * _CHARACTER)))
+    return "\n".join("\n".join(textwrap.wrap(line, room)) for line in words.split("\n"))
+
+
+def shortened(words: str, width: float, size: float) -> str:
+    """Words on one line of `width` inches; what does not fit is left out, as … says."""
+    room = max(3, int(width / (size * _CHARACTER)))
+    return words if len(words) <= room else words[: room - 1] + "…"
+
+
+def lines_height(words: str, size: float) -> float:
+    """The height in inches of words that are broken into lines already."""
+    return (words.count("\n") + 1) * size * _LINE
+
+
+def titles_height(labels: Sequence[str], width: float) -> float:
+    """The height in inches that the tallest of the columns' titles needs."""
+    return max(lines_height(wrapped(label, width, TITLE), TITLE) for label in labels)
+
+
+def columns(num: int, left: float, gap: float) -> tuple[list[float], float]:
+    """`num` equal columns right of `left` with a gap between them: (their left edges, their width)."""
+    width = (WIDTH - 0.1 - left - gap * (num - 1)) / num
+    return [left + number * (width + gap) for number in range(num)], width
+
+
+def rows_and_columns(num: int, most: int) -> tuple[int, int]:
+    """How `num` blocks lie in rows of at most `most`, evenly filled."""
+    rows = math.ceil(num / most)
+    return rows, math.ceil(num / rows)
+
+
+def class_style(number: int) -> dict[str, Any]:
+    """Colour and marker of class `number`: ten colours, then the same with the next marker."""
+    return {"color": colormaps["tab10"](number % 10), "marker": _MARKERS[number // 10 % len(_MARKERS)]}
+
+
+def signed_colours(values: np.ndarray, scale: float) -> np.ndarray:
+    """Values [...] as RGB in 0..1 [...,3]: red above nought, blue below, white at nought, full at +-scale."""
+    return colormaps[SIGNED](0.5 + 0.5 * np.clip(values / (scale or 1.0), -1, 1))[..., :3]

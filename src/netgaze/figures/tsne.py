@@ -1,0 +1,117 @@
+"""How do the features lie in a plane?"""
+
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from sklearn.decomposition import PCA
+from sklearn.manifold import TSNE, trustworthiness
+from sklearn.neighbors import NearestNeighbors
+from threadpoolctl import threadpool_limits
+
+from netgaze.figures.examples import spread
+from netgaze.figures.panels import GREY, TEXT, WIDTH, Sheet, class_style, columns, lines_height, titles_height, wrapped
+from netgaze.subject import Finding, Subject
+
+_MOST_NAMES = 60
+
+
+class Tsne:
+    """A t-SNE map (van der Maaten and Hinton 2008) of penultimate features, coloured by the data's classes.
+
+    The same images for every network, as evenly over the classes as they allow. Features of more than 50 dimensions
+    go through PCA to 50 first, as in the paper; perplexity is 30, less for few images. Distances between far groups
+    and sizes of groups mean nothing in such a map: the numbers say how far to trust it.
+
+    Numbers:
+        `trustworthiness`: do neighbours in the plane come from near by in the features (Venna and Kaski 2001)?
+            0..1, over 10 neighbours; about 0.5 for a random map.
+        `knn5_plane`, `knn5_features`: share of images whose 5 nearest others (Euclidean) are mostly of their class,
+            in the plane and in the features. The network's quality shows in the second one.
+
+    Args:
+        num_images: how many; fewer where the split has fewer.
+        seed: of the choice of images and of the map.
+    """
+
+    question = "Do images of the same class lie together in the space of features?"
+    needs = ("data", "features")
+    metrics = ()
+
+    def __init__(self, *, num_images: int = 100, seed: int = 0):
+        self.num_images, self.seed = num_images, seed
+
+    def compute(self, subject: Subject) -> Finding:
+        """The places in the plane, [N,2], with class numbers and names."""
+        labels = subject.data.labels(subject.split).numpy()
+        index = spread(labels, self.num_images, self.seed)
+        labels = labels[index]
+        features = subject.features(subject.split)[index].numpy()
+        with threadpool_limits(1):  # more threads are slower at these sizes, many times so beside a training
+            plane = embed(features, self.seed)
+            numbers = {
+                "trustworthiness": float(trustworthiness(features, plane, n_neighbors=min(10, (len(plane) - 1) // 2))),
+                "knn5_plane": leave_one_out(plane, labels, 5),
+                "knn5_features": leave_one_out(features, labels, 5),
+            }
+        arrays = {"plane": plane, "labels": labels, "names": np.array(subject.data.class_names)}
+        caption = f"{len(index)} images of the {subject.split} split, the same for every network, coloured by class."
+        return Finding(numbers, arrays, caption)
+
+    def draw(self, findings: dict[str, Finding]) -> Figure:
+        """A column a network, and one legend."""
+        lefts, width = columns(len(findings), left=0.1, gap=0.15)
+        side = min(width, 5.5)
+        words = {label: wrapped(_words(finding), width, TEXT) for label, finding in findings.items()}
+        first = next(iter(findings.values()))
+        handles = _handles(first)
+        across = max(1, min(10, int(WIDTH / (0.55 + 0.085 * max((len(h.get_label()) for h in handles), default=1)))))
+        above = 0.15 + titles_height(list(findings), width)
+        top = above + 0.1 + max(lines_height(text, TEXT) for text in words.values())
+        sheet = Sheet(top + side + 0.3 + 0.2 * -(-len(handles) // across))
+        for x, (label, finding) in zip(lefts, findings.items(), strict=True):
+            sheet.title(x, 0.1, width, label)
+            sheet.text(x + width / 2, above, words[label], ha="center", color=GREY)
+            axes = sheet.axes(x + (width - side) / 2, top, side, side)
+            axes.spines[:].set(visible=True, color="#BBBBBB")
+            axes.set(xticks=[], yticks=[])
+            labels, size = finding.arrays["labels"], 14 + 900 / (len(finding.arrays["labels"]) + 30)
+            for number in np.unique(labels):
+                points = finding.arrays["plane"][labels == number]
+                axes.scatter(*points.T, s=size, linewidths=0.4, edgecolors="white", **class_style(number))
+        if handles:
+            sheet.legend(handles, top + side + 0.12, across)
+        return sheet.figure
+
+
+def embed(features: np.ndarray, seed: int) -> np.ndarray:
+    """Features [N,D] -> places in the plane, float32 [N,2], by scikit-learn's t-SNE started at the first two PCs."""
+    if features.shape[1] > 50:
+        features = PCA(min(50, len(features)), random_state=seed).fit_transform(features)
+    perplexity = min(30.0, (len(features) - 1) / 3)
+    init = "pca" if features.shape[1] >= 2 else "random"
+    return TSNE(perplexity=perplexity, init=init, random_state=seed, n_jobs=1).fit_transform(features)
+
+
+def leave_one_out(points: np.ndarray, labels: np.ndarray, k: int) -> float:
+    """Share of points [N,D] whose class [N] is the most frequent among their k nearest others, 0..1."""
+    k = min(k, len(points) - 1)
+    neighbours = NearestNeighbors(n_neighbors=k).fit(points).kneighbors(return_distance=False)
+    votes = np.array([np.bincount(near).argmax() for near in labels[neighbours]])
+    return float((votes == labels).mean())
+
+
+def _words(finding: Finding) -> str:
+    numbers = finding.numbers
+    return (
+        f"trustworthiness {numbers['trustworthiness']:.2f}\n"
+        f"5-NN: plane {numbers['knn5_plane']:.2f}, features {numbers['knn5_features']:.2f}"
+    )
+
+
+def _handles(finding: Finding) -> list[Line2D]:
+    """The legend's entries, or none where there are more classes than can be told apart."""
+    present = np.unique(finding.arrays["labels"])
+    if len(present) > _MOST_NAMES:
+        return []
+    names = finding.arrays["names"]
+    return [Line2D([], [], linestyle="", markersize=5, label=str(names[k]), **class_style(k)) for k in present]

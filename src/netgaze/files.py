@@ -1,0 +1,125 @@
+"""Files that are whole or not there: written beside their name, then renamed."""
+
+import hashlib
+import json
+import math
+import os
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from netgaze.errors import NetgazeError
+
+
+@contextmanager
+def whole(path: Path | str) -> Iterator[Path]:
+    """Yield a path to write to; on success it becomes `path` in one step, on failure nothing is left.
+
+    Raises:
+        NetgazeError: the folder cannot be written to.
+    """
+    path = Path(path)
+    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield beside
+        os.replace(beside, path)
+    except PermissionError as error:
+        raise NetgazeError(f"Cannot write {path}: permission denied. Choose a folder you may write to.") from error
+    except OSError as error:
+        raise NetgazeError(f"Cannot write {path}: {error.strerror or error}.") from error
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def write_text(path: Path | str, text: str) -> None:
+    """Write `text` to `path`, whole."""
+    with whole(path) as beside:
+        beside.write_text(text, encoding="utf-8")
+
+
+def write_json(path: Path | str, content: Any) -> None:
+    """Write `content` as indented, standard JSON (numbers that are not finite become null), whole."""
+    write_text(path, json.dumps(plain(content), indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def read_json(path: Path | str) -> Any:
+    """Read a JSON file.
+
+    Raises:
+        NetgazeError: the file is not JSON.
+    """
+    try:
+        return json.loads(Path(path).read_text(encoding="utf-8"))
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise NetgazeError(f"{path} is not a JSON file ({error}). It may be damaged.") from error
+
+
+def plain(content: Any) -> Any:
+    """`content` with NumPy and torch numbers, tuples and paths turned into what JSON knows."""
+    if isinstance(content, dict):
+        return {str(key): plain(value) for key, value in content.items()}
+    if isinstance(content, list | tuple):
+        return [plain(value) for value in content]
+    if isinstance(content, Path):
+        return str(content)
+    if hasattr(content, "tolist"):
+        return plain(content.tolist())
+    if isinstance(content, float) and not math.isfinite(content):
+        return None
+    return content
+
+
+def digest(*parts: Any) -> str:
+    """A short name (16 hex digits) for the content of strings, numbers, dicts and arrays."""
+    state = hashlib.blake2b(digest_size=8)
+    for part in parts:
+        if isinstance(part, np.ndarray):
+            state.update(f"{part.dtype}{part.shape}".encode())
+            state.update(np.ascontiguousarray(part).data)
+        else:
+            state.update(json.dumps(plain(part), sort_keys=True, default=str).encode())
+    return state.hexdigest()
+
+
+def file_md5(path: Path | str) -> str:
+    """The md5 of a file, as published lists of data sets state it."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+
+
+def cache_root() -> Path:
+    """Where decoded images and features are kept: `$NETGAZE_CACHE`, else `~/.cache/netgaze`."""
+    return Path(os.environ.get("NETGAZE_CACHE") or Path.home() / ".cache" / "netgaze")
+
+
+def stored_arrays(path: Path | str) -> dict[str, np.ndarray] | None:
+    """The arrays of an npz file, or None where there is none or a damaged one."""
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            return {name: stored[name] for name in stored.files}
+    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error):
+        return None
+
+
+def cached_arrays(folder: str, key: str, make: Callable[[], dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
+    """Arrays from the cache, made and stored if they are not there; a damaged file is made again.
+
+    A cache that cannot be written to costs time, not the run: the arrays are then made each time.
+    """
+    path = cache_root() / folder / f"{key}.npz"
+    stored = stored_arrays(path)
+    if stored is not None:
+        return stored
+    arrays = make()
+    try:
+        with whole(path) as beside, open(beside, "wb") as file:
+            np.savez(file, **arrays)  # type: ignore[arg-type]
+    except NetgazeError:
+        pass
+    return arrays

@@ -1,0 +1,95 @@
+"""The one function that makes pictures: figures x subjects -> files."""
+
+import logging
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from netgaze.files import digest, whole, write_json
+from netgaze.subject import Figure, Finding, Subject
+
+log = logging.getLogger(__name__)
+
+
+def look(
+    figures: Mapping[str, Figure], subjects: Sequence[Subject], out: Path, draw: bool = True
+) -> dict[str, dict[str, Finding]]:
+    """Ask every figure of every subject; write `<out>/<figure>.png` and `.json`; return the findings.
+
+    The findings of a subject that has a folder lie there as `figures/<figure>.npz`, and are read back when the
+    same question is asked of the same weights and data again. A subject that lacks what a figure needs is left
+    out and named in the JSON. The `extras` of a figure become `<out>/<figure>/<label>/<name>.png`.
+
+    Args:
+        figures: by name.
+        subjects: the columns, in order; labels are distinct.
+        out: the folder of the pictures.
+        draw: False computes only (the callback while training asks for numbers alone).
+    """
+    seen = {}
+    for name, figure in figures.items():
+        findings, left_out = {}, {}
+        for subject in subjects:
+            lacking = subject.lacks(figure.needs)
+            if lacking:
+                left_out[subject.label] = f"has no {' and no '.join(lacking)}"
+            else:
+                findings[subject.label] = _ask(name, figure, subject)
+        controls = {subject.label for subject in subjects if subject.control}
+        if set(findings) <= controls:
+            continue
+        seen[name] = findings
+        if draw:
+            _write(name, figure, findings, left_out, controls, out)
+    return seen
+
+
+def _ask(name: str, figure: Figure, subject: Subject) -> Finding:
+    """The finding of one figure on one subject: read back where it was found before."""
+    if subject.folder is None or subject.training:
+        return figure.compute(subject)
+    key = digest(name, vars(figure), subject.identity, subject.split)
+    stem = subject.folder / "figures" / name
+    finding = Finding.load(stem, key)
+    if finding is None:
+        finding = figure.compute(subject)
+        finding.save(stem, key)
+    return finding
+
+
+def _write(
+    name: str,
+    figure: Figure,
+    findings: dict[str, Finding],
+    left_out: dict[str, str],
+    controls: set[str],
+    out: Path,
+) -> None:
+    picture = figure.draw(findings)
+    with whole(out / f"{name}.png") as beside:
+        picture.savefig(beside, format="png", dpi=120)
+    if hasattr(figure, "extras"):
+        for label, finding in findings.items():
+            _write_extras(figure.extras(finding), out / name / re.sub(r"[^\w.=-]+", "_", label))
+    content: dict[str, Any] = {
+        "figure": name,
+        "question": figure.question,
+        "captions": {label: finding.caption for label, finding in findings.items()},
+        "numbers": {label: finding.numbers for label, finding in findings.items()},
+        "controls": sorted(controls & set(findings)),
+        "left_out": left_out,
+    }
+    if hasattr(figure, "compare"):
+        content["compared"] = figure.compare(findings)
+    write_json(out / f"{name}.json", content)
+    log.info("%s", out / f"{name}.png")
+
+
+def _write_extras(images: dict[str, np.ndarray], folder: Path) -> None:
+    for name, image in images.items():
+        with whole(folder / f"{name}.png") as beside:
+            Image.fromarray(image).save(beside, format="png")

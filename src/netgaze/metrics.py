@@ -1,0 +1,108 @@
+"""Numbers from predictions and features: torchmetrics where it has them, ours where it has not."""
+
+import torch
+from torch import Tensor
+from torchmetrics.functional.classification import multiclass_accuracy, multiclass_calibration_error
+
+
+def classification_metrics(logits: Tensor, targets: Tensor) -> dict[str, float]:
+    """Accuracy in the ways that papers mean it.
+
+    Args:
+        logits: [N,K].
+        targets: int64 [N].
+
+    Returns:
+        `acc` (micro: share of all examples), `acc_macro` (mean over classes), both 0..1, and `top5` where K > 5.
+    """
+    num_classes = logits.shape[1]
+    numbers = {
+        "acc": multiclass_accuracy(logits, targets, num_classes, average="micro"),
+        "acc_macro": multiclass_accuracy(logits, targets, num_classes, average="macro"),
+    }
+    if num_classes > 5:
+        numbers["top5"] = multiclass_accuracy(logits, targets, num_classes, average="micro", top_k=5)
+    return {name: float(value) for name, value in numbers.items()}
+
+
+def calibration_error(probabilities: Tensor, targets: Tensor, num_bins: int = 15) -> float:
+    """Expected calibration error (Guo et al. 2017), L1, 0..1: probabilities [N,K], targets [N]."""
+    num_classes = probabilities.shape[1]
+    return float(multiclass_calibration_error(probabilities, targets, num_classes, n_bins=num_bins, norm="l1"))
+
+
+def nearest(
+    queries: Tensor, bank: Tensor, k: int, *, chunk: int = 1000, leave_out_self: bool = False
+) -> tuple[Tensor, Tensor]:
+    """The k nearest rows of `bank` [N,D] to each row of `queries` [Q,D] by cosine similarity, exact.
+
+    Queries go in chunks: no [Q,N] matrix is held.
+
+    Args:
+        queries, bank: features; they are normalised here.
+        k: how many.
+        chunk: queries at a time.
+        leave_out_self: query i *is* row i of the bank and must not find itself.
+
+    Returns:
+        (similarities [Q,k] in -1..1, descending; indices [Q,k] into the bank).
+    """
+    bank = torch.nn.functional.normalize(bank.float(), dim=1)
+    similarities, indices = [], []
+    for start in range(0, len(queries), chunk):
+        some = torch.nn.functional.normalize(queries[start : start + chunk].float(), dim=1)
+        similarity = some @ bank.T
+        if leave_out_self:
+            rows = torch.arange(len(some))
+            similarity[rows, start + rows] = -torch.inf
+        top = similarity.topk(k, dim=1)
+        similarities.append(top.values)
+        indices.append(top.indices)
+    return torch.cat(similarities), torch.cat(indices)
+
+
+def weighted_vote(similarities: Tensor, labels: Tensor, num_classes: int, temperature: float = 0.07) -> Tensor:
+    """The class with the most votes of the neighbours, each weighing exp(similarity / T) (Wu et al. 2018), [Q].
+
+    Args:
+        similarities: of the neighbours, [Q,k].
+        labels: of the neighbours, int64 [Q,k].
+        num_classes: K.
+        temperature: T.
+    """
+    votes = torch.zeros(len(labels), num_classes, dtype=torch.float64)
+    return votes.scatter_add_(1, labels, (similarities.double() / temperature).exp()).argmax(dim=1)
+
+
+def knn_accuracy(
+    train_features: Tensor,
+    train_labels: Tensor,
+    features: Tensor,
+    labels: Tensor,
+    ks: tuple[int, ...] = (20, 200),
+    temperature: float = 0.07,
+    leave_out_self: bool = False,
+) -> dict[str, float]:
+    """Weighted kNN accuracy with cosine similarity: `knn<k>` in 0..1 for each k that the bank can fill.
+
+    Args:
+        train_features, train_labels: the bank, [N,D] and [N].
+        features, labels: the queries, [Q,D] and [Q].
+        ks: numbers of neighbours.
+        temperature: of the vote's weights.
+        leave_out_self: the queries are the bank; none finds itself.
+    """
+    room = len(train_labels) - int(leave_out_self)
+    ks = tuple(k for k in ks if k <= room)
+    if not ks:
+        return {}
+    num_classes = int(max(train_labels.max(), labels.max())) + 1
+    similarities, index = nearest(features, train_features, max(ks), leave_out_self=leave_out_self)
+    return {
+        f"knn{k}": float(
+            (weighted_vote(similarities[:, :k], train_labels[index[:, :k]], num_classes, temperature) == labels)
+            .double()
+            .mean()
+        )
+        for k in ks
+    }

@@ -1,0 +1,88 @@
+"""Residual networks of basic blocks (He et al. 2015), in torchvision's names, so that its files load by name.
+
+Two stems: `imagenet` (7x7 stride 2, then max-pool: 32x32 -> 8x8) and `cifar` (3x3 stride 1, no pool).
+Deviation from torchvision: ReLUs are never in place and never shared, so that hooks see each one.
+"""
+
+from collections.abc import Sequence
+
+from torch import Tensor, nn
+
+from netgaze.models.base import PooledNet, init_convolutions
+
+
+class BasicBlock(nn.Module):
+    """Two 3x3 convolutions and a shortcut; a 1x1 projection where the shape changes (option B)."""
+
+    def __init__(self, in_channels: int, channels: int, stride: int):
+        super().__init__()
+        self.conv1 = nn.Conv2d(in_channels, channels, 3, stride, padding=1, bias=False)
+        self.bn1 = nn.BatchNorm2d(channels)
+        self.relu1 = nn.ReLU()
+        self.conv2 = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
+        self.bn2 = nn.BatchNorm2d(channels)
+        self.downsample: nn.Module = nn.Identity()
+        if stride != 1 or in_channels != channels:
+            self.downsample = nn.Sequential(
+                nn.Conv2d(in_channels, channels, 1, stride, bias=False), nn.BatchNorm2d(channels)
+            )
+        self.relu2 = nn.ReLU()
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[B,C,H,W] -> [B,C',H/stride,W/stride]."""
+        residual = self.bn2(self.conv2(self.relu1(self.bn1(self.conv1(x)))))
+        return self.relu2(residual + self.downsample(x))
+
+
+class ResNet(PooledNet):
+    """A residual network of any depth and width.
+
+    Args:
+        depths: basic blocks in each stage; ResNet-18 is [2, 2, 2, 2].
+        widths: channels of each stage; ResNet-18 is [64, 128, 256, 512]. Each stage after the first halves the map.
+        stem: "cifar" or "imagenet".
+        in_channels: image channels.
+        num_classes: outputs.
+    """
+
+    def __init__(
+        self,
+        *,
+        depths: Sequence[int],
+        widths: Sequence[int],
+        stem: str,
+        in_channels: int,
+        num_classes: int,
+    ):
+        super().__init__()
+        if len(depths) != len(widths) or not depths:
+            raise ValueError(f"expected as many depths as widths, got {list(depths)} and {list(widths)}")
+        if stem == "cifar":
+            self.conv1 = nn.Conv2d(in_channels, widths[0], 3, padding=1, bias=False)
+            self.maxpool: nn.Module = nn.Identity()
+        elif stem == "imagenet":
+            self.conv1 = nn.Conv2d(in_channels, widths[0], 7, stride=2, padding=3, bias=False)
+            self.maxpool = nn.MaxPool2d(3, stride=2, padding=1)
+        else:
+            raise ValueError(f"expected stem cifar or imagenet, got {stem}")
+        self.bn1 = nn.BatchNorm2d(widths[0])
+        self.relu = nn.ReLU()
+        channels = widths[0]
+        for number, (depth, width) in enumerate(zip(depths, widths, strict=True), start=1):
+            blocks = []
+            for position in range(depth):
+                blocks.append(BasicBlock(channels, width, stride=2 if position == 0 and number > 1 else 1))
+                channels = width
+            self.add_module(f"layer{number}", nn.Sequential(*blocks))
+        self.num_features = channels
+        self.fc = nn.Linear(channels, num_classes)
+        self.feature_layers = tuple(f"layer{number}" for number in range(1, len(depths) + 1))
+        self.filter_layers = ("conv1", "layer1.0.conv1")
+        init_convolutions(self)
+
+    def forward_features(self, images: Tensor) -> Tensor:
+        """[B,C,H,W] -> the last stage's maps [B,F,h,w]."""
+        maps = self.maxpool(self.relu(self.bn1(self.conv1(images))))
+        for name in self.feature_layers:
+            maps = self.get_submodule(name)(maps)
+        return maps

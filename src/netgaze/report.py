@@ -1,0 +1,98 @@
+"""One self-contained page from saved pictures and JSON: nothing is computed here."""
+
+import base64
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from netgaze import results, runs
+from netgaze.files import read_json, write_text
+
+
+def write(
+    folder: Path, title: str, rows: Sequence[results.Row], figures: Sequence[str], *, has_sweep: bool, note: str = ""
+) -> Path:
+    """Write `<folder>/report.html` and return its path.
+
+    Args:
+        folder: holds `figures/<figure>.png` and `.json`.
+        title: of the page.
+        rows: the table, from `runs.rows`.
+        figures: names in the order of the page.
+        has_sweep: whether `figures/sweep.png` belongs to it.
+        note: a sentence under the table.
+    """
+    titles, cells = results.table(rows)
+    page = _environment().get_template("report.html").render(
+        title=title,
+        titles=titles,
+        rows=[
+            {"cells": line, "status": row["status"], "error": row["error"]}
+            for line, row in zip(cells, rows, strict=True)
+        ],
+        winner=results.winner(rows),
+        note=note,
+        sweep=_inline(folder / "figures" / "sweep.png") if has_sweep else None,
+        figures=[_figure(folder / "figures", name) for name in figures],
+        runs=[_provenance(Path(row["folder"]), row["label"]) for row in rows],
+    )
+    write_text(folder / "report.html", page)
+    return folder / "report.html"
+
+
+def _environment() -> Environment:
+    return Environment(loader=PackageLoader("netgaze", "."), autoescape=True, undefined=StrictUndefined, trim_blocks=True)
+
+
+def _figure(folder: Path, name: str) -> dict[str, Any]:
+    content = read_json(folder / f"{name}.json")
+    labels = list(content["numbers"])
+    names = list(dict.fromkeys(key for numbers in content["numbers"].values() for key in numbers))
+    simple = [key for key in names if all(_is_simple(content["numbers"][label].get(key)) for label in labels)]
+    table = [[key, *(number(content["numbers"][label].get(key)) for label in labels)] for key in simple]
+    return {
+        "name": name,
+        "title": name.replace("_", " ").capitalize(),
+        "question": content["question"],
+        "captions": list(dict.fromkeys(caption for caption in content["captions"].values() if caption)),
+        "picture": _inline(folder / f"{name}.png"),
+        "labels": labels,
+        "controls": content["controls"],
+        "table": table,
+        "compared": [[key, number(value)] for key, value in content.get("compared", {}).items()],
+        "left_out": content["left_out"],
+    }
+
+
+def _provenance(folder: Path, label: str) -> dict[str, Any]:
+    run = runs.read(folder)
+    return {
+        "label": label,
+        "folder": str(folder),
+        "command": run.get("command"),
+        "facts": ", ".join(
+            f"{name} {run[key]}"
+            for name, key in (("seed", "seed"), ("precision", "precision"), ("on", "device"), ("started", "started"))
+            if run.get(key) is not None
+        ),
+        "versions": ", ".join(f"{name} {value}" for name, value in run["versions"].items() if value),
+    }
+
+
+def _is_simple(value: Any) -> bool:
+    return value is None or isinstance(value, bool | int | float | str)
+
+
+def number(value: Any) -> str:
+    """A number as a reader wants it: four digits behind the point, whole numbers whole."""
+    if value is None:
+        return "-"
+    if isinstance(value, float):
+        return f"{value:.4f}" if abs(value) < 1000 else f"{value:.0f}"
+    return str(value)
+
+
+def _inline(path: Path) -> str:
+    return "data:image/png;base64," + base64.b64encode(path.read_bytes()).decode()

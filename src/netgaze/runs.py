@@ -1,0 +1,177 @@
+"""A run's folder: what lies in it, how it is written, and `rows`, the one source of every table."""
+
+import csv
+import platform
+import subprocess
+import sys
+import time
+from collections.abc import Iterable, Sequence
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from netgaze.errors import NetgazeError
+from netgaze.files import read_json, write_json
+
+_PACKAGES = ("torch", "torchvision", "pytorch-lightning", "hydra-core", "numpy", "scikit-learn")
+
+
+def begin(folder: Path, about: dict[str, Any]) -> None:
+    """Write `run.json` with the status "running" and all that is known at the start; what it said before stays."""
+    known = read_json(folder / "run.json") if is_run(folder) else {}
+    known.pop("error", None)
+    known.pop("trace", None)
+    provenance = {
+        "status": "running",
+        "command": " ".join(sys.argv),
+        "started": known.get("started", time.strftime("%Y-%m-%dT%H:%M:%S%z")),
+        "git": _git(),
+        "versions": {"python": platform.python_version()} | {name: _version(name) for name in _PACKAGES},
+        "machine": platform.machine(),
+        "system": platform.platform(),
+    }
+    write_json(folder / "run.json", known | provenance | about)
+
+
+def note(folder: Path, **facts: Any) -> None:
+    """Add facts to `run.json`."""
+    write_json(folder / "run.json", read_json(folder / "run.json") | facts)
+
+
+def is_run(folder: Path) -> bool:
+    """Whether a folder holds a run."""
+    return (folder / "run.json").is_file()
+
+
+def read(folder: Path) -> dict[str, Any]:
+    """A run's `run.json`.
+
+    Raises:
+        NetgazeError: the folder holds no run.
+    """
+    if not is_run(folder):
+        raise NetgazeError(f"{folder} holds no run (no run.json). Give a folder below outputs/ that train.py wrote.")
+    return read_json(folder / "run.json")
+
+
+def read_history(folder: Path) -> list[dict[str, float]]:
+    """The rows of `history.csv`, one an epoch; numbers that an epoch lacks are left out."""
+    path = folder / "history.csv"
+    if not path.exists():
+        return []
+    with open(path, newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    return [
+        {name: int(value) if name == "epoch" else float(value) for name, value in row.items() if value}
+        for row in rows
+    ]
+
+
+def read_metrics(folder: Path) -> dict[str, Any]:
+    """A run's final numbers; empty where it has none yet."""
+    path = folder / "metrics.json"
+    return read_json(path) if path.exists() else {}
+
+
+def find(paths: Iterable[str]) -> list[Path]:
+    """The run folders that were meant: runs themselves, folders with runs below (a sweep), patterns with `*`.
+
+    Raises:
+        NetgazeError: a path leads to no run.
+    """
+    found: list[Path] = []
+    for path in paths:
+        matches = sorted(Path().glob(path)) if "*" in path and not Path(path).is_absolute() else [Path(path)]
+        runs = [run for match in matches for run in _below(match)]
+        if not runs:
+            raise NetgazeError(f"runs: {path} leads to no run. Give folders below outputs/ that train.py wrote.")
+        found += [run for run in runs if run not in found]
+    return found
+
+
+def _below(folder: Path) -> list[Path]:
+    if is_run(folder):
+        return [folder]
+    return sorted((path.parent for path in folder.glob("**/run.json")), key=_by_number)
+
+
+def _by_number(folder: Path) -> tuple[str, int, str]:
+    return (str(folder.parent), int(folder.name) if folder.name.isdigit() else -1, folder.name)
+
+
+def rows(folders: Sequence[Path]) -> list[dict[str, Any]]:
+    """One row a run: label, folder, status, what was typed, and its numbers by name."""
+    typed = [dict(_split(override) for override in read(folder).get("overrides", [])) for folder in folders]
+    labels, differing = label(folders, typed), varied(typed)
+    table = []
+    for folder, name, settings in zip(folders, labels, typed, strict=True):
+        run = read(folder)
+        status = run["status"] if run["status"] != "running" else "unfinished"
+        table.append(
+            {"label": name, "folder": str(folder), "status": status}
+            | {key: value for key, value in settings.items() if key in differing}
+            | {key: run.get(key) for key in ("task", "monitor", "monitor_mode", "data")}
+            | read_metrics(folder)
+            | {"seconds": run.get("seconds"), "error": run.get("error")}
+        )
+    return table
+
+
+def varied(typed: Sequence[dict[str, str]]) -> list[str]:
+    """The keys whose values are not the same in all runs."""
+    keys = dict.fromkeys(key for settings in typed for key in settings)
+    return [key for key in keys if len({settings.get(key) for settings in typed}) > 1]
+
+
+def label(folders: Sequence[Path], typed: Sequence[dict[str, str]]) -> list[str]:
+    """A short, distinct name a run: what differs in what was typed, else the task, else the folder."""
+    differ = varied(typed)
+    if len(differ) == 1 and all(differ[0] in settings for settings in typed):
+        values = [settings[differ[0]] for settings in typed]
+        words = all(not _is_number(value) for value in values)
+        names = values if words else [f"{differ[0].rpartition('.')[2]}={value}" for value in values]
+    elif differ:
+        names = [
+            ", ".join(f"{key.rpartition('.')[2]}={settings[key]}" for key in differ if key in settings)
+            for settings in typed
+        ]
+    else:
+        names = [read(folder).get("choices", {}).get("task", folder.name) for folder in folders]
+    if len(set(names)) < len(names) or "" in names:
+        names = [f"{name} {'/'.join(folder.parts[-2:])}".strip() for name, folder in zip(names, folders, strict=True)]
+    return names
+
+
+def _split(override: str) -> tuple[str, str]:
+    key, _, value = override.partition("=")
+    return key.lstrip("+~"), value.strip("'\"")
+
+
+def _is_number(value: str) -> bool:
+    try:
+        float(value)
+    except ValueError:
+        return False
+    return True
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def _git() -> dict[str, Any] | None:
+    """Commit and whether anything is uncommitted, where the project lies in a git checkout."""
+    place = Path(__file__).parent
+
+    def ask(*words: str) -> str:
+        return subprocess.run(
+            ["git", "-C", str(place), *words], capture_output=True, text=True, check=True, timeout=10
+        ).stdout.strip()
+
+    try:
+        return {"commit": ask("rev-parse", "HEAD"), "dirty": bool(ask("status", "--porcelain"))}
+    except (OSError, subprocess.SubprocessError):
+        return None

@@ -1,0 +1,233 @@
+"""What is looked at and what is seen: Subject, Finding, looking(task).
+
+Built objects are handed in; nothing here knows how they were made. Letters: N images, C channels, D features,
+K classes of the task, M examples that the task makes of N images (rotation: M = 4N).
+"""
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from netgaze.features import extract, weights_digest
+from netgaze.files import cached_arrays, digest, plain, stored_arrays, whole
+
+
+@dataclass
+class Finding:
+    """What a figure learnt of one subject; all that `draw` and `compare` may use.
+
+    Attributes:
+        numbers: JSON values by name; a name that the figure lists in `metrics` also becomes a number of the run.
+        arrays: NumPy arrays by name.
+        caption: a sentence on how the examples were chosen or how the numbers are to be read.
+    """
+
+    numbers: dict[str, Any] = field(default_factory=dict)
+    arrays: dict[str, np.ndarray] = field(default_factory=dict)
+    caption: str = ""
+
+    def save(self, stem: Path, key: str) -> None:
+        """Write `<stem>.npz` with everything, under the key of what was asked."""
+        said = json.dumps(plain({"numbers": self.numbers, "caption": self.caption, "key": key}))
+        with whole(stem.with_suffix(".npz")) as beside, open(beside, "wb") as file:
+            np.savez_compressed(file, finding=np.array(said), **self.arrays)
+
+    @classmethod
+    def load(cls, stem: Path, key: str) -> "Finding | None":
+        """The finding saved under `<stem>.npz`, or None where there is none for this key, or a damaged one."""
+        arrays = stored_arrays(stem.with_suffix(".npz"))
+        if arrays is None or "finding" not in arrays:
+            return None
+        said = json.loads(str(arrays.pop("finding")))
+        return cls(said["numbers"], arrays, said["caption"]) if said["key"] == key else None
+
+
+class Figure(Protocol):
+    """One question to a trained network. A plain object; its constructor's arguments are its YAML.
+
+    `needs` names parts of a Subject ("task", "data", "history", "metrics", "config", "features"); `metrics` names
+    the numbers of a finding that belong among the run's own (`test/knn20`). `compute` asks one subject; `draw`
+    lays findings side by side, a column a label, from nothing but the findings, and returns a matplotlib Figure
+    (object interface, never pyplot). A figure may have `compare(findings) -> dict` for numbers across subjects.
+    It may have `extras(finding) -> {name: uint8 [H,W,3]}` for small images that are files of their own.
+    Examples are chosen from the data alone, so that columns show the same images; a figure that lets each
+    network choose says so in the finding's caption.
+    """
+
+    question: str
+    needs: tuple[str, ...]
+    metrics: tuple[str, ...]
+
+    def compute(self, subject: "Subject") -> Finding: ...
+
+    def draw(self, findings: dict[str, Finding]) -> Any: ...
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """What a task answered on a split: logits [M,K], targets [M], and the image each example came from, [M]."""
+
+    logits: np.ndarray
+    targets: np.ndarray
+    index: np.ndarray
+
+    @cached_property
+    def probabilities(self) -> np.ndarray:
+        """Softmax of the logits, [M,K]."""
+        shifted = np.exp(self.logits - self.logits.max(axis=1, keepdims=True))
+        return shifted / shifted.sum(axis=1, keepdims=True)
+
+    @cached_property
+    def losses(self) -> np.ndarray:
+        """Cross-entropy of each example, [M], in nats."""
+        return -np.log(np.clip(self.probabilities[np.arange(len(self.targets)), self.targets], 1e-12, None))
+
+
+class Subject:
+    """A network to look at, lazily: parts are handed in as functions and made when first asked for.
+
+    Args:
+        label: the column's title.
+        task: makes the task (a `tasks.base.Task`).
+        data: makes the data (a `data.base.ImageData`, set up).
+        history: reads the rows of `history.csv`.
+        metrics: the run's final numbers.
+        config: the run's resolved config.
+        split: the split that is looked at: "test", or "val" while training.
+        control: True for what is only there to compare with (random weights, raw pixels).
+        training: True for a network still in training: its features are never cached on disk.
+        pixels: True makes a subject whose features are its raw pixels, [N, C*H*W] in 0..1, and which has no task.
+        folder: the run's folder, where its figures lie.
+    """
+
+    def __init__(
+        self,
+        label: str,
+        *,
+        task: Callable[[], Any] | None = None,
+        data: Callable[[], Any] | None = None,
+        history: Callable[[], list[dict[str, float]]] | None = None,
+        metrics: dict[str, Any] | None = None,
+        config: dict[str, Any] | None = None,
+        split: str = "test",
+        control: bool = False,
+        training: bool = False,
+        pixels: bool = False,
+        folder: Path | None = None,
+    ):
+        self.label = label
+        self._task, self._data, self._history = task, data, history
+        self.metrics, self.config = metrics, config
+        self.split = split
+        self.control, self.training, self.pixels, self.folder = control, training, pixels, folder
+        self._features: dict[str, Tensor] = {}
+        self._outputs: dict[str, Outputs] = {}
+
+    def lacks(self, needs: tuple[str, ...]) -> list[str]:
+        """The parts in `needs` that this subject does not have."""
+        has = {
+            "task": self._task is not None,
+            "data": self._data is not None,
+            "history": self._history is not None,
+            "metrics": self.metrics is not None,
+            "config": self.config is not None,
+            "features": self._data is not None and (self._task is not None or self.pixels),
+        }
+        return [need for need in needs if not has[need]]
+
+    @cached_property
+    def task(self) -> Any:
+        """The task, its network inside."""
+        assert self._task is not None
+        return self._task()
+
+    @cached_property
+    def data(self) -> Any:
+        """The data, set up."""
+        assert self._data is not None
+        return self._data()
+
+    @cached_property
+    def history(self) -> list[dict[str, float]]:
+        """One row an epoch."""
+        assert self._history is not None
+        return self._history()
+
+    @cached_property
+    def identity(self) -> str:
+        """A short name for this network on this data: equal weights and data have equal names."""
+        network = "pixels" if self.pixels else (weights_digest(self.task) if self._task is not None else "none")
+        data = self.data.fingerprint if self._data is not None else "none"
+        return digest(network, data, self.history if self._history is not None else None)
+
+    def features(self, split: str) -> Tensor:
+        """Penultimate features of all images of `split` under test transforms, [N,D] float32 on the CPU.
+
+        Computed once, in fp32; kept on disk under the weights' and the data's digest, unless in training.
+        """
+        if split not in self._features:
+            self._features[split] = self._extract(split)
+        return self._features[split]
+
+    def _extract(self, split: str) -> Tensor:
+        if self.pixels:
+            return self.data.images(split).flatten(1).float() / 255
+        if self.training:
+            return extract(self.task.model, self.data.batches(split), _device(self.task))
+        key = digest(weights_digest(self.task), self.data.fingerprint, split, "pre_logits", "fp32")
+
+        def make() -> dict[str, np.ndarray]:
+            return {"features": extract(self.task.model, self.data.batches(split), _device(self.task)).numpy()}
+
+        with looking(self.task):
+            return torch.from_numpy(cached_arrays("features", key, make)["features"])
+
+    def outputs(self, split: str) -> Outputs:
+        """The task's logits [M,K] and targets [M] on all that it makes of `split`, in fp32, once."""
+        if split not in self._outputs:
+            logits, targets, index, start = [], [], [], 0
+            with looking(self.task), torch.no_grad():
+                for images, labels in self.data.batches(split):
+                    device = _device(self.task)
+                    examples, answers = self.task.present(images.to(device), labels.to(device))
+                    logits.append(self.task(examples).float().cpu())
+                    targets.append(answers.cpu())
+                    index.append(torch.arange(start, start + len(images)).repeat(len(answers) // len(images)))
+                    start += len(images)
+            self._outputs[split] = Outputs(*(torch.cat(part).numpy() for part in (logits, targets, index)))
+        return self._outputs[split]
+
+
+@contextmanager
+def looking(task: nn.Module) -> Iterator[nn.Module]:
+    """Eval mode and gradients for a while; every module's mode, gradients, `requires_grad` and the RNG come back.
+
+    Each module's mode is restored by itself: `train()` on the whole would wake frozen BatchNorm layers. Gradients
+    work inside even where Lightning validates in inference mode.
+    """
+    modes = {module: module.training for module in task.modules()}
+    grads = {parameter: (parameter.grad, parameter.requires_grad) for parameter in task.parameters()}
+    device = _device(task)
+    devices = [device] if device.type == "cuda" else []
+    with torch.random.fork_rng(devices=devices), torch.inference_mode(False), torch.enable_grad():
+        try:
+            for parameter in grads:
+                parameter.grad = None
+            yield task.eval()
+        finally:
+            for module, mode in modes.items():
+                module.training = mode
+            for parameter, (grad, requires_grad) in grads.items():
+                parameter.grad, parameter.requires_grad = grad, requires_grad
+
+
+def _device(task: nn.Module) -> torch.device:
+    return next(task.parameters()).device

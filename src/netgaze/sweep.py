@@ -1,0 +1,37 @@
+"""Hydra's hooks at a sweep's two ends: pin its folder, and compare its runs. Imports nothing heavy."""
+
+import logging
+import sys
+from pathlib import Path
+from typing import Any
+
+from hydra.experimental.callback import Callback
+from omegaconf import DictConfig, open_dict
+
+from netgaze.errors import NetgazeError
+
+log = logging.getLogger(__name__)
+
+
+class Compare(Callback):
+    """A sweep ends in one comparison; the process exits with 1 if any of its runs did not finish."""
+
+    def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
+        """Resolve the sweep's folder once: each job resolves it anew, and experiments would scatter."""
+        folder = str(config.hydra.sweep.dir)
+        with open_dict(config):
+            config.hydra.sweep.dir = folder
+            config.hydra.overrides.hydra.append(f"hydra.sweep.dir='{folder}'")
+
+    def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
+        """Compare the runs in the sweep's folder."""
+        from netgaze.experiment import compare
+
+        try:
+            all_finished = compare(Path(config.hydra.sweep.dir))
+        except NetgazeError as error:
+            log.error("The comparison failed: %s", error)
+            sys.exit(1)
+        if not all_finished:
+            log.error("Not every run finished. python train.py resume=%s goes on with the rest.", config.hydra.sweep.dir)
+            sys.exit(1)

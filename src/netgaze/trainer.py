@@ -1,0 +1,145 @@
+"""Lightning's Trainer as this project uses it: no loggers of its own, whole checkpoints, honest precision."""
+
+import logging
+import platform
+import sys
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from pytorch_lightning import Callback, Trainer
+from pytorch_lightning.callbacks import Checkpoint, EarlyStopping, TQDMProgressBar
+from pytorch_lightning.plugins.io import TorchCheckpointIO
+
+from netgaze.files import whole
+from netgaze.schema import num_cpus
+
+
+class WholeFileIO(TorchCheckpointIO):
+    """Checkpoints written beside their name and renamed, with the run's plain facts inside.
+
+    Args:
+        facts: a plain dict, stored under "netgaze": what is needed to open the network again.
+    """
+
+    def __init__(self, facts: dict[str, Any]):
+        super().__init__()
+        self.facts = facts
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
+        """Write `checkpoint` and the facts to `path`, whole."""
+        with whole(path) as beside:
+            torch.save({**checkpoint, "netgaze": self.facts}, beside)
+
+    def load_checkpoint(self, path: Any, map_location: Any = None, weights_only: bool | None = True) -> dict[str, Any]:
+        """Read a checkpoint so that it cannot run code."""
+        return torch.load(path, map_location=map_location, weights_only=True)
+
+
+def resolve_precision(precision: str, accelerator: str = "auto") -> str:
+    """What `auto` means here: bf16-mixed where the processor that trains has units for it, else 32."""
+    if precision != "auto":
+        return precision
+    if accelerator in ("auto", "gpu", "cuda") and torch.cuda.is_available():
+        return "bf16-mixed" if torch.cuda.get_device_capability()[0] >= 8 else "32"
+    if accelerator in ("auto", "mps") and torch.backends.mps.is_available():
+        return "32"
+    # mkldnn calls bf16 supported on every processor; without these units it is many times slower than fp32.
+    can = torch.cpu.get_capabilities()
+    return "bf16-mixed" if can.get("amx_bf16") or can.get("avx512_bf16") else "32"
+
+
+def set_globals(*, seed: int, threads: int, deterministic: bool) -> None:
+    """Set all process-wide state from the config, so that nothing of a sweep's last job is left."""
+    torch.set_num_threads(threads)
+    torch.manual_seed(seed)
+    torch.use_deterministic_algorithms(deterministic, warn_only=True)
+    torch.backends.cudnn.benchmark = not deterministic
+    torch.set_float32_matmul_precision("highest" if deterministic else "high")
+    if torch.cuda.is_available():
+        torch.cuda.reset_peak_memory_stats()
+
+
+def make_trainer(
+    *,
+    max_epochs: int,
+    max_time: str | float | None,
+    patience: int | None,
+    precision: str,
+    threads: int,
+    accelerator: str,
+    devices: int,
+    strategy: str,
+    gradient_clip_val: float | None,
+    channels_last: bool,
+    compile: bool,
+    deterministic: bool,
+    callbacks: Sequence[Callback] = (),
+    folder: Path = Path(),
+    facts: dict[str, Any] | None = None,
+    monitor: str = "val/acc",
+    monitor_mode: str = "max",
+) -> Trainer:
+    """A Lightning Trainer for one run.
+
+    Args:
+        max_epochs: epochs; 0 only tests.
+        max_time: read by the callback `budget`: training stops between epochs only.
+        patience: epochs without a better `monitor` before training stops; None never stops early.
+        precision: "auto" or what Lightning knows ("32", "bf16-mixed", ...).
+        threads, deterministic: process-wide, set by `set_globals`.
+        accelerator, devices, strategy: Lightning's.
+        gradient_clip_val: largest norm of the gradient; None leaves it.
+        channels_last, compile: read where the network is built.
+        callbacks: in order; those that save come last.
+        folder: the run's folder, `trainer.default_root_dir` to callbacks.
+        facts: stored in every checkpoint.
+        monitor, monitor_mode: the number that `patience` watches, "max" or "min".
+    """
+    quiet_lightning()
+    callbacks = list(callbacks)
+    if patience is not None:
+        callbacks.append(EarlyStopping(monitor, patience=patience, mode=monitor_mode, verbose=False))
+    terminal = sys.stderr.isatty()
+    if terminal:
+        callbacks.append(TQDMProgressBar(refresh_rate=20))
+    return Trainer(
+        max_epochs=max_epochs,
+        precision=resolve_precision(str(precision), accelerator),  # type: ignore[arg-type]
+        accelerator=accelerator,
+        devices=devices,
+        strategy=strategy,
+        gradient_clip_val=gradient_clip_val,
+        callbacks=callbacks,
+        default_root_dir=folder,
+        plugins=[WholeFileIO(facts or {})],
+        logger=False,
+        enable_checkpointing=any(isinstance(callback, Checkpoint) for callback in callbacks),
+        enable_progress_bar=terminal,
+        enable_model_summary=False,
+        num_sanity_val_steps=0,
+        use_distributed_sampler=False,  # its injection would drop half of an own batch sampler's data
+        inference_mode=False,
+    )
+
+
+def quiet_lightning() -> None:
+    """Silence Lightning's advertisements and the warnings that do not apply to data in memory."""
+    for name in ("pytorch_lightning.utilities.rank_zero", "lightning.pytorch.utilities.rank_zero"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    warnings.filterwarnings("ignore", ".*LeafSpec.*")
+    warnings.filterwarnings("ignore", ".*does not have many workers.*")
+    warnings.filterwarnings("ignore", ".*is smaller than the logging interval.*")
+    warnings.filterwarnings("ignore", ".*exists and is not empty.*")
+
+
+def processor() -> str:
+    """The name of the device that trains: the GPU's, or the processor's with its cores."""
+    if torch.cuda.is_available():
+        return torch.cuda.get_device_name()
+    can = torch.cpu.get_capabilities()
+    units = [unit for unit in ("amx_bf16", "avx512_bf16", "avx2") if can.get(unit)]
+    name = can.get("cpu_name") or platform.processor() or platform.machine()
+    return f"{name}, {num_cpus()} cores ({', '.join(units) or 'no vector units known'})"
