@@ -8,6 +8,7 @@ DataLoader, with the best of 0, 1 and 2 workers. Both on the CPU, in turn, in on
 """
 
 import argparse
+import functools
 import itertools
 import json
 import os
@@ -48,7 +49,7 @@ def main() -> None:
 
     sides: dict[str, Callable[[], Iterator[torch.Tensor]]] = {"netgaze": lambda: ours(data)}
     for workers in (0, 1, 2):
-        sides[f"torchvision, {workers} workers"] = lambda workers=workers: theirs(data, workers)
+        sides[f"torchvision, {workers} workers"] = functools.partial(theirs, data, workers)
     speeds = measure(sides, batches=12 if quick else 40, rounds=3 if quick else 9)
 
     for name, speed in speeds.items():

@@ -128,7 +128,9 @@ def check(words: Sequence[str], conf: Path, name: str, sweeps: bool = False) -> 
         ) from error
     for override in overrides:
         if override.is_sweep_override() and not sweeps:
-            raise NetgazeError(f"{override.input_line} has several values: add -m to run them all, one after the other.")
+            raise NetgazeError(
+                f"{override.input_line} has several values: add -m to run them all, one after the other."
+            )
     groups = [override for override in overrides if _is_group(override, conf)]
     for override in groups:
         for choice in _values(override):
@@ -146,7 +148,7 @@ def _is_group(override: Override, conf: Path) -> bool:
 def _values(override: Override) -> list[Any]:
     """All values that an override takes in a sweep, or its one value."""
     if override.is_sweep_override():
-        return [value if isinstance(value, list) else str(value) for value in override.sweep_string_iterator()]
+        return [str(value) for value in override.sweep_string_iterator()]
     return [override.value()]
 
 
@@ -158,7 +160,9 @@ def _check_choice(group: str, choice: Any, conf: Path) -> None:
     known = _options(conf, group)
     for name in choice if isinstance(choice, list) else [choice]:
         if name is not None and str(name) not in known and not str(name).startswith(("[", "glob", "null")):
-            raise NetgazeError(f"There is no {group}={name}.{_nearest(str(name), known)} Choose from {', '.join(known)}.")
+            raise NetgazeError(
+                f"There is no {group}={name}.{_nearest(str(name), known)} Choose from {', '.join(known)}."
+            )
 
 
 def _compose(chosen: Sequence[str], conf: Path, name: str) -> DictConfig:
@@ -179,7 +183,9 @@ def _check_values(overrides: Sequence[Override], reference: DictConfig, chosen: 
         known = _keys(reference)
         if key not in known:
             where = f" with {chosen}" if chosen else ""
-            raise NetgazeError(f"There is no key {key}{where}.{_nearest(key, known)} python train.py --cfg job shows all keys.")
+            raise NetgazeError(
+                f"There is no key {key}{where}.{_nearest(key, known)} python train.py --cfg job shows all keys."
+            )
         default = _default(reference, key)
         for value in _values(override):
             typed = _typed(value) if override.is_sweep_override() else value
@@ -187,13 +193,13 @@ def _check_values(overrides: Sequence[Override], reference: DictConfig, chosen: 
                 raise NetgazeError(f"{key}={value}: expected {_kind(default)}, as in {key}={_show(default)}.")
 
 
-def _typed(text: Any) -> Any:
-    return text if isinstance(text, list) else OmegaConf.create(f"value: {text}").value
+def _typed(text: str) -> Any:
+    return OmegaConf.to_container(OmegaConf.create(f"value: {text}"))["value"]  # type: ignore[call-overload, index]
 
 
 def _keys(config: DictConfig, prefix: str = "") -> list[str]:
     names: list[str] = []
-    for name in config:
+    for name in map(str, config):
         full = f"{prefix}{name}"
         names.append(full)
         node = None if OmegaConf.is_missing(config, name) else config._get_node(name)
@@ -224,7 +230,14 @@ def _fits(value: Any, default: Any) -> bool:
 
 
 def _kind(default: Any) -> str:
-    names = {bool: "true or false", int: "a whole number", float: "a number", str: "text", list: "a list", dict: "a dict"}
+    names = {
+        bool: "true or false",
+        int: "a whole number",
+        float: "a number",
+        str: "text",
+        list: "a list",
+        dict: "a dict",
+    }
     return names.get(type(default), type(default).__name__)
 
 

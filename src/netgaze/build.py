@@ -32,7 +32,7 @@ def build(config: Any, **extra: Any) -> Any:
         NetgazeError: a target that is not ours and not a class of a kind in `FOREIGN` (a config may come from a
             stranger), or arguments that the constructor refuses.
     """
-    content = OmegaConf.to_container(config, resolve=True) if OmegaConf.is_config(config) else config
+    content: Any = OmegaConf.to_container(config, resolve=True) if OmegaConf.is_config(config) else config
     _check_targets(content)
     try:
         if extra:  # a partial: built objects must not go through Hydra, which would copy them into a config

@@ -101,7 +101,9 @@ def _run(settings: dict[str, Any], folder: Path, *, resumed: bool, unchanged: bo
     runs.note(folder, **_circumstances(settings, data, task))
     num_images, num_parameters = len(data.labels("train")), sum(p.numel() for p in task.parameters())
     log.info("%s", folder)
-    log.info("%d training images, %d parameters, %s on %s", num_images, num_parameters, chosen["precision"], processor())
+    log.info(
+        "%d training images, %d parameters, %s on %s", num_images, num_parameters, chosen["precision"], processor()
+    )
     if not (resumed and unchanged and _was_stopped(folder)):
         _train(trainer, task, data, folder, resumed)
     _finish(trainer, task, data, figures, settings, folder)
@@ -217,10 +219,12 @@ def compare(folder: Path) -> bool:
     rows = runs.rows(found)
     _, order = results.ranked(rows)
     best = {row["label"] for row in order[:MAX_COLUMNS]}
-    subjects = [
-        open_run(run, label=row["label"]) for run, row in zip(found, rows, strict=True) if row["label"] in best
-    ]
-    note = f"The pictures show {len(best)} of the {len(rows)} runs, the best by the table." if len(order) > len(best) else ""
+    subjects = [open_run(run, label=row["label"]) for run, row in zip(found, rows, strict=True) if row["label"] in best]
+    note = (
+        f"The pictures show {len(best)} of the {len(rows)} runs, the best by the table."
+        if len(order) > len(best)
+        else ""
+    )
     first = subjects[0].config if subjects else None
     figures, control = (first["figure"], first["control"]) if first else ({}, None)
     _show(folder, rows, subjects, figures, control, title=folder.parent.name, note=note)

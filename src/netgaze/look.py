@@ -3,12 +3,15 @@
 import logging
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from PIL import Image
 
+from netgaze import __version__
+from netgaze.errors import NetgazeError
 from netgaze.files import digest, whole, write_json
 from netgaze.subject import Figure, Finding, Subject
 
@@ -52,12 +55,13 @@ def _ask(name: str, figure: Figure, subject: Subject) -> Finding:
     """The finding of one figure on one subject: read back where it was found before."""
     if subject.folder is None or subject.training:
         return figure.compute(subject)
-    key = digest(name, vars(figure), subject.identity, subject.split)
+    key = digest(__version__, name, vars(figure), subject.identity, subject.split)
     stem = subject.folder / "figures" / name
     finding = Finding.load(stem, key)
     if finding is None:
         finding = figure.compute(subject)
-        finding.save(stem, key)
+        with suppress(NetgazeError):  # a folder that is only to be read costs time, not the picture
+            finding.save(stem, key)
     return finding
 
 

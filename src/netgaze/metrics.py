@@ -39,7 +39,8 @@ def nearest(
     Queries go in chunks: no [Q,N] matrix is held.
 
     Args:
-        queries, bank: features; they are normalised here.
+        queries: features, [Q,D]; they are normalised here.
+        bank: features to search, [N,D]; likewise.
         k: how many.
         chunk: queries at a time.
         leave_out_self: query i *is* row i of the bank and must not find itself.
@@ -86,8 +87,10 @@ def knn_accuracy(
     """Weighted kNN accuracy with cosine similarity: `knn<k>` in 0..1 for each k that the bank can fill.
 
     Args:
-        train_features, train_labels: the bank, [N,D] and [N].
-        features, labels: the queries, [Q,D] and [Q].
+        train_features: the bank, [N,D].
+        train_labels: the bank's classes, int64 [N].
+        features: the queries, [Q,D].
+        labels: the queries' true classes, int64 [Q].
         ks: numbers of neighbours.
         temperature: of the vote's weights.
         leave_out_self: the queries are the bank; none finds itself.

@@ -25,25 +25,31 @@ def write(
         note: a sentence under the table.
     """
     titles, cells = results.table(rows)
-    page = _environment().get_template("report.html").render(
-        title=title,
-        titles=titles,
-        rows=[
-            {"cells": line, "status": row["status"], "error": row["error"]}
-            for line, row in zip(cells, rows, strict=True)
-        ],
-        winner=results.winner(rows),
-        note=note,
-        sweep=_inline(folder / "figures" / "sweep.png") if has_sweep else None,
-        figures=[_figure(folder / "figures", name) for name in figures],
-        runs=[_provenance(Path(row["folder"]), row["label"]) for row in rows],
+    page = (
+        _environment()
+        .get_template("report.html")
+        .render(
+            title=title,
+            titles=titles,
+            rows=[
+                {"cells": line, "status": row["status"], "error": row["error"]}
+                for line, row in zip(cells, rows, strict=True)
+            ],
+            winner=results.winner(rows),
+            note=note,
+            sweep=_inline(folder / "figures" / "sweep.png") if has_sweep else None,
+            figures=[_figure(folder / "figures", name) for name in figures],
+            runs=[_provenance(Path(row["folder"]), row["label"]) for row in rows],
+        )
     )
     write_text(folder / "report.html", page)
     return folder / "report.html"
 
 
 def _environment() -> Environment:
-    return Environment(loader=PackageLoader("netgaze", "."), autoescape=True, undefined=StrictUndefined, trim_blocks=True)
+    return Environment(
+        loader=PackageLoader("netgaze", "."), autoescape=True, undefined=StrictUndefined, trim_blocks=True
+    )
 
 
 def _figure(folder: Path, name: str) -> dict[str, Any]:

@@ -60,7 +60,7 @@ def ranked(rows: Sequence[Row]) -> tuple[str | None, list[Row]]:
     finished = [row for row in rows if row["status"] == "finished"]
     kinds = {(row.get("task"), row.get("monitor"), row.get("data")) for row in finished}
     if len(kinds) == 1:
-        number, sign = finished[0].get("monitor"), 1 if finished[0].get("monitor_mode") == "max" else -1
+        number, sign = str(finished[0].get("monitor")), 1 if finished[0].get("monitor_mode") == "max" else -1
     else:
         number, sign = SHARED_NUMBER, 1
     same_data = len({row.get("data") for row in finished}) == 1

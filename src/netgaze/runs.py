@@ -62,8 +62,7 @@ def read_history(folder: Path) -> list[dict[str, float]]:
     with open(path, newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     return [
-        {name: int(value) if name == "epoch" else float(value) for name, value in row.items() if value}
-        for row in rows
+        {name: int(value) if name == "epoch" else float(value) for name, value in row.items() if value} for row in rows
     ]
 
 

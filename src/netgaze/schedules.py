@@ -48,7 +48,7 @@ class MultiStep(Schedule):
         self.milestones, self.gamma = tuple(milestones), gamma
 
     def after(self, epoch: float, max_epochs: float) -> float:
-        """gamma ** milestones passed."""
+        """Gamma ** milestones passed."""
         return self.gamma ** sum(epoch >= milestone for milestone in self.milestones)
 
 
@@ -65,7 +65,7 @@ class Cosine(Schedule):
         self.final = final
 
     def after(self, epoch: float, max_epochs: float) -> float:
-        """final + (1 - final) (1 + cos(pi t)) / 2, t from 0 to 1 after warm-up."""
+        """Final + (1 - final) (1 + cos(pi t)) / 2, t from 0 to 1 after warm-up."""
         done = min(1.0, (epoch - self.warmup_epochs) / max(max_epochs - self.warmup_epochs, 1e-9))
         return self.final + (1 - self.final) * (1 + math.cos(math.pi * done)) / 2
 
@@ -84,7 +84,7 @@ class OneCycle(Schedule):
         self.rise, self.start, self.final = rise, start, final
 
     def after(self, epoch: float, max_epochs: float) -> float:
-        """start -> 1 over `rise` of training, then 1 -> final."""
+        """Start -> 1 over `rise` of training, then 1 -> final."""
         done = min(1.0, epoch / max(max_epochs, 1e-9))
         if done < self.rise:
             low, share = self.start, done / self.rise

@@ -38,7 +38,7 @@ class Finding:
         """Write `<stem>.npz` with everything, under the key of what was asked."""
         said = json.dumps(plain({"numbers": self.numbers, "caption": self.caption, "key": key}))
         with whole(stem.with_suffix(".npz")) as beside, open(beside, "wb") as file:
-            np.savez_compressed(file, finding=np.array(said), **self.arrays)
+            np.savez_compressed(file, finding=np.array(said), **self.arrays)  # type: ignore[arg-type]
 
     @classmethod
     def load(cls, stem: Path, key: str) -> "Finding | None":
@@ -66,9 +66,13 @@ class Figure(Protocol):
     needs: tuple[str, ...]
     metrics: tuple[str, ...]
 
-    def compute(self, subject: "Subject") -> Finding: ...
+    def compute(self, subject: "Subject") -> Finding:
+        """Ask one subject."""
+        ...
 
-    def draw(self, findings: dict[str, Finding]) -> Any: ...
+    def draw(self, findings: dict[str, Finding]) -> Any:
+        """Lay findings by label side by side."""
+        ...
 
 
 @dataclass(frozen=True)

@@ -33,5 +33,7 @@ class Compare(Callback):
             log.error("The comparison failed: %s", error)
             sys.exit(1)
         if not all_finished:
-            log.error("Not every run finished. python train.py resume=%s goes on with the rest.", config.hydra.sweep.dir)
+            log.error(
+                "Not every run finished. python train.py resume=%s goes on with the rest.", config.hydra.sweep.dir
+            )
             sys.exit(1)

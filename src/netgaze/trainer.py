@@ -1,5 +1,6 @@
 """Lightning's Trainer as this project uses it: no loggers of its own, whole checkpoints, honest precision."""
 
+import ctypes
 import logging
 import platform
 import sys
@@ -15,6 +16,8 @@ from pytorch_lightning.plugins.io import TorchCheckpointIO
 
 from netgaze.files import whole
 from netgaze.schema import num_cpus
+
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # malloc.h
 
 
 class WholeFileIO(TorchCheckpointIO):
@@ -51,8 +54,21 @@ def resolve_precision(precision: str, accelerator: str = "auto") -> str:
     return "bf16-mixed" if can.get("amx_bf16") or can.get("avx512_bf16") else "32"
 
 
+def keep_freed_memory() -> None:
+    """Let glibc keep what a step frees for the next step, instead of handing it back to the system page by page.
+
+    Activations of tens of megabytes are otherwise mapped and faulted in anew at every step, which cost a quarter of
+    the time of a ResNet's step on a CPU. Elsewhere than on glibc this does nothing.
+    """
+    if sys.platform == "linux" and platform.libc_ver()[0] == "glibc":
+        library = ctypes.CDLL(None)
+        library.mallopt(_M_MMAP_THRESHOLD, 1 << 30)
+        library.mallopt(_M_TRIM_THRESHOLD, (1 << 31) - 1)
+
+
 def set_globals(*, seed: int, threads: int, deterministic: bool) -> None:
     """Set all process-wide state from the config, so that nothing of a sweep's last job is left."""
+    keep_freed_memory()
     torch.set_num_threads(threads)
     torch.manual_seed(seed)
     torch.use_deterministic_algorithms(deterministic, warn_only=True)
@@ -89,14 +105,19 @@ def make_trainer(
         max_time: read by the callback `budget`: training stops between epochs only.
         patience: epochs without a better `monitor` before training stops; None never stops early.
         precision: "auto" or what Lightning knows ("32", "bf16-mixed", ...).
-        threads, deterministic: process-wide, set by `set_globals`.
-        accelerator, devices, strategy: Lightning's.
+        threads: process-wide, set by `set_globals`.
+        accelerator: Lightning's.
+        devices: Lightning's.
+        strategy: Lightning's.
         gradient_clip_val: largest norm of the gradient; None leaves it.
-        channels_last, compile: read where the network is built.
+        channels_last: read where the network is built.
+        compile: read where the network is built.
+        deterministic: process-wide, set by `set_globals`.
         callbacks: in order; those that save come last.
         folder: the run's folder, `trainer.default_root_dir` to callbacks.
         facts: stored in every checkpoint.
-        monitor, monitor_mode: the number that `patience` watches, "max" or "min".
+        monitor: the number that `patience` watches.
+        monitor_mode: whether larger ("max") or smaller ("min") is better.
     """
     quiet_lightning()
     callbacks = list(callbacks)

@@ -81,7 +81,9 @@ def load_weights(model: nn.Module, source: str) -> Loaded:
     if path.is_dir():
         path = path / "checkpoints" / "best.ckpt"
     if not path.exists():
-        raise NetgazeError(f"init={source}: there is no such file of weights, nor a run with {Path(source)}/checkpoints/best.ckpt.")
+        raise NetgazeError(
+            f"init={source}: there is no such file of weights, nor a run with {Path(source)}/checkpoints/best.ckpt."
+        )
     found = find_weights(read_checkpoint(path))
     own = model.state_dict()
     loaded, skipped = [], {}

@@ -44,16 +44,14 @@ class Blobs(ImageData):
 def make_task(kind, data, seed=0):
     torch.manual_seed(seed)
     num_classes = data.num_classes if kind is Supervised else 4
-    model = ResNet(
-        depths=[1, 1], widths=[8, 16], stem="cifar", in_channels=data.num_channels, num_classes=num_classes
-    )
+    model = ResNet(depths=[1, 1], widths=[8, 16], stem="cifar", in_channels=data.num_channels, num_classes=num_classes)
     optimizer = functools.partial(torch.optim.SGD, lr=0.1)
     task = kind(model=model, num_classes=num_classes, optimizer=optimizer, schedule=Constant())
     task.name_classes(data.class_names)
     return task
 
 
-def make_data(**arguments):
+def _make_data(**arguments):
     data = Blobs(**arguments)
     data.setup()
     return data
@@ -69,7 +67,7 @@ def history(num_epochs=4, knn=False):
     return rows
 
 
-def make_subjects(data):
+def _make_subjects(data):
     """A supervised run, a rotation run, an untrained network, and raw pixels."""
     supervised, rotation, control = (
         make_task(kind, data, seed) for seed, kind in enumerate((Supervised, Rotation, Supervised))
@@ -89,13 +87,23 @@ def make_subjects(data):
 
 
 @pytest.fixture
+def make_data():
+    return _make_data
+
+
+@pytest.fixture
+def make_subjects():
+    return _make_subjects
+
+
+@pytest.fixture
 def data():
-    return make_data()
+    return _make_data()
 
 
 @pytest.fixture
 def subjects(data):
-    return make_subjects(data)
+    return _make_subjects(data)
 
 
 @pytest.fixture

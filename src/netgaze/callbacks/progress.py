@@ -25,4 +25,11 @@ class Progress(Callback):
         seconds = time.perf_counter() - self._started
         epoch, epochs = trainer.current_epoch + 1, trainer.max_epochs or 0
         left = (epochs - epoch) * seconds
-        log.info("epoch %d/%d  %s  %.1f s%s", epoch, epochs, said, seconds, f"  ({left / 60:.1f} min left)" if left > 60 else "")
+        log.info(
+            "epoch %d/%d  %s  %.1f s%s",
+            epoch,
+            epochs,
+            said,
+            seconds,
+            f"  ({left / 60:.1f} min left)" if left > 60 else "",
+        )

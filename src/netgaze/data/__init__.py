@@ -1,0 +1,1 @@
+"""What is looked at: images in memory, splits, samplers, augmentation. One file a data set."""

@@ -1,7 +1,7 @@
 """Augmentation of a whole batch on its device, each image with its own draw.
 
 Each operation is split in two: the draw, one number an image, and the pure function that applies given draws.
-Images are uint8 [B,C,H,W]; draws come from the device's global generator.
+Images are uint8 [B,C,H,W], fastest when channels come last in memory; draws come from the device's global generator.
 """
 
 import torch
@@ -15,18 +15,21 @@ def crop(images: Tensor, top: Tensor, left: Tensor, padding: int) -> Tensor:
     One gather of whole rows: a row of a window is a run of bytes, picked from a view of all runs.
     """
     num, channels, height, width = images.shape
-    padded = F.pad(images, (padding,) * 4)
-    runs = padded.view(-1).as_strided((padded.numel() - width + 1, width), (1, 1))
-    planes = torch.arange(num * channels, device=images.device).view(num, channels, 1) * padded[0, 0].numel()
-    rows = (top.view(-1, 1, 1) + torch.arange(height, device=images.device)) * padded.shape[-1]
-    starts = planes + rows + left.view(-1, 1, 1)
-    return runs.index_select(0, starts.flatten()).view_as(images)
+    padded = F.pad(images.permute(0, 2, 3, 1), (0, 0) + (padding,) * 4).contiguous()
+    run = width * channels
+    runs = padded.view(-1).as_strided((padded.numel() - run + 1, run), (1, 1))
+    tops = top + torch.arange(num, device=images.device) * padded.shape[1]
+    rows = tops.view(-1, 1) + torch.arange(height, device=images.device)
+    starts = (rows * padded.shape[2] + left.view(-1, 1)) * channels
+    return runs.index_select(0, starts.flatten()).view(num, height, width, channels).permute(0, 3, 1, 2)
 
 
 def flip(images: Tensor, chosen: Tensor) -> Tensor:
     """Mirror left to right the images where `chosen` [B] is true."""
-    both = torch.cat([images, images.flip(3)])
-    return both.index_select(0, torch.arange(len(images), device=images.device) + len(images) * chosen)
+    pixels = images.permute(0, 2, 3, 1)
+    both = torch.cat([pixels, pixels.flip(2)])
+    index = torch.arange(len(images), device=images.device) + len(images) * chosen
+    return both.index_select(0, index).permute(0, 3, 1, 2)
 
 
 def cutout(images: Tensor, centre_y: Tensor, centre_x: Tensor, size: int) -> Tensor:
@@ -69,7 +72,7 @@ class Augment:
 
     def __init__(
         self, *, crop: int = 0, flip: bool = False, jitter: float = 0.0, rotate90: bool = False, cutout: int = 0
-    ):
+    ) -> None:
         self.crop, self.flip, self.jitter, self.rotate90, self.cutout = crop, flip, jitter, rotate90, cutout
 
     def __call__(self, images: Tensor) -> Tensor:

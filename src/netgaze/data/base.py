@@ -5,11 +5,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-import numpy as np
 import torch
 from pytorch_lightning import LightningDataModule
 from torch import Tensor
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, Dataset
 
 from netgaze.data.augment import Augment
 from netgaze.data.sampler import PlainBatches
@@ -18,8 +17,10 @@ from netgaze.files import digest
 
 
 @dataclass
-class Images:
+class Images(Dataset[tuple[Tensor, Tensor]]):
     """A split: images uint8 [N,C,H,W], labels int64 [N], and object masks bool [N,H,W] where there are any.
+
+    Images are kept with channels last in memory, as networks and augmentation like them best.
 
     Indexed by an index tensor [B], it gives a batch (images uint8 [B,C,H,W], labels [B]).
     """
@@ -28,11 +29,16 @@ class Images:
     labels: Tensor
     masks: Tensor | None = None
 
+    def __post_init__(self) -> None:
+        self.images = self.images.contiguous(memory_format=torch.channels_last)
+
     def __len__(self) -> int:
         return len(self.labels)
 
     def __getitem__(self, index: Tensor) -> tuple[Tensor, Tensor]:
-        return self.images.index_select(0, index), self.labels.index_select(0, index)
+        # Seen with channels last, an image is one run of bytes: one copy an image instead of one a value.
+        pixels = self.images.permute(0, 2, 3, 1).index_select(0, index)
+        return pixels.permute(0, 3, 1, 2), self.labels.index_select(0, index)
 
     def take(self, index: Tensor) -> "Images":
         """The part of the split at `index` [M]."""
@@ -113,7 +119,7 @@ class ImageData(LightningDataModule):
         limit: int | None = None,
         split_seed: int = 0,
         seed: int = 0,
-    ):
+    ) -> None:
         super().__init__()
         if len(mean) != num_channels or len(std) != num_channels:
             raise NetgazeError(
@@ -189,16 +195,20 @@ class ImageData(LightningDataModule):
         parts: list[Any] = [self.mean, self.std]
         for name in sorted(self.splits):
             split = self.splits[name]
-            parts += [name, split.images.numpy(), split.labels.numpy()]
+            parts += [name, split.images.permute(0, 2, 3, 1).numpy(), split.labels.numpy()]
+            parts += [] if split.masks is None else [split.masks.numpy()]
         return digest(*parts)
 
     def normalise(self, images: Tensor) -> Tensor:
         """uint8 [B,C,H,W] -> float32 [B,C,H,W], channels last in memory, by `mean` and `std`."""
-        scale = torch.tensor([1 / (255 * s) for s in self.std], device=images.device).view(-1, 1, 1)
-        shift = torch.tensor([-m / s for m, s in zip(self.mean, self.std, strict=True)], device=images.device)
-        # Reordered last: arithmetic over three interleaved channels is several times slower on a CPU.
-        values = images.to(torch.float32).mul_(scale).add_(shift.view(-1, 1, 1))
-        return values.contiguous(memory_format=torch.channels_last)
+        pixels = images.permute(0, 2, 3, 1).contiguous()
+        values = pixels.to(torch.float32)
+        # In rows of all pixels' channels: arithmetic over runs of three numbers is several times slower on a CPU.
+        width = pixels.shape[2]
+        scale = torch.tensor([1 / (255 * s) for s in self.std] * width, device=images.device)
+        shift = torch.tensor([-m / s for m, s in zip(self.mean, self.std, strict=True)] * width, device=images.device)
+        values.flatten(2).mul_(scale).add_(shift)
+        return values.permute(0, 3, 1, 2)
 
     def batches(self, split: str, batch_size: int = 500) -> Iterator[tuple[Tensor, Tensor]]:
         """A split in order under test transforms: (images [B,C,H,W] normalised, labels [B]), on the CPU."""

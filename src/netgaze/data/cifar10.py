@@ -3,7 +3,7 @@
 import pickle
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -66,7 +66,7 @@ class Cifar10(ImageData):
         limit: int | None = None,
         split_seed: int = 0,
         seed: int = 0,
-    ):
+    ) -> None:
         super().__init__(
             num_classes=num_classes,
             num_channels=num_channels,
@@ -169,7 +169,7 @@ def _latin1(text: str, encoding: str) -> bytes:
 class _ArraysOnly(pickle.Unpickler):
     """Builds NumPy arrays and plain Python values; a pickle that names anything else is refused before it runs."""
 
-    allowed = {
+    allowed: ClassVar[dict[tuple[str, str], Any]] = {
         ("numpy", "ndarray"): np.ndarray,
         ("numpy", "dtype"): np.dtype,
         ("_codecs", "encode"): _latin1,

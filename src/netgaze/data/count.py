@@ -27,7 +27,7 @@ def split_folders(dir: str) -> dict[str, str]:
     `dir` itself as "train", unless it has a folder `train` beside a folder `test` or `val`.
     """
     names = subfolders(dir)
-    own = {name: os.path.join(dir, name) for name in ("train", "val", "test") if name in names}
+    own: dict[str, str] = {name: os.path.join(dir, name) for name in ("train", "val", "test") if name in names}
     return own if "train" in own and len(own) > 1 else {"train": dir}
 
 

@@ -32,7 +32,7 @@ class Form:
 
 
 def decode(path: Path, form: Form) -> np.ndarray:
-    """A file's image as a person sees it, uint8 [C,S,S]: upright (EXIF), transparent parts white, first frame.
+    """A file's image as a person sees it, uint8 [S,S,C]: upright (EXIF), transparent parts white, first frame.
 
     Raises:
         Exception: whatever the reader of a broken file raises.
@@ -45,8 +45,7 @@ def decode(path: Path, form: Form) -> np.ndarray:
         image = ImageOps.fit(image, (form.size, form.size), Image.Resampling.BILINEAR)
     else:
         image = image.resize((form.size, form.size), Image.Resampling.BILINEAR)
-    values = np.asarray(image)
-    return values.transpose(2, 0, 1) if values.ndim == 3 else values[None]
+    return np.asarray(image).reshape(form.size, form.size, form.channels)
 
 
 def _flat(image: Image.Image) -> Image.Image:
@@ -76,7 +75,8 @@ def decoded(root: Path, files: list[Path], form: Form) -> tuple[Tensor, np.ndarr
     kept = np.ones(len(files), dtype=bool)
     kept[read_json(path.with_suffix(".json"))["unreadable"]] = False
     # Copy on write: torch warns of memory that it may not write to, and nothing ever reaches the file.
-    return torch.from_numpy(np.load(path, mmap_mode="c"))[: int(kept.sum())], kept
+    pixels = torch.from_numpy(np.load(path, mmap_mode="c"))[: int(kept.sum())]
+    return pixels.permute(0, 3, 1, 2), kept
 
 
 def _is_sound(path: Path) -> bool:
@@ -94,7 +94,7 @@ def _checksum(path: Path) -> str:
 def _fill(path: Path, files: list[Path], form: Form) -> None:
     """Decode `files` into `path`: readable images first, in order; the rows that are left stay black."""
     unreadable = []
-    shape = (len(files), form.channels, form.size, form.size)
+    shape = (len(files), form.size, form.size, form.channels)
     try:
         with whole(path) as beside, ThreadPoolExecutor(os.cpu_count()) as pool:
             rows = open_memmap(beside, "w+", np.uint8, shape)

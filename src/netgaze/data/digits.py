@@ -34,7 +34,7 @@ class Digits(ImageData):
         limit: int | None = None,
         split_seed: int = 0,
         seed: int = 0,
-    ):
+    ) -> None:
         super().__init__(
             num_classes=num_classes,
             num_channels=num_channels,

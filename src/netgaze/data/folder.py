@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
-import numpy as np
 import torch
 
 from netgaze.data.augment import Augment
@@ -48,7 +47,7 @@ class Folder(ImageData):
         limit: int | None = None,
         split_seed: int = 0,
         seed: int = 0,
-    ):
+    ) -> None:
         super().__init__(
             num_classes=num_classes,
             num_channels=num_channels,

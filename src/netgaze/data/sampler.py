@@ -29,7 +29,7 @@ class PlainBatches:
         seed: int = 0,
         rank: int = 0,
         world: int = 1,
-    ):
+    ) -> None:
         self.num_items, self.batch_size, self.shuffle, self.drop_last = num_items, batch_size, shuffle, drop_last
         self.seed, self.rank, self.world = seed, rank, world
         self.epoch = 0

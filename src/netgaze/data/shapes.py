@@ -40,7 +40,7 @@ class Shapes(ImageData):
         limit: int | None = None,
         split_seed: int = 0,
         seed: int = 0,
-    ):
+    ) -> None:
         super().__init__(
             num_classes=num_classes,
             num_channels=num_channels,
@@ -66,7 +66,7 @@ class Shapes(ImageData):
         }
 
     def _draw(self) -> dict[str, np.ndarray]:
-        arrays = {}
+        arrays: dict[str, np.ndarray] = {}
         for number, (split, size) in enumerate(self.sizes.items()):
             rng = np.random.default_rng([self.split_seed, number])
             labels = rng.permutation(np.arange(size) % len(CLASS_NAMES))

@@ -153,10 +153,11 @@ class Cam:
         top = above + max(lines_height(text, SMALL) for text in words.values()) + 0.1
         sheet = Sheet(top + row * len(kinds) + gap * 2 + 0.55)
         places = {kind: _starts(kind, number, kinds, top, row, gap) for number, kind in enumerate(_KINDS)}
+        beside = lefts[0] + width / 2 - tile - 0.42
         for kind, ys in places.items():
             if ys:
                 middle = (ys[0] + ys[-1] + row) / 2
-                sheet.text(0.06, middle, _KINDS[kind], SMALL, rotation=90, va="center", color=GREY, ha="left")
+                sheet.text(beside, middle, _KINDS[kind], SMALL, rotation=90, va="center", color=GREY, ha="left")
         for x, (label, finding) in zip(lefts, findings.items(), strict=True):
             sheet.title(x, 0.1, width, label)
             sheet.text(x + width / 2, above, words[label], SMALL, ha="center", color=GREY)
@@ -190,7 +191,7 @@ def _caption(numbers: dict[str, float]) -> str:
 def _words(finding: Finding) -> str:
     numbers = finding.numbers
     words = f"{numbers['map_height']}x{numbers['map_width']} map; "
-    words += f"drop {numbers['drop']:.2f}, by noise {numbers['drop_random']:.2f}"
+    words += f"drop {numbers['drop']:z.2f}, by noise {numbers['drop_random']:z.2f}"
     if "peak_on_object" in numbers:
         words += f"\npeak on object {numbers['peak_on_object']:.2f} (middle {numbers['centre_on_object']:.2f}), "
         words += f"mass {numbers['mass_on_object']:.2f} (chance {numbers['object_area']:.2f})"

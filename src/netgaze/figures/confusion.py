@@ -19,13 +19,12 @@ from netgaze.figures.panels import (
     rows_and_columns,
     shortened,
     titles_height,
-    wrapped,
 )
 from netgaze.metrics import calibration_error, classification_metrics
 from netgaze.subject import Finding, Subject
 
 _BINS = 15
-_MOST_COUNTS, _MOST_NAMES = 12, 40
+_MOST_COUNTS, _MOST_NAMES = 12, 28
 _NAMES, _MATRIX = 0.95, 2.4  # inches
 
 
@@ -63,7 +62,7 @@ class Confusion:
         down, across = rows_and_columns(len(findings), 2)
         names = max(_names_height(finding) for finding in findings.values())
         lefts, width = columns(2, left=0.1, gap=0.2)
-        words = {label: wrapped(_words(finding), width, TEXT) for label, finding in findings.items()}
+        words = {label: _words(finding, width) for label, finding in findings.items()}
         above = 0.1 + titles_height(list(findings), width)
         top = above + max(lines_height(text, TEXT) for text in words.values()) + 0.35
         height = top + _MATRIX + names + 1.75
@@ -104,15 +103,17 @@ def _most_confused(counts: np.ndarray, names: np.ndarray) -> dict[str, float]:
     return {f"{names[row]} as {names[col]}": float(shares[row, col]) for row, col in places if shares[row, col] > 0}
 
 
-def _words(finding: Finding) -> str:
+def _words(finding: Finding, width: float) -> str:
     numbers = finding.numbers
-    confused = next((f"; most often {pair} ({share:.0%})" for pair, share in numbers.items() if " as " in pair), "")
-    return f"accuracy {numbers['acc']:.3f}, macro {numbers['acc_macro']:.3f}, ECE {numbers['ece']:.3f}{confused}"
+    lines = [f"accuracy {numbers['acc']:.3f}, macro {numbers['acc_macro']:.3f}, ECE {numbers['ece']:.3f}"]
+    lines += [f"{share:.0%} of {pair}" for pair, share in numbers.items() if " as " in pair][:3]
+    return "\n".join(shortened(line, width, TEXT) for line in lines)
 
 
 def _names_height(finding: Finding) -> float:
     """Inches below the matrix for the names of the classes, which stand upright."""
-    longest = max(len(str(name)) for name in finding.arrays["names"])
+    names = finding.arrays["names"]
+    longest = max(len(str(name)) for name in names) if len(names) <= _MOST_NAMES else 3
     return min(_NAMES, 0.2 + longest * 0.6 * SMALL / 72)
 
 
@@ -122,8 +123,8 @@ def _draw_matrix(sheet: Sheet, finding: Finding, x: float, y: float) -> None:
     axes = sheet.axes(x, y, _MATRIX, _MATRIX)
     axes.imshow(shares, cmap=SEQUENTIAL, vmin=0, vmax=1, aspect="auto")
     axes.spines[:].set_visible(False)
-    size = min(SMALL, 72 * _MATRIX / num * 0.85)
     step = 1 if num <= _MOST_NAMES else 10
+    size = min(SMALL, 72 * _MATRIX / num * 0.85 * step)
     names = [shortened(str(name), _NAMES - 0.1, size) for name in finding.arrays["names"]] if step == 1 else None
     ticks = np.arange(0, num, step)
     axes.set_yticks(ticks, names or ticks, fontsize=size)

@@ -1,15 +1,18 @@
 """How did training go, epoch by epoch?"""
 
+from typing import Any
+
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
 
 from netgaze.figures.panels import GREY, RIGHT, SMALL, TEXT, WRONG, Sheet, columns, lines_height, titles_height, wrapped
 from netgaze.subject import Finding, Subject
 
 # One style for each line of a plot: solid blue for training, dashed vermilion for validation.
-_STYLES = {
+_STYLES: dict[str, Any] = {
     "train/loss": ("train", RIGHT, "-"),
     "val/loss": ("validation", WRONG, "--"),
     "train/acc": ("train", RIGHT, "-"),
@@ -77,8 +80,9 @@ class Curves:
                 axes.set_ylim(*_limits(findings, names))
                 if x == lefts[0]:
                     axes.set_ylabel(title, fontsize=TEXT)
+                if title == list(rows)[-1]:
+                    axes.set_xlabel("epoch", fontsize=TEXT)
                 y += height + 0.3
-            axes.set_xlabel("epoch", fontsize=TEXT)
         return sheet.figure
 
 
@@ -129,7 +133,7 @@ def _plot(axes: Axes, finding: Finding, names: tuple[str, ...]) -> None:
         axes.set_xlim(epochs.min() - margin, epochs.max() + margin)
         axes.axvline(finding.numbers["best/epoch"], color="black", linestyle=":", linewidth=1)
     axes.grid(alpha=0.25)
-    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.tick_params(labelsize=SMALL)
 
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from netgaze.figures.examples import pictures
 from netgaze.figures.panels import (
@@ -56,7 +57,8 @@ class DataCard:
             own = rng.permutation(np.flatnonzero(labels["train"] == number))[: self.num_each]
             samples[row, : len(own)] = pictures(data.images("train")[own])
         least = counts[0].min()
-        numbers = {"classes": total} | {split: int(num.sum()) for split, num in zip(labels, counts, strict=True)}
+        numbers: dict[str, float | None] = {"classes": total}
+        numbers |= {split: int(num.sum()) for split, num in zip(labels, counts, strict=True)}
         numbers["imbalance"] = float(counts[0].max() / least) if least else None
         arrays = {"counts": counts, "classes": classes, "samples": samples, "names": np.array(data.class_names)}
         arrays["data"] = np.array(type(data).__name__)
@@ -102,7 +104,7 @@ def _draw_card(sheet: Sheet, finding: Finding, y: float) -> None:
     sizes = ", ".join(f"{finding.numbers[split]:,} {split}" for split in _COLOURS)
     shape = f"{samples.shape[2]} x {samples.shape[3]} pixels"
     some = "" if len(classes) == counts.shape[1] else f"; {len(classes)} of the classes are shown"
-    spread_words = f"a class has {counts[0].min():,} to {counts[0].max():,} training images"
+    spread_words = f"{counts[0].min():,} to {counts[0].max():,} training images in a class"
     sheet.text(0.1, y, f"{counts.shape[1]} classes, {sizes}, {shape}{some}\n{spread_words}", TEXT, color=GREY)
     top, left = y + 0.55, 0.1 + _NAMES
     axes = sheet.axes(left, top, _BARS, _ROW * len(classes))
@@ -110,7 +112,7 @@ def _draw_card(sheet: Sheet, finding: Finding, y: float) -> None:
         rows = np.arange(len(classes)) + 0.26 * (place - 1)
         axes.barh(rows, counts[place][classes], height=0.24, color=colour)
     axes.set(ylim=(len(classes) - 0.5, -0.5), yticks=[])
-    axes.xaxis.get_major_locator().set_params(integer=True, nbins=4)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=4))
     axes.set_xlabel("images: " + ", ".join(_COLOURS) + " (top to bottom)", fontsize=SMALL)
     tile = min(_ROW, (WIDTH - left - _BARS - 0.4) / samples.shape[1])
     for row, number in enumerate(classes):

@@ -40,7 +40,7 @@ def chosen(labels: np.ndarray, num: int, seed: int, indices: Sequence[int] | Non
     return np.asarray(indices, dtype=np.int64)
 
 
-def presented(subject: Subject, rows: Sequence[int]) -> Tensor:
+def presented(subject: Subject, rows: np.ndarray) -> Tensor:
     """The examples behind rows of `subject.outputs(subject.split)`, as the network saw them, [len(rows),C,H,W].
 
     Each is made again from its one image, as the m-th of all that the task makes of it.

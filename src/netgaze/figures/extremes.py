@@ -71,7 +71,7 @@ def _draw_block(sheet: Sheet, label: str, finding: Finding, y: float, tile: floa
     numbers = finding.numbers
     sheet.text(0.1, y, shortened(label, 4.2, TITLE), TITLE, weight="bold")
     said = (
-        f"loss: mean {numbers['mean_loss']:.3g}, median {numbers['median_loss']:.3g}; "
+        f"loss: mean {numbers['mean_loss']:#.3g}, median {numbers['median_loss']:#.3g}; "
         f"the worst 10 % carry {numbers['worst_tenth_share']:.0%}"
     )
     sheet.text(WIDTH - 0.1, y + 0.02, said, TEXT, ha="right", color=GREY)
@@ -91,8 +91,7 @@ def _draw_tile(sheet: Sheet, finding: Finding, number: int, x: float, y: float, 
     side = tile - 0.1
     sheet.image(finding.arrays["images"][number], x, y, side, side)
     sheet.frame(x, y, side, true == predicted)
-    answer = f"is {true}" if true == predicted else f"is {true}\nsays {predicted}"
-    words = [
-        shortened(line, side, SMALL) for line in (*answer.split("\n"), f"loss {finding.arrays['losses'][number]:.3g}")
-    ]
+    lines = [f"is {true}"] + [f"says {predicted}"] * (true != predicted)
+    lines.append(f"loss {finding.arrays['losses'][number]:#.3g}")
+    words = [shortened(line, 0.95 * side, SMALL) for line in lines]
     sheet.text(x + side / 2, y + side + 0.04, "\n".join(words), SMALL, ha="center")

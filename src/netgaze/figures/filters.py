@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from torch import nn
 
 from netgaze.errors import NetgazeError
@@ -27,10 +28,10 @@ _DEAD = 0.01
 class Filters:
     """All filters of some convolutions, a picture a layer.
 
-    Filters on three channels (the first layer on colour images) are RGB tiles, each on its own scale with nought as
-    middle grey, so that faint ones can be read; those whose norm is below 1 % of the layer's largest are crossed
-    out. Deeper layers are a grid of signed k x k tiles, a row for each filter (output channel) and a column for
-    each input channel, on one scale for the layer.
+    Filters on three channels or one (the first layer, on images) are RGB or grey tiles, each on its own scale with
+    nought as middle grey, so that faint ones can be read; those whose norm is below 1 % of the layer's largest are
+    crossed out. Deeper layers are a grid of signed k x k tiles, a row for each filter (output channel) and a column
+    for each input channel, on one scale for the layer.
 
     Numbers, for each layer:
         `<layer>/dead`: share of filters whose norm is below 1 % of the layer's largest, 0..1.
@@ -63,13 +64,13 @@ class Filters:
         model = subject.task.model
         names = list(model.filter_layers if self.layers is None else self.layers)
         arrays = {"layers": np.array(names)}
-        numbers = {}
+        numbers: dict[str, float] = {}
         for place, name in enumerate(names):
             weights = _convolution(model, name).weight.detach().float().cpu().numpy()
             arrays[f"weights{place}"] = weights
             numbers |= {f"{name}/{what}": value for what, value in describe(weights).items()}
         caption = (
-            "RGB filters: each on its own scale, nought is middle grey, × marks norms below 1 % of the largest. "
+            "Filters on images: each on its own scale, nought is middle grey, × marks norms below 1 % of the largest. "
             "Other filters: a row a filter, a column an input channel, one scale a layer."
         )
         return Finding(numbers, arrays, caption)
@@ -88,7 +89,7 @@ class Filters:
             sheet.title(x, 0.1, width, label)
             y = top
             for place in range(len(finding.arrays["layers"])):
-                sheet.text(x, y, words[place][column], SMALL, color=GREY)
+                sheet.text(x + width / 2, y, words[place][column], SMALL, ha="center", color=GREY)
                 _draw_layer(sheet, finding.arrays[f"weights{place}"], x, y + above[place], width)
                 y += above[place] + sides[place] + below[place]
         return sheet.figure
@@ -102,7 +103,7 @@ class Filters:
             weights = finding.arrays[f"weights{place}"]
             for number in range(len(weights)):
                 tiles = (
-                    rgb_tiles(weights[number : number + 1]) if _is_rgb(weights) else _signed_tiles(weights)[[number]]
+                    rgb_tiles(weights[number : number + 1]) if _is_tiled(weights) else _signed_tiles(weights)[[number]]
                 )
                 images[f"{name}_{number:03d}"] = _grid(tiles.reshape(-1, *tiles.shape[-3:]), gap=0)
         return images
@@ -116,15 +117,16 @@ def describe(weights: np.ndarray) -> dict[str, float]:
     if weights.shape[-1] > 1 and energy > 0:
         steps = [np.diff(weights, axis=axis).ravel() for axis in (2, 3)]
         numbers["smoothness"] = 1 - float((np.concatenate(steps) ** 2).mean()) / (2 * energy)
-    if _is_rgb(weights) and energy > 0:
+    if weights.shape[1] == 3 and energy > 0:
         numbers["colour"] = float(((weights - weights.mean(axis=1, keepdims=True)) ** 2).mean()) / energy
     return numbers
 
 
 def rgb_tiles(weights: np.ndarray) -> np.ndarray:
-    """Filters [out,3,k,k] as pictures uint8 [out,k,k,3]: nought is middle grey, the largest weight black or white."""
+    """Filters [out,1 or 3,k,k] as pictures uint8 [out,k,k,3]: nought is middle grey, the largest weight full."""
     largest = np.abs(weights).max(axis=(1, 2, 3), keepdims=True)
     values = 0.5 + 0.5 * weights / np.where(largest > 0, largest, 1)
+    values = np.broadcast_to(values, (len(values), 3, *values.shape[2:]))
     return (values.transpose(0, 2, 3, 1) * 255).round().astype(np.uint8)
 
 
@@ -136,8 +138,8 @@ def _convolution(model: nn.Module, name: str) -> nn.Conv2d:
     return layers[name]
 
 
-def _is_rgb(weights: np.ndarray) -> bool:
-    return weights.shape[1] == 3
+def _is_tiled(weights: np.ndarray) -> bool:
+    return weights.shape[1] in (1, 3)
 
 
 def _signed_tiles(weights: np.ndarray) -> np.ndarray:
@@ -159,7 +161,7 @@ def _grid(tiles: np.ndarray, gap: int, across: int | None = None) -> np.ndarray:
 
 
 def _across(weights: np.ndarray) -> int:
-    return min(len(weights), 8) if _is_rgb(weights) else weights.shape[1]
+    return min(len(weights), 8) if _is_tiled(weights) else weights.shape[1]
 
 
 def _size(finding: Finding, place: int, width: float) -> tuple[float, float]:
@@ -168,15 +170,15 @@ def _size(finding: Finding, place: int, width: float) -> tuple[float, float]:
         return 0.0, 0.0
     weights = finding.arrays[f"weights{place}"]
     across = _across(weights)
-    down = -(-len(weights) // across) if _is_rgb(weights) else len(weights)
-    tile = min(width / across, 0.5 if _is_rgb(weights) else 5.0 / down)
+    down = -(-len(weights) // across) if _is_tiled(weights) else len(weights)
+    tile = min(width / across, 0.5 if _is_tiled(weights) else 5.0 / down)
     return tile * across, tile * down
 
 
 def _below(findings: dict[str, Finding], place: int) -> float:
     """Inches below a layer's grid: axis and colour bar, which RGB tiles have not."""
     layers = [finding.arrays.get(f"weights{place}") for finding in findings.values()]
-    return 0.2 if all(weights is None or _is_rgb(weights) for weights in layers) else 0.9
+    return 0.2 if all(weights is None or _is_tiled(weights) for weights in layers) else 0.9
 
 
 def _words(finding: Finding, place: int, width: float) -> str:
@@ -185,7 +187,7 @@ def _words(finding: Finding, place: int, width: float) -> str:
     name, shape = finding.arrays["layers"][place], finding.arrays[f"weights{place}"].shape
     said = [f"{name}: {shape[0]} filters of {shape[1]} x {shape[2]} x {shape[3]}"]
     said += [
-        f"{what.replace('_', ' ')} {finding.numbers[f'{name}/{what}']:.2f}"
+        f"{what.replace('_', ' ')} {finding.numbers[f'{name}/{what}']:z.2f}"
         for what in ("smoothness", "colour", "norm_spread", "dead")
         if finding.numbers.get(f"{name}/{what}") is not None
     ]
@@ -194,8 +196,8 @@ def _words(finding: Finding, place: int, width: float) -> str:
 
 def _draw_layer(sheet: Sheet, weights: np.ndarray, x: float, y: float, width: float) -> None:
     wide, high = _size(Finding(arrays={"weights0": weights}), 0, width)
-    across = _across(weights)
-    if _is_rgb(weights):
+    across, x = _across(weights), x + (width - wide) / 2
+    if _is_tiled(weights):
         tile = wide / across
         norms = np.sqrt((weights**2).sum(axis=(1, 2, 3)))
         for number, picture in enumerate(rgb_tiles(weights)):
@@ -209,10 +211,12 @@ def _draw_layer(sheet: Sheet, weights: np.ndarray, x: float, y: float, width: fl
     tiles = _signed_tiles(weights)
     axes = sheet.axes(x, y, wide, high)
     shape = (-0.5, tiles.shape[1] - 0.5, len(tiles) - 0.5, -0.5)
-    axes.imshow(_grid(tiles.reshape(-1, *tiles.shape[2:]), gap=1, across=across), extent=shape, aspect="auto")
+    grid = _grid(tiles.reshape(-1, *tiles.shape[2:]), gap=1, across=across)
+    sharp = "nearest" if grid.shape[1] < 120 * wide else "auto"  # enlarged pixels stay squares
+    axes.imshow(grid, extent=shape, aspect="auto", interpolation=sharp)
     axes.set_xlabel("input channel", fontsize=SMALL)
     axes.set_ylabel("filter", fontsize=SMALL, labelpad=1)
     axes.spines[:].set_visible(False)
     for axis in (axes.xaxis, axes.yaxis):
-        axis.get_major_locator().set_params(integer=True)
+        axis.set_major_locator(MaxNLocator(integer=True))
     sheet.signed_bar(x, y + high + 0.42, wide, float(np.abs(weights).max()), "weight")

@@ -7,7 +7,7 @@ import torch
 from matplotlib.figure import Figure
 
 from netgaze.figures.examples import chosen, pictures
-from netgaze.figures.panels import SMALL, TEXT, WIDTH, Sheet, lines_height, shortened, wrapped
+from netgaze.figures.panels import SMALL, TEXT, WIDTH, Sheet, lines_height, wrapped
 from netgaze.metrics import knn_accuracy, nearest
 from netgaze.subject import Finding, Subject
 
@@ -70,7 +70,7 @@ class Knn:
         num_queries, num_neighbours = first.arrays["neighbour_labels"].shape
         tile = min(0.75, (WIDTH - 2 * _NAMES - 0.35) / num_neighbours)
         row, query = max(tile + 0.07, 0.6), min(_NAMES - 0.15, 1.1)
-        block = max(row * len(findings), query + 0.25) + 0.2
+        block = max(row * len(findings), query + 0.32) + 0.2
         summary = "\n".join(_summary(label, finding) for label, finding in findings.items())
         top = 0.3 + lines_height(summary, TEXT)
         sheet = Sheet(top + block * num_queries)
@@ -79,7 +79,8 @@ class Knn:
             y = top + number * block
             sheet.image(first.arrays["queries"][number], 0.1, y, query, query)
             name = str(first.arrays["names"][first.arrays["query_labels"][number]])
-            sheet.text(0.1 + query / 2, y + query + 0.04, shortened(name, _NAMES, TEXT), ha="center", weight="bold")
+            words = "\n".join(wrapped(name, 0.85 * _NAMES, SMALL).split("\n")[:2])
+            sheet.text(0.1, y + query + 0.04, words, SMALL, weight="bold")
             for place, (label, finding) in enumerate(findings.items()):
                 _draw_row(sheet, label, finding, number, y + place * row, tile)
         return sheet.figure

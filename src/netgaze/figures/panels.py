@@ -23,6 +23,7 @@ RIGHT, WRONG = "#0072B2", "#D55E00"  # blue and vermilion: told apart by every k
 GREY = "#666666"
 SIGNED, SEQUENTIAL = "RdBu_r", "viridis"
 _MARKERS = "os^DvP*X<>"
+_BOLD = 0.85  # bold words need more room
 _CHARACTER, _LINE = 0.60 / 72, 1.3 / 72  # inches a point of font size: the width of a character, the height of a line
 
 
@@ -58,7 +59,7 @@ class Sheet:
         self.paper.add_patch(Rectangle((x, y), side, side, fill=False, edgecolor=colour, linewidth=1.8))
         if not right:
             box = {"facecolor": WRONG, "edgecolor": "none", "pad": 0.8}
-            style = {"fontsize": SMALL, "color": "white", "weight": "bold", "ha": "right", "va": "top"}
+            style: Any = {"fontsize": SMALL, "color": "white", "weight": "bold", "ha": "right", "va": "top"}
             self.paper.text(x + side - 0.02, y + 0.02, "×", bbox=box, **style)
 
     def text(self, x: float, y: float, words: str, size: float = TEXT, va: str = "top", **style: Any) -> None:
@@ -72,7 +73,7 @@ class Sheet:
 
     def title(self, x: float, y: float, width: float, label: str) -> None:
         """A subject's label, bold and wrapped, in the middle above its column."""
-        self.text(x + width / 2, y, wrapped(label, width, TITLE), TITLE, ha="center", weight="bold")
+        self.text(x + width / 2, y, wrapped(label, width * _BOLD, TITLE), TITLE, ha="center", weight="bold")
 
     def signed_bar(self, x: float, y: float, width: float, scale: float, words: str) -> None:
         """A colour bar for signed values from -scale to scale, its unit named below it."""
@@ -82,8 +83,8 @@ class Sheet:
         axes.tick_params(labelsize=SMALL, length=2, pad=1)
         axes.set_xlabel(words, fontsize=SMALL, labelpad=0)
 
-    def legend(self, handles: Sequence[Any], y: float, columns: int) -> None:
-        """A legend with its top at y, in the middle of the page."""
+    def legend(self, handles: Sequence[Any], y: float, columns: int, handle: float = 2.5) -> None:
+        """A legend with its top at y, in the middle of the page; `handle` is the samples' length in font sizes."""
         self.figure.legend(
             handles=handles,
             loc="upper center",
@@ -91,7 +92,7 @@ class Sheet:
             ncols=columns,
             frameon=False,
             fontsize=TEXT,
-            handlelength=2.5,
+            handlelength=handle,
             borderpad=0,
             borderaxespad=0,
         )
@@ -116,7 +117,7 @@ def lines_height(words: str, size: float) -> float:
 
 def titles_height(labels: Sequence[str], width: float) -> float:
     """The height in inches that the tallest of the columns' titles needs."""
-    return max(lines_height(wrapped(label, width, TITLE), TITLE) for label in labels)
+    return max(lines_height(wrapped(label, width * _BOLD, TITLE), TITLE) for label in labels)
 
 
 def columns(num: int, left: float, gap: float) -> tuple[list[float], float]:

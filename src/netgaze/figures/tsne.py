@@ -64,7 +64,8 @@ class Tsne:
         words = {label: wrapped(_words(finding), width, TEXT) for label, finding in findings.items()}
         first = next(iter(findings.values()))
         handles = _handles(first)
-        across = max(1, min(10, int(WIDTH / (0.55 + 0.085 * max((len(h.get_label()) for h in handles), default=1)))))
+        longest = max((len(str(handle.get_label())) for handle in handles), default=0)
+        across = max(1, min(10, int(WIDTH / (0.55 + 0.085 * longest))))
         above = 0.15 + titles_height(list(findings), width)
         top = above + 0.1 + max(lines_height(text, TEXT) for text in words.values())
         sheet = Sheet(top + side + 0.3 + 0.2 * -(-len(handles) // across))
@@ -74,12 +75,13 @@ class Tsne:
             axes = sheet.axes(x + (width - side) / 2, top, side, side)
             axes.spines[:].set(visible=True, color="#BBBBBB")
             axes.set(xticks=[], yticks=[])
-            labels, size = finding.arrays["labels"], 14 + 900 / (len(finding.arrays["labels"]) + 30)
+            labels = finding.arrays["labels"]
+            size = side * (5 + 900 / (len(labels) + 30))
             for number in np.unique(labels):
-                points = finding.arrays["plane"][labels == number]
-                axes.scatter(*points.T, s=size, linewidths=0.4, edgecolors="white", **class_style(number))
+                x_y = finding.arrays["plane"][labels == number].T
+                axes.scatter(x_y[0], x_y[1], size, linewidths=0.4, edgecolors="white", **class_style(number))
         if handles:
-            sheet.legend(handles, top + side + 0.12, across)
+            sheet.legend(handles, top + side + 0.12, across, handle=1.0)
         return sheet.figure
 
 

@@ -1,0 +1,1 @@
+"""Networks. One file an architecture."""

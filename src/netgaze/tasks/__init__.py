@@ -1,0 +1,1 @@
+"""What is learnt. One LightningModule a file."""

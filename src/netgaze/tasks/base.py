@@ -99,7 +99,8 @@ class Task(LightningModule):
     def epoch_numbers(self) -> dict[str, float]:
         """This epoch's numbers so far: training sums over all devices, validation, and what callbacks added."""
         assert self._sums is not None
-        loss, right, num = self.trainer.strategy.reduce(self._sums.clone(), reduce_op="sum").tolist()
+        sums: Any = self.trainer.strategy.reduce(self._sums.clone(), reduce_op="sum")
+        loss, right, num = sums.tolist()
         return {"train/loss": loss / num, "train/acc": right / num} | self.numbers
 
     def validation_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:

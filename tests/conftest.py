@@ -1,0 +1,78 @@
+"""Shared by all tests: one thread, an own cache, the real data where it is, and tiny runs."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+os.environ["OMP_NUM_THREADS"] = "1"  # before torch: two multi-threaded processes slow each other many times
+
+import pytest
+import torch
+from hydra import compose, initialize_config_dir
+from omegaconf import DictConfig
+
+from netgaze import schema
+
+ROOT = Path(__file__).resolve().parents[1]
+CONF = ROOT / "conf"
+REAL = Path(os.environ.get("NETGAZE_DATA", ROOT / "data"))
+
+# A network and a data set so small that a run takes a second.
+TINY = [
+    "data=digits",
+    "data.limit=120",
+    "data.batch_size=40",
+    "model.depths=[1,1]",
+    "model.widths=[8,16]",
+    "optim.lr=0.05",
+    "trainer.max_epochs=2",
+    "trainer.precision=32",
+    "trainer.threads=1",
+]
+
+
+@pytest.fixture(autouse=True, scope="session")
+def one_thread():
+    torch.set_num_threads(1)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def own_cache(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("cache")
+    os.environ["NETGAZE_CACHE"] = str(folder)
+    return folder
+
+
+@pytest.fixture
+def real_cifar():
+    """The folder with the real CIFAR-10."""
+    if not (REAL / "cifar-10-batches-py").is_dir():
+        pytest.skip("the real CIFAR-10 is not here (NETGAZE_DATA)")
+    return REAL
+
+
+def composed(*overrides: str, name: str = "train") -> DictConfig:
+    """A config as the command line would compose it."""
+    schema.register()
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        return compose(name, overrides=list(overrides))
+
+
+def start(*words: str, cwd: Path, script: str = "train.py", **env: str) -> subprocess.Popen:
+    """A command as a person types it, in a folder of its own."""
+    return subprocess.Popen(
+        [sys.executable, str(ROOT / script), *words],
+        cwd=cwd,
+        env={**os.environ, **env},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def typed(*words: str, cwd: Path, script: str = "train.py", **env: str) -> tuple[int, str]:
+    """Run a command to its end: (exit code, what it printed)."""
+    process = start(*words, cwd=cwd, script=script, **env)
+    printed, _ = process.communicate(timeout=500)
+    return process.returncode, printed

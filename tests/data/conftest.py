@@ -1,0 +1,66 @@
+"""What several tests of the data room share."""
+
+import os
+import pickle
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from netgaze.data.cifar10 import FOLDER, META, TEST, TRAIN
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path_factory, monkeypatch):
+    """A cache of its own for each test, so that none finds what another left."""
+    monkeypatch.setenv("NETGAZE_CACHE", str(tmp_path_factory.mktemp("cache")))
+
+
+@pytest.fixture(scope="session")
+def cifar_files(tmp_path_factory) -> Iterator[Path]:
+    """A folder that holds CIFAR-10 in its official form and size, with random pixels. Never write to it."""
+    root = tmp_path_factory.mktemp("cifar")
+    folder = root / FOLDER
+    folder.mkdir()
+    rng = np.random.default_rng(0)
+    for name in (*TRAIN, TEST):
+        write_batch(folder / name, rng.integers(0, 256, (10_000, 3072), np.uint8), [i % 10 for i in range(10_000)])
+    (folder / META).write_bytes(pickle.dumps({"label_names": [f"class {i}" for i in range(10)]}, protocol=2))
+    yield root
+    shutil.rmtree(root)  # 180 MB, which pytest would keep
+
+
+@pytest.fixture
+def cifar_copy(cifar_files, tmp_path) -> Iterator[Path]:
+    """The same files by hard link: replace them, never write into them."""
+    (tmp_path / FOLDER).mkdir()
+    for path in (cifar_files / FOLDER).iterdir():
+        os.link(path, tmp_path / FOLDER / path.name)
+    yield tmp_path
+    shutil.rmtree(tmp_path / FOLDER)  # else pytest keeps what it links to
+
+
+@pytest.fixture
+def replace_batch() -> Callable:
+    """write(path, data, labels): put another batch in a file's place."""
+
+    def replace(path: Path, data: object, labels: object) -> None:
+        path.unlink()
+        write_batch(path, data, labels)
+
+    return replace
+
+
+@pytest.fixture
+def real_cifar() -> Path:
+    """The folder that holds the real CIFAR-10."""
+    root = Path(os.environ.get("NETGAZE_DATA") or Path(__file__).parents[2] / "data")
+    if not (root / FOLDER).is_dir():
+        pytest.skip(f"no CIFAR-10 at {root}: set NETGAZE_DATA")
+    return root
+
+
+def write_batch(path: Path, data: object, labels: object) -> None:
+    path.write_bytes(pickle.dumps({"data": data, "labels": labels}, protocol=2))

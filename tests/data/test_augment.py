@@ -1,0 +1,105 @@
+"""The batched operations against a loop over single images with the same draws."""
+
+import numpy as np
+import pytest
+import torch
+
+from netgaze.data.augment import Augment, crop, cutout, flip, jitter, rotate90
+
+SHAPES = [(7, 3, 12, 12), (5, 1, 9, 9)]
+
+
+@pytest.fixture(params=SHAPES, ids=str)
+def images(request):
+    return torch.randint(256, request.param, dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+
+
+def one_by_one(images, function, *draws):
+    return np.stack([function(image, *draw) for image, *draw in zip(images.numpy(), *draws, strict=True)])
+
+
+@pytest.mark.parametrize("padding", [1, 4])
+def test_crop(images, padding):
+    top, left = torch.randint(2 * padding + 1, (2, len(images)))
+    height, width = images.shape[2:]
+
+    def naive(image, y, x):
+        return np.pad(image, ((0, 0), (padding, padding), (padding, padding)))[:, y : y + height, x : x + width]
+
+    np.testing.assert_array_equal(crop(images, top, left, padding), one_by_one(images, naive, top, left))
+
+
+def test_crop_at_the_corners_and_of_wide_images():
+    images = torch.arange(2 * 3 * 4 * 6, dtype=torch.uint8).view(2, 3, 4, 6)
+    for y, x in [(0, 0), (0, 4), (4, 0), (4, 4)]:
+        expected = np.pad(images, ((0, 0), (0, 0), (2, 2), (2, 2)))[:, :, y : y + 4, x : x + 6]
+        np.testing.assert_array_equal(crop(images, torch.full((2,), y), torch.full((2,), x), 2), expected)
+
+
+def test_operations_do_not_depend_on_the_layout_in_memory(images):
+    other = images.contiguous(memory_format=torch.channels_last)
+    draw = torch.arange(len(images)) % 3
+    assert torch.equal(crop(images, draw, draw, 1), crop(other, draw, draw, 1))
+    assert torch.equal(flip(images, draw == 1), flip(other, draw == 1))
+    assert torch.equal(rotate90(images, draw), rotate90(other, draw))
+
+
+def test_flip(images):
+    chosen = torch.arange(len(images)) % 2 == 0
+    expected = one_by_one(images, lambda image, c: np.stack([np.fliplr(p) for p in image]) if c else image, chosen)
+    np.testing.assert_array_equal(flip(images, chosen), expected)
+
+
+def test_rotate90(images):
+    turns = torch.arange(len(images)) % 4
+    expected = one_by_one(images, lambda image, k: np.rot90(image, int(k), (1, 2)), turns)
+    np.testing.assert_array_equal(rotate90(images, turns), expected)
+
+
+def test_rotate90_wants_squares():
+    with pytest.raises(ValueError, match="square"):
+        rotate90(torch.zeros(1, 3, 4, 5, dtype=torch.uint8), torch.tensor([1]))
+
+
+@pytest.mark.parametrize("size", [1, 4, 5])
+def test_cutout(images, size):
+    height, width = images.shape[2:]
+    ys, xs = torch.randint(height, (len(images),)), torch.randint(width, (len(images),))
+
+    def naive(image, y, x):
+        image = image.copy()
+        top, left = int(y) - size // 2, int(x) - size // 2
+        image[:, max(top, 0) : max(top + size, 0), max(left, 0) : max(left + size, 0)] = 0
+        return image
+
+    np.testing.assert_array_equal(cutout(images, ys, xs, size), one_by_one(images, naive, ys, xs))
+
+
+def test_jitter(images):
+    brightness, contrast = torch.linspace(0.5, 1.5, len(images)), torch.linspace(1.4, 0.6, len(images))
+
+    def naive(image, b, c):
+        values = image.astype(np.float64) * float(b)
+        return (values.mean() + (values - values.mean()) * float(c)).clip(0, 255).round()
+
+    # One level apart where a value lies between two, as sums in float32 and float64 differ.
+    result = jitter(images, brightness, contrast).numpy().astype(np.float64)
+    np.testing.assert_allclose(result, one_by_one(images, naive, brightness, contrast), atol=1)
+
+
+@pytest.mark.parametrize(
+    "setting", [{"crop": 4}, {"flip": True}, {"jitter": 0.4}, {"rotate90": True}, {"cutout": 8}], ids=str
+)
+def test_each_image_has_its_own_draw(setting):
+    torch.manual_seed(0)
+    image = torch.randint(256, (1, 3, 32, 32), dtype=torch.uint8)
+    batch = Augment(**setting)(image.repeat(64, 1, 1, 1))
+    distinct = len(batch.flatten(1).unique(dim=0))
+    assert distinct == 2 if "flip" in setting else distinct >= 4
+    assert batch.dtype == torch.uint8
+    assert batch.shape == (64, 3, 32, 32)
+
+
+def test_nothing_asked_changes_nothing():
+    images = torch.randint(256, (4, 3, 8, 8), dtype=torch.uint8)
+    assert torch.equal(Augment()(images), images)

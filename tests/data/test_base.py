@@ -1,0 +1,127 @@
+"""Splits, facts, normalisation and loaders of every data set."""
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from pytorch_lightning import Trainer
+
+from netgaze.data.augment import Augment
+from netgaze.data.base import ImageData, Images, held_out, stratified
+from netgaze.errors import NetgazeError
+
+FACTS = {"num_classes": 3, "num_channels": 3, "image_size": 8, "mean": (0.5, 0.4, 0.3), "std": (0.2, 0.25, 0.3)}
+LABELS = st.lists(st.integers(0, 5), min_size=1, max_size=120).map(torch.tensor)
+
+
+class Tiny(ImageData):
+    """Sixty random images."""
+
+    def load(self):
+        self.class_names = ["a", "b", "c"]
+        generator = torch.Generator().manual_seed(0)
+        images = torch.randint(256, (60, 3, 8, 8), dtype=torch.uint8, generator=generator)
+        labels = torch.arange(60) % 3
+        return {"train": Images(images, labels), "test": Images(images[:9], labels[:9])}
+
+
+def tiny(**changes):
+    return Tiny(**(FACTS | {"num_val": 12, "batch_size": 8} | changes))
+
+
+@given(LABELS, st.data(), st.integers(0, 1000))
+def test_stratified_counts_are_exact_and_fair(labels, data, seed):
+    num = data.draw(st.integers(0, len(labels)))
+    chosen = stratified(labels, num, seed)
+    assert len(chosen.unique()) == len(chosen) == num
+    for label in labels.unique():
+        share = (labels == label).sum() * num / len(labels)
+        assert abs((labels[chosen] == label).sum() - share) < 1 + 1e-6
+    assert torch.equal(chosen, stratified(labels, num, seed))
+
+
+@given(LABELS, st.data())
+def test_held_out_is_a_partition(labels, data):
+    num_classes = len(labels.unique())
+    if len(labels) < 2 * num_classes:
+        return
+    num = data.draw(st.integers(num_classes, len(labels) - num_classes))
+    stays, out = held_out(labels, num, 0, "data.num_val")
+    assert torch.equal(torch.cat([stays, out]).sort().values, torch.arange(len(labels)))
+    assert len(out) == num
+
+
+@pytest.mark.parametrize("num", [0, 2, 58, 60])
+def test_too_few_or_too_many_held_out(num):
+    with pytest.raises(NetgazeError, match=f"data.num_val={num}"):
+        tiny(num_val=num).setup()
+
+
+def test_another_split_seed_holds_out_other_images():
+    assert not torch.equal(tiny().images("val"), tiny(split_seed=1).images("val"))
+    assert torch.equal(tiny().images("val"), tiny(seed=1).images("val"))
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"num_classes": 4}, "3 classes, but data.num_classes=4"),
+        ({"image_size": 9}, "data.image_size"),
+        ({"mean": (0.5,)}, "data.mean"),
+        ({"limit": 2}, "data.limit=2"),
+    ],
+    ids=str,
+)
+def test_wrong_facts_are_said(changes, words):
+    with pytest.raises(NetgazeError, match=words):
+        tiny(**changes).setup()
+
+
+def test_limit_keeps_shares():
+    data = tiny(limit=6)
+    assert torch.bincount(data.labels("train")).tolist() == [2, 2, 2]
+    assert len(data.labels("test")) == 6
+
+
+def test_normalise():
+    data = tiny()
+    images = data.images("test")
+    mean, std = (torch.tensor(FACTS[name]).view(-1, 1, 1) for name in ("mean", "std"))
+    result = data.normalise(images)
+    torch.testing.assert_close(result, (images / 255 - mean) / std)
+    assert result.is_contiguous(memory_format=torch.channels_last)
+    assert images.dtype == torch.uint8
+
+
+def test_batches_are_the_split_in_order():
+    data = tiny()
+    images, labels = map(torch.cat, zip(*data.batches("train", batch_size=7), strict=True))
+    assert torch.equal(images, data.normalise(data.images("train")))
+    assert torch.equal(labels, data.labels("train"))
+
+
+def test_fingerprint_follows_content_and_normalisation():
+    assert tiny().fingerprint == tiny().fingerprint
+    assert tiny().fingerprint != tiny(split_seed=1).fingerprint
+    assert tiny().fingerprint != tiny(mean=(0.1, 0.1, 0.1)).fingerprint
+
+
+def test_only_training_batches_are_augmented():
+    data = tiny(augment=Augment(cutout=8))
+    data.trainer = Trainer(logger=False, enable_checkpointing=False, accelerator="cpu")
+    batch = data.splits["train"][torch.arange(4)]
+    plain = data.normalise(batch[0])
+    data.trainer.testing = True
+    assert torch.equal(data.on_after_batch_transfer(batch, 0)[0], plain)
+    data.trainer.training = True
+    assert not torch.equal(data.on_after_batch_transfer(batch, 0)[0], plain)
+
+
+def test_loaders_leave_the_global_generator_alone():
+    data = tiny()
+    torch.manual_seed(0)
+    expected = torch.rand(1)
+    torch.manual_seed(0)
+    assert len(list(data.train_dataloader())) == 6
+    assert sum(len(labels) for _, labels in data.val_dataloader()) == 12
+    assert torch.rand(1) == expected

@@ -1,0 +1,148 @@
+"""Every figure, for one and four columns, drawn from what was saved; and the network left as it was."""
+
+import importlib
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+import pytest
+import torch
+from hydra.utils import instantiate
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.text import Text
+from omegaconf import OmegaConf
+
+from netgaze.subject import Finding
+
+CONF = Path(__file__).parents[2] / "conf" / "figure"
+NAMES = ["cam", "confusion", "curves", "data_card", "extremes", "filters", "knn", "tsne"]
+
+
+def make_figure(name, **arguments):
+    return instantiate(OmegaConf.load(CONF / f"{name}.yaml"), _convert_="all", **arguments)
+
+
+def asked(figure, subjects):
+    return {subject.label: figure.compute(subject) for subject in subjects if not subject.lacks(figure.needs)}
+
+
+def out_of_view(axis):
+    low, high = sorted(axis.get_view_interval())
+    return [label for tick in axis.get_major_ticks() if not low <= tick.get_loc() <= high for label in (tick.label1,)]
+
+
+def texts_of(picture):
+    """Every visible word of a drawn picture with its box in pixels."""
+    picture.set_dpi(120)
+    canvas = FigureCanvasAgg(picture)
+    canvas.draw()
+    renderer = canvas.get_renderer()
+    hidden = {label for axes in picture.axes for axis in (axes.xaxis, axes.yaxis) for label in out_of_view(axis)}
+    found = [text for text in picture.findobj(Text) if text.get_visible() and text.get_text().strip()]
+    found = [text for text in found if text not in hidden]
+    return [(text.get_text(), text.get_window_extent(renderer)) for text in found]
+
+
+def assert_readable(picture):
+    """Nothing leaves the page; no words lie on other words."""
+    texts = texts_of(picture)
+    assert texts
+    for words, box in texts:
+        assert box.x0 >= -1, words
+        assert box.y0 >= -1, words
+        assert box.x1 <= picture.bbox.width + 1, words
+        assert box.y1 <= picture.bbox.height + 1, words
+    for number, (words, box) in enumerate(texts):
+        for other, its in texts[number + 1 :]:
+            wide = min(box.x1, its.x1) - max(box.x0, its.x0)
+            high = min(box.y1, its.y1) - max(box.y0, its.y0)
+            assert wide <= 1 or high <= 2, f"{words!r} lies on {other!r}"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_question_and_contract(name):
+    figure = make_figure(name)
+    assert figure.question.endswith("?")
+    assert set(figure.needs) <= {"task", "data", "history", "metrics", "config", "features"}
+    assert (CONF / f"{name}.yaml").read_text().startswith(f"# @package figure.{name}\n")
+
+
+@pytest.mark.parametrize("num_columns", [1, 4])
+@pytest.mark.parametrize("name", NAMES)
+def test_draws_from_what_was_saved(name, num_columns, subjects, tmp_path):
+    figure = make_figure(name)
+    findings = asked(figure, subjects[:num_columns])
+    kept = {}
+    for number, (label, finding) in enumerate(findings.items()):
+        finding.save(tmp_path / str(number), "key")
+        kept[label] = Finding.load(tmp_path / str(number), "key")
+        assert set(kept[label].arrays) == set(finding.arrays)
+        assert kept[label].numbers == pytest.approx(finding.numbers, nan_ok=True)
+    before = {name: matplotlib.rcParams[name] for name in matplotlib.rcParams}
+    assert_readable(figure.draw(kept))
+    assert {name: matplotlib.rcParams[name] for name in matplotlib.rcParams} == before
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_same_question_same_finding(name, make_data, make_subjects):
+    first, second = (asked(make_figure(name), make_subjects(make_data())[:1]) for _ in range(2))
+    for label in first:
+        assert first[label].numbers == second[label].numbers
+        for array in first[label].arrays:
+            np.testing.assert_array_equal(first[label].arrays[array], second[label].arrays[array])
+
+
+@pytest.mark.parametrize("arguments", [{"num_channels": 1}, {"num_classes": 23}, {"num_classes": 40}], ids=str)
+@pytest.mark.parametrize("name", NAMES)
+def test_grey_images_and_many_classes(name, arguments, make_data, make_subjects):
+    sizes = (("train", 90), ("val", 40), ("test", 45))
+    figure = make_figure(name)
+    assert_readable(figure.draw(asked(figure, make_subjects(make_data(sizes=sizes, **arguments))[:2])))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_five_long_labels(name, subjects):
+    figure = make_figure(name)
+    finding = next(iter(asked(figure, subjects).values()))
+    assert_readable(figure.draw({f"ResNet-18, ImageNet weights, lr=0.0{number}": finding for number in range(5)}))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_thirty_images_of_three_classes(name, make_data, make_subjects):
+    figure = make_figure(name)
+    subjects = make_subjects(make_data(sizes=(("train", 15), ("val", 6), ("test", 9))))
+    assert_readable(figure.draw(asked(figure, subjects)))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_leaves_the_network_as_it_was(name, supervised):
+    task, figure = supervised.task, make_figure(name)
+    task.train()
+    task.model.bn1.eval()
+    frozen = next(task.model.layer1.parameters())
+    frozen.requires_grad = False
+    loss = task(supervised.data.normalise(supervised.data.images("train"))).sum()
+    loss.backward()
+
+    def state():
+        modes = {key: module.training for key, module in task.named_modules()}
+        grads = {key: (p.requires_grad, p.grad) for key, p in task.named_parameters()}
+        hooks = sum(len(m._forward_hooks) + len(m._forward_pre_hooks) + len(m._backward_hooks) for m in task.modules())
+        buffers = {key: buffer.clone() for key, buffer in task.state_dict().items()}
+        return modes, grads, hooks, buffers, torch.get_rng_state(), np.random.get_state()[1]
+
+    before = state()
+    figure.draw({"run": figure.compute(supervised)})
+    after = state()
+    assert before[0] == after[0]
+    assert all(before[1][key][0] == after[1][key][0] and before[1][key][1] is after[1][key][1] for key in before[1])
+    assert before[2] == after[2] == 0
+    assert all(torch.equal(before[3][key], after[3][key]) for key in before[3])
+    assert torch.equal(before[4], after[4])
+    assert (before[5] == after[5]).all()
+
+
+def test_figures_know_no_pyplot():
+    for name in NAMES:
+        source = Path(importlib.import_module(f"netgaze.figures.{name}").__file__).read_text()
+        assert "pyplot" not in source

@@ -1,0 +1,67 @@
+"""look(): what is written, left out, read back and asked anew."""
+
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from netgaze.figures.curves import Curves
+from netgaze.figures.filters import Filters
+from netgaze.figures.knn import Knn
+from netgaze.look import look
+from netgaze.subject import Subject
+
+
+def test_writes_picture_and_numbers_and_names_what_it_left_out(subjects, tmp_path):
+    seen = look({"filters": Filters(), "curves": Curves()}, subjects, tmp_path)
+    assert list(seen["curves"]) == ["supervised", "rotation with a longer label, lr=0.1"]
+    content = json.loads((tmp_path / "filters.json").read_text())
+    assert content["question"].endswith("?")
+    assert content["left_out"] == {"raw pixels": "has no task"}
+    assert content["controls"] == ["untrained"]
+    assert set(content["numbers"]) == set(content["captions"]) == set(seen["filters"])
+    with Image.open(tmp_path / "filters.png") as picture:
+        assert picture.width == 1104
+
+
+def test_controls_alone_are_not_drawn(subjects, tmp_path):
+    assert look({"filters": Filters()}, subjects[2:], tmp_path) == {}
+    assert not list(tmp_path.iterdir())
+
+
+def test_numbers_alone(subjects, tmp_path):
+    assert look({"knn": Knn()}, subjects[:1], tmp_path, draw=False)["knn"]["supervised"].numbers["knn20"] >= 0
+    assert not list(tmp_path.iterdir())
+
+
+def test_findings_are_read_back_until_the_question_changes(subjects, data, tmp_path, monkeypatch):
+    monkeypatch.setenv("NETGAZE_CACHE", str(tmp_path / "cache"))
+    asked = []
+    compute = Knn.compute
+    monkeypatch.setattr(Knn, "compute", lambda self, subject: asked.append(self.seed) or compute(self, subject))
+    task = subjects[0].task
+
+    def ask(seed):
+        run = Subject("run", task=lambda: task, data=lambda: data, folder=tmp_path / "run")
+        return look({"knn": Knn(seed=seed)}, [run], tmp_path)["knn"]["run"]
+
+    first, again = ask(0), ask(0)
+    assert asked == [0]
+    assert again.numbers == first.numbers
+    np.testing.assert_array_equal(again.arrays["neighbours"], first.arrays["neighbours"])
+    ask(1)
+    assert asked == [0, 1]
+    task.model.fc.weight.data += 1
+    ask(1)
+    assert asked == [0, 1, 1]
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_each_filter_becomes_an_image_of_its_own(channels, make_data, make_subjects, tmp_path):
+    subject = make_subjects(make_data(num_channels=channels))[1]
+    look({"filters": Filters(save_each=True)}, [subject], tmp_path)
+    written = sorted(path.name for path in (tmp_path / "filters" / "rotation_with_a_longer_label_lr=0.1").iterdir())
+    assert written == [f"{layer}_{number:03d}.png" for layer in ("conv1", "layer1.0.conv1") for number in range(8)]
+    with Image.open(next((tmp_path / "filters").rglob("conv1_003.png"))) as picture:
+        assert picture.size == (3, 3)

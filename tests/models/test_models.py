@@ -1,0 +1,113 @@
+"""Every network under conf/model/ keeps the contract; published ones have their published sizes."""
+
+import pytest
+import torch
+import torchvision
+from omegaconf import OmegaConf
+from tests.conftest import CONF
+
+from netgaze.build import build
+from netgaze.models.resnet import ResNet
+from netgaze.models.resnet_cifar import CifarResNet, OptionABlock
+
+MODELS = sorted(path.stem for path in (CONF / "model").glob("*.yaml"))
+
+
+def made(name: str, **changes):
+    settings = OmegaConf.to_container(OmegaConf.load(CONF / "model" / f"{name}.yaml"))
+    return build(settings | {"in_channels": 3, "num_classes": 10} | changes)
+
+
+@pytest.mark.parametrize("name", MODELS)
+class TestContract:
+    def test_head_on_features_is_the_network(self, name):
+        model = made(name).eval()
+        images = torch.randn(2, 3, 32, 32)
+        maps = model.forward_features(images)
+        features = model.forward_head(maps, pre_logits=True)
+        assert maps.shape[:2] == (2, model.num_features)
+        assert features.shape == (2, model.num_features)
+        assert torch.equal(model(images), model.forward_head(maps))
+        assert torch.allclose(model(images), model.get_classifier()(features))
+        assert torch.isfinite(model(images)).all()
+
+    def test_every_parameter_gets_a_gradient(self, name):
+        model = made(name)
+        model(torch.randn(4, 3, 32, 32)).square().sum().backward()
+        without = [key for key, p in model.named_parameters() if p.grad is None or not p.grad.abs().sum() > 0]
+        assert without == []
+
+    def test_reset_classifier(self, name):
+        model = made(name)
+        model.reset_classifier(7)
+        assert model(torch.randn(2, 3, 32, 32)).shape == (2, 7)
+
+    def test_named_layers_exist(self, name):
+        model = made(name)
+        for layer in model.filter_layers:
+            assert isinstance(model.get_submodule(layer), torch.nn.Conv2d)
+        for layer in model.feature_layers:
+            model.get_submodule(layer)
+        assert len(model.filter_layers) == 2
+
+    def test_no_relu_is_in_place_or_shared(self, name):
+        model = made(name).eval()
+        calls = {}
+        for key, module in model.named_modules():
+            if isinstance(module, torch.nn.ReLU):
+                assert not module.inplace
+                module.register_forward_hook(lambda *_, key=key: calls.update({key: calls.get(key, 0) + 1}))
+        model(torch.randn(1, 3, 32, 32))
+        assert calls
+        assert set(calls.values()) == {1}
+
+    def test_one_seed_one_network(self, name):
+        networks = []
+        for _ in range(2):
+            torch.manual_seed(3)
+            networks.append(made(name).state_dict())
+        assert all(torch.equal(networks[0][key], networks[1][key]) for key in networks[0])
+
+
+@pytest.mark.parametrize(("depth", "millions"), [(20, 0.27), (32, 0.46), (44, 0.66), (56, 0.85), (110, 1.7)])
+def test_cifar_resnets_have_the_sizes_of_the_paper(depth, millions):
+    """He et al. 2015, table 6."""
+    count = sum(p.numel() for p in CifarResNet(depth=depth, in_channels=3, num_classes=10).parameters())
+    assert round(count / 1e6, 2 if millions < 1 else 1) == millions
+
+
+def test_resnet18_is_torchvisions():
+    """Same names, same shapes, and with the same weights the same answers."""
+    theirs = torchvision.models.resnet18().eval()
+    ours = ResNet(depths=[2] * 4, widths=[64, 128, 256, 512], stem="imagenet", in_channels=3, num_classes=1000).eval()
+    ours.load_state_dict(theirs.state_dict())
+    images = torch.randn(2, 3, 64, 64)
+    assert torch.allclose(ours(images), theirs(images), atol=1e-5)
+
+
+def test_stems():
+    sizes = {"cifar": (4, 4), "imagenet": (1, 1)}
+    for stem, size in sizes.items():
+        model = ResNet(depths=[1] * 4, widths=[8] * 4, stem=stem, in_channels=1, num_classes=3).eval()
+        assert model.forward_features(torch.randn(1, 1, 32, 32)).shape[-2:] == size
+
+
+def test_option_a_shortcut_by_hand():
+    """Every second pixel, zeros around the old channels."""
+    block = OptionABlock(2, 4, stride=2)
+    x = torch.arange(2 * 4 * 4.0).view(1, 2, 4, 4)
+    expected = torch.zeros(1, 4, 2, 2)
+    expected[0, 1] = torch.tensor([[0.0, 2.0], [8.0, 10.0]])
+    expected[0, 2] = torch.tensor([[16.0, 18.0], [24.0, 26.0]])
+    assert torch.equal(block.shortcut(x), expected)
+
+
+@pytest.mark.parametrize("depth", [0, 2, 19, 21])
+def test_wrong_depths_are_refused(depth):
+    with pytest.raises(ValueError, match="6n\\+2"):
+        CifarResNet(depth=depth, in_channels=3, num_classes=10)
+
+
+def test_stages_must_match():
+    with pytest.raises(ValueError, match="as many depths as widths"):
+        ResNet(depths=[1, 1], widths=[8], stem="cifar", in_channels=3, num_classes=10)

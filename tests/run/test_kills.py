@@ -1,0 +1,43 @@
+"""A run killed at any moment and resumed ends like one that was not."""
+
+import json
+import random
+import time
+
+import pytest
+from tests.conftest import TINY, start, typed
+from tests.run.test_runs import rows, same, weights
+
+COMMAND = [*TINY, "figure=[]", "trainer.max_epochs=6", "data.limit=400"]
+
+
+@pytest.mark.slow
+def test_kill_at_random_moments(tmp_path):
+    """Weights, history, best and final numbers agree to the bit with a run that was left alone."""
+    begun = time.monotonic()
+    code, printed = typed(*COMMAND, "hydra.run.dir=whole", cwd=tmp_path)
+    assert code == 0, printed
+    length = time.monotonic() - begun
+    lot = random.Random(time.time_ns())
+    kills, first = 0, True
+    while kills < 8:
+        words = [*COMMAND, "hydra.run.dir=killed"] if first else ["resume=killed"]
+        process = start(*words, cwd=tmp_path)
+        time.sleep(lot.uniform(0.3, 1.1) * length)
+        kills += process.poll() is None
+        process.kill()
+        process.wait()
+        process.stdout.close()
+        first = not (tmp_path / "killed" / ".hydra" / "config.yaml").exists()
+        if process.returncode == 0:
+            break
+    code, printed = (
+        typed("resume=killed", cwd=tmp_path) if not first else typed(*COMMAND, "hydra.run.dir=killed", cwd=tmp_path)
+    )
+    assert code == 0, printed
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    for name in ("best", "last"):
+        assert same(weights(whole, name), weights(killed, name))
+    assert rows(whole) == rows(killed)
+    assert json.loads((whole / "metrics.json").read_text()) == json.loads((killed / "metrics.json").read_text())
+    assert json.loads((killed / "run.json").read_text())["status"] == "finished"

@@ -1,0 +1,223 @@
+"""A run from the command to its folder; opened again from the folder alone; resumed; failing in a sentence."""
+
+import csv
+import json
+
+import pytest
+import torch
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from tests.conftest import ROOT, TINY, composed, start, typed
+
+from netgaze.errors import NetgazeError
+from netgaze.experiment import fit, open_run
+from netgaze.weights import read_checkpoint
+
+ABOUT = {"overrides": [], "choices": {}}
+NO_FIGURES = ["figure=[]"]
+
+
+def weights(folder, name="last"):
+    return read_checkpoint(folder / "checkpoints" / f"{name}.ckpt")["state_dict"]
+
+
+def rows(folder):
+    with open(folder / "history.csv", newline="") as file:
+        return [{key: value for key, value in row.items() if key != "seconds"} for row in csv.DictReader(file)]
+
+
+def same(first, second):
+    return first.keys() == second.keys() and all(torch.equal(first[key], second[key]) for key in first)
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """A tiny rotation run with every figure, through the command line."""
+    folder = tmp_path_factory.mktemp("run")
+    code, printed = typed(*TINY, "task=rotation", "callback.look.every=1", "hydra.run.dir=run", cwd=folder)
+    assert code == 0, printed
+    return folder / "run"
+
+
+def test_what_lies_on_disk(run):
+    for name in ("run.json", "metrics.json", "history.csv", "train.log", ".hydra/config.yaml"):
+        assert (run / name).stat().st_size > 0
+    for figure in ("curves", "filters", "cam", "tsne", "knn", "extremes", "confusion", "data_card"):
+        assert (run / "figures" / f"{figure}.png").stat().st_size > 5000
+        said = json.loads((run / "figures" / f"{figure}.json").read_text())
+        assert said["question"].endswith("?")
+        assert said["numbers"]["rotation"]
+    assert not list(run.rglob("*.part"))
+
+
+def test_run_json_says_what_a_number_needs_beside_it(run):
+    said = json.loads((run / "run.json").read_text())
+    assert said["status"] == "finished"
+    for key in (
+        "command",
+        "git",
+        "versions",
+        "device",
+        "seed",
+        "data",
+        "seconds",
+        "peak_memory_mb",
+        "images_per_second",
+    ):
+        assert key in said
+    assert said["config"]["trainer"]["precision"] == "32"
+    assert "task=rotation" in said["overrides"]
+
+
+def test_numbers(run):
+    numbers = json.loads((run / "metrics.json").read_text())
+    names = (
+        "train/loss",
+        "train/acc",
+        "val/acc",
+        "test/acc",
+        "test/acc_macro",
+        "test/knn20",
+        "val/knn20",
+        "best/epoch",
+    )
+    assert set(names) <= set(numbers)
+    history = rows(run)
+    assert [row["epoch"] for row in history] == ["0", "1"]
+    best = max(history, key=lambda row: float(row["val/acc"]))
+    assert float(best["val/acc"]) == numbers["val/acc"]
+    assert int(best["epoch"]) == numbers["best/epoch"]
+
+
+def test_checkpoints_open_without_running_code(run):
+    for name in ("best", "last"):
+        stored = torch.load(run / "checkpoints" / f"{name}.ckpt", weights_only=True)
+        assert stored["netgaze"]["class_names"] == ["0°", "90°", "180°", "270°"]
+        assert stored["netgaze"]["config"]["task"]["num_classes"] == 4
+
+
+def test_a_folder_alone_opens_its_network_again(run):
+    """And it scores what the run said it scores."""
+    subject = open_run(run)
+    outputs = subject.outputs("test")
+    said = json.loads((run / "metrics.json").read_text())["test/acc"]
+    assert (outputs.logits.argmax(axis=1) == outputs.targets).mean() == pytest.approx(said)
+    assert same(subject.task.state_dict(), weights(run, "best"))
+
+
+def test_tensorboard_finds_what_the_readme_promises(run):
+    charts = {}
+    for split in ("train", "val"):
+        reader = EventAccumulator(str(run / "tensorboard" / split)).Reload()
+        charts[split] = {tag: [event.step for event in reader.Scalars(tag)] for tag in reader.Tags()["scalars"]}
+    for tag in ("loss", "acc"):
+        assert charts["train"][tag] == charts["val"][tag] == [0, 1]
+    assert charts["train"]["lr"] == [0, 1]
+    assert "knn20" in charts["val"]
+    reader = EventAccumulator(str(run / "tensorboard")).Reload()
+    assert {"cam", "curves", "knn"} <= set(reader.Tags()["images"])
+    assert "test/acc" in reader.Tags()["scalars"]
+    plugin = reader.SummaryMetadata("_hparams_/session_start_info").plugin_data
+    assert plugin.plugin_name == "hparams"
+    assert b"optim.lr" in plugin.content
+    assert b"test/acc" in reader.SummaryMetadata("_hparams_/experiment").plugin_data.content
+
+
+@pytest.mark.slow
+def test_two_runs_in_the_same_second_are_two_and_equal(tmp_path):
+    """Two folders, and with one seed and the same threads the same bits."""
+    processes = [start(*TINY, *NO_FIGURES, cwd=tmp_path) for _ in range(2)]
+    assert [process.wait(300) for process in processes] == [0, 0]
+    first, second = sorted((tmp_path / "outputs" / "supervised").iterdir())
+    assert same(weights(first), weights(second))
+    assert rows(first) == rows(second)
+
+
+def test_another_seed_is_another_network(tmp_path):
+    for seed in (0, 1):
+        fit(composed(*TINY, *NO_FIGURES, f"seed={seed}"), tmp_path / str(seed), ABOUT)
+    assert not same(weights(tmp_path / "0"), weights(tmp_path / "1"))
+
+
+def test_resume_goes_on_as_if_never_stopped(tmp_path):
+    """Stopped after two of four epochs of the same schedule, and resumed: the same bits as in one go."""
+    four = [*TINY, *NO_FIGURES, "trainer.max_epochs=4"]
+    fit(composed(*four), tmp_path / "whole", ABOUT)
+    fit(composed(*four, "trainer.max_time=0"), tmp_path / "parts", ABOUT)
+    assert len(rows(tmp_path / "parts")) == 1
+    fit(composed(*four), tmp_path / "parts", ABOUT)
+    assert same(weights(tmp_path / "whole"), weights(tmp_path / "parts"))
+    assert same(weights(tmp_path / "whole", "best"), weights(tmp_path / "parts", "best"))
+    assert rows(tmp_path / "whole") == rows(tmp_path / "parts")
+
+
+def test_a_finished_run_returns_at_once(tmp_path):
+    config = composed(*TINY, *NO_FIGURES)
+    fit(config, tmp_path, ABOUT)
+    before = (tmp_path / "checkpoints" / "last.ckpt").stat().st_mtime_ns
+    fit(config, tmp_path, ABOUT)
+    assert (tmp_path / "checkpoints" / "last.ckpt").stat().st_mtime_ns == before
+
+
+def test_nothing_to_train_still_tests(tmp_path):
+    fit(composed(*TINY, *NO_FIGURES, "trainer.max_epochs=0"), tmp_path, ABOUT)
+    numbers = json.loads((tmp_path / "metrics.json").read_text())
+    assert 0 <= numbers["test/acc"] <= 1
+    assert (tmp_path / "checkpoints" / "best.ckpt").exists()
+
+
+def test_early_stopping(tmp_path):
+    fit(composed(*TINY, *NO_FIGURES, "optim.lr=0.0", "trainer.max_epochs=9", "trainer.patience=2"), tmp_path, ABOUT)
+    assert len(rows(tmp_path)) <= 4
+
+
+@pytest.mark.slow
+def test_non_finite_training_names_the_step(tmp_path):
+    code, printed = typed(*TINY, *NO_FIGURES, "optim.lr=1e30", "hydra.run.dir=run", cwd=tmp_path)
+    assert code == 1
+    assert "non-finite at step" in printed
+    assert "Traceback" not in printed
+    assert json.loads((tmp_path / "run" / "run.json").read_text())["status"] == "failed"
+
+
+@pytest.mark.slow
+def test_init_from_a_run_is_reported(run, tmp_path):
+    code, printed = typed(*TINY, *NO_FIGURES, f"init={run}", "trainer.max_epochs=0", cwd=tmp_path)
+    assert code == 0, printed
+    assert "2 skipped, 2 new" in printed
+    assert "fc.weight" in printed
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["data=cifar10", "data.dir=empty", "data.download=false"], "data.download"),
+        (["data=cifar10", "data.dir=empty", "data.url=http://127.0.0.1:9/x.tar.gz"], "data.url"),
+        (["data=digits", "data.num_classes=7"], "data.num_classes=7"),
+        (["data=digits", "data.limit=3"], "data.limit=3"),
+        (["data=digits", "init=nowhere.pt"], "nowhere.pt"),
+        (["data=digits", "model.stem=round"], "stem"),
+        (["data=digits", "trainer.max_time=soon"], "max_time"),
+        (["data=digits", "control=full"], "control=full"),
+        (["data=folder", "data.dir=empty"], "empty"),
+    ],
+)
+def test_a_persons_mistake_gets_a_sentence(words, said, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(NetgazeError) as error:
+        fit(composed(*words, "trainer.max_epochs=0", "trainer.precision=32"), tmp_path / "run", ABOUT)
+    assert said in str(error.value)
+    assert "\n" not in str(error.value)
+    assert json.loads((tmp_path / "run" / "run.json").read_text())["status"] == "failed"
+
+
+@pytest.mark.slow
+def test_outputs_that_cannot_be_written(tmp_path):
+    (tmp_path / "outputs").write_text("a file where the folder should be")
+    code, printed = typed(*TINY, *NO_FIGURES, cwd=tmp_path)
+    assert code == 1
+    assert "Traceback" not in printed
+    assert "outputs" in printed
+
+
+def test_the_readme_is_at_the_root():
+    assert (ROOT / "README.md").exists()

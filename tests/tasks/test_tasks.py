@@ -1,0 +1,122 @@
+"""Tasks: what they show, ask and sum up; how they optimise."""
+
+from functools import partial
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import nn
+
+from netgaze.models.resnet import ResNet
+from netgaze.schedules import Constant
+from netgaze.tasks.rotation import Rotation, four_rotations
+from netgaze.tasks.supervised import Supervised
+
+
+def network(num_classes: int = 10) -> ResNet:
+    return ResNet(depths=[1, 1], widths=[8, 16], stem="cifar", in_channels=3, num_classes=num_classes)
+
+
+def rotation() -> Rotation:
+    return Rotation(model=network(4), num_classes=4, optimizer=partial(torch.optim.SGD, lr=0.1), schedule=Constant())
+
+
+def supervised(**changes) -> Supervised:
+    return Supervised(
+        model=network(),
+        num_classes=10,
+        optimizer=partial(torch.optim.SGD, lr=0.1, weight_decay=0.1),
+        schedule=Constant(),
+        **changes,
+    )
+
+
+@settings(max_examples=20, deadline=None)
+@given(num=st.integers(1, 5), side=st.integers(1, 9))
+def test_rotations_are_numpys(num, side):
+    images = torch.rand(num, 3, side, side)
+    turned = four_rotations(images)
+    for turns in range(4):
+        expected = np.rot90(images.numpy(), turns, axes=(2, 3))
+        assert np.array_equal(turned[turns * num : (turns + 1) * num].numpy(), expected)
+
+
+def test_oblong_images_are_refused():
+    with pytest.raises(ValueError, match="square"):
+        four_rotations(torch.rand(1, 3, 4, 5))
+
+
+def test_rotation_shows_every_image_in_all_four_rotations():
+    images, labels = torch.rand(5, 3, 8, 8), torch.randint(10, (5,))
+    examples, targets = rotation().present(images, labels)
+    assert examples.shape == (20, 3, 8, 8)
+    assert targets.bincount().tolist() == [5, 5, 5, 5]
+    assert torch.equal(examples[:5], images)
+
+
+def test_rotation_loss_is_the_papers():
+    """(1/N) sum_i -(1/K) sum_y log F^y(g(X_i|y)), written as the double loop it is."""
+    task = rotation().eval()
+    images = torch.rand(3, 3, 8, 8)
+    loss, _, _ = task.loss_and_logits((images, torch.zeros(3, dtype=torch.long)))
+    total = 0.0
+    for image in images:
+        for turns in range(4):
+            turned = torch.from_numpy(np.rot90(image.numpy(), turns, axes=(1, 2)).copy())
+            total -= float(task(turned.unsqueeze(0)).log_softmax(dim=1)[0, turns].detach()) / 4
+    assert float(loss) == pytest.approx(total / 3, rel=1e-5)
+
+
+def test_cross_entropy_by_hand():
+    """An even guess over K classes costs ln K; half the mass on the truth costs ln 2."""
+    task = supervised()
+    assert float(task.criterion(torch.zeros(4, 10), torch.arange(4))) == pytest.approx(np.log(10))
+    logits = torch.log(torch.tensor([[0.5, 0.25, 0.25]]))
+    assert float(task.criterion(logits, torch.tensor([0]))) == pytest.approx(np.log(2))
+
+
+def test_label_smoothing_acts_in_training_only():
+    task = supervised(label_smoothing=0.1)
+    logits, targets = torch.randn(8, 10), torch.randint(10, (8,))
+    log_p = logits.log_softmax(dim=1)
+    hard = -log_p[torch.arange(8), targets].mean()
+    smooth = 0.9 * hard + 0.1 * -log_p.mean()
+    assert torch.allclose(task.train().criterion(logits, targets), smooth)
+    assert torch.allclose(task.eval().criterion(logits, targets), hard)
+
+
+@pytest.mark.parametrize("make", [rotation, supervised])
+def test_every_parameter_gets_a_gradient(make):
+    task = make().train()
+    loss, _, _ = task.loss_and_logits((torch.rand(6, 3, 8, 8), torch.randint(10, (6,))))
+    loss.backward()
+    assert [name for name, p in task.named_parameters() if p.grad is None or not p.grad.abs().sum() > 0] == []
+
+
+def test_weight_decay_spares_biases_and_norms():
+    task = supervised()
+    task._trainer = type("T", (), {"max_epochs": 0})()
+    groups = task.configure_optimizers()["optimizer"].param_groups
+    decayed = {id(p) for group in groups if group["weight_decay"] for p in group["params"]}
+    spared = {id(p) for group in groups if not group["weight_decay"] for p in group["params"]}
+    for module in task.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            assert {id(module.weight), id(module.bias)} <= spared
+        if isinstance(module, nn.Conv2d | nn.Linear):
+            assert id(module.weight) in decayed
+    assert len(decayed) + len(spared) == len(list(task.parameters()))
+
+
+def test_evidence_is_the_naive_cam():
+    """M_c(x,y) = sum_k w_k^c f_k(x,y), and its mean plus the bias is the class's score."""
+    task = supervised().eval()
+    images = torch.rand(2, 3, 16, 16)
+    maps, weight = task.model.forward_features(images), task.model.fc.weight
+    evidence = task.evidence(images)
+    for b in range(2):
+        for c in range(10):
+            expected = sum(weight[c, k] * maps[b, k] for k in range(maps.shape[1]))
+            assert torch.allclose(evidence[b, c], expected, atol=1e-5)
+    assert torch.allclose(evidence.mean(dim=(2, 3)) + task.model.fc.bias, task(images), atol=1e-5)

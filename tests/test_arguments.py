@@ -1,0 +1,101 @@
+"""What people type: quoted, checked, answered with a sentence."""
+
+import pytest
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.conftest import CONF
+
+from netgaze import schema
+from netgaze.arguments import prepare, quote
+from netgaze.errors import NetgazeError
+
+schema.register()
+
+
+def hydra_reads(word: str):
+    return OverridesParser.create().parse_overrides([word])[0].value()
+
+
+@pytest.mark.parametrize("path", ["cat (1).jpg", "a=b", "é", "it's", "a b/[c]", "~/x", "100%", "a\\b", "C:\\data\\x"])
+def test_paths_reach_hydra_as_typed(path):
+    assert hydra_reads(quote(f"data.dir={path}")) == path
+    assert hydra_reads(quote(f"images=[{path},b.jpg]")) == [path, "b.jpg"]
+    assert hydra_reads(quote(f"runs={path}")) == [path]
+
+
+@given(st.text(st.characters(blacklist_categories=("Cs", "Cc"), blacklist_characters="\\'\"$"), min_size=1))
+def test_any_path_reaches_hydra_as_typed(path):
+    if path != "null":
+        assert hydra_reads(quote(f"init={path}")) == path
+
+
+def test_null_stays_null_and_quoted_stays_quoted():
+    assert quote("init=null") == "init=null"
+    assert quote("init='a b'") == "init='a b'"
+    assert quote("optim.lr=0.1") == "optim.lr=0.1"
+
+
+def test_a_comma_sweeps_only_with_m():
+    assert quote("init=a,b", sweeps=True) == "init='a','b'"
+    assert hydra_reads(quote("init=a,b")) == "a,b"
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        ("optim.lrr=3", "no key optim.lrr. Did you mean optim.lr?"),
+        ("epochs=3", "Did you mean trainer.max_epochs?"),
+        ("trainr.max_epochs=3", "Did you mean trainer.max_epochs?"),
+        ("+lrr=1", "no key lrr"),
+        ("task=rotatoin", "Did you mean rotation?"),
+        ("data=imagenet", "Choose from"),
+        ("figure=[cam,tsnee]", "Did you mean tsne?"),
+        ("optim.lr=fast", "optim.lr=fast: expected a number"),
+        ("trainer.max_epochs=2.5", "expected a whole number"),
+        ("optim.nesterov=1", "expected true or false"),
+        ("data.mean=0.5", "expected a list"),
+        ("optim.lr=0.1,0.2", "add -m"),
+        ("optim.lr", "Type key=value"),
+        ("data.mean=[1,2", "Type key=value"),
+        ("resume=nowhere", "there is no run"),
+    ],
+)
+def test_a_mistake_gets_a_sentence(typed, said):
+    with pytest.raises(NetgazeError) as error:
+        prepare([typed], CONF, "train")
+    assert said in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        ["optim.lr=1"],
+        ["trainer.precision=32"],
+        ["trainer.gradient_clip_val=1"],
+        ["data.limit=100"],
+        ["init=imagenet"],
+        ["control=null"],
+        ["figure=[]"],
+        ["task=rotation", "model=resnet18", "model.stem=imagenet"],
+        ["--cfg", "job", "task=rotation"],
+        ["-m", "optim.lr=0.1,0.2", "task=supervised,rotation"],
+        ["-m", "model.widths=[8,8,8,8],[16,16,16,16]"],
+        ["hydra.run.dir=somewhere"],
+    ],
+)
+def test_what_is_right_passes(typed):
+    assert prepare(typed, CONF, "train")
+
+
+def test_a_key_must_exist_in_every_choice_of_a_sweep():
+    with pytest.raises(NetgazeError, match=r"no key task\.label_smoothing with task=rotation"):
+        prepare(["-m", "task=supervised,rotation", "task.label_smoothing=0.1"], CONF, "train")
+
+
+def test_a_strangers_config_cannot_configure_hydra(tmp_path):
+    (tmp_path / ".hydra").mkdir()
+    (tmp_path / ".hydra" / "config.yaml").write_text("hydra:\n  callbacks:\n    x:\n      _target_: os.system\n")
+    with pytest.raises(NetgazeError, match="was not written by train"):
+        prepare([f"resume={tmp_path}"], CONF, "train")

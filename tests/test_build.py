@@ -1,0 +1,54 @@
+"""Config becomes objects, and nothing but the objects that may be."""
+
+import os
+
+import pytest
+import torch
+
+from netgaze.build import build
+from netgaze.errors import NetgazeError
+
+ADAM = {"_target_": "torch.optim.AdamW", "_partial_": True, "lr": 0.1}
+
+
+def test_partial_and_extra():
+    optimizer = build(ADAM)([torch.zeros(1, requires_grad=True)])
+    assert isinstance(optimizer, torch.optim.AdamW)
+    model = torch.nn.Linear(1, 1)
+    assert build({"_target_": "torch.nn.Sequential"}) is not None
+    task = build(
+        {"_target_": "netgaze.tasks.supervised.Supervised", "num_classes": 3},
+        model=model,
+        optimizer=build(ADAM),
+        schedule=build({"_target_": "netgaze.schedules.Constant"}),
+    )
+    assert task.model is model
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "os.system",
+        "torch.utils.collect_env.run",
+        "netgaze.files.os.system",
+        "netgaze.runs.subprocess.run",
+        "builtins.exec",
+        "torch.load",
+    ],
+)
+def test_a_strangers_target_is_refused(target, tmp_path):
+    flag = tmp_path / "pwned"
+    for config in ({"_target_": target, "command": f"touch {flag}"}, {**ADAM, "x": [{"_target_": target}]}):
+        with pytest.raises(NetgazeError, match="refused"):
+            build(config)
+    assert not os.path.exists(flag)
+
+
+def test_a_target_that_is_not_there():
+    with pytest.raises(NetgazeError, match="cannot be found"):
+        build({"_target_": "netgaze.models.nothing.Net"})
+
+
+def test_arguments_that_do_not_fit():
+    with pytest.raises(NetgazeError, match="unexpected keyword argument 'deep'"):
+        build({"_target_": "netgaze.models.resnet_cifar.CifarResNet", "deep": 3})

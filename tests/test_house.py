@@ -1,0 +1,136 @@
+"""The rooms: imports go one way, and each YAML binds to its constructor."""
+
+import ast
+import importlib
+import inspect
+import pkgutil
+import subprocess
+import sys
+
+import pytest
+from omegaconf import OmegaConf
+from tests.conftest import CONF, ROOT
+
+import netgaze
+
+ROOMS = {"data", "models", "tasks", "callbacks", "figures"}
+# Each may import what stands before it.
+ORDER = [
+    {"errors"},
+    {"files"},
+    {"losses", "metrics", "features", "schedules", "weights", "schema"},
+    {"subject"},
+    {"look", "trainer"},
+    ROOMS,
+    {"build"},
+    {"runs"},
+    {"results", "subjects"},
+    {"report"},
+    {"experiment"},
+    {"arguments", "sweep"},
+    {"cli"},
+]
+LEVEL = {name: level for level, names in enumerate(ORDER) for name in names}
+SOURCES = sorted((ROOT / "src" / "netgaze").rglob("*.py"))
+
+
+def imports(path) -> set[str]:
+    """The parts of netgaze that a file imports, wherever in the file."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.module == "netgaze":
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("netgaze."):
+            found.add(node.module.split(".")[1])
+        elif isinstance(node, ast.Import):
+            found |= {alias.name.split(".")[1] for alias in node.names if alias.name.startswith("netgaze.")}
+    return found & set(LEVEL)
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT / "src" / "netgaze")))
+def test_imports_go_one_way(path):
+    parts = path.relative_to(ROOT / "src" / "netgaze").parts
+    own = parts[0].removesuffix(".py")
+    if own == "__init__":
+        return
+    assert own in LEVEL, f"{own} has no place in ORDER"
+    for name in imports(path) - {own}:
+        if (own, name) == ("schema", "data"):
+            continue  # the counting of a person's folders, which imports nothing
+        if (own, name) == ("sweep", "experiment"):
+            continue
+        assert LEVEL[name] < LEVEL[own], f"{own} imports {name}"
+
+
+def test_only_pytorch_lightning_is_imported():
+    for path in SOURCES:
+        assert "import lightning" not in path.read_text(encoding="utf-8")
+        assert "from lightning" not in path.read_text(encoding="utf-8")
+
+
+def test_the_command_line_imports_nothing_heavy():
+    code = "import sys, netgaze.cli; print([m for m in ('torch', 'numpy', 'matplotlib', 'PIL') if m in sys.modules])"
+    printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert printed.strip() == "[]"
+
+
+def targets(content, where=""):
+    """Every (place, target, keys) in a YAML."""
+    if isinstance(content, dict):
+        if "_target_" in content:
+            yield where, content["_target_"], {key for key in content if not key.startswith("_") and key != "defaults"}
+        for key, value in content.items():
+            yield from targets(value, f"{where}.{key}")
+
+
+YAMLS = sorted(path for path in CONF.rglob("*.yaml") if path.parent.name not in ("job_logging", "experiment"))
+# What the joiner hands over itself.
+BUILT = {
+    "task": {"model", "optimizer", "schedule"},
+    "trainer": {"callbacks", "folder", "facts", "monitor", "monitor_mode"},
+    "optim": {"params"},
+}
+
+
+@pytest.mark.parametrize("path", YAMLS, ids=lambda path: str(path.relative_to(CONF)))
+def test_each_yaml_binds_to_its_constructor(path):
+    group = path.relative_to(CONF).parts[0]
+    for where, target, keys in targets(OmegaConf.to_container(OmegaConf.load(path))):
+        if target == "netgaze.sweep.Compare":
+            continue
+        signature = inspect.signature(pkgutil.resolve_name(target))
+        kinds = {p.kind for p in signature.parameters.values()}
+        assert inspect.Parameter.VAR_KEYWORD not in kinds, f"{target} takes any keyword"
+        missing = {
+            name
+            for name, p in signature.parameters.items()
+            if p.default is inspect.Parameter.empty and name not in keys | BUILT.get(group, set())
+        }
+        if group == "callback":
+            missing -= {"figures"}  # comes through the defaults list
+        assert keys <= set(signature.parameters), f"{path.name}{where}: {keys - set(signature.parameters)}"
+        assert not missing, f"{path.name}{where} lacks {missing}"
+
+
+@pytest.mark.parametrize("group", ["figure", "callback"])
+def test_a_chosen_many_group_names_its_package(group):
+    for path in (CONF / group).glob("*.yaml"):
+        assert path.read_text(encoding="utf-8").startswith(f"# @package {group}.{path.stem}\n")
+
+
+def test_experiments_and_tasks_set_their_name():
+    for group in ("experiment", "task"):
+        for path in (CONF / group).glob("*.yaml"):
+            content = OmegaConf.load(path)
+            assert path.read_text(encoding="utf-8").startswith("# @package _global_\n")
+            assert content.name == path.stem
+
+
+def test_every_public_thing_says_what_it_is():
+    for info in pkgutil.walk_packages(netgaze.__path__, "netgaze."):
+        module = importlib.import_module(info.name)
+        for name, thing in vars(module).items():
+            if name.startswith("_") or getattr(thing, "__module__", None) != module.__name__:
+                continue
+            if inspect.isfunction(thing) or inspect.isclass(thing):
+                assert thing.__doc__, f"{info.name}.{name} has no docstring"
