@@ -54,7 +54,7 @@ def prepare(words: Sequence[str], conf: Path, name: str) -> list[str]:
     return [
         *("--config-path", str(stored.parent), "--config-name", "config", "--config-dir", str(conf)),
         *(f"hydra.run.dir={_quoted(str(folder))}", "hydra.output_subdir=null"),
-        *("hydra/job_logging=netgaze", "hydra.job.name=train"),
+        *("hydra/job_logging=netgaze", "hydra/hydra_logging=netgaze", "hydra.job.name=train"),
         *rest,
     ]
 

@@ -42,7 +42,7 @@ def run(conf: Path, name: str, job: Job, usage: str) -> None:
         _hydra(conf, name, job)
     except KeyboardInterrupt:
         sys.exit(130)
-    except (NetgazeError, HydraException, OmegaConfBaseException) as error:
+    except (NetgazeError, HydraException, OmegaConfBaseException, OSError) as error:
         if os.environ.get("NETGAZE_DEBUG"):
             raise
         print(f"Error: {_sentence(error)}", file=sys.stderr)
@@ -98,6 +98,8 @@ def _short(folder: Path) -> Path:
 
 def _sentence(error: BaseException) -> str:
     """What an exception says, without the places in libraries where it was raised."""
+    if isinstance(error, OSError) and error.filename:
+        return f"Cannot use {error.filename}: {error.strerror}."
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     if isinstance(error, NetgazeError) or not lines:
         return " ".join(lines) or type(error).__name__

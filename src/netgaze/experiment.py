@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
 from netgaze import report, results, runs
 from netgaze.build import build, build_task
@@ -47,7 +48,7 @@ def fit(config: DictConfig, folder: Path, about: dict[str, Any]) -> None:
     before = read_checkpoint(last)["netgaze"]["config"] if last.exists() else None
     started = time.time()
     try:
-        settings = _settle(OmegaConf.to_container(config, resolve=True), before)
+        settings = _settle(_resolved(config), before)
         if before == settings and runs.read(folder)["status"] == "finished":
             log.info("%s is finished already.", folder)
             return
@@ -65,6 +66,17 @@ def fit(config: DictConfig, folder: Path, about: dict[str, Any]) -> None:
         gc.collect()  # a sweep's next job needs the memory
     seconds = time.time() - started + (runs.read(folder).get("seconds") or 0)
     runs.note(folder, status="finished", seconds=seconds)
+
+
+def _resolved(config: DictConfig) -> Any:
+    """The config as a plain dict; what a resolver finds wrong is said in its own words."""
+    try:
+        return OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
+    except MissingMandatoryValue as error:
+        raise NetgazeError(f"{error.full_key} must be given: type {error.full_key}=...") from error
+    except OmegaConfBaseException as error:
+        said = str(error).splitlines()[0]
+        raise NetgazeError(said.removeprefix("NetgazeError raised while resolving interpolation: ")) from error
 
 
 def _settle(settings: Any, before: dict[str, Any] | None) -> dict[str, Any]:
@@ -151,7 +163,7 @@ def _finish(
     task.load_state_dict(best["state_dict"])
     tested = trainer.test(task, datamodule=data, verbose=False)[0]
     history = runs.read_history(folder)
-    epoch = best["epoch"] if history else -1
+    epoch = best["epoch"] + 1 if history else 0
     numbers = {name: value for row in history if row["epoch"] == epoch for name, value in row.items() if "/" in name}
     numbers |= {name: float(value) for name, value in tested.items()} | {"best/epoch": epoch}
     subject = Subject(
@@ -168,11 +180,11 @@ def _finish(
         found = findings[subject.label].numbers if subject.label in findings else {}
         numbers |= {f"test/{metric}": found[metric] for metric in figures[name].metrics if metric in found}
     write_json(folder / "metrics.json", numbers)
-    write_results(folder, results.flat(settings), numbers, max(epoch, 0))
+    write_results(folder, results.flat(settings), numbers, epoch)
     spent = sum(row["seconds"] for row in history)
     speed = len(data.labels("train")) * len(history) / spent if spent else None
     runs.note(folder, images_per_second=speed, peak_memory_mb=_peak_memory())
-    log.info("%s", results.as_text(["number", "value"], [[name, f"{value:.4f}"] for name, value in numbers.items()]))
+    log.info("%s", results.numbers_as_text(numbers))
 
 
 def _peak_memory() -> float:
@@ -194,7 +206,7 @@ def analyze(config: DictConfig, folder: Path, about: dict[str, Any]) -> None:
     Raises:
         NetgazeError: no run where one was named, or titles that do not fit.
     """
-    settings: Any = OmegaConf.to_container(config, resolve=True)
+    settings = _resolved(config)
     set_globals(seed=0, threads=num_cpus(), deterministic=True)
     found = runs.find(settings["runs"])
     rows = runs.rows(found)

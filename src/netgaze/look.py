@@ -39,7 +39,7 @@ def look(
         for subject in subjects:
             lacking = subject.lacks(figure.needs)
             if lacking:
-                left_out[subject.label] = f"has no {' and no '.join(lacking)}"
+                left_out[subject.label] = f"no {' and no '.join(lacking)}"
             else:
                 findings[subject.label] = _ask(name, figure, subject)
         controls = {subject.label for subject in subjects if subject.control}
@@ -81,6 +81,7 @@ def _write(
             _write_extras(figure.extras(finding), out / name / re.sub(r"[^\w.=-]+", "_", label))
     content: dict[str, Any] = {
         "figure": name,
+        "title": figure.title,
         "question": figure.question,
         "captions": {label: finding.caption for label, finding in findings.items()},
         "numbers": {label: finding.numbers for label, finding in findings.items()},

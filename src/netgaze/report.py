@@ -60,7 +60,7 @@ def _figure(folder: Path, name: str) -> dict[str, Any]:
     table = [[key, *(number(content["numbers"][label].get(key)) for label in labels)] for key in simple]
     return {
         "name": name,
-        "title": name.replace("_", " ").capitalize(),
+        "title": content["title"],
         "question": content["question"],
         "captions": list(dict.fromkeys(caption for caption in content["captions"].values() if caption)),
         "picture": _inline(folder / f"{name}.png"),
@@ -68,8 +68,16 @@ def _figure(folder: Path, name: str) -> dict[str, Any]:
         "controls": content["controls"],
         "table": table,
         "compared": [[key, number(value)] for key, value in content.get("compared", {}).items()],
-        "left_out": content["left_out"],
+        "left_out": _left_out(content["left_out"]),
     }
+
+
+def _left_out(reasons: dict[str, str]) -> list[str]:
+    """One sentence a reason, naming all whom it keeps out."""
+    return [
+        f"Left out: {', '.join(label for label in reasons if reasons[label] == why)} ({why})."
+        for why in dict.fromkeys(reasons.values())
+    ]
 
 
 def _provenance(folder: Path, label: str) -> dict[str, Any]:

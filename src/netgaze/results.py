@@ -14,7 +14,7 @@ Row = dict[str, Any]
 
 SHARED_NUMBER = "test/knn20"  # compares networks that were trained to predict different things
 SHOWN = ("val/acc", "test/acc", "test/acc_macro", "test/knn20", "test/knn200", "best/epoch", "seconds")
-_ABOUT = ("label", "folder", "status", "task", "monitor", "monitor_mode", "data", "error")
+_ABOUT = ("label", "folder", "status", "kind", "monitor", "monitor_mode", "data", "error")
 
 
 def write_csv(rows: Sequence[Row], path: Path) -> None:
@@ -31,7 +31,14 @@ def table(rows: Sequence[Row]) -> tuple[list[str], list[list[str]]]:
     """The table for people: (column titles, one list of cells a run); columns that no run fills are left out."""
     names = [name for name in SHOWN if any(row.get(name) is not None for row in rows)]
     cells = [[row["label"], row["status"], *(_cell(name, row.get(name)) for name in names)] for row in rows]
-    return ["run", "status", *names], cells
+    return ["run", "status", *(name.replace("best/", "best ") for name in names)], cells
+
+
+def numbers_as_text(numbers: dict[str, Any]) -> str:
+    """A run's final numbers, one a line."""
+    return as_text(
+        ["number", "value"], [[name.replace("best/", "best "), _cell(name, value)] for name, value in numbers.items()]
+    )
 
 
 def as_text(titles: Sequence[str], cells: Sequence[Sequence[str]]) -> str:
@@ -47,7 +54,7 @@ def _cell(name: str, value: Any) -> str:
     if value is None:
         return "-"
     if name == "best/epoch":
-        return str(int(value) + 1) if value >= 0 else "-"
+        return str(int(value)) if value else "-"
     return f"{value:.1f}" if name == "seconds" else f"{value:.4f}"
 
 
@@ -58,7 +65,7 @@ def ranked(rows: Sequence[Row]) -> tuple[str | None, list[Row]]:
     compare by a shared number where every one has it, or else not at all: then the number is None.
     """
     finished = [row for row in rows if row["status"] == "finished"]
-    kinds = {(row.get("task"), row.get("monitor"), row.get("data")) for row in finished}
+    kinds = {(row.get("kind"), row.get("monitor"), row.get("data")) for row in finished}
     if len(kinds) == 1:
         number, sign = str(finished[0].get("monitor")), 1 if finished[0].get("monitor_mode") == "max" else -1
     else:

@@ -109,7 +109,8 @@ def rows(folders: Sequence[Path]) -> list[dict[str, Any]]:
         table.append(
             {"label": name, "folder": str(folder), "status": status}
             | {key: value for key, value in settings.items() if key in differing}
-            | {key: run.get(key) for key in ("task", "monitor", "monitor_mode", "data")}
+            | {"kind": run.get("task")}
+            | {key: run.get(key) for key in ("monitor", "monitor_mode", "data")}
             | read_metrics(folder)
             | {"seconds": run.get("seconds"), "error": run.get("error")}
         )

@@ -62,6 +62,7 @@ class Figure(Protocol):
     network choose says so in the finding's caption.
     """
 
+    title: str
     question: str
     needs: tuple[str, ...]
     metrics: tuple[str, ...]

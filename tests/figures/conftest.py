@@ -60,7 +60,7 @@ def _make_data(**arguments):
 def history(num_epochs=4, knn=False):
     rows = []
     for epoch in range(num_epochs):
-        row = {"epoch": epoch, "lr": 0.1, "seconds": 1.0}
+        row = {"epoch": epoch + 1, "lr": 0.1, "seconds": 1.0}
         row |= {f"{split}/loss": 2.0 / (epoch + 1) for split in ("train", "val")}
         row |= {f"{split}/acc": 0.9 - 0.1 * abs(epoch - 2) for split in ("train", "val")}
         rows.append(row | ({"val/knn20": 0.3} if knn and epoch % 2 else {}))

@@ -18,7 +18,7 @@ def test_writes_picture_and_numbers_and_names_what_it_left_out(subjects, tmp_pat
     assert list(seen["curves"]) == ["supervised", "rotation with a longer label, lr=0.1"]
     content = json.loads((tmp_path / "filters.json").read_text())
     assert content["question"].endswith("?")
-    assert content["left_out"] == {"raw pixels": "has no task"}
+    assert content["left_out"] == {"raw pixels": "no task"}
     assert content["controls"] == ["untrained"]
     assert set(content["numbers"]) == set(content["captions"]) == set(seen["filters"])
     with Image.open(tmp_path / "filters.png") as picture:

@@ -179,16 +179,16 @@ def test_spread_takes_turns_over_classes():
 
 def test_curves_mark_the_best_epoch(subjects):
     finding = Curves().compute(subjects[1])
-    assert finding.numbers["best/epoch"] == 2
+    assert finding.numbers["best/epoch"] == 3
     assert finding.numbers["best/val/acc"] == pytest.approx(0.9)
     assert finding.numbers["last/val/acc"] == pytest.approx(0.8)
     assert np.isnan(finding.arrays["val/knn20"][[0, 2]]).all()
-    kept = Subject("run", history=lambda: subjects[1].history, metrics={"best/epoch": 3})
-    assert Curves().compute(kept).numbers["best/epoch"] == 3
+    kept = Subject("run", history=lambda: subjects[1].history, metrics={"best/epoch": 4})
+    assert Curves().compute(kept).numbers["best/epoch"] == 4
 
 
 def test_curves_of_no_epoch_and_of_rows_without_accuracy():
-    for rows in ([], [{"epoch": 0, "train/loss": 1.0, "val/loss": ""}]):
+    for rows in ([], [{"epoch": 1, "train/loss": 1.0, "val/loss": ""}]):
         figure = Curves()
         figure.draw({"run": figure.compute(Subject("run", history=lambda rows=rows: rows))}).canvas.draw()
 

@@ -82,7 +82,7 @@ def test_numbers(run):
     )
     assert set(names) <= set(numbers)
     history = rows(run)
-    assert [row["epoch"] for row in history] == ["0", "1"]
+    assert [row["epoch"] for row in history] == ["1", "2"]
     best = max(history, key=lambda row: float(row["val/acc"]))
     assert float(best["val/acc"]) == numbers["val/acc"]
     assert int(best["epoch"]) == numbers["best/epoch"]
@@ -110,8 +110,8 @@ def test_tensorboard_finds_what_the_readme_promises(run):
         reader = EventAccumulator(str(run / "tensorboard" / split)).Reload()
         charts[split] = {tag: [event.step for event in reader.Scalars(tag)] for tag in reader.Tags()["scalars"]}
     for tag in ("loss", "acc"):
-        assert charts["train"][tag] == charts["val"][tag] == [0, 1]
-    assert charts["train"]["lr"] == [0, 1]
+        assert charts["train"][tag] == charts["val"][tag] == [1, 2]
+    assert charts["train"]["lr"] == [1, 2]
     assert "knn20" in charts["val"]
     reader = EventAccumulator(str(run / "tensorboard")).Reload()
     assert {"cam", "curves", "knn"} <= set(reader.Tags()["images"])

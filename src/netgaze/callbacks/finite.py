@@ -45,6 +45,6 @@ class Finite(Callback):
         if step >= 0:
             self._first = None
             raise NetgazeError(
-                f"Training went non-finite at step {step} (epoch {trainer.current_epoch}). "
+                f"Training went non-finite at step {step} (epoch {trainer.current_epoch + 1}). "
                 "Try a smaller optim.lr, a warm-up, or trainer.gradient_clip_val=1."
             )

@@ -1,4 +1,7 @@
-"""One row an epoch: train and validation numbers, learning rate, seconds; rewritten whole as history.csv."""
+"""One row an epoch: train and validation numbers, learning rate, seconds; rewritten whole as history.csv.
+
+Epochs count from 1 wherever people read them.
+"""
 
 import csv
 import io
@@ -8,6 +11,7 @@ from typing import Any
 
 from pytorch_lightning import Callback, LightningModule, Trainer
 
+from netgaze.errors import NetgazeError
 from netgaze.files import write_text
 
 
@@ -26,12 +30,24 @@ class History(Callback):
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Add the epoch's row and write the file."""
-        row: dict[str, float] = {"epoch": trainer.current_epoch}
+        row: dict[str, float] = {"epoch": trainer.current_epoch + 1}
         row |= pl_module.epoch_numbers()  # type: ignore[operator]
         row |= {"lr": self._lr, "seconds": time.perf_counter() - self._started}
         self.rows.append(row)
         if trainer.is_global_zero:
             write_text(Path(trainer.default_root_dir) / "history.csv", to_csv(self.rows))
+
+    @staticmethod
+    def last_row(trainer: Trainer) -> dict[str, float]:
+        """The row of the epoch that has just ended, for callbacks that stand after this one.
+
+        Raises:
+            NetgazeError: the callback `history` is missing, or stands later.
+        """
+        for callback in trainer.callbacks:  # type: ignore[attr-defined]
+            if isinstance(callback, History) and callback.rows:
+                return callback.rows[-1]
+        raise NetgazeError("callback: progress and tensorboard need history to stand before them in the list.")
 
     def state_dict(self) -> dict[str, Any]:
         """The rows, for the checkpoint."""

@@ -8,6 +8,8 @@ from pytorch_lightning import Callback, LightningModule, Trainer
 from torch.utils.tensorboard import SummaryWriter
 from torch.utils.tensorboard.summary import hparams
 
+from netgaze.callbacks.history import History
+
 
 class TensorBoard(Callback):
     """Write each epoch's row of numbers; must stand after `history`, whose rows it writes."""
@@ -20,19 +22,19 @@ class TensorBoard(Callback):
         if trainer.is_global_zero:
             folder = Path(trainer.default_root_dir) / "tensorboard"
             for split in ("train", "val"):
-                self._writers[split] = SummaryWriter(str(folder / split), purge_step=trainer.current_epoch)
+                self._writers[split] = SummaryWriter(str(folder / split), purge_step=trainer.current_epoch + 1)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Write the epoch's numbers."""
         if not self._writers:
             return
-        numbers = pl_module.epoch_numbers()  # type: ignore[operator]
-        for name, value in numbers.items():
+        row = History.last_row(trainer)
+        epoch = int(row["epoch"])
+        for name, value in row.items():
             split, _, tag = name.partition("/")
             if split in self._writers:
-                self._writers[split].add_scalar(tag, value, trainer.current_epoch)
-        lr = trainer.optimizers[0].param_groups[0]["lr"]
-        self._writers["train"].add_scalar("lr", lr, trainer.current_epoch)
+                self._writers[split].add_scalar(tag, value, epoch)
+        self._writers["train"].add_scalar("lr", row["lr"], epoch)
         for writer in self._writers.values():
             writer.flush()
 

@@ -62,6 +62,7 @@ class Cam:
         seed: of the choice of images and of the noise.
     """
 
+    title = "Class activation maps"
     question = "Where does the network see the evidence for a class, and is the object there?"
     needs = ("task", "data")
     metrics = ()

@@ -38,6 +38,7 @@ class Confusion:
         `<class> as <class>`: the five most frequent confusions, as shares of the first class.
     """
 
+    title = "Confusion"
     question = "Which classes does the network take for which, and is its confidence earned?"
     needs = ("task", "data")
     metrics = ()

@@ -32,12 +32,13 @@ _ROWS = {
 class Curves:
     """Loss, accuracy, learning rate, and where it was asked the features' kNN accuracy, over epochs.
 
-    Epochs count from 0, as in `history.csv`. The best epoch is the one whose weights the run kept (`best/epoch` of
+    Epochs count from 1, as in `history.csv`. The best epoch is the one whose weights the run kept (`best/epoch` of
     its metrics); where that is not known, the one with the highest validation accuracy.
 
     Numbers: `best/epoch`, and `best/<name>` and `last/<name>` for every number of the history.
     """
 
+    title = "Learning curves"
     question = "How did loss and accuracy move over the epochs, and which epoch was best?"
     needs = ("history",)
     metrics = ()

@@ -37,6 +37,7 @@ class DataCard:
         seed: of both choices.
     """
 
+    title = "Data card"
     question = "What is in the data: which classes, how many images of each, and what do they look like?"
     needs = ("data",)
     metrics = ()

@@ -24,6 +24,7 @@ class Extremes:
         num_each: examples of each kind.
     """
 
+    title = "Largest and lowest loss"
     question = "Which images does the network find easiest and hardest?"
     needs = ("task", "data")
     metrics = ()

@@ -48,6 +48,7 @@ class Filters:
         save_each: True also writes each filter as an image of its own, of its true size.
     """
 
+    title = "Filters"
     question = "What do the filters of the network look like, beside those of an untrained one?"
     needs = ("task",)
     metrics = ()

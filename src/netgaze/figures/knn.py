@@ -31,6 +31,7 @@ class Knn:
         seed: of the choice.
     """
 
+    title = "Nearest neighbours"
     question = "Which training images are nearest to a test image, and are they of its class?"
     needs = ("data", "features")
     metrics = ("knn20", "knn200")

@@ -33,6 +33,7 @@ class Tsne:
         seed: of the choice of images and of the map.
     """
 
+    title = "t-SNE map"
     question = "Do images of the same class lie together in the space of features?"
     needs = ("data", "features")
     metrics = ()

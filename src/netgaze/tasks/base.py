@@ -129,7 +129,7 @@ class Task(LightningModule):
     def configure_optimizers(self) -> Any:
         """Weight decay on weights alone, not on biases and norms; the schedule moves each step."""
         trained = [parameter for parameter in self.parameters() if parameter.requires_grad]
-        groups = [
+        groups: list[dict[str, Any]] = [
             {"params": [p for p in trained if p.ndim > 1]},
             {"params": [p for p in trained if p.ndim <= 1], "weight_decay": 0.0},
         ]
