@@ -49,7 +49,8 @@ def read_checkpoint(path: Path | str) -> dict[str, Any]:
             f"{path} is damaged or holds more than tensors and plain values, and is not opened: it could run code."
         ) from error
     except (RuntimeError, EOFError, OSError, ValueError, KeyError) as error:
-        raise NetgazeError(f"{path} is not a whole checkpoint ({str(error).splitlines()[0]}). Get it anew.") from error
+        why = next(iter(str(error).splitlines()), type(error).__name__)
+        raise NetgazeError(f"{path} is not a whole checkpoint ({why}). Get it anew.") from error
     if not isinstance(content, dict):
         raise NetgazeError(f"{path} holds a {type(content).__name__}, not weights by name.")
     return content
