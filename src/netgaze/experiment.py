@@ -180,7 +180,8 @@ def _finish(
         found = findings[subject.label].numbers if subject.label in findings else {}
         numbers |= {f"test/{metric}": found[metric] for metric in figures[name].metrics if metric in found}
     write_json(folder / "metrics.json", numbers)
-    write_results(folder, results.flat(settings), numbers, epoch)
+    learnt_with = {name: value for name, value in settings.items() if name not in ("callback", "figure", "control")}
+    write_results(folder, results.flat(learnt_with), numbers, epoch)
     spent = sum(row["seconds"] for row in history)
     speed = len(data.labels("train")) * len(history) / spent if spent else None
     runs.note(folder, images_per_second=speed, peak_memory_mb=_peak_memory())

@@ -54,7 +54,9 @@ def write_results(folder: Path, settings: dict[str, Any], numbers: dict[str, flo
         numbers: final numbers by name.
         epoch: the step under which the pictures appear.
     """
-    plain = {name: value for name, value in settings.items() if isinstance(value, bool | int | float | str)}
+    plain = {
+        name: value if isinstance(value, bool | int | float | str) else str(value) for name, value in settings.items()
+    }
     with SummaryWriter(str(folder / "tensorboard")) as writer:
         for picture in sorted((folder / "figures").glob("*.png")):
             writer.add_image(picture.stem, matplotlib.image.imread(picture)[..., :3], epoch, dataformats="HWC")
