@@ -48,7 +48,8 @@ def fit(config: DictConfig, folder: Path, about: dict[str, Any]) -> None:
     before = read_checkpoint(last)["netgaze"]["config"] if last.exists() else None
     started = time.time()
     try:
-        settings = _settle(_resolved(config), before)
+        typed = {override.partition("=")[0] for override in about["overrides"]}
+        settings = _settle(_resolved(config), before, typed)
         if before == settings and runs.read(folder)["status"] == "finished":
             log.info("%s is finished already.", folder)
             return
@@ -79,14 +80,12 @@ def _resolved(config: DictConfig) -> Any:
         raise NetgazeError(said.removeprefix("NetgazeError raised while resolving interpolation: ")) from error
 
 
-def _settle(settings: Any, before: dict[str, Any] | None) -> dict[str, Any]:
-    """The resolved config with nothing left to the machine; a resumed run keeps what it had: same bits."""
+def _settle(settings: Any, before: dict[str, Any] | None, typed: set[str]) -> dict[str, Any]:
+    """The config with nothing left to the machine; a resumed run keeps what it had, unless typed: same bits."""
     trainer = settings["trainer"]
-    if before is not None:
-        if trainer["precision"] == "auto":
-            trainer["precision"] = before["trainer"]["precision"]
-        if trainer["threads"] == num_cpus():
-            trainer["threads"] = before["trainer"]["threads"]
+    for key in ("precision", "threads"):
+        if before is not None and f"trainer.{key}" not in typed:
+            trainer[key] = before["trainer"][key]
     trainer["precision"] = resolve_precision(str(trainer["precision"]), trainer["accelerator"])
     return settings
 

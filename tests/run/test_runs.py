@@ -158,6 +158,17 @@ def test_a_finished_run_returns_at_once(tmp_path):
     assert (tmp_path / "checkpoints" / "last.ckpt").stat().st_mtime_ns == before
 
 
+def test_a_resumed_run_keeps_its_threads_unless_typed(tmp_path):
+    begun = composed(*TINY, *NO_FIGURES, "trainer.max_epochs=1")
+    fit(begun, tmp_path, ABOUT)
+    words = [*TINY, *NO_FIGURES, "trainer.threads=2"]
+    fit(composed(*words), tmp_path, ABOUT)
+    assert json.loads((tmp_path / "run.json").read_text())["threads"] == 1
+    fit(composed(*words), tmp_path, ABOUT | {"overrides": ["trainer.threads=2"]})
+    assert json.loads((tmp_path / "run.json").read_text())["threads"] == 2
+    torch.set_num_threads(1)
+
+
 def test_nothing_to_train_still_tests(tmp_path):
     fit(composed(*TINY, *NO_FIGURES, "trainer.max_epochs=0"), tmp_path, ABOUT)
     numbers = json.loads((tmp_path / "metrics.json").read_text())
