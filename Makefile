@@ -1,5 +1,5 @@
 # The two commands: make quickstart, make test. Each sets up what it needs.
-SUPPORTED := import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))
+SUPPORTED := import sys; sys.exit(not (3, 11, 4) <= sys.version_info < (3, 14))
 PYTHON ?= $(shell for name in python3 python3.11 python3.12 python3.13; do \
 	$$name -c '$(SUPPORTED)' 2>/dev/null && echo $$name && break; done)
 BIN := .venv/bin
@@ -18,7 +18,7 @@ setup: $(READY) ## make .venv with everything pinned
 
 $(READY): bootstrap.lock requirements.lock pyproject.toml
 	@test -n '$(PYTHON)' && $(PYTHON) -c '$(SUPPORTED)' || \
-		{ echo 'netgaze needs Python 3.11, 3.12 or 3.13. Have one? make setup PYTHON=/path/to/python3.11'; exit 1; }
+		{ echo 'netgaze needs Python 3.11 (3.11.4 or newer), 3.12 or 3.13. Have one? make setup PYTHON=/path/to/python3.11'; exit 1; }
 	$(PYTHON) -m venv --clear .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r bootstrap.lock
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes \

@@ -99,3 +99,17 @@ def test_a_strangers_config_cannot_configure_hydra(tmp_path):
     (tmp_path / ".hydra" / "config.yaml").write_text("hydra:\n  callbacks:\n    x:\n      _target_: os.system\n")
     with pytest.raises(NetgazeError, match="was not written by train"):
         prepare([f"resume={tmp_path}"], CONF, "train")
+
+
+@pytest.mark.parametrize("word", ["hydra.callbacks.compare._target_=os.system", "+hydra.job.x=1", "-cd=/tmp"])
+def test_a_strangers_sweep_cannot_configure_hydra(word, tmp_path):
+    (tmp_path / "multirun.yaml").write_text(f"hydra:\n  overrides:\n    task:\n    - {word}\n")
+    with pytest.raises(NetgazeError, match="was not written by train"):
+        prepare([f"resume={tmp_path}"], CONF, "train")
+
+
+def test_a_resumed_run_keeps_its_choices(tmp_path):
+    (tmp_path / ".hydra").mkdir()
+    (tmp_path / ".hydra" / "config.yaml").write_text("name: a\n")
+    with pytest.raises(NetgazeError, match="keeps its choices"):
+        prepare([f"resume={tmp_path}", "figure=[curves]"], CONF, "train")

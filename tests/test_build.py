@@ -33,6 +33,8 @@ def test_partial_and_extra():
         "netgaze.files.os.system",
         "netgaze.runs.subprocess.run",
         "builtins.exec",
+        "netgaze.files.write_text",
+        "netgaze.data.download.fetch",
         "torch.load",
     ],
 )

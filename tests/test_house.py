@@ -27,7 +27,8 @@ ORDER = [
     {"results", "subjects"},
     {"report"},
     {"experiment"},
-    {"arguments", "sweep"},
+    {"arguments"},
+    {"sweep"},
     {"cli"},
 ]
 LEVEL = {name: level for level, names in enumerate(ORDER) for name in names}

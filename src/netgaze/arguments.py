@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import yaml
 from hydra import compose, initialize_config_dir
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
@@ -44,16 +45,19 @@ def prepare(words: Sequence[str], conf: Path, name: str) -> list[str]:
     rest = [word for word in words if word not in resumed]
     folder = Path(_unquote(resumed[-1].partition("=")[2])).resolve()
     if (folder / "multirun.yaml").is_file():
-        return _resume_sweep(folder) + rest
+        return _resume_sweep(folder, rest, conf, name)
     stored = folder / ".hydra" / "config.yaml"
     if not stored.is_file():
         raise NetgazeError(f"resume={folder}: there is no run (no .hydra/config.yaml). Give a folder below outputs/.")
     if set(OmegaConf.load(stored)) & {"hydra", "defaults"}:
         raise NetgazeError(f"{stored} was not written by train.py: it would change how commands are run.")
+    groups = [word for word in rest if word.partition("=")[0] in _groups(conf)]
+    if groups:
+        raise NetgazeError(f"{groups[0]}: a resumed run keeps its choices; figures are chosen anew with analyze.py.")
     check(_overrides(rest), stored.parent, "config")
     return [
         *("--config-path", str(stored.parent), "--config-name", "config", "--config-dir", str(conf)),
-        *(f"hydra.run.dir={_quoted(str(folder))}", "hydra.output_subdir=null"),
+        *(f"hydra.run.dir={quoted(str(folder))}", "hydra.output_subdir=null"),
         *("hydra/job_logging=netgaze", "hydra/hydra_logging=netgaze", "hydra.job.name=train"),
         *rest,
     ]
@@ -65,9 +69,13 @@ def _overrides(words: Sequence[str]) -> list[str]:
     return [word for place, word in enumerate(words) if place not in values and not word.startswith("-")]
 
 
-def _resume_sweep(folder: Path) -> list[str]:
-    typed = OmegaConf.load(folder / "multirun.yaml").hydra.overrides.task
-    return ["-m", *typed, f"hydra.sweep.dir={_quoted(str(folder))}"]
+def _resume_sweep(folder: Path, rest: Sequence[str], conf: Path, name: str) -> list[str]:
+    """What was typed for the sweep, typed again; the file may come from a stranger, so Hydra itself is out of reach."""
+    typed = [str(word) for word in OmegaConf.load(folder / "multirun.yaml").hydra.overrides.task]
+    if any(word.lstrip("+~").startswith(("-", "hydra")) for word in typed):
+        raise NetgazeError(f"{folder}/multirun.yaml was not written by train.py: it would change how commands are run.")
+    check([*typed, *_overrides(rest)], conf, name, sweeps=True)
+    return ["-m", *typed, f"hydra.sweep.dir={quoted(str(folder))}", *rest]
 
 
 def quote(word: str, sweeps: bool = False) -> str:
@@ -80,11 +88,12 @@ def quote(word: str, sweeps: bool = False) -> str:
         return word
     if key in PATH_LISTS:
         items = value[1:-1].split(",") if value.startswith("[") and value.endswith("]") else [value]
-        return f"{key}=[{','.join(_quoted(item.strip()) for item in items if item.strip())}]"
-    return f"{key}={','.join(_quoted(item) for item in (value.split(',') if sweeps else [value]))}"
+        return f"{key}=[{','.join(quoted(item.strip()) for item in items if item.strip())}]"
+    return f"{key}={','.join(quoted(item) for item in (value.split(',') if sweeps else [value]))}"
 
 
-def _quoted(value: str) -> str:
+def quoted(value: str) -> str:
+    """A text in Hydra's quotes, unless it stands in quotes already."""
     if value[:1] in "'\"" and value[-1:] == value[:1] and len(value) > 1:
         return value
     return "'" + value.replace("\\'", "\\\\'").replace("'", "\\'") + "'"
@@ -194,7 +203,10 @@ def _check_values(overrides: Sequence[Override], reference: DictConfig, chosen: 
 
 
 def _typed(text: str) -> Any:
-    return OmegaConf.to_container(OmegaConf.create(f"value: {text}"))["value"]  # type: ignore[call-overload, index]
+    try:
+        return OmegaConf.to_container(OmegaConf.create(f"value: {text}"))["value"]  # type: ignore[call-overload, index]
+    except (yaml.YAMLError, OmegaConfBaseException):
+        return text
 
 
 def _keys(config: DictConfig, prefix: str = "") -> list[str]:

@@ -12,13 +12,17 @@ from omegaconf import OmegaConf
 from pytorch_lightning import Callback, LightningDataModule, LightningModule
 from pytorch_lightning.loggers import Logger
 from pytorch_lightning.strategies import Strategy
+from pytorch_lightning.utilities.exceptions import MisconfigurationException
 from torch.nn import Module
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from netgaze.errors import NetgazeError
 
+MAKE_TRAINER = "netgaze.trainer.make_trainer"  # the one function that a config may name
 FOREIGN = (Module, Optimizer, LRScheduler, Callback, Logger, Strategy, LightningModule, LightningDataModule)
+
+_REFUSALS = (TypeError, ValueError, MisconfigurationException)
 
 
 def build(config: Any, **extra: Any) -> Any:
@@ -38,12 +42,13 @@ def build(config: Any, **extra: Any) -> Any:
         if extra:  # a partial: built objects must not go through Hydra, which would copy them into a config
             return hydra.utils.instantiate(content | {"_partial_": True}, _convert_="all")(**extra)
         return hydra.utils.instantiate(content, _convert_="all")
-    except (InstantiationException, TypeError, ValueError) as error:
+    except (InstantiationException, *_REFUSALS) as error:
         cause = error.__cause__ if isinstance(error, InstantiationException) and error.__cause__ else error
         if isinstance(cause, NetgazeError):
             raise cause from error
-        if isinstance(cause, TypeError | ValueError):
-            raise NetgazeError(f"{content['_target_']} refuses its arguments: {cause}.") from error
+        if isinstance(cause, _REFUSALS):
+            said = str(cause).splitlines()[0].rstrip(".")
+            raise NetgazeError(f"{content['_target_']} refuses its arguments: {said}.") from error
         raise
 
 
@@ -63,7 +68,7 @@ def _check_target(path: str) -> None:
         target = pkgutil.resolve_name(path)
     except Exception as error:  # whatever a stranger's module raises while it is imported
         raise NetgazeError(f"_target_: {path} cannot be found. Check the name in the config.") from error
-    ours = path.startswith("netgaze.") and (getattr(target, "__module__", "") or "").startswith("netgaze.")
+    ours = path == MAKE_TRAINER or (inspect.isclass(target) and target.__module__.startswith("netgaze."))
     if not ours and not (inspect.isclass(target) and issubclass(target, FOREIGN)):
         kinds = ", ".join(sorted(kind.__name__ for kind in FOREIGN))
         raise NetgazeError(
@@ -80,6 +85,7 @@ def build_task(settings: dict[str, Any], class_names: Sequence[str]) -> Any:
     """
     torch.manual_seed(settings["seed"])
     model = build(settings["model"])
+    build(settings["optim"] | {"_partial_": False}, params=[torch.nn.Parameter(torch.zeros(1))])  # refuses in time
     task = build(
         settings["task"], model=model, optimizer=build(settings["optim"]), schedule=build(settings["schedule"])
     )

@@ -1,6 +1,7 @@
 """The argument line -> one call. Imports hydra only: torch waits until the config has been composed."""
 
 import os
+import shlex
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -38,8 +39,9 @@ def run(conf: Path, name: str, job: Job, usage: str) -> None:
         print(usage.rstrip() + "\n\n" + arguments.choices(conf))
         return
     try:
+        command = shlex.join(["python", f"{name}.py", *words])
         sys.argv[1:] = arguments.prepare(words, conf, name)
-        _hydra(conf, name, job)
+        _hydra(conf, name, job, command)
     except KeyboardInterrupt:
         sys.exit(130)
     except (NetgazeError, HydraException, OmegaConfBaseException, OSError) as error:
@@ -49,14 +51,14 @@ def run(conf: Path, name: str, job: Job, usage: str) -> None:
         sys.exit(1)
 
 
-def _hydra(conf: Path, name: str, job: Job) -> None:
+def _hydra(conf: Path, name: str, job: Job, command: str) -> None:
     failed: list[NetgazeError] = []
 
     def task(config: DictConfig) -> None:
         settings = HydraConfig.get()
         folder = Path(settings.runtime.output_dir)
         choices = {group: choice for group, choice in settings.runtime.choices.items() if not {"/", "@"} & set(group)}
-        about = {"overrides": list(settings.overrides.task), "choices": choices}
+        about = {"command": command, "overrides": list(settings.overrides.task), "choices": choices}
         if settings.mode == RunMode.MULTIRUN:
             _job_of_sweep(job, config, folder, about)
             return

@@ -22,8 +22,8 @@ from netgaze.files import write_json, write_text
 from netgaze.look import look
 from netgaze.schema import num_cpus
 from netgaze.subject import Subject
-from netgaze.subjects import controls, open_run
-from netgaze.trainer import processor, resolve_precision, set_globals
+from netgaze.subjects import check_data, checkpoint_facts, controls, has_checkpoint, open_run
+from netgaze.trainer import best_device, processor, resolve_precision, set_globals
 from netgaze.weights import load_weights, read_checkpoint
 
 __all__ = ["analyze", "compare", "fit", "open_run"]
@@ -44,10 +44,9 @@ def fit(config: DictConfig, folder: Path, about: dict[str, Any]) -> None:
     Raises:
         NetgazeError: what a person can mend; `run.json` says it too.
     """
-    last = folder / "checkpoints" / "last.ckpt"
-    before = read_checkpoint(last)["netgaze"]["config"] if last.exists() else None
     started = time.time()
     try:
+        before = _before(folder)
         typed = {override.partition("=")[0] for override in about["overrides"]}
         settings = _settle(_resolved(config), before, typed)
         if before == settings and runs.read(folder)["status"] == "finished":
@@ -62,11 +61,18 @@ def fit(config: DictConfig, folder: Path, about: dict[str, Any]) -> None:
         status = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
         said = str(error) or type(error).__name__
         runs.note(folder, status=status, error=said, trace=traceback.format_exc())
+        runs.spend(folder, time.time() - started)
         raise
     finally:
         gc.collect()  # a sweep's next job needs the memory
-    seconds = time.time() - started + (runs.read(folder).get("seconds") or 0)
-    runs.note(folder, status="finished", seconds=seconds)
+    runs.note(folder, status="finished")
+    runs.spend(folder, time.time() - started)
+
+
+def _before(folder: Path) -> dict[str, Any] | None:
+    """The config with which a run was trained so far; None where there is nothing to go on from."""
+    last = folder / "checkpoints" / "last.ckpt"
+    return checkpoint_facts(last, read_checkpoint(last))["config"] if last.exists() else None
 
 
 def _resolved(config: DictConfig) -> Any:
@@ -109,11 +115,17 @@ def _run(settings: dict[str, Any], folder: Path, *, resumed: bool, unchanged: bo
         monitor=task.monitor,
         monitor_mode=task.monitor_mode,
     )
+    if resumed:
+        check_data(folder, runs.read(folder).get("data"), data)
     runs.note(folder, **_circumstances(settings, data, task))
     num_images, num_parameters = len(data.labels("train")), sum(p.numel() for p in task.parameters())
     log.info("%s", folder)
     log.info(
-        "%d training images, %d parameters, %s on %s", num_images, num_parameters, chosen["precision"], processor()
+        "%d training images, %d parameters, %s on %s",
+        num_images,
+        num_parameters,
+        chosen["precision"],
+        processor(chosen["accelerator"]),
     )
     if not (resumed and unchanged and _was_stopped(folder)):
         _train(trainer, task, data, folder, resumed)
@@ -130,7 +142,7 @@ def _circumstances(settings: dict[str, Any], data: Any, task: Any) -> dict[str, 
         "data": data.fingerprint,
         "precision": settings["trainer"]["precision"],
         "threads": settings["trainer"]["threads"],
-        "device": processor(),
+        "device": processor(settings["trainer"]["accelerator"]),
         "config": settings,
     }
 
@@ -161,6 +173,7 @@ def _finish(
     best = read_checkpoint(folder / "checkpoints" / "best.ckpt")
     task.load_state_dict(best["state_dict"])
     tested = trainer.test(task, datamodule=data, verbose=False)[0]
+    task.to(best_device(settings["trainer"]["accelerator"]))  # Lightning hands it back on the CPU
     history = runs.read_history(folder)
     epoch = best["epoch"] + 1 if history else 0
     numbers = {name: value for row in history if row["epoch"] == epoch for name, value in row.items() if "/" in name}
@@ -214,8 +227,15 @@ def analyze(config: DictConfig, folder: Path, about: dict[str, Any]) -> None:
     if len(labels) != len(found) or len(set(labels)) < len(labels):
         raise NetgazeError(f"labels: give {len(found)} different titles, one a run; got {labels}.")
     rows = [row | {"label": label} for row, label in zip(rows, labels, strict=True)]
-    subjects = [open_run(run, settings["checkpoint"], label) for run, label in zip(found, labels, strict=True)]
-    _show(folder, rows, subjects, settings["figure"], settings["control"], title="Side by side")
+    checkpoint = settings["checkpoint"]
+    kept = [has_checkpoint(run, checkpoint) for run in found]
+    subjects = [
+        open_run(run, checkpoint, label) for run, label, there in zip(found, labels, kept, strict=True) if there
+    ]
+    missing = [label for label, there in zip(labels, kept, strict=True) if not there]
+    note = f"The pictures show each run's {checkpoint} checkpoint."
+    note += f" Without one, and so without pictures: {', '.join(missing)}." if missing else ""
+    _show(folder, rows, subjects, settings["figure"], settings["control"], title="Side by side", note=note)
 
 
 def compare(folder: Path) -> bool:

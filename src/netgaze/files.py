@@ -4,6 +4,7 @@ import hashlib
 import json
 import math
 import os
+import uuid
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
@@ -24,7 +25,7 @@ def whole(path: Path | str) -> Iterator[Path]:
         NetgazeError: the folder cannot be written to.
     """
     path = Path(path)
-    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
+    beside = path.with_name(f".{path.name}.{uuid.uuid4().hex[:12]}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield beside

@@ -3,17 +3,14 @@
 import logging
 import re
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from PIL import Image
 
-from netgaze import __version__
-from netgaze.errors import NetgazeError
 from netgaze.files import digest, whole, write_json
-from netgaze.subject import Figure, Finding, Subject
+from netgaze.subject import Figure, Finding, Subject, source
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +38,7 @@ def look(
             if lacking:
                 left_out[subject.label] = f"no {' and no '.join(lacking)}"
             else:
-                findings[subject.label] = _ask(name, figure, subject)
+                findings[subject.label] = _ask(name, figure, subject, out)
         controls = {subject.label for subject in subjects if subject.control}
         if set(findings) <= controls:
             continue
@@ -51,16 +48,19 @@ def look(
     return seen
 
 
-def _ask(name: str, figure: Figure, subject: Subject) -> Finding:
-    """The finding of one figure on one subject: read back where it was found before."""
+def _ask(name: str, figure: Figure, subject: Subject, out: Path) -> Finding:
+    """The finding of one figure on one subject: read back where it was found before.
+
+    Only a run's own look writes into its folder, so that its pictures and arrays stay of one piece.
+    """
     if subject.folder is None or subject.training:
         return figure.compute(subject)
-    key = digest(__version__, name, vars(figure), subject.identity, subject.split)
+    key = digest(name, source(figure), vars(figure), subject.identity(figure.needs), subject.split)
     stem = subject.folder / "figures" / name
     finding = Finding.load(stem, key)
     if finding is None:
         finding = figure.compute(subject)
-        with suppress(NetgazeError):  # a folder that is only to be read costs time, not the picture
+        if out == stem.parent:
             finding.save(stem, key)
     return finding
 

@@ -13,12 +13,13 @@ def classification_metrics(logits: Tensor, targets: Tensor) -> dict[str, float]:
         targets: int64 [N].
 
     Returns:
-        `acc` (micro: share of all examples), `acc_macro` (mean over classes), both 0..1, and `top5` where K > 5.
+        `acc` (micro: share of all examples), `acc_macro` (mean over the classes that occur), both 0..1, and `top5`
+        where K > 5.
     """
     num_classes = logits.shape[1]
     numbers = {
         "acc": multiclass_accuracy(logits, targets, num_classes, average="micro"),
-        "acc_macro": multiclass_accuracy(logits, targets, num_classes, average="macro"),
+        "acc_macro": multiclass_accuracy(logits, targets, num_classes, average="none")[targets.unique()].mean(),
     }
     if num_classes > 5:
         numbers["top5"] = multiclass_accuracy(logits, targets, num_classes, average="micro", top_k=5)

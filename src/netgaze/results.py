@@ -110,8 +110,8 @@ def swept_number(rows: Sequence[Row]) -> tuple[str, list[float]] | None:
 def plot_sweep(rows: Sequence[Row], path: Path) -> bool:
     """Plot the swept number against accuracy, best validation and test; False where no number was swept."""
     swept = swept_number(rows)
-    number, _ = ranked(rows)
-    if swept is None or number is None:
+    monitors = {str(row.get("monitor")) for row in rows if row["status"] == "finished"}
+    if swept is None or len(monitors) != 1:
         return False
     key, values = swept
     done = sorted(
@@ -120,7 +120,7 @@ def plot_sweep(rows: Sequence[Row], path: Path) -> bool:
     )
     figure = Figure(figsize=(6.4, 4), layout="constrained")
     axes = figure.add_subplot()
-    for name, marker in ((number, "o"), ("test/acc", "s"), (SHARED_NUMBER, "^")):
+    for name, marker in ((monitors.pop(), "o"), ("test/acc", "s"), (SHARED_NUMBER, "^")):
         points = [(value, row[name]) for value, row in done if row.get(name) is not None]
         if points:
             axes.plot(*zip(*points, strict=True), marker=marker, label=name)

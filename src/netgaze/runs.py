@@ -1,9 +1,9 @@
 """A run's folder: what lies in it, how it is written, and `rows`, the one source of every table."""
 
 import csv
+import glob
 import platform
 import subprocess
-import sys
 import time
 from collections.abc import Iterable, Sequence
 from importlib.metadata import PackageNotFoundError, version
@@ -23,13 +23,16 @@ def begin(folder: Path, about: dict[str, Any]) -> None:
     known.pop("trace", None)
     provenance = {
         "status": "running",
-        "command": " ".join(sys.argv),
         "started": known.get("started", time.strftime("%Y-%m-%dT%H:%M:%S%z")),
         "git": _git(),
         "versions": {"python": platform.python_version()} | {name: _version(name) for name in _PACKAGES},
         "machine": platform.machine(),
         "system": platform.platform(),
     }
+    if "overrides" in known:  # a resumed run keeps what it was started with
+        typed = {_split(override)[0] for override in about["overrides"]}
+        kept = [override for override in known["overrides"] if _split(override)[0] not in typed]
+        about = about | {"overrides": kept + about["overrides"], "choices": known["choices"]}
     write_json(folder / "run.json", known | provenance | about)
 
 
@@ -72,6 +75,11 @@ def read_metrics(folder: Path) -> dict[str, Any]:
     return read_json(path) if path.exists() else {}
 
 
+def spend(folder: Path, seconds: float) -> None:
+    """Add to the seconds that a run has taken, over all its attempts."""
+    note(folder, seconds=seconds + (read(folder).get("seconds") or 0))
+
+
 def find(paths: Iterable[str]) -> list[Path]:
     """The run folders that were meant: runs themselves, folders with runs below (a sweep), patterns with `*`.
 
@@ -80,7 +88,7 @@ def find(paths: Iterable[str]) -> list[Path]:
     """
     found: list[Path] = []
     for path in paths:
-        matches = sorted(Path().glob(path)) if "*" in path and not Path(path).is_absolute() else [Path(path)]
+        matches = sorted(map(Path, glob.glob(path))) if "*" in path else [Path(path)]
         runs = [run for match in matches for run in _below(match)]
         if not runs:
             raise NetgazeError(f"runs: {path} leads to no run. Give folders below outputs/ that train.py wrote.")

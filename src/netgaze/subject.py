@@ -4,7 +4,9 @@ Built objects are handed in; nothing here knows how they were made. Letters: N i
 K classes of the task, M examples that the task makes of N images (rotation: M = 4N).
 """
 
+import inspect
 import json
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -166,12 +168,15 @@ class Subject:
         assert self._history is not None
         return self._history()
 
-    @cached_property
-    def identity(self) -> str:
-        """A short name for this network on this data: equal weights and data have equal names."""
-        network = "pixels" if self.pixels else (weights_digest(self.task) if self._task is not None else "none")
-        data = self.data.fingerprint if self._data is not None else "none"
-        return digest(network, data, self.history if self._history is not None else None)
+    def identity(self, needs: tuple[str, ...]) -> str:
+        """A short name for the parts in `needs`: equal weights, data, history and so on have equal names."""
+        parts: list[Any] = [self.label if self.pixels else None]
+        if not self.pixels and {"task", "features"} & set(needs):
+            parts += [weights_digest(self.task), source(self.task), source(self.task.model)]
+        if {"data", "features", "task"} & set(needs):
+            parts += [self.data.fingerprint]
+        parts += [getattr(self, need) for need in ("history", "metrics", "config") if need in needs]
+        return digest(*parts)
 
     def features(self, split: str) -> Tensor:
         """Penultimate features of all images of `split` under test transforms, [N,D] float32 on the CPU.
@@ -187,7 +192,7 @@ class Subject:
             return self.data.images(split).flatten(1).float() / 255
         if self.training:
             return extract(self.task.model, self.data.batches(split), _device(self.task))
-        key = digest(weights_digest(self.task), self.data.fingerprint, split, "pre_logits", "fp32")
+        key = digest(weights_digest(self.task), source(self.task.model), self.data.fingerprint, split, "pre_logits")
 
         def make() -> dict[str, np.ndarray]:
             return {"features": extract(self.task.model, self.data.batches(split), _device(self.task)).numpy()}
@@ -209,6 +214,11 @@ class Subject:
                     start += len(images)
             self._outputs[split] = Outputs(*(torch.cat(part).numpy() for part in (logits, targets, index)))
         return self._outputs[split]
+
+
+def source(thing: Any) -> str:
+    """The code of the module that an object's class is from: a stored answer is stale when it has changed."""
+    return inspect.getsource(sys.modules[type(thing).__module__])
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 """Runs and what they are held against, as Subjects."""
 
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,10 @@ from netgaze.build import build, build_task
 from netgaze.errors import NetgazeError
 from netgaze.files import digest
 from netgaze.subject import Subject
+from netgaze.trainer import best_device
 from netgaze.weights import read_checkpoint
+
+log = logging.getLogger(__name__)
 
 CONTROL_SEED = 1803  # of the untrained networks that every picture is held against
 
@@ -29,20 +33,24 @@ def open_run(folder: Path | str, checkpoint: str = "best", label: str | None = N
     runs.read(folder)
     path = folder / "checkpoints" / f"{checkpoint}.ckpt"
     stored = read_checkpoint(path)
-    if "netgaze" not in stored:
-        raise NetgazeError(f"{path} was not written by train.py: it does not say which network it belongs to.")
-    settings, class_names = stored["netgaze"]["config"], stored["netgaze"]["class_names"]
+    facts = checkpoint_facts(path, stored)
+    settings, class_names = facts["config"], facts["class_names"]
 
     def task() -> Any:
         built = build_task(settings, class_names)
         built.load_state_dict(stored["state_dict"])
-        return built.eval()
+        return built.to(best_device(settings["trainer"]["accelerator"])).eval()
+
+    def data() -> Any:
+        built = _open_data(settings["data"])
+        check_data(folder, facts["data"], built)
+        return built
 
     history = runs.read_history(folder)
     return Subject(
         label or folder.name,
         task=task,
-        data=lambda: _open_data(settings["data"]),
+        data=data,
         history=(lambda: history) if history else None,
         metrics=runs.read_metrics(folder),
         config=settings,
@@ -50,19 +58,45 @@ def open_run(folder: Path | str, checkpoint: str = "best", label: str | None = N
     )
 
 
+def has_checkpoint(folder: Path, checkpoint: str) -> bool:
+    """Whether a run got far enough to be opened."""
+    return (folder / "checkpoints" / f"{checkpoint}.ckpt").exists()
+
+
+def checkpoint_facts(path: Path, stored: dict[str, Any]) -> dict[str, Any]:
+    """What a checkpoint of ours says of itself: `config`, `class_names`, `data` (a digest).
+
+    Raises:
+        NetgazeError: it is not one of ours.
+    """
+    if "netgaze" not in stored:
+        raise NetgazeError(f"{path} was not written by train.py: it does not say which network it belongs to.")
+    return stored["netgaze"]
+
+
+def check_data(folder: Path, known: str | None, data: Any) -> None:
+    """Warn where the data is no longer what a run was trained on: its test images may have been trained on."""
+    if known is not None and known != data.fingerprint:
+        log.warning("%s: its data has changed since it was trained; numbers on it may mislead.", folder)
+
+
 _opened: dict[str, Any] = {}
 
 
 def _open_data(settings: dict[str, Any]) -> Any:
     """The data of a run; runs that look at the same data share it in memory (one set at a time)."""
-    facts = {key: value for key, value in settings.items() if key not in ("seed", "batch_size", "augment")}
-    key = digest(facts)
+    key = digest(_what_is_shown(settings))
     if key not in _opened:
         _opened.clear()
         data = build(settings)
         data.setup()
         _opened[key] = data
     return _opened[key]
+
+
+def _what_is_shown(settings: dict[str, Any]) -> dict[str, Any]:
+    """The settings of a data set without those that only training reads."""
+    return {key: value for key, value in settings.items() if key not in ("seed", "batch_size", "augment")}
 
 
 def controls(subjects: Sequence[Subject], control: str | None) -> list[Subject]:
@@ -80,21 +114,37 @@ def controls(subjects: Sequence[Subject], control: str | None) -> list[Subject]:
     if control != "random":
         raise NetgazeError(f"control={control} is not known: choose random, or null for none.")
     distinct: dict[str, Subject] = {}
+    sets: dict[str, Subject] = {}
     for subject in subjects:
         assert subject.config is not None
-        distinct.setdefault(digest(subject.config["model"], subject.config["task"]), subject)
-    titles = ["random"] if len(distinct) == 1 else [f"random ({subject.label})" for subject in distinct.values()]
-    columns = [_untrained(subject, title) for subject, title in zip(distinct.values(), titles, strict=True)]
-    first = subjects[0]
-    return [*columns, Subject("raw pixels", data=lambda: first.data, pixels=True, control=True)]
+        distinct.setdefault(digest(*(subject.config[part] for part in ("model", "task")), _facts(subject)), subject)
+        sets.setdefault(digest(_facts(subject)), subject)
+    return [
+        *(_untrained(subject, _title("random", subject, distinct)) for subject in distinct.values()),
+        *(_pixels(subject, _title("raw pixels", subject, sets)) for subject in sets.values()),
+    ]
+
+
+def _title(what: str, subject: Subject, among: dict[str, Subject]) -> str:
+    return what if len(among) == 1 else f"{what} ({subject.label})"
+
+
+def _facts(subject: Subject) -> dict[str, Any]:
+    assert subject.config is not None
+    return _what_is_shown(subject.config["data"])
+
+
+def _pixels(subject: Subject, title: str) -> Subject:
+    return Subject(title, data=lambda: subject.data, split=subject.split, pixels=True, control=True)
 
 
 def _untrained(subject: Subject, title: str) -> Subject:
     assert subject.config is not None
     settings = subject.config | {"seed": CONTROL_SEED, "init": None}
+    device = best_device(settings["trainer"]["accelerator"])
     return Subject(
         title,
-        task=lambda: build_task(settings, subject.data.class_names).eval(),
+        task=lambda: build_task(settings, subject.data.class_names).to(device).eval(),
         data=lambda: subject.data,
         config=settings,
         split=subject.split,

@@ -8,6 +8,7 @@ from typing import Any
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, open_dict
 
+from netgaze.arguments import quoted
 from netgaze.errors import NetgazeError
 
 log = logging.getLogger(__name__)
@@ -21,7 +22,7 @@ class Compare(Callback):
         folder = str(config.hydra.sweep.dir)
         with open_dict(config):
             config.hydra.sweep.dir = folder
-            config.hydra.overrides.hydra.append(f"hydra.sweep.dir='{folder}'")
+            config.hydra.overrides.hydra.append(f"hydra.sweep.dir={quoted(folder)}")
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
         """Compare the runs in the sweep's folder."""
@@ -29,8 +30,8 @@ class Compare(Callback):
 
         try:
             all_finished = compare(Path(config.hydra.sweep.dir))
-        except NetgazeError as error:
-            log.error("The comparison failed: %s", error)
+        except Exception as error:  # Hydra would turn it into a warning, and the exit code into 0
+            log.error("The comparison failed: %s", error, exc_info=not isinstance(error, NetgazeError))
             sys.exit(1)
         if not all_finished:
             log.error(

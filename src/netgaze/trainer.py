@@ -14,6 +14,7 @@ from pytorch_lightning import Callback, Trainer
 from pytorch_lightning.callbacks import Checkpoint, EarlyStopping, TQDMProgressBar
 from pytorch_lightning.plugins.io import TorchCheckpointIO
 
+from netgaze.errors import NetgazeError
 from netgaze.files import whole
 from netgaze.schema import num_cpus
 
@@ -67,7 +68,13 @@ def keep_freed_memory() -> None:
 
 
 def set_globals(*, seed: int, threads: int, deterministic: bool) -> None:
-    """Set all process-wide state from the config, so that nothing of a sweep's last job is left."""
+    """Set all process-wide state from the config, so that nothing of a sweep's last job is left.
+
+    Raises:
+        NetgazeError: a number that cannot be.
+    """
+    if threads < 1 or seed < 0:
+        raise NetgazeError(f"trainer.threads={threads} must be 1 or more, and seed={seed} 0 or more.")
     keep_freed_memory()
     torch.set_num_threads(threads)
     torch.manual_seed(seed)
@@ -156,9 +163,14 @@ def quiet_lightning() -> None:
     warnings.filterwarnings("ignore", ".*exists and is not empty.*")
 
 
-def processor() -> str:
+def best_device(accelerator: str = "auto") -> torch.device:
+    """Where networks are trained and looked at: the GPU, unless there is none or the CPU was asked for."""
+    return torch.device("cuda" if accelerator != "cpu" and torch.cuda.is_available() else "cpu")
+
+
+def processor(accelerator: str = "auto") -> str:
     """The name of the device that trains: the GPU's, or the processor's with its cores."""
-    if torch.cuda.is_available():
+    if best_device(accelerator).type == "cuda":
         return torch.cuda.get_device_name()
     can = torch.cpu.get_capabilities()
     units = [unit for unit in ("amx_bf16", "avx512_bf16", "avx2") if can.get(unit)]

@@ -42,9 +42,9 @@ def test_findings_are_read_back_until_the_question_changes(subjects, data, tmp_p
     monkeypatch.setattr(Knn, "compute", lambda self, subject: asked.append(self.seed) or compute(self, subject))
     task = subjects[0].task
 
-    def ask(seed):
+    def ask(seed, out=tmp_path / "run" / "figures"):
         run = Subject("run", task=lambda: task, data=lambda: data, folder=tmp_path / "run")
-        return look({"knn": Knn(seed=seed)}, [run], tmp_path)["knn"]["run"]
+        return look({"knn": Knn(seed=seed)}, [run], out)["knn"]["run"]
 
     first, again = ask(0), ask(0)
     assert asked == [0]
@@ -52,9 +52,12 @@ def test_findings_are_read_back_until_the_question_changes(subjects, data, tmp_p
     np.testing.assert_array_equal(again.arrays["neighbours"], first.arrays["neighbours"])
     ask(1)
     assert asked == [0, 1]
+    ask(0, out=tmp_path / "elsewhere")
+    ask(1)
+    assert asked == [0, 1, 0], "another's question must not overwrite the run's own answer"
     task.model.fc.weight.data += 1
     ask(1)
-    assert asked == [0, 1, 1]
+    assert asked == [0, 1, 0, 1]
 
 
 @pytest.mark.parametrize("channels", [1, 3])

@@ -3,6 +3,7 @@
 Not Lightning's ModelCheckpoint: its `last` is only as new as the last best, and it stores absolute paths.
 """
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +20,11 @@ class Keep(Checkpoint):
         self.stopped = False
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Save; a non-finite number is never the best."""
+        """Save; the first finite number is better than one that is not."""
         value = pl_module.epoch_numbers()[pl_module.monitor]  # type: ignore[operator]
         sign = 1 if pl_module.monitor_mode == "max" else -1
-        better = self.best_value is None or sign * value > sign * self.best_value
+        best = self.best_value
+        better = best is None or not math.isfinite(best) or sign * value > sign * best
         self.stopped = trainer.should_stop
         if better:
             self.best_value, self.best_epoch = value, trainer.current_epoch

@@ -48,15 +48,18 @@ class Images(Dataset[tuple[Tensor, Tensor]]):
 def stratified(labels: Tensor, num: int, seed: int) -> Tensor:
     """`num` indices into `labels` [N] with each class's share kept, ascending, drawn by `seed`.
 
-    Shares are rounded down, and what is missing goes to the classes with the largest remainders, so each class's
-    count is within one of its exact share.
+    Shares are rounded down, but to no less than one image a class, and what is then missing (or too much) goes to
+    (or from) the classes that are furthest from their exact share.
     """
     generator = torch.Generator().manual_seed(seed)
     classes, counts = labels.unique(return_counts=True)
     exact = counts.double() * num / len(labels)
     quota = exact.floor().long()
-    missing = num - int(quota.sum())
-    quota[(exact - quota).argsort(descending=True, stable=True)[:missing]] += 1
+    if num >= len(classes):
+        quota.clamp_(min=1)
+    while int(quota.sum()) != num:
+        step = 1 if int(quota.sum()) < num else -1
+        quota[(step * (exact - quota)).argmax()] += step
     chosen = []
     for label, share in zip(classes, quota, strict=True):
         members = (labels == label).nonzero().flatten()
@@ -126,6 +129,8 @@ class ImageData(LightningDataModule):
                 f"data.mean and data.std need one number for each of the {num_channels} channels, got "
                 f"{len(mean)} and {len(std)}."
             )
+        if batch_size < 1:
+            raise NetgazeError(f"data.batch_size={batch_size} must be 1 or more.")
         if limit is not None and limit < num_classes:
             raise NetgazeError(f"data.limit={limit} is less than one image for each of the {num_classes} classes.")
         self.num_classes, self.num_channels, self.image_size = num_classes, num_channels, image_size
@@ -192,9 +197,9 @@ class ImageData(LightningDataModule):
     @cached_property
     def fingerprint(self) -> str:
         """A short name for the content of all splits and for how it is normalised."""
-        parts: list[Any] = [self.mean, self.std]
-        for name in sorted(self.splits):
-            split = self.splits[name]
+        splits = self.splits  # loaded, so that the class names are known
+        parts: list[Any] = [self.mean, self.std, self.class_names]
+        for name, split in sorted(splits.items()):
             parts += [name, split.images.permute(0, 2, 3, 1).numpy(), split.labels.numpy()]
             parts += [] if split.masks is None else [split.masks.numpy()]
         return digest(*parts)
