@@ -95,7 +95,8 @@ class Outputs:
     @cached_property
     def losses(self) -> np.ndarray:
         """Cross-entropy of each example, [M], in nats."""
-        return -np.log(np.clip(self.probabilities[np.arange(len(self.targets)), self.targets], 1e-12, None))
+        shifted = self.logits - self.logits.max(axis=1, keepdims=True)
+        return np.log(np.exp(shifted).sum(axis=1)) - shifted[np.arange(len(self.targets)), self.targets]
 
 
 class Subject:
