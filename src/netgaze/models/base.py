@@ -1,5 +1,12 @@
-"""What every network of the project answers to, in timm's words."""
+"""What every network of the project answers to, in timm's words.
 
+`forward_features(images) -> maps [B,F,h,w]`, `forward_head(maps, pre_logits=False) -> logits [B,K]` or features [B,F],
+`num_features` (F), `reset_classifier(num_classes)`. Beyond timm: `head_layers`, the children that are no part of the
+backbone; `filter_layers` and `feature_layers`, worth a look; `class_filters() -> [K,D]`, what is laid over the maps for
+each class, and `class_maps(maps) -> [B,K,h,w]`, what it finds there. Constructors never load weights.
+"""
+
+import torch
 from torch import Tensor, nn
 
 
@@ -8,7 +15,7 @@ class PooledNet(nn.Module):
 
     A subclass defines `forward_features`, and the layers named by `classifier` (its last layer), `filter_layers`
     (two convolutions whose filters are worth a look) and `feature_layers` (stages, shallow to deep), all by their
-    `named_modules` name. Constructors never load weights.
+    `named_modules` name.
     """
 
     classifier: str = "fc"
@@ -28,6 +35,22 @@ class PooledNet(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         """[B,C,H,W] -> logits [B,K]."""
         return self.forward_head(self.forward_features(images))
+
+    def class_filters(self) -> Tensor:
+        """The last layer's weights, [K,F]."""
+        return self.get_classifier().weight
+
+    def class_maps(self, maps: Tensor) -> Tensor:
+        """[B,F,h,w] -> class activation maps [B,K,h,w]: M_c(x,y) = sum_k w_k^c f_k(x,y) (Zhou et al. 2016).
+
+        The bias is left out, as there; a map's mean and the bias are the logit.
+        """
+        return torch.einsum("bfhw,kf->bkhw", maps, self.class_filters())
+
+    @property
+    def head_layers(self) -> tuple[str, ...]:
+        """The last layer alone."""
+        return (self.classifier,)
 
     def get_classifier(self) -> nn.Linear:
         """The last linear layer, weight [K,F]."""

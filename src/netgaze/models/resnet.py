@@ -34,26 +34,20 @@ class BasicBlock(nn.Module):
         return self.relu2(residual + self.downsample(x))
 
 
-class ResNet(PooledNet):
-    """A residual network of any depth and width.
+class ResNetTrunk(nn.Module):
+    """Stem and stages of a residual network, without a head. A subclass adds one, then calls `init_convolutions`.
 
     Args:
         depths: basic blocks in each stage; ResNet-18 is [2, 2, 2, 2].
         widths: channels of each stage; ResNet-18 is [64, 128, 256, 512]. Each stage after the first halves the map.
         stem: "cifar" or "imagenet".
         in_channels: image channels.
-        num_classes: outputs.
+
+    Attributes:
+        reduction: how many pixels of the image, across, are one of the last maps, rounded up.
     """
 
-    def __init__(
-        self,
-        *,
-        depths: Sequence[int],
-        widths: Sequence[int],
-        stem: str,
-        in_channels: int,
-        num_classes: int,
-    ):
+    def __init__(self, *, depths: Sequence[int], widths: Sequence[int], stem: str, in_channels: int):
         super().__init__()
         if len(depths) != len(widths) or not depths:
             raise ValueError(f"expected as many depths as widths, got {list(depths)} and {list(widths)}")
@@ -75,10 +69,9 @@ class ResNet(PooledNet):
                 channels = width
             self.add_module(f"layer{number}", nn.Sequential(*blocks))
         self.num_features = channels
-        self.fc = nn.Linear(channels, num_classes)
+        self.reduction = (4 if stem == "imagenet" else 1) * 2 ** (len(depths) - 1)
         self.feature_layers = tuple(f"layer{number}" for number in range(1, len(depths) + 1))
         self.filter_layers = ("conv1", "layer1.0.conv1")
-        init_convolutions(self)
 
     def forward_features(self, images: Tensor) -> Tensor:
         """[B,C,H,W] -> the last stage's maps [B,F,h,w]."""
@@ -86,3 +79,25 @@ class ResNet(PooledNet):
         for name in self.feature_layers:
             maps = self.get_submodule(name)(maps)
         return maps
+
+
+class ResNet(ResNetTrunk, PooledNet):
+    """A residual network of any depth and width.
+
+    Args:
+        depths, widths, stem, in_channels: see `ResNetTrunk`.
+        num_classes: outputs.
+    """
+
+    def __init__(
+        self,
+        *,
+        depths: Sequence[int],
+        widths: Sequence[int],
+        stem: str,
+        in_channels: int,
+        num_classes: int,
+    ):
+        super().__init__(depths=depths, widths=widths, stem=stem, in_channels=in_channels)
+        self.fc = nn.Linear(self.num_features, num_classes)
+        init_convolutions(self)

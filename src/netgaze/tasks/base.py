@@ -44,6 +44,7 @@ class Task(LightningModule):
         self.num_classes = num_classes
         self.optimizer, self.schedule = optimizer, schedule
         self.numbers: dict[str, float] = {}
+        self._still: list[nn.Module] = []
         self._sums: Tensor | None = None
         self._answers: list[tuple[Tensor, Tensor]] = []
 
@@ -69,13 +70,23 @@ class Task(LightningModule):
         return self.criterion(logits, targets), logits, targets
 
     def evidence(self, images: Tensor) -> Tensor:
-        """Class activation maps of the head, [B,K,h,w]: the last layer's weights on the last feature maps.
+        """Where the head finds what it looks for, a map for each class, [B,K,h,w]: the network's `class_maps`."""
+        return self.model.class_maps(self.model.forward_features(images))  # type: ignore[operator]
 
-        M_c(x,y) = sum_k w_k^c f_k(x,y) (Zhou et al. 2016); the bias is left out, as there.
-        """
-        maps = self.model.forward_features(images)  # type: ignore[operator]
-        weight = self.model.get_classifier().weight  # type: ignore[operator]
-        return torch.einsum("bfhw,kf->bkhw", maps, weight)
+    def freeze_backbone(self) -> None:
+        """Let nothing but the head learn: the rest gets no gradients, and its BatchNorm statistics stand still."""
+        head = self.model.head_layers
+        self._still = [child for name, child in self.model.named_children() if name not in head]  # type: ignore[operator]
+        for child in self._still:
+            child.requires_grad_(False)
+        self.train(self.training)
+
+    def train(self, mode: bool = True) -> "Task":
+        """Training or evaluation mode; what is frozen stays in evaluation mode."""
+        super().train(mode)
+        for child in self._still:
+            child.eval()
+        return self
 
     def forward(self, images: Tensor) -> Tensor:
         """[B,C,H,W] -> logits [B,K]."""
