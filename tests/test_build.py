@@ -34,7 +34,7 @@ def test_partial_and_extra():
         "netgaze.runs.subprocess.run",
         "builtins.exec",
         "netgaze.files.write_text",
-        "netgaze.data.download.fetch",
+        "netgaze.download.fetch",
         "torch.load",
     ],
 )

@@ -18,6 +18,7 @@ ROOMS = {"data", "models", "tasks", "callbacks", "figures"}
 ORDER = [
     {"errors"},
     {"files"},
+    {"download"},
     {"losses", "metrics", "features", "schedules", "weights", "schema"},
     {"subject"},
     {"look", "trainer"},

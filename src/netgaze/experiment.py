@@ -24,7 +24,7 @@ from netgaze.schema import num_cpus
 from netgaze.subject import Subject
 from netgaze.subjects import check_data, checkpoint_facts, controls, has_checkpoint, open_run
 from netgaze.trainer import best_device, processor, resolve_precision, set_globals
-from netgaze.weights import load_weights, read_checkpoint
+from netgaze.weights import load_weights, read_checkpoint, restore
 
 __all__ = ["analyze", "compare", "fit", "open_run"]
 
@@ -116,20 +116,28 @@ def _run(settings: dict[str, Any], folder: Path, *, resumed: bool, unchanged: bo
         monitor_mode=task.monitor_mode,
     )
     if resumed:
+        last = folder / "checkpoints" / "last.ckpt"
+        restore(task, read_checkpoint(last), last)  # Lightning does it again, but has no sentence for a misfit
         check_data(folder, runs.read(folder).get("data"), data)
     runs.note(folder, **_circumstances(settings, data, task))
-    num_images, num_parameters = len(data.labels("train")), sum(p.numel() for p in task.parameters())
     log.info("%s", folder)
     log.info(
-        "%d training images, %d parameters, %s on %s",
-        num_images,
-        num_parameters,
+        "%d training images, %s, %s on %s",
+        len(data.labels("train")),
+        _parameters(task),
         chosen["precision"],
         processor(chosen["accelerator"]),
     )
     if not (resumed and unchanged and _was_stopped(folder)):
         _train(trainer, task, data, folder, resumed)
     _finish(trainer, task, data, figures, settings, folder)
+
+
+def _parameters(task: Any) -> str:
+    """How many parameters a task has, and how many of them learn where some do not."""
+    num = sum(p.numel() for p in task.parameters())
+    learning = sum(p.numel() for p in task.parameters() if p.requires_grad)
+    return f"{num} parameters" if learning == num else f"{num} parameters ({learning} of them learning)"
 
 
 def _circumstances(settings: dict[str, Any], data: Any, task: Any) -> dict[str, Any]:
@@ -170,8 +178,9 @@ def _finish(
     trainer: Any, task: Any, data: Any, figures: dict[str, Any], settings: dict[str, Any], folder: Path
 ) -> None:
     """Test once, on the best epoch; draw the figures; write the numbers."""
-    best = read_checkpoint(folder / "checkpoints" / "best.ckpt")
-    task.load_state_dict(best["state_dict"])
+    path = folder / "checkpoints" / "best.ckpt"
+    best = read_checkpoint(path)
+    restore(task, best, path)
     tested = trainer.test(task, datamodule=data, verbose=False)[0]
     task.to(best_device(settings["trainer"]["accelerator"]))  # Lightning hands it back on the CPU
     history = runs.read_history(folder)
@@ -220,6 +229,8 @@ def analyze(config: DictConfig, folder: Path, about: dict[str, Any]) -> None:
         NetgazeError: no run where one was named, or titles that do not fit.
     """
     settings = _resolved(config)
+    if settings["images"] and not any("images" in figure for figure in settings["figure"].values()):
+        raise NetgazeError("images: choose a figure that shows own pictures, as in figure=[response_maps].")
     set_globals(seed=0, threads=num_cpus(), deterministic=True)
     found = runs.find(settings["runs"])
     rows = runs.rows(found)
@@ -235,7 +246,8 @@ def analyze(config: DictConfig, folder: Path, about: dict[str, Any]) -> None:
     missing = [label for label, there in zip(labels, kept, strict=True) if not there]
     note = f"The pictures show each run's {checkpoint} checkpoint."
     note += f" Without one, and so without pictures: {', '.join(missing)}." if missing else ""
-    _show(folder, rows, subjects, settings["figure"], settings["control"], title="Side by side", note=note)
+    figures = settings["figure"] or _own_figures(subjects)
+    _show(folder, rows, subjects, figures, settings["control"], title="Side by side", note=note)
 
 
 def compare(folder: Path) -> bool:
@@ -249,18 +261,23 @@ def compare(folder: Path) -> bool:
     """
     found = runs.find([str(folder)])
     rows = runs.rows(found)
-    _, order = results.ranked(rows)
-    best = {row["label"] for row in order[:MAX_COLUMNS]}
+    best = {row["label"] for row in results.pictured(rows, MAX_COLUMNS)}
     subjects = [open_run(run, label=row["label"]) for run, row in zip(found, rows, strict=True) if row["label"] in best]
-    note = (
-        f"The pictures show {len(best)} of the {len(rows)} runs, the best by the table."
-        if len(order) > len(best)
-        else ""
-    )
-    first = subjects[0].config if subjects else None
-    figures, control = (first["figure"], first["control"]) if first else ({}, None)
-    _show(folder, rows, subjects, figures, control, title=folder.parent.name, note=note)
-    return len(order) == len(rows)
+    num_finished = sum(row["status"] == "finished" for row in rows)
+    seeds = " (of several seeds, the best)" if results.over_seeds(rows) else ""
+    note = f"The pictures show {len(best)} of the {len(rows)} runs, the best by the table{seeds}."
+    note = note if num_finished > len(best) else ""
+    control = subjects[0].config["control"] if subjects and subjects[0].config else None
+    _show(folder, rows, subjects, _own_figures(subjects), control, title=folder.parent.name, note=note)
+    return num_finished == len(rows)
+
+
+def _own_figures(subjects: list[Subject]) -> dict[str, Any]:
+    """The figures that the runs drew themselves, the first run's settings where several drew the same one."""
+    figures: dict[str, Any] = {}
+    for subject in subjects:
+        figures = (subject.config or {}).get("figure", {}) | figures
+    return figures
 
 
 def _show(
@@ -278,7 +295,10 @@ def _show(
     results.write_csv(rows, folder / "results.csv")
     swept = results.plot_sweep(rows, folder / "figures" / "sweep.png")
     page = report.write(folder, title, rows, list(seen), has_sweep=swept, note=note)
-    log.info("\n%s\n%s", results.as_text(*results.table(rows)), results.winner(rows))
+    log.info("\n%s", results.as_text(*results.table(rows)))
+    if means := results.over_seeds(rows):
+        log.info("\n%s", results.as_text(*results.seeds_table(means)))
+    log.info("%s", results.winner(rows))
     for row in rows:
         if row["error"]:
             log.info("%s: %s", row["label"], row["error"])

@@ -95,6 +95,12 @@ def file_md5(path: Path | str) -> str:
         return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
 
 
+def file_sha256(path: Path | str) -> str:
+    """The sha256 of a file, whose first digits torchvision writes into the names of its weights."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def cache_root() -> Path:
     """Where decoded images and features are kept: `$NETGAZE_CACHE`, else `~/.cache/netgaze`."""
     return Path(os.environ.get("NETGAZE_CACHE") or Path.home() / ".cache" / "netgaze")

@@ -35,6 +35,7 @@ def write(
                 {"cells": line, "status": row["status"], "error": row["error"]}
                 for line, row in zip(cells, rows, strict=True)
             ],
+            means=results.seeds_table(means) if (means := results.over_seeds(rows)) else None,
             winner=results.winner(rows),
             note=note,
             sweep=_inline(folder / "figures" / "sweep.png") if has_sweep else None,

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import statistics
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ Row = dict[str, Any]
 
 SHARED_NUMBER = "test/knn20"  # compares networks that were trained to predict different things
 SHOWN = ("val/acc", "test/acc", "test/acc_macro", "test/knn20", "test/knn200", "best/epoch", "seconds")
-_ABOUT = ("label", "folder", "status", "kind", "monitor", "monitor_mode", "data", "error")
+_ABOUT = ("label", "setting", "folder", "status", "kind", "seed", "monitor", "monitor_mode", "data", "error")
 
 
 def write_csv(rows: Sequence[Row], path: Path) -> None:
@@ -29,9 +30,62 @@ def write_csv(rows: Sequence[Row], path: Path) -> None:
 
 def table(rows: Sequence[Row]) -> tuple[list[str], list[list[str]]]:
     """The table for people: (column titles, one list of cells a run); columns that no run fills are left out."""
-    names = [name for name in SHOWN if any(row.get(name) is not None for row in rows)]
+    names = _filled(rows)
     cells = [[row["label"], row["status"], *(_cell(name, row.get(name)) for name in names)] for row in rows]
     return ["run", "status", *(name.replace("best/", "best ") for name in names)], cells
+
+
+def over_seeds(rows: Sequence[Row]) -> list[Row]:
+    """Finished runs that differ in nothing but their seed as one row of means; none where no two runs do.
+
+    Such a row has the `setting` as its label, `runs` (how many), the mean of every number, and as `spread` the
+    standard deviation of every number over the runs (n - 1), where two or more have it.
+    """
+    groups: dict[tuple[Any, ...], list[Row]] = {}
+    for row in rows:
+        if row["status"] == "finished":
+            groups.setdefault((row["setting"], row.get("kind"), row.get("data")), []).append(row)
+    alone = all(len(group) < 2 for group in groups.values())
+    repeated = any(len({row.get("seed") for row in group}) < len(group) for group in groups.values())
+    return [] if alone or repeated else [_mean(group) for group in groups.values()]
+
+
+def _mean(group: Sequence[Row]) -> Row:
+    merged = dict(group[0]) | {"label": group[0]["setting"], "runs": len(group), "spread": {}}
+    for name in group[0]:
+        values = [row.get(name) for row in group]
+        if ("/" in name or name == "seconds") and all(isinstance(value, int | float) for value in values):
+            merged[name] = statistics.fmean(values)  # type: ignore[arg-type]
+            if len(values) > 1:
+                merged["spread"][name] = statistics.stdev(values)  # type: ignore[type-var]
+    return merged
+
+
+def seeds_table(means: Sequence[Row]) -> tuple[list[str], list[list[str]]]:
+    """The table of `over_seeds` for people: mean ± standard deviation."""
+    names = [name for name in _filled(means) if name != "best/epoch"]
+
+    def cell(row: Row, name: str) -> str:
+        spread = row["spread"].get(name)
+        return _cell(name, row.get(name)) + ("" if spread is None else f" ± {_cell(name, spread)}")
+
+    return ["setting", "seeds", *names], [
+        [row["label"], str(row["runs"]), *(cell(row, name) for name in names)] for row in means
+    ]
+
+
+def pictured(rows: Sequence[Row], most: int) -> list[Row]:
+    """The runs whose pictures are shown, best first: at most `most`, and of those that share a setting the best."""
+    means = over_seeds(rows)
+    if not means:
+        return ranked(rows)[1][:most]
+    settings = [row["setting"] for row in ranked(means)[1][:most]]
+    order = ranked(rows)[1]
+    return [next(row for row in order if row["setting"] == setting) for setting in settings]
+
+
+def _filled(rows: Sequence[Row]) -> list[str]:
+    return [name for name in SHOWN if any(row.get(name) is not None for row in rows)]
 
 
 def numbers_as_text(numbers: dict[str, Any]) -> str:
@@ -77,8 +131,9 @@ def ranked(rows: Sequence[Row]) -> tuple[str | None, list[Row]]:
 
 
 def winner(rows: Sequence[Row]) -> str:
-    """A sentence that names the winner, or says why there is none."""
-    number, order = ranked(rows)
+    """A sentence that names the winner, by its mean where runs differ in their seeds, or says why there is none."""
+    means = over_seeds(rows)
+    number, order = ranked(means or rows)
     if len(order) < 2:
         return "No winner: fewer than two runs finished." if len(rows) > 1 else ""
     if number is None:
@@ -89,6 +144,7 @@ def winner(rows: Sequence[Row]) -> str:
         return f"No single winner: {tied} tie at {number} {first[number]:.4f}."
     test = f"; its test accuracy is {first['test/acc']:.4f}" if "test/acc" in first and number != "test/acc" else ""
     why = "" if number == first.get("monitor") else " (the tasks differ; this number they share)"
+    why += " (means over seeds)" if means else ""
     return (
         f"Winner: {first['label']}, with {number} {first[number]:.4f} against {second[number]:.4f} "
         f"of the next, {second['label']}{why}{test}."
@@ -97,7 +153,7 @@ def winner(rows: Sequence[Row]) -> str:
 
 def swept_number(rows: Sequence[Row]) -> tuple[str, list[float]] | None:
     """The one setting that was swept over numbers, and each run's value; None where there is no such setting."""
-    known = set(SHOWN) | set(_ABOUT)
+    known = {*SHOWN, *_ABOUT, "runs", "spread"}
     keys = list(dict.fromkeys(name for row in rows for name in row if name not in known and "/" not in name))
     if len(keys) != 1:
         return None
@@ -108,7 +164,11 @@ def swept_number(rows: Sequence[Row]) -> tuple[str, list[float]] | None:
 
 
 def plot_sweep(rows: Sequence[Row], path: Path) -> bool:
-    """Plot the swept number against accuracy, best validation and test; False where no number was swept."""
+    """Plot the swept number against accuracy, best validation and test; False where no number was swept.
+
+    Where runs differ in their seeds too, their means, with the standard deviations as bars.
+    """
+    rows = over_seeds(rows) or rows
     swept = swept_number(rows)
     monitors = {str(row.get("monitor")) for row in rows if row["status"] == "finished"}
     if swept is None or len(monitors) != 1:
@@ -121,9 +181,12 @@ def plot_sweep(rows: Sequence[Row], path: Path) -> bool:
     figure = Figure(figsize=(6.4, 4), layout="constrained")
     axes = figure.add_subplot()
     for name, marker in ((monitors.pop(), "o"), ("test/acc", "s"), (SHARED_NUMBER, "^")):
-        points = [(value, row[name]) for value, row in done if row.get(name) is not None]
+        points = [
+            (value, row[name], row.get("spread", {}).get(name, 0)) for value, row in done if row.get(name) is not None
+        ]
         if points:
-            axes.plot(*zip(*points, strict=True), marker=marker, label=name)
+            across, heights, spreads = zip(*points, strict=True)
+            axes.errorbar(across, heights, spreads if any(spreads) else None, marker=marker, label=name, capsize=3)
     places = [value for value, _ in done]
     if min(places) > 0 and max(places) / min(places) >= 10:
         axes.set_xscale("log")

@@ -107,18 +107,19 @@ def _by_number(folder: Path) -> tuple[str, int, str]:
 
 
 def rows(folders: Sequence[Path]) -> list[dict[str, Any]]:
-    """One row a run: label, folder, status, what was typed, and its numbers by name."""
+    """One row a run: label, setting (what runs of several seeds share), folder, status, what was typed, its numbers."""
     typed = [dict(_split(override) for override in read(folder).get("overrides", [])) for folder in folders]
     labels, differing = label(folders, typed), varied(typed)
+    shared = names(folders, typed, [key for key in differing if key != "seed"])
     table = []
-    for folder, name, settings in zip(folders, labels, typed, strict=True):
+    for folder, name, setting, settings in zip(folders, labels, shared, typed, strict=True):
         run = read(folder)
         status = run["status"] if run["status"] != "running" else "unfinished"
         table.append(
-            {"label": name, "folder": str(folder), "status": status}
+            {"label": name, "setting": setting, "folder": str(folder), "status": status}
             | {key: value for key, value in settings.items() if key in differing}
             | {"kind": run.get("task")}
-            | {key: run.get(key) for key in ("monitor", "monitor_mode", "data")}
+            | {key: run.get(key) for key in ("seed", "monitor", "monitor_mode", "data")}
             | read_metrics(folder)
             | {"seconds": run.get("seconds"), "error": run.get("error")}
         )
@@ -133,21 +134,29 @@ def varied(typed: Sequence[dict[str, str]]) -> list[str]:
 
 def label(folders: Sequence[Path], typed: Sequence[dict[str, str]]) -> list[str]:
     """A short, distinct name a run: what differs in what was typed, else the task, else the folder."""
-    differ = varied(typed)
+    found = names(folders, typed, varied(typed))
+    if len(set(found)) < len(found) or "" in found:
+        found = [f"{name} {'/'.join(folder.parts[-2:])}".strip() for name, folder in zip(found, folders, strict=True)]
+    return found
+
+
+def names(folders: Sequence[Path], typed: Sequence[dict[str, str]], differ: Sequence[str]) -> list[str]:
+    """What each run is called by the settings in `differ`; runs that agree in them are called the same."""
     if len(differ) == 1 and all(differ[0] in settings for settings in typed):
-        values = [settings[differ[0]] for settings in typed]
-        words = all(not _is_number(value) for value in values)
-        names = values if words else [f"{differ[0].rpartition('.')[2]}={value}" for value in values]
-    elif differ:
-        names = [
-            ", ".join(f"{key.rpartition('.')[2]}={settings[key]}" for key in differ if key in settings)
+        values = [_short(settings[differ[0]]) for settings in typed]
+        words = all(not _is_number(value) and value != "null" for value in values)
+        return values if words else [f"{differ[0].rpartition('.')[2]}={value}" for value in values]
+    if differ:
+        return [
+            ", ".join(f"{key.rpartition('.')[2]}={_short(settings[key])}" for key in differ if key in settings)
             for settings in typed
         ]
-    else:
-        names = [read(folder).get("choices", {}).get("task", folder.name) for folder in folders]
-    if len(set(names)) < len(names) or "" in names:
-        names = [f"{name} {'/'.join(folder.parts[-2:])}".strip() for name, folder in zip(names, folders, strict=True)]
-    return names
+    return [read(folder).get("choices", {}).get("task", folder.name) for folder in folders]
+
+
+def _short(value: str) -> str:
+    """A path by its last part."""
+    return Path(value).name if "/" in value else value
 
 
 def _split(override: str) -> tuple[str, str]:

@@ -35,6 +35,7 @@ class Analyze:
     name: str = MISSING
     runs: list[str] = MISSING
     labels: list[str] | None = None
+    images: list[str] | None = None
     control: str | None = "random"
     checkpoint: str = "best"
     figure: dict[str, Any] = field(default_factory=dict)

@@ -11,7 +11,7 @@ from netgaze.errors import NetgazeError
 from netgaze.files import digest
 from netgaze.subject import Subject
 from netgaze.trainer import best_device
-from netgaze.weights import read_checkpoint
+from netgaze.weights import read_checkpoint, restore
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +38,7 @@ def open_run(folder: Path | str, checkpoint: str = "best", label: str | None = N
 
     def task() -> Any:
         built = build_task(settings, class_names)
-        built.load_state_dict(stored["state_dict"])
+        restore(built, stored, path)
         return built.to(best_device(settings["trainer"]["accelerator"])).eval()
 
     def data() -> Any:

@@ -161,6 +161,7 @@ def quiet_lightning() -> None:
     warnings.filterwarnings("ignore", ".*does not have many workers.*")
     warnings.filterwarnings("ignore", ".*is smaller than the logging interval.*")
     warnings.filterwarnings("ignore", ".*exists and is not empty.*")
+    warnings.filterwarnings("ignore", ".*in eval mode at the start of training.*")  # a frozen backbone, on purpose
 
 
 def best_device(accelerator: str = "auto") -> torch.device:

@@ -9,7 +9,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from netgaze.download import fetch
 from netgaze.errors import NetgazeError
+
+IMAGENET_URL = "https://download.pytorch.org/models"
 
 # Where checkpoints of others keep their weights, and what they write before each name.
 _NESTS = ("state_dict", "model_state_dict", "model", "net")
@@ -29,9 +32,21 @@ class Loaded:
         lines = [
             f"init={self.source}: {len(self.loaded)} tensors loaded, {len(self.skipped)} skipped, {len(self.new)} new"
         ]
-        lines += [f"  skipped  {name}: {why}" for name, why in self.skipped.items()]
-        lines += [f"  new      {name}" for name in self.new]
+        lines += [f"  loaded   {layer}" for layer in _by_layer(dict.fromkeys(self.loaded, ""))]
+        lines += [f"  skipped  {layer}" for layer in _by_layer(self.skipped)]
+        lines += [f"  new      {layer}" for layer in _by_layer(dict.fromkeys(self.new, ""))]
         return "\n".join(lines)
+
+
+def _by_layer(tensors: Mapping[str, str]) -> list[str]:
+    """Tensors of one outermost layer with one remark on one line: "layer2 (15 tensors): this network has none"."""
+    groups: dict[tuple[str, str], list[str]] = {}
+    for name, remark in tensors.items():
+        groups.setdefault((name.partition(".")[0], remark), []).append(name)
+    return [
+        (names[0] if len(names) == 1 else f"{layer} ({len(names)} tensors)") + (f": {remark}" if remark else "")
+        for (layer, remark), names in groups.items()
+    ]
 
 
 def read_checkpoint(path: Path | str) -> dict[str, Any]:
@@ -68,16 +83,10 @@ def find_weights(content: Mapping[str, Any]) -> dict[str, Tensor]:
     return weights
 
 
-def load_weights(model: nn.Module, source: str) -> Loaded:
-    """Copy weights into `model`, matched by name and shape.
-
-    Args:
-        model: changed in place.
-        source: a run's folder (its best checkpoint) or a file of weights (`.ckpt`, `.pt`, `.pth`, `.th`).
-
-    Raises:
-        NetgazeError: nothing is there, or not one name fits.
-    """
+def _located(model: nn.Module, source: str) -> Path:
+    """The file behind an `init`."""
+    if source == "imagenet":
+        return _imagenet_file(model)
     path = Path(source)
     if path.is_dir():
         path = path / "checkpoints" / "best.ckpt"
@@ -85,7 +94,63 @@ def load_weights(model: nn.Module, source: str) -> Loaded:
         raise NetgazeError(
             f"init={source}: there is no such file of weights, nor a run with {Path(source)}/checkpoints/best.ckpt."
         )
-    found = find_weights(read_checkpoint(path))
+    return path
+
+
+def _imagenet_file(model: nn.Module) -> Path:
+    """Torchvision's ImageNet weights for a network; their file's name ends in the beginning of its sha256."""
+    name: Any = getattr(model, "imagenet_file", None)
+    if name is None:
+        raise NetgazeError(
+            "init=imagenet: torchvision publishes no ImageNet weights for this network. "
+            "Choose one that has some (model=resnet18 model.stem=imagenet), or give a file or a run."
+        )
+    path = Path(torch.hub.get_dir()) / "checkpoints" / name
+    sha256 = path.stem.rpartition("-")[2]
+    return fetch([f"{IMAGENET_URL}/{name}"], path, sha256=sha256, advice=f"Or give the file: init=<folder>/{name}.")
+
+
+def restore(task: nn.Module, content: Mapping[str, Any], path: Path | str) -> None:
+    """Put a checkpoint's weights into the task that its config describes: all of them, or none.
+
+    Args:
+        task: changed in place.
+        content: of the checkpoint.
+        path: where it came from, for a person to read.
+
+    Raises:
+        NetgazeError: the weights are of another network, for instance one with another number of classes.
+    """
+    own, found = task.state_dict(), content["state_dict"]
+    missing = [name for name in own if name not in found]
+    extra = [name for name in found if name not in own]
+    shapes = [
+        f"{name} is {list(found[name].shape)}, expected {list(own[name].shape)}"
+        for name in own
+        if name in found and found[name].shape != own[name].shape
+    ]
+    wrong = [f"{name} is missing" for name in missing] + [f"{name} is not known" for name in extra] + shapes
+    if wrong:
+        rest = f" (and {len(wrong) - 1} more)" if len(wrong) > 1 else ""
+        raise NetgazeError(
+            f"{path} holds the weights of another network: {(shapes or wrong)[0]}{rest}. "
+            "Its number of classes, image size or model differs from the config's."
+        )
+    task.load_state_dict(found)
+
+
+def load_weights(model: nn.Module, source: str) -> Loaded:
+    """Copy weights into `model`, matched by name and shape.
+
+    Args:
+        model: changed in place.
+        source: a run's folder (its best checkpoint), a file of weights (`.ckpt`, `.pt`, `.pth`, `.th`), or "imagenet":
+            torchvision's file for this network, downloaded once to where torchvision keeps it.
+
+    Raises:
+        NetgazeError: nothing is there, or not one name fits.
+    """
+    found = find_weights(read_checkpoint(_located(model, source)))
     own = model.state_dict()
     loaded, skipped = [], {}
     for name, value in found.items():

@@ -7,6 +7,7 @@ from omegaconf import OmegaConf
 from tests.conftest import CONF
 
 from netgaze.build import build
+from netgaze.models.base import PooledNet
 from netgaze.models.resnet import ResNet
 from netgaze.models.resnet_cifar import CifarResNet, OptionABlock
 
@@ -15,7 +16,8 @@ MODELS = sorted(path.stem for path in (CONF / "model").glob("*.yaml"))
 
 def made(name: str, **changes):
     settings = OmegaConf.to_container(OmegaConf.load(CONF / "model" / f"{name}.yaml"))
-    return build(settings | {"in_channels": 3, "num_classes": 10} | changes)
+    facts = {"in_channels": 3, "num_classes": 10, "image_size": 32}
+    return build(settings | {name: value for name, value in facts.items() if name in settings} | changes)
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -28,7 +30,8 @@ class TestContract:
         assert maps.shape[:2] == (2, model.num_features)
         assert features.shape == (2, model.num_features)
         assert torch.equal(model(images), model.forward_head(maps))
-        assert torch.allclose(model(images), model.get_classifier()(features))
+        if isinstance(model, PooledNet):
+            assert torch.allclose(model(images), model.get_classifier()(features))
         assert torch.isfinite(model(images)).all()
 
     def test_every_parameter_gets_a_gradient(self, name):
@@ -36,6 +39,27 @@ class TestContract:
         model(torch.randn(4, 3, 32, 32)).square().sum().backward()
         without = [key for key, p in model.named_parameters() if p.grad is None or not p.grad.abs().sum() > 0]
         assert without == []
+
+    def test_class_maps_and_filters_are_of_the_classes(self, name):
+        model = made(name, num_classes=7).eval()
+        maps = model.forward_features(torch.randn(2, 3, 32, 32))
+        assert model.class_maps(maps).shape == (2, 7, *maps.shape[2:])
+        assert model.class_filters().shape[0] == 7
+        if isinstance(model, PooledNet):
+            logits = model.class_maps(maps).mean(dim=(2, 3)) + model.get_classifier().bias
+            torch.testing.assert_close(logits, model.forward_head(maps), rtol=1e-4, atol=1e-2)
+
+    def test_the_head_is_what_makes_logits_of_maps(self, name):
+        """Without its head layers a network gives the same maps, and its logits change with them alone."""
+        model = made(name).eval()
+        images = torch.randn(2, 3, 32, 32)
+        maps, logits = model.forward_features(images), model(images)
+        assert set(model.head_layers) <= {child for child, _ in model.named_children()}
+        for layer in model.head_layers:
+            for parameter in model.get_submodule(layer).parameters():
+                torch.nn.init.normal_(parameter)
+        assert torch.equal(model.forward_features(images), maps)
+        assert not torch.allclose(model(images), logits)
 
     def test_reset_classifier(self, name):
         model = made(name)

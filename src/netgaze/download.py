@@ -9,7 +9,7 @@ import tarfile
 import urllib.error
 import urllib.request
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from http.client import HTTPException
 from pathlib import Path
 from typing import BinaryIO
@@ -17,7 +17,7 @@ from typing import BinaryIO
 from tqdm import tqdm
 
 from netgaze.errors import NetgazeError
-from netgaze.files import file_md5
+from netgaze.files import file_md5, file_sha256
 
 try:
     import fcntl
@@ -30,7 +30,9 @@ TIMEOUT_SECONDS = 30
 CHUNK_BYTES = 1 << 18
 
 
-def fetch(urls: Sequence[str], path: Path | str, md5: str | None = None) -> Path:
+def fetch(
+    urls: Sequence[str], path: Path | str, md5: str | None = None, sha256: str | None = None, advice: str = ""
+) -> Path:
     """Download to `path` from the first of `urls` that answers with the right content.
 
     What has arrived is kept beside as `<name>.part`, and the next mirror, or the next call, goes on from there.
@@ -38,7 +40,9 @@ def fetch(urls: Sequence[str], path: Path | str, md5: str | None = None) -> Path
     Args:
         urls: http, https, ftp or file addresses, the best one first.
         path: where the file shall be; returned.
-        md5: of the right content; None takes what comes.
+        md5: of the right content, or its first digits; None takes what comes.
+        sha256: likewise.
+        advice: a sentence for a person whom no mirror answers.
 
     Raises:
         NetgazeError: no mirror had the file, or `path` cannot be written.
@@ -46,20 +50,24 @@ def fetch(urls: Sequence[str], path: Path | str, md5: str | None = None) -> Path
     path = Path(path)
     part = path.with_name(f"{path.name}.part")
     failures = []
+
+    def is_right(file: Path) -> bool:
+        return file_md5(file).startswith(md5 or "") and file_sha256(file).startswith(sha256 or "")
+
     with _alone(path):
         if path.exists():  # another process was quicker
             return path
         for url in urls:
             try:
-                _download(url, part, md5)
+                _download(url, part, is_right)
             except (OSError, HTTPException, ValueError) as error:
                 failures.append(f"{url} ({getattr(error, 'reason', None) or error})")
             else:
                 os.replace(part, path)
                 return path
     raise NetgazeError(
-        f"Could not download {path.name}: {'; '.join(failures)}. Try again later, put the file at {path} by hand, "
-        "name another address with data.url=, or take data=shapes, which needs no network."
+        f"Could not download {path.name}: {'; '.join(failures)}. Try again later, or put the file at {path} by hand. "
+        f"{advice}".rstrip()
     )
 
 
@@ -100,15 +108,15 @@ def _alone(path: Path) -> Iterator[None]:
         yield
 
 
-def _download(url: str, part: Path, md5: str | None) -> None:
+def _download(url: str, part: Path, is_right: Callable[[Path], bool]) -> None:
     """Complete `part` from `url`; a resumed file that turns out wrong is fetched once more from its start."""
     resumed = _receive(url, part)
-    if md5 is None or file_md5(part) == md5:
+    if is_right(part):
         return
     part.unlink()
     if not resumed:
         raise ValueError("what arrived has another checksum")
-    _download(url, part, md5)
+    _download(url, part, is_right)
 
 
 def _receive(url: str, part: Path) -> bool:
@@ -163,5 +171,5 @@ def _opened(part: Path, done: int) -> BinaryIO:
 
 def _cannot_write(path: Path, error: OSError) -> NetgazeError:
     return NetgazeError(
-        f"Cannot write {path}: {error.strerror or error}. Name a folder you may write to with data.dir=, or make room."
+        f"Cannot write {path}: {error.strerror or error}. Name a folder you may write to, or make room."
     )
