@@ -38,6 +38,7 @@ def test_null_stays_null_and_quoted_stays_quoted():
 
 def test_a_comma_sweeps_only_with_m():
     assert quote("init=a,b", sweeps=True) == "init='a','b'"
+    assert quote("init=null,a", sweeps=True) == "init=null,'a'"
     assert hydra_reads(quote("init=a,b")) == "a,b"
 
 

@@ -86,6 +86,13 @@ def test_the_next_mirror_goes_on_where_one_broke_off(server, tmp_path):
     assert server.asked == [("/cut", None), ("/good", f"bytes={len(CONTENT) // 2}-")]
 
 
+def test_the_first_digits_of_a_sha256_are_enough(server, tmp_path):
+    digits = hashlib.sha256(CONTENT).hexdigest()[:8]
+    assert fetch([f"{server.url}/good"], tmp_path / "file", sha256=digits).read_bytes() == CONTENT
+    with pytest.raises(NetgazeError, match="another checksum"):
+        fetch([f"{server.url}/wrong"], tmp_path / "other", sha256=digits)
+
+
 def test_bad_mirrors_are_passed_over(server, tmp_path):
     urls = [NOWHERE, "not an address", f"{server.url}/gone", f"{server.url}/wrong", f"{server.url}/good"]
     assert fetch(urls, tmp_path / "file", MD5).read_bytes() == CONTENT
@@ -99,8 +106,8 @@ def test_file_addresses(tmp_path):
 
 def test_no_mirror_answers(server, tmp_path):
     with pytest.raises(NetgazeError) as said:
-        fetch([NOWHERE, f"{server.url}/wrong"], tmp_path / "file", MD5)
-    for words in (NOWHERE, "/wrong", "another checksum", str(tmp_path / "file"), "data.url=", "data=shapes"):
+        fetch([NOWHERE, f"{server.url}/wrong"], tmp_path / "file", MD5, advice="Or walk there.")
+    for words in (NOWHERE, "/wrong", "another checksum", str(tmp_path / "file"), "Or walk there."):
         assert words in str(said.value)
     assert left_over(tmp_path) == []
 

@@ -1,14 +1,18 @@
 """Weights by name, with a report; files of others cannot run code."""
 
+import hashlib
+import io
 import os
 import pickle
 
 import pytest
 import torch
+import torchvision
 
+from netgaze import weights
 from netgaze.errors import NetgazeError
 from netgaze.models.resnet import ResNet
-from netgaze.weights import find_weights, load_weights, read_checkpoint
+from netgaze.weights import find_weights, load_weights, read_checkpoint, restore
 
 
 def network(num_classes: int = 10) -> ResNet:
@@ -75,3 +79,101 @@ def test_a_truncated_file_is_said(tmp_path, share):
     (tmp_path / "a.pt").write_bytes(content[: int(share * len(content))])
     with pytest.raises(NetgazeError, match=r"a\.pt"):
         read_checkpoint(tmp_path / "a.pt")
+
+
+def published(folder, network) -> str:
+    """A file of weights as torchvision publishes one: its name ends in the first digits of its sha256."""
+    content = io.BytesIO()
+    torch.save(network.state_dict(), content)
+    name = f"resnet18-{hashlib.sha256(content.getvalue()).hexdigest()[:8]}.pth"
+    (folder / name).write_bytes(content.getvalue())
+    return name
+
+
+@pytest.fixture
+def torchvisions(tmp_path, monkeypatch):
+    """A folder in the place of torchvision's server, and an empty one in the place of its cache."""
+    (tmp_path / "server").mkdir()
+    monkeypatch.setattr(weights, "IMAGENET_URL", (tmp_path / "server").as_uri())
+    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path / "hub"))
+    return tmp_path / "server"
+
+
+class TestImagenet:
+    def test_is_fetched_once_and_kept_where_torchvision_keeps_it(self, torchvisions, tmp_path):
+        source, target = network(), network()
+        target.imagenet_file = published(torchvisions, source)
+        load_weights(target, "imagenet")
+        assert torch.equal(target.conv1.weight, source.conv1.weight)
+        (torchvisions / target.imagenet_file).unlink()
+        load_weights(target, "imagenet")
+        assert (tmp_path / "hub" / "checkpoints" / target.imagenet_file).exists()
+
+    def test_another_file_of_that_name_is_refused(self, torchvisions, tmp_path):
+        target = network()
+        target.imagenet_file = published(torchvisions, network())
+        torch.save(network(3).state_dict(), torchvisions / target.imagenet_file)
+        with pytest.raises(NetgazeError, match=r"another checksum.*init=<folder>/resnet18-"):
+            load_weights(target, "imagenet")
+        assert not (tmp_path / "hub" / "checkpoints" / target.imagenet_file).exists()
+
+    def test_a_network_that_torchvision_does_not_have(self):
+        with pytest.raises(NetgazeError, match="publishes no ImageNet weights for this network"):
+            load_weights(network(), "imagenet")
+
+    @pytest.mark.parametrize(
+        ("depths", "widths", "channels", "name"),
+        [
+            ([2, 2, 2, 2], [64, 128, 256, 512], 3, "resnet18-f37072fd.pth"),
+            ([3, 4, 6, 3], [64, 128, 256, 512], 3, "resnet34-b627a593.pth"),
+            ([2, 2], [64, 128], 3, "resnet18-f37072fd.pth"),
+            ([2, 2, 2, 2], [32, 64, 128, 256], 3, None),
+            ([1, 1, 1, 1], [64, 128, 256, 512], 3, None),
+            ([2, 2, 2, 2], [64, 128, 256, 512], 1, None),
+        ],
+    )
+    def test_which_networks_have_one(self, depths, widths, channels, name):
+        model = ResNet(depths=depths, widths=widths, stem="imagenet", in_channels=channels, num_classes=2)
+        assert model.imagenet_file == name
+
+    def test_the_names_are_torchvisions(self):
+        for ours, theirs in (
+            ("resnet18-f37072fd.pth", torchvision.models.ResNet18_Weights.IMAGENET1K_V1),
+            ("resnet34-b627a593.pth", torchvision.models.ResNet34_Weights.IMAGENET1K_V1),
+        ):
+            assert theirs.url == f"{weights.IMAGENET_URL}/{ours}"
+
+
+def test_the_report_has_a_line_a_layer(tmp_path):
+    torch.save(network(4).state_dict() | {"deep.a": torch.zeros(1), "deep.b": torch.zeros(1)}, tmp_path / "a.pt")
+    lines = str(load_weights(network(10), str(tmp_path / "a.pt"))).splitlines()
+    assert lines[0].endswith("18 tensors loaded, 4 skipped, 2 new")
+    assert "  loaded   layer1 (12 tensors)" in lines
+    assert "  skipped  deep (2 tensors): this network has no such tensor" in lines
+    assert "  skipped  fc.bias: shape [4], here [10]" in lines
+    assert "  new      fc (2 tensors)" in lines
+
+
+class TestRestore:
+    def test_all(self):
+        source, target = network(), network()
+        restore(target, {"state_dict": source.state_dict()}, "best.ckpt")
+        assert all(torch.equal(source.state_dict()[name], value) for name, value in target.state_dict().items())
+
+    def test_another_number_of_classes(self):
+        target = network(10)
+        before = {name: value.clone() for name, value in target.state_dict().items()}
+        said = r"best.ckpt .* fc.weight is \[4, 4\], expected \[10, 4\] \(and 1 more\)"
+        with pytest.raises(NetgazeError, match=said):
+            restore(target, {"state_dict": network(4).state_dict()}, "best.ckpt")
+        assert all(torch.equal(before[name], value) for name, value in target.state_dict().items())
+
+    @pytest.mark.parametrize(("change", "said"), [("missing", "fc.bias is missing"), ("extra", "other is not known")])
+    def test_other_names(self, change, said):
+        state = dict(network().state_dict())
+        if change == "missing":
+            del state["fc.bias"]
+        else:
+            state["other"] = torch.zeros(1)
+        with pytest.raises(NetgazeError, match=said):
+            restore(network(), {"state_dict": state}, "best.ckpt")

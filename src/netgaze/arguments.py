@@ -89,7 +89,8 @@ def quote(word: str, sweeps: bool = False) -> str:
     if key in PATH_LISTS:
         items = value[1:-1].split(",") if value.startswith("[") and value.endswith("]") else [value]
         return f"{key}=[{','.join(quoted(item.strip()) for item in items if item.strip())}]"
-    return f"{key}={','.join(quoted(item) for item in (value.split(',') if sweeps else [value]))}"
+    items = value.split(",") if sweeps else [value]
+    return f"{key}={','.join(item if item == 'null' else quoted(item) for item in items)}"
 
 
 def quoted(value: str) -> str:

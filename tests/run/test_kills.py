@@ -20,8 +20,6 @@ def test_kill_at_random_moments(tmp_path):
     length = time.monotonic() - begun
     seed = time.time_ns()
     print("seed of the moments:", seed)
-    seed = time.time_ns()
-    print("seed of the moments:", seed)
     lot = random.Random(seed)
     kills, words = 0, [*COMMAND, "hydra.run.dir=killed"]
     for _ in range(8):

@@ -215,6 +215,9 @@ def test_init_from_a_run_is_reported(run, tmp_path):
         (["data=digits", "seed=-1"], "seed=-1"),
         (["data=digits", "trainer.threads=0"], "trainer.threads=0"),
         (["data=digits", "data.batch_size=0"], "data.batch_size=0"),
+        (["data=digits", "task=dynamic_conv", "model.up_to=layer9"], "up_to to be one of layer1, layer2"),
+        (["data=digits", "task=dynamic_conv", "model.filter=none"], "filter to be one of dynamic, static"),
+        (["data=digits", "task=dynamic_conv", "init=imagenet"], "publishes no ImageNet weights"),
     ],
 )
 def test_a_persons_mistake_gets_a_sentence(words, said, tmp_path, monkeypatch):
