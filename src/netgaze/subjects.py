@@ -117,7 +117,9 @@ def controls(subjects: Sequence[Subject], control: str | None) -> list[Subject]:
     sets: dict[str, Subject] = {}
     for subject in subjects:
         assert subject.config is not None
-        distinct.setdefault(digest(*(subject.config[part] for part in ("model", "task")), _facts(subject)), subject)
+        # Of a task its kind alone: what it freezes or smooths in training changes no untrained network.
+        kind = digest(subject.config["model"], subject.config["task"]["_target_"], _facts(subject))
+        distinct.setdefault(kind, subject)
         sets.setdefault(digest(_facts(subject)), subject)
     return [
         *(_untrained(subject, _title("random", subject, distinct)) for subject in distinct.values()),

@@ -15,11 +15,12 @@ from omegaconf import OmegaConf
 from netgaze.subject import Finding
 
 CONF = Path(__file__).parents[2] / "conf" / "figure"
-NAMES = ["cam", "confusion", "curves", "data_card", "extremes", "filters", "knn", "tsne"]
+NAMES = [path.stem for path in sorted(CONF.glob("*.yaml"))]
 
 
 def make_figure(name, **arguments):
-    return instantiate(OmegaConf.load(CONF / f"{name}.yaml"), _convert_="all", **arguments)
+    config = OmegaConf.create({"figure": {name: OmegaConf.load(CONF / f"{name}.yaml")}})
+    return instantiate(config.figure[name], _convert_="all", **arguments)
 
 
 def asked(figure, subjects):

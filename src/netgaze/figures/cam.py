@@ -7,7 +7,7 @@ import torch
 from matplotlib.figure import Figure
 
 from netgaze.figures.examples import chosen, presented, shown, spread, upright_rows
-from netgaze.figures.heat import enlarged, falls, overlaid, pointing
+from netgaze.figures.heat import enlarged, evidence, falls, overlaid, pointing
 from netgaze.figures.panels import (
     GREY,
     RIGHT,
@@ -124,19 +124,13 @@ class Cam:
         scored = spread(
             data.labels(split).numpy(), self.num_scored if masks is not None else self.num_dropped, self.seed
         )
-        maps, drops = [], []
+        maps, drops = list[torch.Tensor](), list[torch.Tensor]()
         generator = torch.Generator().manual_seed(self.seed)
         with looking(subject.task), torch.no_grad():
-            for start in range(0, len(scored), 100):
-                index = scored[start : start + 100]
-                images = data.normalise(data.images(split)[index])
-                examples, targets = (
-                    part[: len(index)] for part in subject.task.present(images, data.labels(split)[index])
-                )
-                examples, targets = examples.to(_device(subject)), targets.cpu()
-                small = subject.task.evidence(examples).float().cpu()[torch.arange(len(index)), targets]
+            for _, examples, targets, all_maps in evidence(subject, scored):
+                small = all_maps[torch.arange(len(targets)), targets]
                 maps.append(enlarged(small, examples.shape[-2:]))
-                if start < self.num_dropped:
+                if sum(part.shape[1] for part in drops) < self.num_dropped:
                     noise = enlarged(torch.rand(small.shape, generator=generator), examples.shape[-2:])
                     drops.append(falls(subject.task, examples, targets, (maps[-1], noise), self.share))
         fallen = torch.cat(drops, dim=1)[:, : self.num_dropped].mean(dim=1)
@@ -215,7 +209,7 @@ def _draw_column(sheet: Sheet, finding: Finding, x: float, tile: float, places: 
         else:
             missing = "never wrong" if kind == "error" else f"never right about\n{arrays['asked'][number]}"
             sheet.text(x + tile, y + tile / 2, missing, SMALL, ha="center", va="center", color=GREY)
-    sheet.signed_bar(x, sheet.height - 0.45, 2 * tile, scale, "evidence (logit)")
+    sheet.signed_bar(x, sheet.height - 0.45, 2 * tile, scale, "evidence")
 
 
 def _draw_example(sheet: Sheet, finding: Finding, number: int, scale: float, x: float, y: float, tile: float) -> None:

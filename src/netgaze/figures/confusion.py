@@ -8,6 +8,7 @@ from torchmetrics.functional.classification import multiclass_confusion_matrix
 
 from netgaze.figures.panels import (
     GREY,
+    NAMES,
     RIGHT,
     SEQUENTIAL,
     SMALL,
@@ -16,6 +17,7 @@ from netgaze.figures.panels import (
     Sheet,
     columns,
     lines_height,
+    names_height,
     rows_and_columns,
     shortened,
     titles_height,
@@ -24,8 +26,8 @@ from netgaze.metrics import calibration_error, classification_metrics
 from netgaze.subject import Finding, Subject
 
 _BINS = 15
-_MOST_COUNTS, _MOST_NAMES = 12, 28
-_NAMES, _MATRIX = 0.95, 2.4  # inches
+_MOST_COUNTS = 12
+_MATRIX = 2.4  # inches
 
 
 class Confusion:
@@ -61,7 +63,7 @@ class Confusion:
     def draw(self, findings: dict[str, Finding]) -> Figure:
         """A block a network, two in a row: matrix, accuracy of each class, and reliability below."""
         down, across = rows_and_columns(len(findings), 2)
-        names = max(_names_height(finding) for finding in findings.values())
+        names = max(names_height(finding.arrays["names"]) for finding in findings.values())
         lefts, width = columns(2, left=0.1, gap=0.2)
         words = {label: _words(finding, width) for label, finding in findings.items()}
         above = 0.1 + titles_height(list(findings), width)
@@ -73,9 +75,9 @@ class Confusion:
             x, y = lefts[place % across] + shift, place // across * height
             sheet.title(x, y + 0.1, width, label)
             sheet.text(x + width / 2, y + above, words[label], ha="center", color=GREY)
-            _draw_matrix(sheet, finding, x + _NAMES, y + top)
-            _draw_bars(sheet, finding, x + _NAMES + _MATRIX + 0.1, y + top, width - _NAMES - _MATRIX - 0.15)
-            _draw_reliability(sheet, finding, x + _NAMES, y + top + _MATRIX + names + 0.25)
+            _draw_matrix(sheet, finding, x + NAMES, y + top)
+            _draw_bars(sheet, finding, x + NAMES + _MATRIX + 0.1, y + top, width - NAMES - _MATRIX - 0.15)
+            _draw_reliability(sheet, finding, x + NAMES, y + top + _MATRIX + names + 0.25)
         return sheet.figure
 
 
@@ -111,25 +113,10 @@ def _words(finding: Finding, width: float) -> str:
     return "\n".join(shortened(line, width, TEXT) for line in lines)
 
 
-def _names_height(finding: Finding) -> float:
-    """Inches below the matrix for the names of the classes, which stand upright."""
-    names = finding.arrays["names"]
-    longest = max(len(str(name)) for name in names) if len(names) <= _MOST_NAMES else 3
-    return min(_NAMES, 0.2 + longest * 0.6 * SMALL / 72)
-
-
 def _draw_matrix(sheet: Sheet, finding: Finding, x: float, y: float) -> None:
     counts, shares = finding.arrays["counts"], _shares(finding.arrays["counts"])
     num = len(counts)
-    axes = sheet.axes(x, y, _MATRIX, _MATRIX)
-    axes.imshow(shares, cmap=SEQUENTIAL, vmin=0, vmax=1, aspect="auto")
-    axes.spines[:].set_visible(False)
-    step = 1 if num <= _MOST_NAMES else 10
-    size = min(SMALL, 72 * _MATRIX / num * 0.85 * step)
-    names = [shortened(str(name), _NAMES - 0.1, size) for name in finding.arrays["names"]] if step == 1 else None
-    ticks = np.arange(0, num, step)
-    axes.set_yticks(ticks, names or ticks, fontsize=size)
-    axes.set_xticks(ticks, names or ticks, fontsize=size, rotation=90)
+    axes = sheet.matrix(x, y, _MATRIX, shares, finding.arrays["names"], SEQUENTIAL, 0.0)
     if num <= _MOST_COUNTS:
         for (row, col), count in np.ndenumerate(counts):
             colour = "black" if shares[row, col] > 0.6 else "white"

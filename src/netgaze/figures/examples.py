@@ -40,6 +40,21 @@ def chosen(labels: np.ndarray, num: int, seed: int, indices: Sequence[int] | Non
     return np.asarray(indices, dtype=np.int64)
 
 
+def rightly(labels: np.ndarray, right: np.ndarray, num: int, seed: int) -> np.ndarray:
+    """`num` images that a network is right about, of the same classes for every network: indices into labels [N].
+
+    The seed draws an order of all images in which the classes take turns, and so the class of each place. Its n-th
+    place in this order goes to a class's n-th image that is right [N]; where these run out, to the first others.
+    """
+    order = spread(labels, len(labels), seed)
+    found = []
+    for place, image in enumerate(order[:num]):
+        own = order[labels[order] == labels[image]]
+        turn = int((labels[order[:place]] == labels[image]).sum())
+        found.append(own[np.argsort(~right[own], kind="stable")][turn])
+    return np.array(found, dtype=np.int64)
+
+
 def presented(subject: Subject, rows: np.ndarray) -> Tensor:
     """The examples behind rows of `subject.outputs(subject.split)`, as the network saw them, [len(rows),C,H,W].
 

@@ -1,6 +1,6 @@
 """Maps of evidence over images: enlarged, scored against object masks, tried by taking pixels away, laid over."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import torch
@@ -8,8 +8,36 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from netgaze.figures.panels import signed_colours
+from netgaze.subject import Subject
 
 _OPACITY = 0.8
+_BATCH, _MOST_MAPS = 100, 20_000
+
+
+def evidence(
+    subject: Subject, images: np.ndarray, upright: bool = True
+) -> Iterator[tuple[np.ndarray, Tensor, Tensor, Tensor]]:
+    """The maps of all classes for images of the subject's split, in batches that fit into memory.
+
+    To be asked within `looking` and without gradients.
+
+    Args:
+        subject: with a task and data.
+        images: indices into the split, [N].
+        upright: only the first example that the task makes of each image; else all of them, the first ones first.
+
+    Yields:
+        The batch's part of `images` [B], examples [M,C,H,W] on the task's device, targets [M], maps [M,K,h,w].
+    """
+    task, data, split = subject.task, subject.data, subject.split
+    device = next(task.parameters()).device
+    step = max(1, min(_BATCH, _MOST_MAPS // task.num_classes))
+    for start in range(0, len(images), step):
+        index = images[start : start + step]
+        examples, targets = task.present(data.normalise(data.images(split)[index]), data.labels(split)[index])
+        num = len(index) if upright else len(targets)
+        examples = examples[:num].to(device)
+        yield index, examples, targets[:num].cpu(), task.evidence(examples).float().cpu()
 
 
 def enlarged(maps: Tensor, size: Sequence[int]) -> Tensor:

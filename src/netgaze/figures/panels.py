@@ -22,6 +22,8 @@ TITLE, TEXT, SMALL = 10.5, 8.5, 7.0  # font sizes in points
 RIGHT, WRONG = "#0072B2", "#D55E00"  # blue and vermilion: told apart by every kind of sight (Okabe and Ito 2008)
 GREY = "#666666"
 SIGNED, SEQUENTIAL = "RdBu_r", "viridis"
+MOST_NAMES = 28  # classes that a matrix can name
+NAMES = 0.95  # inches for the names of a matrix
 _MARKERS = "os^DvP*X<>"
 _BOLD = 0.85  # bold words need more room
 _CHARACTER, _LINE = 0.60 / 72, 1.3 / 72  # inches a point of font size: the width of a character, the height of a line
@@ -56,11 +58,15 @@ class Sheet:
     def frame(self, x: float, y: float, side: float, right: bool) -> None:
         """A frame around a square tile: blue for right; vermilion and crossed at a corner for wrong."""
         colour = RIGHT if right else WRONG
-        self.paper.add_patch(Rectangle((x, y), side, side, fill=False, edgecolor=colour, linewidth=1.8))
+        self.outline(x, y, side, colour, 1.8)
         if not right:
             box = {"facecolor": WRONG, "edgecolor": "none", "pad": 0.8}
             style: Any = {"fontsize": SMALL, "color": "white", "weight": "bold", "ha": "right", "va": "top"}
             self.paper.text(x + side - 0.02, y + 0.02, "×", bbox=box, **style)
+
+    def outline(self, x: float, y: float, side: float, colour: str, linewidth: float) -> None:
+        """A plain line around a square tile."""
+        self.paper.add_patch(Rectangle((x, y), side, side, fill=False, edgecolor=colour, linewidth=linewidth))
 
     def text(self, x: float, y: float, words: str, size: float = TEXT, va: str = "top", **style: Any) -> None:
         """Words at (x, y), which is their top left corner unless aligned otherwise; lines lie on an even grid."""
@@ -77,11 +83,31 @@ class Sheet:
 
     def signed_bar(self, x: float, y: float, width: float, scale: float, words: str) -> None:
         """A colour bar for signed values from -scale to scale, its unit named below it."""
+        self.bar(x, y, width, [-scale, 0, scale], SIGNED, words)
+
+    def bar(self, x: float, y: float, width: float, ticks: Sequence[float], colours: str, words: str) -> None:
+        """A colour bar from the first to the last of its ticks, named below it."""
         axes = self.axes(x + 0.15, y, width - 0.3, 0.08)
-        colours = ScalarMappable(Normalize(-scale, scale), SIGNED)
-        self.figure.colorbar(colours, cax=axes, orientation="horizontal", ticks=[-scale, 0, scale], format="%.2g")
+        mapped = ScalarMappable(Normalize(ticks[0], ticks[-1]), colours)
+        self.figure.colorbar(mapped, cax=axes, orientation="horizontal", ticks=list(ticks), format="%.2g")
         axes.tick_params(labelsize=SMALL, length=2, pad=1)
         axes.set_xlabel(words, fontsize=SMALL, labelpad=0)
+
+    def matrix(
+        self, x: float, y: float, side: float, values: np.ndarray, names: np.ndarray, colours: str, low: float
+    ) -> Axes:
+        """Values [K,K] from `low` to 1 as colours; left and below the classes' names [K], or places for many."""
+        axes = self.axes(x, y, side, side)
+        axes.imshow(values, cmap=colours, vmin=low, vmax=1, aspect="auto")
+        axes.spines[:].set_visible(False)
+        step = 1 if len(names) <= MOST_NAMES else 10 if len(names) <= 500 else 100
+        size = min(SMALL, 72 * side / len(names) * 0.85 * step)
+        ticks = np.arange(0, len(names), step)
+        lines = 2 if side / len(names) > 2.5 * size * _LINE else 1
+        words = [clipped(str(name), NAMES - 0.1, size, lines) for name in names] if step == 1 else ticks
+        axes.set_yticks(ticks, words, fontsize=size)
+        axes.set_xticks(ticks, words, fontsize=size, rotation=90)
+        return axes
 
     def legend(self, handles: Sequence[Any], y: float, columns: int, handle: float = 2.5) -> None:
         """A legend with its top at y, in the middle of the page; `handle` is the samples' length in font sizes."""
@@ -110,6 +136,13 @@ def shortened(words: str, width: float, size: float) -> str:
     return words if len(words) <= room else words[: room - 1] + "…"
 
 
+def clipped(words: str, width: float, size: float, lines: int) -> str:
+    """Words on at most so many lines of `width` inches; what does not fit into the last is left out, as … says."""
+    broken = wrapped(words, width, size).split("\n")
+    last = [shortened(" ".join(broken[lines - 1 :]), width, size)] if len(broken) >= lines else []
+    return "\n".join(broken[: lines - 1] + last)
+
+
 def lines_height(words: str, size: float) -> float:
     """The height in inches of words that are broken into lines already."""
     return (words.count("\n") + 1) * size * _LINE
@@ -118,6 +151,12 @@ def lines_height(words: str, size: float) -> float:
 def titles_height(labels: Sequence[str], width: float) -> float:
     """The height in inches that the tallest of the columns' titles needs."""
     return max(lines_height(wrapped(label, width * _BOLD, TITLE), TITLE) for label in labels)
+
+
+def names_height(names: np.ndarray) -> float:
+    """The height in inches of the names below a matrix, which stand upright."""
+    longest = max(len(str(name)) for name in names) if len(names) <= MOST_NAMES else 3
+    return min(NAMES, 0.2 + longest * 0.6 * SMALL / 72)
 
 
 def columns(num: int, left: float, gap: float) -> tuple[list[float], float]:

@@ -1,0 +1,177 @@
+"""Do classes with similar filters get confused?"""
+
+import numpy as np
+import torch
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from scipy.cluster.hierarchy import leaves_list, linkage
+from scipy.stats import rankdata, spearmanr
+from sklearn.metrics.pairwise import cosine_similarity
+from torchmetrics.functional.classification import multiclass_confusion_matrix
+
+from netgaze.figures.panels import (
+    GREY,
+    MOST_NAMES,
+    NAMES,
+    SEQUENTIAL,
+    SIGNED,
+    SMALL,
+    TEXT,
+    WIDTH,
+    Sheet,
+    columns,
+    lines_height,
+    names_height,
+    titles_height,
+    wrapped,
+)
+from netgaze.subject import Finding, Subject, looking
+
+_MOST_VALUES = 12
+_MATRIX, _BAR = 3.2, 0.55  # inches
+_DIGITS = 9  # of what is ranked: equal pairs are to be equal, whatever the order of the sums
+
+
+class FilterSimilarity:
+    """Cosine similarity of the classes' filters beside the confusion of the same classes, in one order.
+
+    The filters are `class_filters`: those that a generator wrote, else the rows of the last linear layer. The order
+    is that of the leaves of average-linkage clustering on 1 - cosine, with neighbours as similar as the tree allows
+    (Bar-Joseph et al. 2001). A filter of nothing but noughts is similar to none, not even to itself.
+
+    Numbers, over pairs of different classes:
+        `similarity_mean`: mean cosine, -1..1.
+        `similarity_max`, `most_similar`: the largest cosine, and whose.
+        `spearman`: rank correlation of cosine and confusion, the mean of both directions' shares; null where one of
+            them is the same for all pairs.
+        `p_permutation`: of Mantel's test (1967), one-sided: the share of permutations of the classes of one matrix
+            that correlate at least as highly, the identity counted in; null with `spearman`.
+
+    Args:
+        num_permutations: of the test.
+        seed: of the permutations.
+    """
+
+    title = "Similarity of filters"
+    question = "Which classes have similar filters, and are these the ones that the network confuses?"
+    needs = ("task", "data")
+    metrics = ()
+
+    def __init__(self, *, num_permutations: int = 999, seed: int = 0):
+        self.num_permutations, self.seed = num_permutations, seed
+
+    def compute(self, subject: Subject) -> Finding:
+        """Cosines [K,K], confusion [K,K] (rows of shares: the truth; columns: the answer), names [K], in one order."""
+        with looking(subject.task), torch.no_grad():
+            filters = subject.task.model.class_filters().float().cpu().numpy()
+        outputs, names = subject.outputs(subject.split), np.array(subject.task.class_names)
+        similarity = similarities(filters)
+        logits, targets = torch.from_numpy(outputs.logits), torch.from_numpy(outputs.targets)
+        counts = multiclass_confusion_matrix(logits, targets, len(names)).numpy()
+        confusion = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+        order = clustered(similarity)
+        within = np.ix_(order, order)
+        arrays = {"similarity": similarity[within], "confusion": confusion[within], "names": names[order]}
+        caption = (
+            "The classes are ordered by clustering their filters, the same order in both. Confusion: of the "
+            f"{subject.split} examples of a row's class, the share given each answer."
+        )
+        if len(names) > MOST_NAMES:
+            caption += " The numbers at the edges are places in that order."
+        numbers = _describe(similarity, names) | mantel(similarity, confusion, self.num_permutations, self.seed)
+        return Finding(numbers, arrays, caption)
+
+    def draw(self, findings: dict[str, Finding]) -> Figure:
+        """A block a network: the similarities left, the confusion right."""
+        heights = [_height(label, finding) for label, finding in findings.items()]
+        sheet, y = Sheet(sum(heights)), 0.0
+        for (label, finding), height in zip(findings.items(), heights, strict=True):
+            _draw_block(sheet, label, finding, y, height)
+            y += height
+        return sheet.figure
+
+
+def similarities(filters: np.ndarray) -> np.ndarray:
+    """Cosines between filters [K,D] -> float64 [K,K] in -1..1, symmetric; 0 with a filter of noughts."""
+    cosines = np.clip(cosine_similarity(filters.astype(np.float64)), -1, 1).round(_DIGITS)
+    return (cosines + cosines.T) / 2
+
+
+def clustered(similarity: np.ndarray) -> np.ndarray:
+    """The order of the leaves of average-linkage clustering on 1 - similarity [K,K]: a permutation [K]."""
+    if len(similarity) < 2:
+        return np.arange(len(similarity))
+    distances = 1 - similarity[np.triu_indices(len(similarity), 1)]
+    return leaves_list(linkage(distances, "average", optimal_ordering=True))
+
+
+def mantel(similarity: np.ndarray, confusion: np.ndarray, num: int, seed: int) -> dict[str, float | None]:
+    """Rank correlation of two matrices [K,K] over pairs of classes, and its permutation test; see the numbers above."""
+    pairs = np.triu_indices(len(similarity), 1)
+    both = [matrix[pairs].round(_DIGITS) for matrix in (similarity, (confusion + confusion.T) / 2)]
+    if any(len(np.unique(values)) < 2 for values in both):
+        return {"spearman": None, "p_permutation": None}
+    # Permuted classes keep their pairs' ranks, and so mean and spread: the sum of products orders the correlations.
+    ranks, others = (np.zeros_like(similarity), np.zeros_like(similarity))
+    ranks[pairs], others[pairs] = (rankdata(values) for values in both)
+    others += others.T
+    observed = float((ranks * others).sum())
+    rng = np.random.default_rng(seed)
+    orders = (rng.permutation(len(others)) for _ in range(num))
+    as_high = sum(float((ranks * others[np.ix_(order, order)]).sum()) >= observed * (1 - 1e-12) for order in orders)
+    return {"spearman": float(spearmanr(*both).statistic), "p_permutation": (1 + as_high) / (1 + num)}
+
+
+def _describe(similarity: np.ndarray, names: np.ndarray) -> dict[str, float | str]:
+    rows, others = np.triu_indices(len(similarity), 1)
+    values = similarity[rows, others]
+    best = values.argmax()
+    pair = f"{names[rows[best]]} and {names[others[best]]}"
+    return {
+        "similarity_mean": float(values.mean()),
+        "similarity_max": float(values[best]),
+        "most_similar": pair if (values < values[best]).any() else "all alike",
+    }
+
+
+def _words(finding: Finding) -> str:
+    numbers = finding.numbers
+    words = f"mean similarity {numbers['similarity_mean']:z.2f}, largest {numbers['similarity_max']:z.2f} "
+    words += f"({numbers['most_similar']})\nrank correlation of similarity and confusion "
+    if numbers["spearman"] is None:
+        words += "undefined: one of them is the same for all pairs"
+    else:
+        words += f"{numbers['spearman']:z.2f}, p = {numbers['p_permutation']:.2g} by permutation"
+    return wrapped(words, WIDTH - 0.4, TEXT)
+
+
+def _top(label: str, finding: Finding) -> float:
+    """Inches from a block's top to its matrices."""
+    return 0.22 + titles_height([label], WIDTH) + lines_height(_words(finding), TEXT)
+
+
+def _height(label: str, finding: Finding) -> float:
+    return _top(label, finding) + _MATRIX + names_height(finding.arrays["names"]) + _BAR
+
+
+def _draw_block(sheet: Sheet, label: str, finding: Finding, y: float, height: float) -> None:
+    similarity, confusion, names = (finding.arrays[key] for key in ("similarity", "confusion", "names"))
+    sheet.title(0, y + 0.1, WIDTH, label)
+    sheet.text(WIDTH / 2, y + 0.12 + titles_height([label], WIDTH), _words(finding), ha="center", color=GREY)
+    lefts, width = columns(2, left=0.1, gap=0.2)
+    left, right = (x + (width + NAMES - _MATRIX) / 2 for x in lefts)
+    top, bars = y + _top(label, finding), y + height - _BAR + 0.08
+    _write(sheet.matrix(left, top, _MATRIX, similarity, names, SIGNED, -1.0), similarity, np.abs(similarity) < 0.6)
+    _write(sheet.matrix(right, top, _MATRIX, confusion, names, SEQUENTIAL, 0.0), confusion, confusion > 0.6)
+    sheet.signed_bar(left, bars, _MATRIX, 1.0, "cosine similarity of filters")
+    sheet.bar(right, bars, _MATRIX, [0, 0.5, 1], SEQUENTIAL, "confusion: share of a row's examples")
+
+
+def _write(axes: Axes, values: np.ndarray, black: np.ndarray) -> None:
+    """The values [K,K] in their cells, black or white [K,K], where they are few."""
+    if len(values) > _MOST_VALUES:
+        return
+    size = min(SMALL, 72 * _MATRIX / len(values) / (0.7 * 5))
+    for (row, column), value in np.ndenumerate(values):
+        colour = "black" if black[row, column] else "white"
+        axes.text(column, row, f"{value:z.2f}", ha="center", va="center", fontsize=size, color=colour)

@@ -1,0 +1,232 @@
+"""Response maps: which images, whose peak, which frame, against naive loops; on networks with a filter a class."""
+
+import functools
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from tests.figures.test_figures import assert_readable, texts_of
+
+from netgaze.errors import NetgazeError
+from netgaze.figures.cam import Cam
+from netgaze.figures.examples import rightly, spread
+from netgaze.figures.heat import evidence
+from netgaze.figures.map_rows import MapRows
+from netgaze.figures.panels import Sheet, signed_colours
+from netgaze.figures.response_maps import ResponseMaps, peak_shares
+from netgaze.models.dynamic_conv import DynamicConv
+from netgaze.schedules import Constant
+from netgaze.subject import Subject, looking
+from netgaze.tasks.supervised import Supervised
+
+
+def filters_a_class(data, filter="dynamic"):
+    torch.manual_seed(3)
+    model = DynamicConv(
+        up_to="layer1",
+        depths=[1, 1],
+        widths=[8, 16],
+        stem="cifar",
+        in_channels=data.num_channels,
+        image_size=data.image_size,
+        num_classes=data.num_classes,
+        filter=filter,
+    )
+    optimizer = functools.partial(torch.optim.SGD, lr=0.1)
+    task = Supervised(model=model, num_classes=data.num_classes, optimizer=optimizer, schedule=Constant())
+    task.name_classes(data.class_names)
+    return Subject(filter, task=lambda: task, data=lambda: data, training=True)
+
+
+def test_peak_shares_on_maps_made_by_hand():
+    maps = torch.zeros(4, 3, 2, 2)
+    maps[0, 1, 0, 1] = 2.0  # the target alone
+    maps[1, 0, 0, 0], maps[1, 1, 1, 1] = 2.0, 2.0  # a tie of two
+    maps[2, 2, 0, 0] = 1.0  # another one; all three tie in the last
+    shares = peak_shares(maps, torch.tensor([1, 1, 1, 1]))
+    assert shares.tolist() == pytest.approx([1, 1 / 2, 0, 1 / 3])
+
+
+def test_peak_highest_against_a_loop_over_all_that_the_task_makes(supervised, rotation):
+    for subject in (supervised, rotation, filters_a_class(supervised.data)):
+        data, task = subject.data, subject.task
+        scored, found = spread(data.labels("test").numpy(), 30, 0), []
+        with looking(task), torch.no_grad():
+            for image in scored:
+                shown = data.normalise(data.images("test")[[image]])
+                for example, target in zip(*task.present(shown, data.labels("test")[[image]]), strict=True):
+                    maps = task.model.class_maps(task.model.forward_features(example[None]))[0]
+                    found.append(max(range(len(maps)), key=lambda k, maps=maps: float(maps[k].max())) == target)
+        numbers = ResponseMaps(num_scored=30).compute(subject).numbers
+        assert numbers["peak_highest"] == pytest.approx(np.mean(found))
+        assert numbers["chance"] == pytest.approx(1 / len(task.class_names))
+    assert len(found) == 30
+
+
+def test_one_filter_for_all_classes_is_chance_exactly(data):
+    numbers = ResponseMaps().compute(filters_a_class(data, "static")).numbers
+    assert numbers["peak_highest"] == pytest.approx(1 / 3, abs=1e-12)
+
+
+def test_scores_on_the_object_are_cams(subjects):
+    for subject in subjects[:2]:
+        ours, theirs = ResponseMaps().compute(subject).numbers, Cam().compute(subject).numbers
+        for name in ("peak_on_object", "mass_on_object", "object_area", "centre_on_object", "map_width"):
+            assert ours[name] == pytest.approx(theirs[name]), name
+
+
+def test_data_without_masks_have_no_such_scores(supervised, monkeypatch):
+    monkeypatch.setattr(type(supervised.data), "masks", lambda self, split: None)
+    assert set(ResponseMaps().compute(supervised).numbers) == {"map_height", "map_width", "peak_highest", "chance"}
+
+
+def test_evidence_comes_in_small_batches_and_is_whole(rotation, monkeypatch):
+    monkeypatch.setattr("netgaze.figures.heat._MOST_MAPS", 28)  # four classes: seven images at once
+    images = np.array([5, 1, 30, 2, 9, 17, 4, 11, 0])
+    with looking(rotation.task) as task, torch.no_grad():
+        batches = list(evidence(rotation, images, upright=False))
+        assert [len(index) for index, *_ in batches] == [7, 2]
+        assert [len(targets) for _, _, targets, _ in batches] == [28, 8]
+        _, examples, targets, maps = batches[0]
+        assert targets.tolist() == [0] * 7 + [1] * 7 + [2] * 7 + [3] * 7
+        torch.testing.assert_close(maps, task.evidence(examples))
+        upright = next(evidence(rotation, images))
+        assert torch.equal(upright[1], examples[:7])
+        assert torch.equal(upright[2], targets[:7])
+
+
+def test_the_rule_takes_the_first_right_image_of_each_class():
+    rng = np.random.default_rng(0)
+    labels, right = rng.integers(0, 4, 60), rng.random(60) < 0.4
+    right[labels == 2] = False
+    order = list(spread(labels, 60, 7))
+    found = rightly(labels, right, 4, 7)
+    for place, image in enumerate(found):
+        label = labels[order[place]]
+        own = [other for other in order if labels[other] == label]
+        assert image == next((other for other in own if right[other]), own[0])
+    assert sorted(labels[found]) == [0, 1, 2, 3]
+    more = rightly(labels, right, 8, 7)
+    assert list(more[:4]) == list(found)
+    assert len(set(more)) == 8
+    assert right[more[labels[more] != 2]].all()
+
+
+def test_shown_are_images_that_the_network_is_right_about_where_there_are_any(supervised):
+    outputs, names = supervised.outputs("test"), supervised.task.class_names
+    order = spread(outputs.targets, 40, 0)
+    zeros, ones, twos = (order[outputs.targets[order] == k] for k in range(3))
+    outputs.logits[:] = np.eye(3)[outputs.targets]
+    outputs.logits[ones] = [5, 0, 0]  # never right about class 1
+    outputs.logits[zeros[:2]] = [0, 0, 7]  # wrong about the first two of class 0
+    figure = ResponseMaps(num_images=3)
+    finding = figure.compute(supervised)
+    pictures = supervised.data.images("test").permute(0, 2, 3, 1).numpy()
+    for name, image in zip(names, (zeros[2], ones[0], twos[0]), strict=True):
+        row = list(finding.arrays["true"]).index(name)
+        np.testing.assert_array_equal(finding.arrays["images"][row], pictures[image])
+        np.testing.assert_allclose(finding.arrays["scores"][row], outputs.logits[image])
+        assert (finding.arrays["predicted"][row] == name) == (name != names[1])
+    words = " ".join(words for words, _ in texts_of(figure.draw({"run": finding})))
+    assert (words.count("✓"), words.count("×")) == (2, 1)
+
+
+def test_named_images_their_maps_scores_and_frames(subjects, data):
+    for subject in (*subjects[:2], filters_a_class(data)):
+        arrays = ResponseMaps(indices=[7, 2]).compute(subject).arrays
+        images = subject.data.images("test")[[7, 2]]
+        np.testing.assert_array_equal(arrays["images"], images.permute(0, 2, 3, 1).numpy())
+        with looking(subject.task) as task, torch.no_grad():
+            examples = subject.data.normalise(images)
+            np.testing.assert_allclose(arrays["maps"], task.evidence(examples), rtol=1e-4, atol=1e-6)
+            np.testing.assert_allclose(arrays["scores"], task(examples), rtol=1e-4, atol=1e-6)
+            target = task.present(examples, subject.data.labels("test")[[7, 2]])[1][:2]
+        assert [list(row) for row in arrays["classes"]] == [task.class_names] * 2
+        np.testing.assert_array_equal(arrays["framed"], np.eye(len(task.class_names), dtype=bool)[target])
+
+
+def test_an_image_that_is_not_there_is_named(supervised):
+    with pytest.raises(NetgazeError, match="image 40, but the split has images 0 to 39"):
+        ResponseMaps(indices=[40]).compute(supervised)
+
+
+@pytest.mark.parametrize("kind", [0, 1])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_own_images_have_an_answer_and_no_frame(kind, channels, make_data, make_subjects, tmp_path):
+    subject = make_subjects(make_data(num_channels=channels))[kind]
+    paths = [str(tmp_path / f"{number}.png") for number in range(2)]
+    for number, path in enumerate(paths):
+        Image.new("RGB", (30, 20), (200, 40 * number, 90)).save(path)
+    figure = ResponseMaps(images=paths)
+    finding = figure.compute(subject)
+    assert not finding.arrays["framed"].any()
+    with looking(subject.task) as task, torch.no_grad():
+        logits = task(subject.data.normalise(subject.data.read_images(paths)))
+    np.testing.assert_allclose(finding.arrays["scores"], logits, rtol=1e-4, atol=1e-6)
+    predicted = [task.class_names[int(k)] for k in logits.argmax(dim=1)]
+    assert list(finding.arrays["predicted"]) == predicted
+    picture = figure.draw({"run": finding})
+    assert_readable(picture)
+    words = [words for words, _ in texts_of(picture)]
+    assert sum(line.startswith("says") for line in words) == 2
+    assert not any(line.startswith(("is", "✓", "×")) for line in words)
+    assert not thick_frames(picture)
+
+
+def test_indices_and_images_at_once_are_refused():
+    with pytest.raises(NetgazeError, match=r"either indices .* or images"):
+        ResponseMaps(indices=[1], images=["a.png"])
+
+
+def test_of_many_classes_the_true_one_and_the_highest(make_data, make_subjects):
+    sizes = (("train", 46), ("val", 46), ("test", 46))
+    subject = make_subjects(make_data(num_classes=23, sizes=sizes))[0]
+    arrays = ResponseMaps(indices=[3, 8], max_classes=5).compute(subject).arrays
+    outputs, names = subject.outputs("test"), np.array(subject.task.class_names)
+    for row, image in enumerate((3, 8)):
+        others = [k for k in np.argsort(-outputs.logits[image]) if k != outputs.targets[image]]
+        assert list(arrays["classes"][row]) == list(names[[outputs.targets[image], *others[:4]]])
+        np.testing.assert_allclose(arrays["scores"][row], outputs.logits[image][[outputs.targets[image], *others[:4]]])
+        assert arrays["framed"][row].tolist() == [True] + [False] * 4
+        with looking(subject.task) as task, torch.no_grad():
+            maps = task.evidence(subject.data.normalise(subject.data.images("test")[[image]]))[0]
+        np.testing.assert_allclose(arrays["maps"][row, 2], maps[others[1]], rtol=1e-4, atol=1e-6)
+
+
+def thick_frames(picture):
+    """Places of the frames around true classes."""
+    return [patch.get_xy() for axes in picture.axes for patch in axes.patches if patch.get_linewidth() == 2]
+
+
+def test_the_frame_is_around_the_true_class_on_the_sheet(supervised):
+    figure = ResponseMaps(indices=[0, 1, 2])
+    finding = figure.compute(supervised)
+    frames = thick_frames(figure.draw({"run": finding}))
+    rows = MapRows("run", finding.numbers, finding.arrays)
+    targets = supervised.data.labels("test")[:3].tolist()
+    assert [x for x, _ in frames] == pytest.approx([rows._x(target) for target in targets])
+    assert [y for _, y in frames] == pytest.approx([rows.top + number * rows.row for number in range(3)])
+
+
+def test_one_colour_scale_for_all_maps_of_a_network(supervised, monkeypatch):
+    figure, scales, seen = ResponseMaps(num_images=3), [], []
+    finding = figure.compute(supervised)
+    finding.arrays["maps"] = np.zeros_like(finding.arrays["maps"])
+    finding.arrays["maps"][0], finding.arrays["maps"][1] = 4.0, -2.0
+    monkeypatch.setattr(Sheet, "signed_bar", lambda self, x, y, width, scale, words: scales.append((scale, words)))
+    monkeypatch.setattr(Sheet, "image", lambda self, picture, *place: seen.append(picture))
+    figure.draw({"run": finding})
+    assert scales == [(4.0, "response / evidence")]
+    for row, value in enumerate((4.0, -2.0, 0.0)):
+        picture = seen[4 * row + 1]  # an image, then its three maps
+        expected = signed_colours(np.full((16, 16), value), 4.0) * 255
+        np.testing.assert_allclose(picture, expected, atol=0.51)
+
+
+@pytest.mark.parametrize("num_classes", [2, 12, 40])
+def test_networks_of_many_classes_are_readable(num_classes, make_data):
+    data = make_data(num_classes=num_classes, sizes=(("train", 80), ("val", 80), ("test", 80)))
+    for figure in (ResponseMaps(), ResponseMaps(max_classes=20)):
+        findings = {name: figure.compute(filters_a_class(data, name)) for name in ("dynamic", "static_shared")}
+        assert_readable(figure.draw(findings))

@@ -1,0 +1,77 @@
+"""Tables over seeds, and who is shown and who wins, on rows made by hand."""
+
+import statistics
+
+import pytest
+
+from netgaze import results, runs
+from netgaze.files import write_json
+
+
+def row(setting, seed, acc, status="finished", **more):
+    about = {"label": f"{setting}, seed={seed}", "setting": setting, "status": status, "seed": seed, "data": "d"}
+    about |= {"kind": "k", "monitor": "val/acc", "monitor_mode": "max", "seconds": 10.0 * (seed + 1)}
+    return about | ({"val/acc": acc, "test/acc": acc - 0.1, "best/epoch": 3} if acc is not None else {}) | more
+
+
+ROWS = [row("a", 0, 0.5), row("a", 1, 0.9), row("b", 0, 0.8), row("b", 1, 0.72), row("c", 0, 0.1)]
+
+
+def test_means_and_spreads():
+    first, second, third = results.over_seeds(ROWS)
+    assert (first["label"], first["runs"], third["runs"]) == ("a", 2, 1)
+    assert first["val/acc"] == pytest.approx(0.7)
+    assert first["spread"]["val/acc"] == pytest.approx(statistics.stdev([0.5, 0.9]))
+    assert second["seconds"] == 15.0
+    assert third["spread"] == {}
+    titles, cells = results.seeds_table([first, second, third])
+    assert titles == ["setting", "seeds", "val/acc", "test/acc", "seconds"]
+    assert cells[0] == ["a", "2", "0.7000 ± 0.2828", "0.6000 ± 0.2828", "15.0 ± 7.1"]
+    assert cells[2][2] == "0.1000"
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [row("a", 0, 0.5), row("b", 0, 0.6)],  # one seed each
+        [row("a", 0, 0.5), row("a", 0, 0.5)],  # the same run twice is no spread
+        [row("a", 0, 0.5), row("a", 1, None, status="failed")],
+        [row("a", 0, 0.5), row("a", 1, 0.6, data="other")],
+    ],
+)
+def test_no_means_where_there_is_nothing_to_average(rows):
+    assert results.over_seeds(rows) == []
+
+
+def test_the_winner_is_the_best_mean_not_the_luckiest_run():
+    assert results.winner(ROWS).startswith("Winner: b, with val/acc 0.7600 against 0.7000 of the next, a")
+    assert "means over seeds" in results.winner(ROWS)
+
+
+def test_one_run_of_each_of_the_best_settings_is_shown():
+    assert [run["label"] for run in results.pictured(ROWS, 2)] == ["b, seed=0", "a, seed=1"]
+    single = [row("a", 0, 0.5), row("b", 0, 0.6), row("c", 0, 0.7)]
+    assert [run["label"] for run in results.pictured(single, 2)] == ["c, seed=0", "b, seed=0"]
+
+
+def test_a_plot_of_means(tmp_path):
+    rows = [
+        row(f"lr={lr}", seed, 0.5 + lr + seed / 10, **{"optim.lr": str(lr)}) for lr in (0.1, 0.2) for seed in (0, 1)
+    ]
+    assert results.plot_sweep(rows, tmp_path / "sweep.png")
+    assert results.swept_number(results.over_seeds(rows)) == ("optim.lr", [0.1, 0.2])
+
+
+def made(folder, *overrides, seed=0):
+    write_json(folder / "run.json", {"status": "finished", "overrides": list(overrides), "seed": seed, "choices": {}})
+    return folder
+
+
+def test_runs_are_called_by_what_differs_and_paths_by_their_end(tmp_path):
+    folders = [
+        made(tmp_path / f"{number}", f"init={init}", f"seed={seed}", "data=shapes", seed=seed)
+        for number, (init, seed) in enumerate([("null", 0), ("null", 1), ("'outputs/a/source'", 0)])
+    ]
+    rows = runs.rows(folders)
+    assert [row["label"] for row in rows] == ["init=null, seed=0", "init=null, seed=1", "init=source, seed=0"]
+    assert [row["setting"] for row in rows] == ["init=null", "init=null", "init=source"]
