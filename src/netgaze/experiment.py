@@ -144,6 +144,7 @@ def _circumstances(settings: dict[str, Any], data: Any, task: Any) -> dict[str, 
     """What a number needs beside it to be believed."""
     return {
         "task": settings["task"]["_target_"],
+        "classes": list(task.class_names),
         "monitor": task.monitor,
         "monitor_mode": task.monitor_mode,
         "seed": settings["seed"],

@@ -115,8 +115,8 @@ def _cell(name: str, value: Any) -> str:
 def ranked(rows: Sequence[Row]) -> tuple[str | None, list[Row]]:
     """The number by which runs can be told apart fairly, and the finished runs, best first.
 
-    Runs of one task on the same data compare by what chose their best epochs, on the validation split. Others
-    compare by a shared number where every one has it, or else not at all: then the number is None.
+    Runs that predict the same classes of the same data compare by what chose their best epochs, on the validation
+    split. Others compare by a shared number where every one has it, or else not at all: then the number is None.
     """
     finished = [row for row in rows if row["status"] == "finished"]
     kinds = {(row.get("kind"), row.get("monitor"), row.get("data")) for row in finished}

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from netgaze.errors import NetgazeError
-from netgaze.files import read_json, write_json
+from netgaze.files import digest, read_json, write_json
 
 _PACKAGES = ("torch", "torchvision", "pytorch-lightning", "hydra-core", "numpy", "scikit-learn")
 
@@ -118,7 +118,7 @@ def rows(folders: Sequence[Path]) -> list[dict[str, Any]]:
         table.append(
             {"label": name, "setting": setting, "folder": str(folder), "status": status}
             | {key: value for key, value in settings.items() if key in differing}
-            | {"kind": run.get("task")}
+            | {"kind": digest(run.get("classes", run.get("task")))}  # right answers to other questions do not compare
             | {key: run.get(key) for key in ("seed", "monitor", "monitor_mode", "data")}
             | read_metrics(folder)
             | {"seconds": run.get("seconds"), "error": run.get("error")}

@@ -12,6 +12,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.text import Text
 from omegaconf import OmegaConf
 
+from netgaze.figures.panels import wrapped
 from netgaze.subject import Finding
 
 CONF = Path(__file__).parents[2] / "conf" / "figure"
@@ -147,3 +148,8 @@ def test_figures_know_no_pyplot():
     for name in NAMES:
         source = Path(importlib.import_module(f"netgaze.figures.{name}").__file__).read_text()
         assert "pyplot" not in source
+
+
+def test_long_names_break_at_their_joints():
+    assert wrapped("random (static_per_class)", 12 * 10 * 0.6 / 72, 10) == "random\n(static_per_\nclass)"
+    assert wrapped("init=outputs/a,seed=1", 9 * 10 * 0.6 / 72, 10) == "init=\noutputs/\na,seed=1"

@@ -116,6 +116,13 @@ class TestStaticControls:
         assert loss.item() == pytest.approx(math.log(5), abs=1e-5)
         assert classification_metrics(logits, labels)["acc"] == pytest.approx(0.2)
 
+    def test_the_literal_one_does_not_drift_in_bf16(self):
+        """Its gradient is a sum over classes that cancels; in bf16 the rest, always of one sign, would add up."""
+        model = network(filter="static", num_classes=10)
+        with torch.autocast("cpu", torch.bfloat16):
+            F.cross_entropy(model(images(num=50)), torch.arange(50) % 10).backward()
+        assert model.predictor[2].bias.grad.abs().item() < 1e-6
+
     def test_a_filter_a_class(self):
         model = network(filter="static_per_class", kernel_size=3)
         maps = model.forward_features(images())

@@ -67,6 +67,16 @@ def made(folder, *overrides, seed=0):
     return folder
 
 
+def test_networks_of_other_tasks_compare_if_they_predict_the_same(tmp_path):
+    folders = [made(tmp_path / task, f"task={task}") for task in ("supervised", "dynamic_conv", "rotation")]
+    for folder, classes in zip(folders, (["cat", "dog"], ["cat", "dog"], ["0°", "90°"]), strict=True):
+        write_json(folder / "run.json", runs.read(folder) | {"classes": classes, "task": folder.name, "monitor": "m"})
+        write_json(folder / "metrics.json", {"m": 0.5})
+    rows = runs.rows(folders)
+    assert results.ranked(rows[:2])[0] == "m"
+    assert results.ranked(rows)[0] is None
+
+
 def test_runs_are_called_by_what_differs_and_paths_by_their_end(tmp_path):
     folders = [
         made(tmp_path / f"{number}", f"init={init}", f"seed={seed}", "data=shapes", seed=seed)

@@ -7,7 +7,7 @@ import torch
 from matplotlib.figure import Figure
 
 from netgaze.figures.examples import chosen, presented, shown, spread, upright_rows
-from netgaze.figures.heat import enlarged, evidence, falls, overlaid, pointing
+from netgaze.figures.heat import coarse, enlarged, evidence, falls, overlaid, pointing
 from netgaze.figures.panels import (
     GREY,
     RIGHT,
@@ -22,7 +22,6 @@ from netgaze.figures.panels import (
 )
 from netgaze.subject import Finding, Subject, looking
 
-_COARSE = 4
 _KINDS = {
     "shared": "same images,\nmap of the true class",
     "best": "its most confident\nright answers",
@@ -175,12 +174,7 @@ def _caption(numbers: dict[str, float]) -> str:
         "The first rows show the same images to every network; the most confident right answers and the error are "
         f"each network's own choice. Red is evidence for the class, blue against it. The maps are {size}, enlarged."
     )
-    if min(numbers["map_height"], numbers["map_width"]) < _COARSE:
-        caption += (
-            f" A map of {size} is too coarse to say where an object is: train with a larger data.image_size, or "
-            "with model.stem=cifar."
-        )
-    return caption
+    return caption + coarse(int(numbers["map_height"]), int(numbers["map_width"]))
 
 
 def _words(finding: Finding) -> str:

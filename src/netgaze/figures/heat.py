@@ -11,6 +11,7 @@ from netgaze.figures.panels import signed_colours
 from netgaze.subject import Subject
 
 _OPACITY = 0.8
+_COARSE = 4  # pixels of a map, across
 _BATCH, _MOST_MAPS = 100, 20_000
 
 
@@ -38,6 +39,16 @@ def evidence(
         num = len(index) if upright else len(targets)
         examples = examples[:num].to(device)
         yield index, examples, targets[:num].cpu(), task.evidence(examples).float().cpu()
+
+
+def coarse(height: int, width: int) -> str:
+    """A sentence for maps that are too coarse to be read as places; nothing for others."""
+    if min(height, width) >= _COARSE:
+        return ""
+    return (
+        f" A map of {height}x{width} is too coarse to say where an object is: train with a larger data.image_size, "
+        "or with model.stem=cifar."
+    )
 
 
 def enlarged(maps: Tensor, size: Sequence[int]) -> Tensor:

@@ -5,6 +5,7 @@ for all; only plots get axes of their own. Sizes are known before anything is dr
 """
 
 import math
+import re
 import textwrap
 from collections.abc import Sequence
 from typing import Any
@@ -124,10 +125,16 @@ class Sheet:
         )
 
 
+class _Wrapper(textwrap.TextWrapper):
+    """Breaks at blanks, and inside names such as static_per_class or init=a/b at their joints."""
+
+    wordsep_re = re.compile(r"(\s+|(?<=[-_=/,])(?=\w))")
+
+
 def wrapped(words: str, width: float, size: float) -> str:
     """Words broken into lines that fit into `width` inches at a font size."""
-    room = max(4, int(width / (size * _CHARACTER)))
-    return "\n".join("\n".join(textwrap.wrap(line, room)) for line in words.split("\n"))
+    wrapper = _Wrapper(max(4, int(width / (size * _CHARACTER))))
+    return "\n".join("\n".join(wrapper.wrap(line)) for line in words.split("\n"))
 
 
 def shortened(words: str, width: float, size: float) -> str:

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from netgaze.errors import NetgazeError
 from netgaze.figures.examples import chosen, presented, rightly, shown, spread, upright_rows
-from netgaze.figures.heat import enlarged, evidence, pointing
+from netgaze.figures.heat import coarse, enlarged, evidence, pointing
 from netgaze.figures.map_rows import MapRows
 from netgaze.figures.panels import Sheet
 from netgaze.subject import Finding, Subject, looking
@@ -96,7 +96,7 @@ class ResponseMaps:
             "probability_true": np.where(known, probabilities[rows, picked.targets], np.nan),
             "probability_predicted": probabilities[rows, predicted],
         }
-        return Finding(numbers, arrays, self._caption(len(names)))
+        return Finding(numbers, arrays, self._caption(len(names)) + coarse(*maps.shape[-2:]))
 
     def _own(self, subject: Subject) -> _Shown:
         """The person's own pictures, upright."""

@@ -164,7 +164,8 @@ class DynamicConv(ResNetTrunk):
                 "Show it images of that size, or train it with another data.image_size."
             )
         scores = self.predictor(self.responses(maps).flatten(2))
-        return scores.flatten(1).expand(-1, self.num_classes)
+        # In fp32: of the literal control the gradient is a sum that cancels, and its bf16 rounding would grow forever.
+        return scores.flatten(1).float().expand(-1, self.num_classes)
 
     def forward(self, images: Tensor) -> Tensor:
         """[B,C,H,W] -> logits [B,K]."""
