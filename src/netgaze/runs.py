@@ -144,7 +144,7 @@ def names(folders: Sequence[Path], typed: Sequence[dict[str, str]], differ: Sequ
     """What each run is called by the settings in `differ`; runs that agree in them are called the same."""
     if len(differ) == 1 and all(differ[0] in settings for settings in typed):
         values = [_short(settings[differ[0]]) for settings in typed]
-        words = all(not _is_number(value) and value != "null" for value in values)
+        words = all(not _is_number(value) and value.lower() not in ("null", "true", "false") for value in values)
         return values if words else [f"{differ[0].rpartition('.')[2]}={value}" for value in values]
     if differ:
         return [

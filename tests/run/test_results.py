@@ -67,6 +67,13 @@ def made(folder, *overrides, seed=0):
     return folder
 
 
+def test_a_bare_yes_or_no_is_no_name(tmp_path):
+    folders = [made(tmp_path / value, f"task.freeze_backbone={value}") for value in ("True", "False")]
+    assert [row["label"] for row in runs.rows(folders)] == ["freeze_backbone=True", "freeze_backbone=False"]
+    folders = [made(tmp_path / value, f"task={value}") for value in ("rotation", "supervised")]
+    assert [row["label"] for row in runs.rows(folders)] == ["rotation", "supervised"]
+
+
 def test_networks_of_other_tasks_compare_if_they_predict_the_same(tmp_path):
     folders = [made(tmp_path / task, f"task={task}") for task in ("supervised", "dynamic_conv", "rotation")]
     for folder, classes in zip(folders, (["cat", "dog"], ["cat", "dog"], ["0°", "90°"]), strict=True):
