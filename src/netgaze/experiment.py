@@ -189,7 +189,7 @@ def _finish(
     numbers = {name: value for row in history if row["epoch"] == epoch for name, value in row.items() if "/" in name}
     numbers |= {name: float(value) for name, value in tested.items()} | {"best/epoch": epoch}
     subject = Subject(
-        type(task).__name__.lower(),
+        runs.rows([folder])[0]["label"],
         task=lambda: task,
         data=lambda: data,
         history=(lambda: history) if history else None,

@@ -7,7 +7,7 @@ from typing import Any
 from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING, OmegaConf
 
-from netgaze.data.count import count_classes
+from netgaze.data.count import count_categories, count_classes
 
 
 @dataclass
@@ -55,3 +55,4 @@ def register() -> None:
     store.store(name="schema_analyze", node=Analyze)
     OmegaConf.register_new_resolver("num_cpus", num_cpus, replace=True)
     OmegaConf.register_new_resolver("count_classes", count_classes, replace=True)
+    OmegaConf.register_new_resolver("count_categories", count_categories, replace=True, use_cache=True)

@@ -9,12 +9,14 @@ import torch.nn.functional as F
 from torch import Tensor
 
 
-def crop(images: Tensor, top: Tensor, left: Tensor, padding: int) -> Tensor:
-    """Pad with zeros and cut windows of the original size at (top, left), each [B] in 0..2*padding.
+def crop(images: Tensor, top: Tensor, left: Tensor, padding: int, size: int | None = None) -> Tensor:
+    """Pad with zeros and cut windows at (top, left), each [B], out of the padded images.
 
-    One gather of whole rows: a row of a window is a run of bytes, picked from a view of all runs.
+    The windows are `size` pixels wide and high, or as the images were before padding. One gather of whole rows: a row
+    of a window is a run of bytes, picked from a view of all runs.
     """
-    num, channels, height, width = images.shape
+    num, channels = images.shape[:2]
+    height, width = images.shape[2:] if size is None else (size, size)
     padded = F.pad(images.permute(0, 2, 3, 1), (0, 0) + (padding,) * 4).contiguous()
     run = width * channels
     runs = padded.view(-1).as_strided((padded.numel() - run + 1, run), (1, 1))
@@ -22,6 +24,13 @@ def crop(images: Tensor, top: Tensor, left: Tensor, padding: int) -> Tensor:
     rows = tops.view(-1, 1) + torch.arange(height, device=images.device)
     starts = (rows * padded.shape[2] + left.view(-1, 1)) * channels
     return runs.index_select(0, starts.flatten()).view(num, height, width, channels).permute(0, 3, 1, 2)
+
+
+def centre(images: Tensor, size: int) -> Tensor:
+    """The middle `size` x `size` pixels of images [...,H,W], as a view; torchvision rounds the same way."""
+    height, width = images.shape[-2:]
+    top, left = round((height - size) / 2), round((width - size) / 2)
+    return images[..., top : top + size, left : left + size]
 
 
 def flip(images: Tensor, chosen: Tensor) -> Tensor:
@@ -63,7 +72,7 @@ class Augment:
     """What a training batch goes through, in this order: crop, flip, jitter, rotate90, cut-out.
 
     Args:
-        crop: pixels of zero padding for random crops; 0 for none.
+        crop: pixels of zero padding for random crops; 0 for none, unless images are stored larger than they are shown.
         flip: mirror every second image, drawn by lot.
         jitter: strength s; brightness and contrast are drawn from 1-s..1+s.
         rotate90: quarter turns drawn by lot (after every resample, so that no border tells the angle).
@@ -75,12 +84,13 @@ class Augment:
     ) -> None:
         self.crop, self.flip, self.jitter, self.rotate90, self.cutout = crop, flip, jitter, rotate90, cutout
 
-    def __call__(self, images: Tensor) -> Tensor:
-        """uint8 [B,C,H,W] -> uint8 [B,C,H,W]."""
+    def __call__(self, images: Tensor, size: int | None = None) -> Tensor:
+        """uint8 [B,C,H,W] -> uint8 [B,C,S,S] with S = `size`, or [B,C,H,W] without."""
         num, device = len(images), images.device
-        if self.crop:
-            top, left = torch.randint(2 * self.crop + 1, (2, num), device=device)
-            images = crop(images, top, left, self.crop)
+        room = 2 * self.crop + (0 if size is None else images.shape[-1] - size)
+        if room:
+            top, left = torch.randint(room + 1, (2, num), device=device)
+            images = crop(images, top, left, self.crop, size)
         if self.flip:
             images = flip(images, torch.rand(num, device=device) < 0.5)
         if self.jitter:

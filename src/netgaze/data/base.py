@@ -10,7 +10,7 @@ from pytorch_lightning import LightningDataModule
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from netgaze.data.augment import Augment
+from netgaze.data.augment import Augment, centre
 from netgaze.data.decode import Form, read_images
 from netgaze.data.sampler import PlainBatches
 from netgaze.errors import NetgazeError
@@ -96,7 +96,7 @@ class ImageData(LightningDataModule):
     Args:
         num_classes: classes.
         num_channels: 1 or 3.
-        image_size: side of the square images in pixels.
+        image_size: side of the square images in pixels, as networks and figures see them.
         mean, std: per channel, of values in 0..1.
         augment: what training batches go through.
         batch_size: images a training step (on each device).
@@ -105,6 +105,8 @@ class ImageData(LightningDataModule):
             null for all.
         split_seed: of the split and of the subset: a fact of the data, not of the run.
         seed: of the order of the training batches.
+        stored_size: side of the images as `load` gives them; null for `image_size`. Of larger ones, training sees a
+            random window, a new one each time, and all else the centre.
     """
 
     class_names: list[str]
@@ -123,6 +125,7 @@ class ImageData(LightningDataModule):
         limit: int | None = None,
         split_seed: int = 0,
         seed: int = 0,
+        stored_size: int | None = None,
     ) -> None:
         super().__init__()
         if len(mean) != num_channels or len(std) != num_channels:
@@ -134,7 +137,11 @@ class ImageData(LightningDataModule):
             raise NetgazeError(f"data.batch_size={batch_size} must be 1 or more.")
         if limit is not None and limit < num_classes:
             raise NetgazeError(f"data.limit={limit} is less than one image for each of the {num_classes} classes.")
+        self.title = type(self).__name__
         self.num_classes, self.num_channels, self.image_size = num_classes, num_channels, image_size
+        self.stored_size = image_size if stored_size is None else stored_size
+        if self.stored_size < image_size:
+            raise NetgazeError(f"data.stored_size={stored_size} must be data.image_size={image_size} or more.")
         self.mean, self.std, self.augment = tuple(mean), tuple(std), augment
         self.batch_size, self.num_val, self.limit = batch_size, num_val, limit
         self.split_seed, self.seed = split_seed, seed
@@ -166,14 +173,17 @@ class ImageData(LightningDataModule):
         self._splits = splits
 
     def _check(self, splits: dict[str, Images]) -> None:
-        name = type(self).__name__
-        if len(self.class_names) != self.num_classes:
-            raise NetgazeError(f"{name} has {len(self.class_names)} classes, but data.num_classes={self.num_classes}.")
-        expected = (self.num_channels, self.image_size, self.image_size)
+        found = len(self.class_names)
+        if found != self.num_classes:
+            raise NetgazeError(
+                f"{self.title} has {found} classes, but data.num_classes={self.num_classes}. Type "
+                f"data.num_classes={found}."
+            )
+        expected = (self.num_channels, self.stored_size, self.stored_size)
         for split, part in splits.items():
             if tuple(part.images.shape[1:]) != expected:
                 raise NetgazeError(
-                    f"{name}'s {split} images have the shape {tuple(part.images.shape[1:])}, but data.num_channels "
+                    f"{self.title}'s {split} images have the shape {tuple(part.images.shape[1:])}, but data.num_channels "
                     f"and data.image_size say {expected}."
                 )
 
@@ -184,8 +194,8 @@ class ImageData(LightningDataModule):
         return self._splits
 
     def images(self, split: str) -> Tensor:
-        """All images of a split, uint8 [N,C,H,W]."""
-        return self.splits[split].images
+        """All images of a split, or their centres where they are stored larger, uint8 [N,C,H,W]."""
+        return centre(self.splits[split].images, self.image_size)
 
     def read_images(self, paths: Sequence[str]) -> Tensor:
         """A person's own picture files as images of this set, uint8 [N,C,H,W]: scaled, the centre cut out.
@@ -193,7 +203,8 @@ class ImageData(LightningDataModule):
         Raises:
             NetgazeError: a path is no picture file that can be read.
         """
-        return read_images(paths, Form(self.image_size, self.num_channels, "crop"))
+        images = read_images(paths, Form(self.stored_size, self.num_channels, "crop"))
+        return centre(images, self.image_size)
 
     def labels(self, split: str) -> Tensor:
         """All labels of a split, int64 [N]."""
@@ -201,13 +212,15 @@ class ImageData(LightningDataModule):
 
     def masks(self, split: str) -> Tensor | None:
         """Object masks of a split, bool [N,H,W], or None where the set has none."""
-        return self.splits[split].masks
+        masks = self.splits[split].masks
+        return None if masks is None else centre(masks, self.image_size)
 
     @cached_property
     def fingerprint(self) -> str:
         """A short name for the content of all splits and for how it is normalised."""
         splits = self.splits  # loaded, so that the class names are known
         parts: list[Any] = [self.mean, self.std, self.class_names]
+        parts += [] if self.stored_size == self.image_size else [self.image_size]
         for name, split in sorted(splits.items()):
             parts += [name, split.images.permute(0, 2, 3, 1).numpy(), split.labels.numpy()]
             parts += [] if split.masks is None else [split.masks.numpy()]
@@ -229,14 +242,14 @@ class ImageData(LightningDataModule):
         part = self.splits[split]
         for start in range(0, len(part), batch_size):
             images, labels = part[torch.arange(start, min(start + batch_size, len(part)))]
-            yield self.normalise(images), labels
+            yield self.normalise(centre(images, self.image_size)), labels
 
     def on_after_batch_transfer(self, batch: tuple[Tensor, Tensor], dataloader_idx: int) -> tuple[Tensor, Tensor]:
         """Augment (training only) and normalise a batch where it now is."""
         images, labels = batch
         if self.augment is not None and self.trainer is not None and self.trainer.training:
-            images = self.augment(images)
-        return self.normalise(images), labels
+            images = self.augment(images, self.image_size)
+        return self.normalise(centre(images, self.image_size)), labels
 
     def train_dataloader(self) -> DataLoader:
         """Shuffled batches of the training split."""

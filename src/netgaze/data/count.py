@@ -1,5 +1,6 @@
-"""How a person's folder of images is laid out, seen without torch: what the configuration has to know early."""
+"""How a person's images are laid out, seen without torch: what the configuration has to know early."""
 
+import json
 import os
 
 from netgaze.errors import NetgazeError
@@ -38,3 +39,17 @@ def count_classes(dir: str) -> int:
         NetgazeError: `dir` is not a folder that can be read.
     """
     return len(subfolders(split_folders(dir)["train"]))
+
+
+def count_categories(dir: str, set: str, official: int) -> int:
+    """The number of classes that a decathlon set's annotations under `dir` list, or `official` where there are none.
+
+    All files of a set list all its classes, so the small one of validation is asked. What is wrong with a file says
+    who loads the images.
+    """
+    path = os.path.join(os.path.expanduser(dir), "decathlon-1.0", "annotations", f"{set}_val.json")
+    try:
+        with open(path, encoding="utf-8") as file:
+            return len(json.load(file)["categories"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return official

@@ -25,7 +25,11 @@ FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
 
 @dataclass(frozen=True)
 class Form:
-    """What images become: squares of `size` pixels with 1 or 3 `channels`; `fit` is "crop" or "squash"."""
+    """What images become: squares of `size` pixels with 1 or 3 `channels`.
+
+    `fit` is "crop" (scale the shorter side and cut the centre, at parts of a pixel), "centre" (the same at whole pixels:
+    an image whose shorter side fits keeps its values) or "squash" (scale both sides).
+    """
 
     size: int
     channels: int
@@ -44,9 +48,20 @@ def decode(path: Path, form: Form) -> np.ndarray:
     image = image.convert("RGB" if form.channels == 3 else "L")
     if form.fit == "crop":
         image = ImageOps.fit(image, (form.size, form.size), Image.Resampling.BILINEAR)
+    elif form.fit == "centre":
+        image = _centre(image, form.size)
     else:
         image = image.resize((form.size, form.size), Image.Resampling.BILINEAR)
     return np.asarray(image).reshape(form.size, form.size, form.channels)
+
+
+def _centre(image: Image.Image, size: int) -> Image.Image:
+    """As torchvision's Resize and CenterCrop do it."""
+    shorter = min(image.size)
+    width, height = (int(size * side / shorter) for side in image.size)
+    left, top = round((width - size) / 2), round((height - size) / 2)
+    image = image.resize((width, height), Image.Resampling.BILINEAR)
+    return image.crop((left, top, left + size, top + size))
 
 
 def _flat(image: Image.Image) -> Image.Image:
