@@ -51,15 +51,17 @@ def test_peak_shares_on_maps_made_by_hand():
 def test_peak_highest_against_a_loop_over_all_that_the_task_makes(supervised, rotation):
     for subject in (supervised, rotation, filters_a_class(supervised.data)):
         data, task = subject.data, subject.task
-        scored, found = spread(data.labels("test").numpy(), 30, 0), []
+        scored, found, lowest = spread(data.labels("test").numpy(), 30, 0), [], []
         with looking(task), torch.no_grad():
             for image in scored:
                 shown = data.normalise(data.images("test")[[image]])
                 for example, target in zip(*task.present(shown, data.labels("test")[[image]]), strict=True):
                     maps = task.model.class_maps(task.model.forward_features(example[None]))[0]
                     found.append(max(range(len(maps)), key=lambda k, maps=maps: float(maps[k].max())) == target)
+                    lowest.append(min(range(len(maps)), key=lambda k, maps=maps: float(maps[k].min())) == target)
         numbers = ResponseMaps(num_scored=30).compute(subject).numbers
         assert numbers["peak_highest"] == pytest.approx(np.mean(found))
+        assert numbers["trough_lowest"] == pytest.approx(np.mean(lowest))
         assert numbers["chance"] == pytest.approx(1 / len(task.class_names))
     assert len(found) == 30
 
@@ -76,9 +78,21 @@ def test_scores_on_the_object_are_cams(subjects):
             assert ours[name] == pytest.approx(theirs[name]), name
 
 
+def test_maps_of_the_other_sign_exchange_peaks_and_troughs(data, monkeypatch):
+    subject = filters_a_class(data)
+    as_they_are = ResponseMaps().compute(subject).numbers
+    evidence = type(subject.task).evidence
+    monkeypatch.setattr(type(subject.task), "evidence", lambda task, images: -evidence(task, images))
+    exchanged = ResponseMaps().compute(subject).numbers
+    for one, other in (("peak_highest", "trough_lowest"), ("peak_on_object", "trough_on_object")):
+        assert (as_they_are[one], as_they_are[other]) == (exchanged[other], exchanged[one])
+        assert as_they_are[one] != as_they_are[other]
+
+
 def test_data_without_masks_have_no_such_scores(supervised, monkeypatch):
     monkeypatch.setattr(type(supervised.data), "masks", lambda self, split: None)
-    assert set(ResponseMaps().compute(supervised).numbers) == {"map_height", "map_width", "peak_highest", "chance"}
+    names = {"map_height", "map_width", "peak_highest", "trough_lowest", "chance"}
+    assert set(ResponseMaps().compute(supervised).numbers) == names
 
 
 def test_evidence_comes_in_small_batches_and_is_whole(rotation, monkeypatch):

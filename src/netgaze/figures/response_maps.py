@@ -36,9 +36,12 @@ class ResponseMaps:
         `peak_highest`: share of examples whose true class's map has the highest peak of all classes' maps, before
             they are enlarged; n maps that tie for it count 1/n each. A rotation network is asked about all four
             turns of each image.
+        `trough_lowest`: likewise the lowest trough. A head that reads its maps through a predictor of its own may as
+            well take low responses for evidence; such a network is told by this number, and its maps are to be read
+            with the signs exchanged.
         `chance`: 1/K: what a network with the same map for all classes scores exactly.
         On data with object masks, for the true class's map of the upright images: `peak_on_object`,
-        `mass_on_object`, `object_area`, `centre_on_object`, see `Cam`.
+        `mass_on_object`, `object_area`, `centre_on_object`, see `Cam`; and `trough_on_object`.
 
     Args:
         num_images: shown, of different classes as far as there are such; see the caption for the rule.
@@ -121,13 +124,16 @@ class ResponseMaps:
         scored = spread(data.labels(split).numpy(), self.num_scored, self.seed)
         masks, shares, own = data.masks(split), [], []
         for index, _, targets, maps in evidence(subject, scored, upright=False):
-            shares.append(peak_shares(maps, targets))
+            shares.append(torch.stack([peak_shares(maps, targets), peak_shares(-maps, targets)]))
             if masks is not None:
                 own.append(maps[torch.arange(len(index)), targets[: len(index)]])
-        numbers = {"peak_highest": float(torch.cat(shares).mean()), "chance": 1 / subject.task.num_classes}
+        highest, lowest = torch.cat(shares, dim=1).mean(dim=1).tolist()
+        numbers = {"peak_highest": highest, "trough_lowest": lowest, "chance": 1 / subject.task.num_classes}
         if masks is None:
             return numbers
-        return numbers | pointing(enlarged(torch.cat(own), masks.shape[-2:]), masks[scored])
+        maps = enlarged(torch.cat(own), masks.shape[-2:])
+        numbers["trough_on_object"] = pointing(-maps, masks[scored])["peak_on_object"]
+        return numbers | pointing(maps, masks[scored])
 
     def _caption(self, num_classes: int) -> str:
         caption = "Red answers to the filter of a class, blue is against it, on one scale a network; below, the score. "
