@@ -64,3 +64,12 @@ def real_cifar() -> Path:
 
 def write_batch(path: Path, data: object, labels: object) -> None:
     path.write_bytes(pickle.dumps({"data": data, "labels": labels}, protocol=2))
+
+
+@pytest.fixture
+def real_decathlon() -> Path:
+    """The folder that holds (a part of) the real Visual Decathlon."""
+    root = Path(os.environ.get("NETGAZE_DATA") or Path(__file__).parents[2] / "data")
+    if not (root / "decathlon-1.0" / "annotations").is_dir():
+        pytest.skip(f"no Visual Decathlon at {root}: set NETGAZE_DATA")
+    return root

@@ -110,6 +110,7 @@ class ImageData(LightningDataModule):
     """
 
     class_names: list[str]
+    own_fit = "crop"  # how a person's own pictures become squares: see `Form`
 
     def __init__(
         self,
@@ -183,8 +184,8 @@ class ImageData(LightningDataModule):
         for split, part in splits.items():
             if tuple(part.images.shape[1:]) != expected:
                 raise NetgazeError(
-                    f"{self.title}'s {split} images have the shape {tuple(part.images.shape[1:])}, but data.num_channels "
-                    f"and data.image_size say {expected}."
+                    f"{self.title}'s {split} images have the shape {tuple(part.images.shape[1:])}, but "
+                    f"data.num_channels and data.image_size say {expected}."
                 )
 
     @property
@@ -203,7 +204,7 @@ class ImageData(LightningDataModule):
         Raises:
             NetgazeError: a path is no picture file that can be read.
         """
-        images = read_images(paths, Form(self.stored_size, self.num_channels, "crop"))
+        images = read_images(paths, Form(self.stored_size, self.num_channels, self.own_fit))
         return centre(images, self.image_size)
 
     def labels(self, split: str) -> Tensor:

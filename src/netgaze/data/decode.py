@@ -27,8 +27,8 @@ FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
 class Form:
     """What images become: squares of `size` pixels with 1 or 3 `channels`.
 
-    `fit` is "crop" (scale the shorter side and cut the centre, at parts of a pixel), "centre" (the same at whole pixels:
-    an image whose shorter side fits keeps its values) or "squash" (scale both sides).
+    `fit` is "crop" (scale the shorter side and cut the centre, at parts of a pixel), "centre" (the same at whole
+    pixels: an image whose shorter side fits keeps its values) or "squash" (scale both sides).
     """
 
     size: int

@@ -20,12 +20,13 @@ from netgaze.figures.panels import (
 from netgaze.subject import Finding, Subject
 
 _COLOURS = {"train": RIGHT, "val": WRONG, "test": GREY}
-_SAMPLES, _NAMES, _BARS, _ROW = 3.75, 1.4, 2.0, 0.82  # inches
+_NAMES, _BARS, _ROW, _SPREAD = 1.4, 2.0, 0.82, 1.5  # inches
 
 
 class DataCard:
     """How many images each class has in each split, and what they look like.
 
+    Where not all classes are shown, a plot of the images a class, in falling order, tells how even all of them are.
     Subjects that look at the same data share one card.
 
     Numbers: `classes`, the images of each split by its name, and `imbalance`, the most images that a class has in
@@ -62,7 +63,7 @@ class DataCard:
         numbers |= {split: int(num.sum()) for split, num in zip(labels, counts, strict=True)}
         numbers["imbalance"] = float(counts[0].max() / least) if least else None
         arrays = {"counts": counts, "classes": classes, "samples": samples, "names": np.array(data.class_names)}
-        arrays["data"] = np.array(type(data).__name__)
+        arrays["data"] = np.array(data.title)
         return Finding(numbers, arrays, "Samples are of the training split, drawn by seed.")
 
     def draw(self, findings: dict[str, Finding]) -> Figure:
@@ -70,7 +71,7 @@ class DataCard:
         cards = _distinct(findings)
         titles = [wrapped(_title(labels, finding, len(cards)), WIDTH - 0.2, TITLE) for labels, finding in cards]
         heights = [
-            lines_height(title, TITLE) + 1.1 + _ROW * len(finding.arrays["classes"])
+            lines_height(title, TITLE) + 1.1 + _spread_height(finding) + _ROW * len(finding.arrays["classes"])
             for title, (_, finding) in zip(titles, cards, strict=True)
         ]
         sheet = Sheet(sum(heights) + 0.1)
@@ -105,9 +106,15 @@ def _draw_card(sheet: Sheet, finding: Finding, y: float) -> None:
     sizes = ", ".join(f"{finding.numbers[split]:,} {split}" for split in _COLOURS)
     shape = f"{samples.shape[2]} x {samples.shape[3]} pixels"
     some = "" if len(classes) == counts.shape[1] else f"; {len(classes)} of the classes are shown"
-    spread_words = f"{counts[0].min():,} to {counts[0].max():,} training images in a class"
-    sheet.text(0.1, y, f"{counts.shape[1]} classes, {sizes}, {shape}{some}\n{spread_words}", TEXT, color=GREY)
-    top, left = y + 0.55, 0.1 + _NAMES
+    least, most = counts[0].min(), counts[0].max()
+    spread_words = f"{least:,} to {most:,} training images in a class"
+    if least == most:
+        spread_words = f"{most:,} training images in each class"
+    sheet.text(0.1, y, f"{counts.shape[1]:,} classes, {sizes}, {shape}{some}\n{spread_words}", TEXT, color=GREY)
+    left = 0.1 + _NAMES
+    if _spread_height(finding):
+        _draw_spread(sheet, counts, left, y + 0.55)
+    top = y + 0.55 + _spread_height(finding)
     axes = sheet.axes(left, top, _BARS, _ROW * len(classes))
     for place, colour in enumerate(_COLOURS.values()):
         rows = np.arange(len(classes)) + 0.26 * (place - 1)
@@ -123,3 +130,20 @@ def _draw_card(sheet: Sheet, finding: Finding, y: float) -> None:
         for place, picture in enumerate(samples[row]):
             x = left + _BARS + 0.3 + place * tile
             sheet.image(picture, x, middle - tile / 2 + 0.03, tile - 0.06, tile - 0.06)
+
+
+def _spread_height(finding: Finding) -> float:
+    return 0.0 if len(finding.arrays["classes"]) == finding.arrays["counts"].shape[1] else _SPREAD
+
+
+def _draw_spread(sheet: Sheet, counts: np.ndarray, left: float, top: float) -> None:
+    """Images a class of each split [splits,K], each split's classes from the one with most to the one with fewest."""
+    axes = sheet.axes(left, top, WIDTH - left - 0.2, _SPREAD - 0.55)
+    for place, (split, colour) in enumerate(_COLOURS.items()):
+        # The later lines are thinner, so that splits of one size are all seen.
+        axes.stairs(np.sort(counts[place])[::-1], baseline=None, color=colour, linewidth=4 - 1.4 * place, label=split)
+    axes.set(xlim=(0, counts.shape[1]), ylim=(0, 1.08 * counts.max()))
+    axes.yaxis.set_major_locator(MaxNLocator(integer=True, nbins=4))
+    axes.set_xlabel(f"all {counts.shape[1]:,} classes, from most to fewest images in each split", fontsize=SMALL)
+    axes.set_ylabel("images a class", fontsize=SMALL)
+    axes.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=len(_COLOURS), fontsize=SMALL, frameon=False)

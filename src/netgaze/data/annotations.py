@@ -1,0 +1,85 @@
+"""Annotations in the Visual Decathlon's JSON, which is COCO's: which images there are, and of which class."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from netgaze.errors import NetgazeError
+from netgaze.files import read_json
+
+
+@dataclass(frozen=True)
+class Annotations:
+    """What a file says.
+
+    Args:
+        path: of the file.
+        files: names of the images [N], relative to the folder `decathlon-1.0`.
+        labels: the place of each image's category among the sorted ids [N].
+        categories: name of each category by its id, in the order of the ids.
+    """
+
+    path: Path
+    files: list[str]
+    labels: list[int]
+    categories: dict[int, str]
+
+
+def read_annotations(path: Path) -> Annotations:
+    """The images of a JSON with labels, in its order.
+
+    Raises:
+        NetgazeError: the file is not of this form, or its parts do not fit together.
+    """
+    content = read_json(path)
+    categories = dict(sorted(_pairs(path, content, "categories", "id", int, "name", str)))
+    files = _pairs(path, content, "images", "id", int, "file_name", str)
+    of_image = _by_image(path, _pairs(path, content, "annotations", "image_id", int, "category_id", int))
+    if not files:
+        raise _wrong(path, "it lists no images")
+    for image, file in files:
+        if image not in of_image:
+            raise _wrong(path, f"the image {file} has no annotation")
+        if of_image[image] not in categories:
+            raise _wrong(path, f"the image {file} is of category {of_image[image]}, which is not listed")
+        if Path(file).is_absolute() or ".." in Path(file).parts:
+            raise _wrong(path, f"the image {file} lies outside its folder")
+    strangers = of_image.keys() - {image for image, _ in files}
+    if strangers:
+        raise _wrong(path, f"the image with id {min(strangers)} is annotated, but not listed")
+    places = {category: place for place, category in enumerate(categories)}
+    labels = [places[of_image[image]] for image, _ in files]
+    return Annotations(path, [file for _, file in files], labels, _distinct(categories))
+
+
+def _pairs(path: Path, content: Any, part: str, key: str, kind: type, value: str, other: type) -> list[tuple[Any, Any]]:
+    """Two entries of each record in a part of the file."""
+    if not isinstance(content, dict) or not isinstance(content.get(part), list):
+        raise _wrong(path, f"it has no list {part}")
+    found = []
+    for record in content[part]:
+        if not isinstance(record, dict) or not isinstance(record.get(key), kind):
+            raise _wrong(path, f"a record of {part} has no right {key}")
+        if not isinstance(record.get(value), other):
+            raise _wrong(path, f"a record of {part} has no right {value}")
+        found.append((record[key], record[value]))
+    return found
+
+
+def _by_image(path: Path, pairs: list[tuple[int, int]]) -> dict[int, int]:
+    of_image: dict[int, int] = {}
+    for image, category in pairs:
+        if of_image.setdefault(image, category) != category:
+            raise _wrong(path, f"the image with id {image} is of two categories")
+    return of_image
+
+
+def _distinct(categories: dict[int, str]) -> dict[int, str]:
+    """Names that repeat get their category's id behind them, so that each class has a name of its own."""
+    names = list(categories.values())
+    repeated = {name for name in names if names.count(name) > 1} if len(set(names)) < len(names) else set()
+    return {id: f"{name} {id}" if name in repeated else name for id, name in categories.items()}
+
+
+def _wrong(path: Path, what: str) -> NetgazeError:
+    return NetgazeError(f"{path} is not of the decathlon's form: {what}. Take the official file.")

@@ -1,0 +1,136 @@
+"""The ten data sets of the Visual Decathlon (Rebuffi, Bilen and Vedaldi 2017), from their official files."""
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+
+from netgaze.data.annotations import Annotations, read_annotations
+from netgaze.data.augment import Augment
+from netgaze.data.base import ImageData, Images, held_out
+from netgaze.data.decode import Form, decoded
+from netgaze.errors import NetgazeError
+
+log = logging.getLogger(__name__)
+
+FOLDER = "decathlon-1.0"
+SITE = "https://www.robots.ox.ac.uk/~vgg/share"
+# A published image's shorter side has 72 pixels, of which the reference shows windows of 64.
+PUBLISHED, SHOWN = 72, 64
+
+
+class Decathlon(ImageData):
+    """One of the ten sets: `<dir>/decathlon-1.0/annotations/<set>_{train,val,test}.json`, and the images named there.
+
+    The official test is stripped of its labels (`<set>_test_stripped.json`). Where `<set>_test.json`, published later,
+    lies beside it, it is the test split; else the official validation split is divided by class share, with
+    `split_seed`, one half to select by and one to report, and the log says so.
+
+    As in the reference, images are scaled to a shorter side of 72, training sees random windows of 64, and validation
+    and test the centre. Deviations: of an oblong image only the centre square is kept, so that all lie in one array;
+    and the reference shows gtsrb, omniglot and svhn whole, which is `data.image_size=72 data.stored_size=72`.
+
+    Each split is decoded once into a memory-mapped cache. Other arguments: see `ImageData`.
+
+    Args:
+        dir: the folder that holds `decathlon-1.0`.
+        set: name of the set, as its files have it.
+        stored_size: side of the square that is kept of an image; null for 72/64 of `image_size`.
+    """
+
+    own_fit = "centre"
+
+    def __init__(
+        self,
+        *,
+        dir: str,
+        set: str,
+        num_classes: int,
+        num_channels: int = 3,
+        image_size: int = SHOWN,
+        stored_size: int | None = None,
+        mean: Sequence[float],
+        std: Sequence[float],
+        augment: Augment | None = None,
+        batch_size: int = 128,
+        limit: int | None = None,
+        split_seed: int = 0,
+        seed: int = 0,
+    ) -> None:
+        super().__init__(
+            num_classes=num_classes,
+            num_channels=num_channels,
+            image_size=image_size,
+            stored_size=round(image_size * PUBLISHED / SHOWN) if stored_size is None else stored_size,
+            mean=mean,
+            std=std,
+            augment=augment,
+            batch_size=batch_size,
+            limit=limit,
+            split_seed=split_seed,
+            seed=seed,
+        )
+        if num_channels not in (1, 3):
+            raise NetgazeError(f"data.num_channels={num_channels} is not possible. It is 3 (colour) or 1 (grey).")
+        self.title, self.set = f"{type(self).__name__} {set}", set
+        self.dir, self.root = Path(dir).expanduser(), Path(dir).expanduser() / FOLDER
+        self.form = Form(self.stored_size, num_channels, self.own_fit)
+
+    def load(self) -> dict[str, Images]:
+        """The splits "train", "val" and "test".
+
+        Raises:
+            NetgazeError: files are missing, or are not of the official form.
+        """
+        names = ["train", "val", "test"] if self._json("test").exists() else ["train", "val"]
+        annotated = {split: self._annotations(split) for split in names}
+        categories = annotated["train"].categories
+        for part in annotated.values():
+            if part.categories.keys() != categories.keys():
+                raise NetgazeError(
+                    f"{part.path} lists other categories than {annotated['train'].path.name}. Take both from the same "
+                    "archive."
+                )
+        self.class_names = list(categories.values())
+        splits = {split: self._images(part) for split, part in annotated.items()}
+        return splits if "test" in splits else splits | self._halves(splits["val"])
+
+    def _json(self, split: str) -> Path:
+        return self.root / "annotations" / f"{self.set}_{split}.json"
+
+    def _annotations(self, split: str) -> Annotations:
+        path = self._json(split)
+        if not path.exists():
+            raise NetgazeError(
+                f"There is no {path}. Unpack {SITE}/{FOLDER}-devkit.tar.gz in {self.dir}, {FOLDER}-data.tar.gz of the "
+                f"same place in {self.root / 'data'}, and there the .tar that it holds for each set."
+            )
+        return read_annotations(path)
+
+    def _images(self, part: Annotations) -> Images:
+        files = [self.root / name for name in part.files]
+        try:
+            images, kept = decoded(self.root, files, self.form)
+        except FileNotFoundError as error:
+            raise NetgazeError(
+                f"There is no {error.filename}, which {part.path.name} lists. Unpack {FOLDER}-data.tar.gz and the .tar "
+                f"in it (imagenet12's is separate) in {self.root / 'data'}."
+            ) from error
+        if not kept.all():
+            broken = files[int(kept.argmin())]
+            more = f", nor can {int((~kept).sum()) - 1} more" if (~kept).sum() > 1 else ""
+            raise NetgazeError(
+                f"{broken}, which {part.path.name} lists, cannot be read as an image{more}. Unpack its archive anew."
+            )
+        return Images(images, torch.tensor(part.labels))
+
+    def _halves(self, whole: Images) -> dict[str, Images]:
+        """The official validation split, divided to select by one half and to report on the other."""
+        key = f"{self._json('val').name}, halved for want of a labelled test: num_test"
+        val, test = held_out(whole.labels, len(whole) // 2, self.split_seed, key)
+        log.info(
+            "%s has no labels of the official test (%s), so its %d validation images are divided: %d select, %d report",
+            *(self.title, self._json("test").name, len(whole), len(val), len(test)),
+        )
+        return {"val": whole.take(val), "test": whole.take(test)}

@@ -1,0 +1,40 @@
+"""A card of many classes: some are shown, and a plot tells how even all of them are."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+
+from netgaze.figures.data_card import DataCard
+
+
+def card(total, **options):
+    """A card and its picture, of images whose class c has c % 5 + 1 for training and one more elsewhere."""
+    train = torch.arange(total).repeat_interleave(torch.arange(total) % 5 + 1)
+    labels = {"train": train, "val": torch.arange(total), "test": torch.arange(total)}
+    data = SimpleNamespace(
+        title="Many",
+        class_names=[f"class {number}" for number in range(total)],
+        labels=labels.get,
+        images=lambda split: torch.zeros(len(labels[split]), 3, 8, 8, dtype=torch.uint8),
+    )
+    figure = DataCard(**options)
+    finding = figure.compute(SimpleNamespace(data=data))
+    return finding, figure.draw({"a": finding})
+
+
+@pytest.mark.parametrize("total", [11, 1623])
+def test_many_classes_get_a_plot_of_all(total):
+    finding, picture = card(total, num_classes=2, num_each=4)
+    assert finding.arrays["samples"].shape == (2, 4, 8, 8, 3)
+    (plot,) = (axes for axes in picture.axes if f"all {total:,} classes" in axes.get_xlabel())
+    train, *others = (patch.get_data().values for patch in plot.patches)
+    assert train.tolist() == sorted(np.arange(total) % 5 + 1, reverse=True)
+    assert all((values == 1).all() for values in others)
+    assert len(others) == 2
+
+
+def test_few_classes_are_all_shown_and_need_none():
+    _, picture = card(10)
+    assert not any("all" in axes.get_xlabel() for axes in picture.axes)
