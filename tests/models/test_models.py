@@ -7,44 +7,67 @@ from omegaconf import OmegaConf
 from tests.conftest import CONF
 
 from netgaze.build import build
-from netgaze.models.base import PooledNet
-from netgaze.models.resnet import ResNet
+from netgaze.models.base import LinearNet, PooledNet
+from netgaze.models.resnet import Bottleneck, ResNet
 from netgaze.models.resnet_cifar import CifarResNet, OptionABlock
+from netgaze.weights import IMAGENET_URL, load_weights
 
 MODELS = sorted(path.stem for path in (CONF / "model").glob("*.yaml"))
+# What is large is made thin, and shown images that it can read: the contract is of any size.
+THIN = {"resnet50": {"widths": [8, 16, 32, 64]}, "alexnet": {"hidden_dim": 64}}
+THIN["vgg19"] = {"hidden_dim": 48, "widths": [8, 16, 32, 64, 64]}
+SIZES = {"alexnet": 64}
 
 
 def made(name: str, **changes):
+    if name == "timm":
+        pytest.importorskip("timm", reason="timm is not here (pip install netgaze[timm])")
     settings = OmegaConf.to_container(OmegaConf.load(CONF / "model" / f"{name}.yaml"))
     facts = {"in_channels": 3, "num_classes": 10, "image_size": 32}
-    return build(settings | {name: value for name, value in facts.items() if name in settings} | changes)
+    return build(
+        settings | {name: value for name, value in facts.items() if name in settings} | THIN.get(name, {}) | changes
+    )
+
+
+def pictures(name: str, num: int):
+    size = SIZES.get(name, 32)
+    return torch.randn(num, 3, size, size)
 
 
 @pytest.mark.parametrize("name", MODELS)
 class TestContract:
     def test_head_on_features_is_the_network(self, name):
         model = made(name).eval()
-        images = torch.randn(2, 3, 32, 32)
+        images = pictures(name, 2)
         maps = model.forward_features(images)
         features = model.forward_head(maps, pre_logits=True)
         assert maps.shape[:2] == (2, model.num_features)
-        assert features.shape == (2, model.num_features)
+        assert features.shape == (2, model.head_hidden_size)
         assert torch.equal(model(images), model.forward_head(maps))
-        if isinstance(model, PooledNet):
+        if isinstance(model, LinearNet):
             assert torch.allclose(model(images), model.get_classifier()(features))
+        if isinstance(model, PooledNet):
+            assert model.head_hidden_size == model.num_features
         assert torch.isfinite(model(images)).all()
 
     def test_every_parameter_gets_a_gradient(self, name):
         model = made(name)
-        model(torch.randn(4, 3, 32, 32)).square().sum().backward()
+        if name == "timm":  # which begins with the last norm of each block at nought, so that nothing behind it learns
+            for module in model.modules():
+                if isinstance(module, torch.nn.BatchNorm2d):
+                    torch.nn.init.ones_(module.weight)
+        model(pictures(name, 4)).square().sum().backward()
         without = [key for key, p in model.named_parameters() if p.grad is None or not p.grad.abs().sum() > 0]
         assert without == []
 
     def test_class_maps_and_filters_are_of_the_classes(self, name):
         model = made(name, num_classes=7).eval()
-        maps = model.forward_features(torch.randn(2, 3, 32, 32))
-        assert model.class_maps(maps).shape == (2, 7, *maps.shape[2:])
+        maps = model.forward_features(pictures(name, 2))
+        with torch.no_grad():
+            assert model.class_maps(maps).shape == (2, 7, *maps.shape[2:])
         assert model.class_filters().shape[0] == 7
+        if isinstance(model, LinearNet):
+            assert model.class_filters().shape[1] == model.head_hidden_size
         if isinstance(model, PooledNet):
             logits = model.class_maps(maps).mean(dim=(2, 3)) + model.get_classifier().bias
             torch.testing.assert_close(logits, model.forward_head(maps), rtol=1e-4, atol=1e-2)
@@ -52,7 +75,7 @@ class TestContract:
     def test_the_head_is_what_makes_logits_of_maps(self, name):
         """Without its head layers a network gives the same maps, and its logits change with them alone."""
         model = made(name).eval()
-        images = torch.randn(2, 3, 32, 32)
+        images = pictures(name, 2)
         maps, logits = model.forward_features(images), model(images)
         assert set(model.head_layers) <= {child for child, _ in model.named_children()}
         for layer in model.head_layers:
@@ -62,9 +85,12 @@ class TestContract:
         assert not torch.allclose(model(images), logits)
 
     def test_reset_classifier(self, name):
-        model = made(name)
+        model = made(name).eval()
+        images = pictures(name, 2)
+        features = model.forward_head(model.forward_features(images), pre_logits=True)
         model.reset_classifier(7)
-        assert model(torch.randn(2, 3, 32, 32)).shape == (2, 7)
+        assert model(images).shape == (2, 7)
+        assert torch.equal(model.forward_head(model.forward_features(images), pre_logits=True), features)
 
     def test_named_layers_exist(self, name):
         model = made(name)
@@ -81,7 +107,7 @@ class TestContract:
             if isinstance(module, torch.nn.ReLU):
                 assert not module.inplace
                 module.register_forward_hook(lambda *_, key=key: calls.update({key: calls.get(key, 0) + 1}))
-        model(torch.randn(1, 3, 32, 32))
+        model(pictures(name, 1))
         assert calls
         assert set(calls.values()) == {1}
 
@@ -107,6 +133,38 @@ def test_resnet18_is_torchvisions():
     ours.load_state_dict(theirs.state_dict())
     images = torch.randn(2, 3, 64, 64)
     assert torch.allclose(ours(images), theirs(images), atol=1e-5)
+
+
+class TestResNet50:
+    def network(self, **changes):
+        standard = {"depths": [3, 4, 6, 3], "widths": [64, 128, 256, 512], "stem": "imagenet", "in_channels": 3}
+        return ResNet(**standard | {"num_classes": 1000, "block": "bottleneck"} | changes)
+
+    def test_torchvisions_file_loads_whole_and_answers_the_same(self, tmp_path):
+        theirs, ours = torchvision.models.resnet50(weights=None).eval(), self.network().eval()
+        torch.save(theirs.state_dict(), tmp_path / "resnet50.pth")
+        report = load_weights(ours, str(tmp_path / "resnet50.pth"))
+        assert (len(report.loaded), report.skipped, report.new) == (320, {}, [])
+        assert sum(p.numel() for p in ours.parameters()) == 25_557_032
+        images = torch.randn(2, 3, 64, 64)
+        torch.testing.assert_close(ours(images), theirs(images), rtol=1e-4, atol=1e-4)
+
+    def test_its_file_is_torchvisions_first(self):
+        assert f"{IMAGENET_URL}/{self.network().imagenet_file}" == torchvision.models.ResNet50_Weights.IMAGENET1K_V1.url
+
+    @pytest.mark.parametrize("change", [{"depths": [3, 4, 23, 3]}, {"in_channels": 1}, {"widths": [8, 16, 32, 64]}])
+    def test_others_have_no_file(self, change):
+        with torch.device("meta"):
+            assert self.network(**change).imagenet_file is None
+
+    def test_a_bottleneck_shows_its_3x3_filters(self):
+        model = self.network(depths=[1], widths=[4])
+        assert model.get_submodule(model.filter_layers[1]).kernel_size == (3, 3)
+        assert isinstance(model.layer1[0], Bottleneck)
+
+    def test_another_block_is_said(self):
+        with pytest.raises(ValueError, match="expected block to be one of basic, bottleneck, got dense"):
+            self.network(block="dense")
 
 
 def test_stems():

@@ -141,6 +141,11 @@ class DynamicConv(ResNetTrunk):
         )
         self.to(self.conv1.weight.device)
 
+    @property
+    def head_hidden_size(self) -> int:
+        """Features with `pre_logits`: the maps' means."""
+        return self.num_features
+
     def responses(self, maps: Tensor) -> Tensor:
         """What each filter finds at each place, rescaled: [B,F,h,w] -> [B,K,h,w], or [B,1,h,w] for a single filter."""
         filters = self.filters()

@@ -48,7 +48,7 @@ class CifarResNet(PooledNet):
         ValueError: the depth is not 6n+2.
     """
 
-    classifier = "linear"
+    last_layer = "linear"
     filter_layers = ("conv1", "layer1.0.conv1")
     feature_layers = ("layer1", "layer2", "layer3")
     num_features = 64
