@@ -90,6 +90,11 @@ def build_task(settings: dict[str, Any], class_names: Sequence[str]) -> Any:
         settings["task"], model=model, optimizer=build(settings["optim"]), schedule=build(settings["schedule"])
     )
     task.name_classes(class_names)
+    if len(task.class_names) != task.num_classes:
+        raise NetgazeError(
+            f"task.num_classes={task.num_classes}, but there are {len(task.class_names)} classes to tell apart. Leave "
+            "the number to the config: it follows the data."
+        )
     if settings["trainer"]["channels_last"]:
         model.to(memory_format=torch.channels_last)
     if settings["trainer"]["compile"]:

@@ -52,7 +52,8 @@ def fetch(
     failures = []
 
     def is_right(file: Path) -> bool:
-        return file_md5(file).startswith(md5 or "") and file_sha256(file).startswith(sha256 or "")
+        md5_fits = md5 is None or file_md5(file).startswith(md5)
+        return md5_fits and (sha256 is None or file_sha256(file).startswith(sha256))
 
     with _alone(path):
         if path.exists():  # another process was quicker

@@ -44,7 +44,7 @@ def fit(config: DictConfig, folder: Path, about: dict[str, Any]) -> None:
     Raises:
         NetgazeError: what a person can mend; `run.json` says it too.
     """
-    started = time.time()
+    started, before, begun = time.time(), None, False
     try:
         before = _before(folder)
         typed = {override.partition("=")[0] for override in about["overrides"]}
@@ -52,10 +52,14 @@ def fit(config: DictConfig, folder: Path, about: dict[str, Any]) -> None:
         if before == settings and runs.read(folder)["status"] == "finished":
             log.info("%s is finished already.", folder)
             return
+        data, task = _built(settings, folder if before is not None else None)
         runs.begin(folder, about)
+        begun = True
         write_text(folder / ".hydra" / "config.yaml", OmegaConf.to_yaml(config))
-        _run(settings, folder, resumed=before is not None, unchanged=before == settings)
+        _run(settings, data, task, folder, resumed=before is not None, unchanged=before == settings)
     except BaseException as error:
+        if before is not None and not begun:
+            raise  # what was typed does not fit the run that is there: it stays as it was
         if not runs.is_run(folder):
             runs.begin(folder, about)
         status = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
@@ -96,16 +100,27 @@ def _settle(settings: Any, before: dict[str, Any] | None, typed: set[str]) -> di
     return settings
 
 
-def _run(settings: dict[str, Any], folder: Path, *, resumed: bool, unchanged: bool) -> None:
+def _built(settings: dict[str, Any], resumed: Path | None) -> tuple[Any, Any]:
+    """Data and task; of a resumed run with its last weights, so that what does not fit is said before all else."""
     chosen = settings["trainer"]
     set_globals(seed=settings["seed"], threads=chosen["threads"], deterministic=chosen["deterministic"])
     data = build(settings["data"])
     data.setup()
     task = build_task(settings, data.class_names)
+    if resumed is not None:
+        last = resumed / "checkpoints" / "last.ckpt"
+        restore(task, read_checkpoint(last), last)  # Lightning does it again, but has no sentence for a misfit
+    return data, task
+
+
+def _run(settings: dict[str, Any], data: Any, task: Any, folder: Path, *, resumed: bool, unchanged: bool) -> None:
+    chosen = settings["trainer"]
     if settings["init"] is not None and not resumed:
         loaded = load_weights(task.model, settings["init"])
         log.info("%s", loaded)
         runs.note(folder, init=vars(loaded))
+    if settings["init"] is None and not all(p.requires_grad for p in task.model.parameters()):
+        log.warning("What is frozen starts from random weights, its norms unscaled (init=null): it knows nothing.")
     figures = {name: build(figure) for name, figure in settings["figure"].items()}
     trainer = build(
         chosen,
@@ -116,8 +131,6 @@ def _run(settings: dict[str, Any], folder: Path, *, resumed: bool, unchanged: bo
         monitor_mode=task.monitor_mode,
     )
     if resumed:
-        last = folder / "checkpoints" / "last.ckpt"
-        restore(task, read_checkpoint(last), last)  # Lightning does it again, but has no sentence for a misfit
         check_data(folder, runs.read(folder).get("data"), data)
     runs.note(folder, **_circumstances(settings, data, task))
     log.info("%s", folder)
@@ -128,9 +141,10 @@ def _run(settings: dict[str, Any], folder: Path, *, resumed: bool, unchanged: bo
         chosen["precision"],
         processor(chosen["accelerator"]),
     )
+    material = task.material(data, best_device(chosen["accelerator"]))
     if not (resumed and unchanged and _was_stopped(folder)):
-        _train(trainer, task, data, folder, resumed)
-    _finish(trainer, task, data, figures, settings, folder)
+        _train(trainer, task, material, folder, resumed)
+    _finish(trainer, task, data, material, figures, settings, folder)
 
 
 def _parameters(task: Any) -> str:
@@ -176,20 +190,26 @@ def _was_stopped(folder: Path) -> bool:
 
 
 def _finish(
-    trainer: Any, task: Any, data: Any, figures: dict[str, Any], settings: dict[str, Any], folder: Path
+    trainer: Any,
+    task: Any,
+    data: Any,
+    material: Any,
+    figures: dict[str, Any],
+    settings: dict[str, Any],
+    folder: Path,
 ) -> None:
     """Test once, on the best epoch; draw the figures; write the numbers."""
     path = folder / "checkpoints" / "best.ckpt"
     best = read_checkpoint(path)
     restore(task, best, path)
-    tested = trainer.test(task, datamodule=data, verbose=False)[0]
+    tested = trainer.test(task, datamodule=material, verbose=False)[0]
     task.to(best_device(settings["trainer"]["accelerator"]))  # Lightning hands it back on the CPU
     history = runs.read_history(folder)
     epoch = best["epoch"] + 1 if history else 0
     numbers = {name: value for row in history if row["epoch"] == epoch for name, value in row.items() if "/" in name}
     numbers |= {name: float(value) for name, value in tested.items()} | {"best/epoch": epoch}
     subject = Subject(
-        runs.rows([folder])[0]["label"],
+        runs.labels([folder])[0],
         task=lambda: task,
         data=lambda: data,
         history=(lambda: history) if history else None,
@@ -202,6 +222,8 @@ def _finish(
         found = findings[subject.label].numbers if subject.label in findings else {}
         numbers |= {f"test/{metric}": found[metric] for metric in figures[name].metrics if metric in found}
     write_json(folder / "metrics.json", numbers)
+    if task.variants:
+        write_json(folder / "variants.json", task.variants)
     learnt_with = {name: value for name, value in settings.items() if name not in ("callback", "figure", "control")}
     write_results(folder, results.flat(learnt_with), numbers, epoch)
     spent = sum(row["seconds"] for row in history)
@@ -230,15 +252,12 @@ def analyze(config: DictConfig, folder: Path, about: dict[str, Any]) -> None:
         NetgazeError: no run where one was named, or titles that do not fit.
     """
     settings = _resolved(config)
-    if settings["images"] and not any("images" in figure for figure in settings["figure"].values()):
-        raise NetgazeError("images: choose a figure that shows own pictures, as in figure=[response_maps].")
     set_globals(seed=0, threads=num_cpus(), deterministic=True)
     found = runs.find(settings["runs"])
-    rows = runs.rows(found)
-    labels = settings["labels"] or [row["label"] for row in rows]
+    labels = settings["labels"] or runs.labels(found)
     if len(labels) != len(found) or len(set(labels)) < len(labels):
         raise NetgazeError(f"labels: give {len(found)} different titles, one a run; got {labels}.")
-    rows = [row | {"label": label} for row, label in zip(rows, labels, strict=True)]
+    rows = runs.rows(found, labels)
     checkpoint = settings["checkpoint"]
     kept = [has_checkpoint(run, checkpoint) for run in found]
     subjects = [
@@ -247,7 +266,7 @@ def analyze(config: DictConfig, folder: Path, about: dict[str, Any]) -> None:
     missing = [label for label, there in zip(labels, kept, strict=True) if not there]
     note = f"The pictures show each run's {checkpoint} checkpoint."
     note += f" Without one, and so without pictures: {', '.join(missing)}." if missing else ""
-    figures = settings["figure"] or _own_figures(subjects)
+    figures = _asked(settings["figure"] or _own_figures(subjects), settings["images"])
     _show(folder, rows, subjects, figures, settings["control"], title="Side by side", note=note)
 
 
@@ -261,9 +280,10 @@ def compare(folder: Path) -> bool:
         Whether every run finished.
     """
     found = runs.find([str(folder)])
-    rows = runs.rows(found)
-    best = {row["label"] for row in results.pictured(rows, MAX_COLUMNS)}
-    subjects = [open_run(run, label=row["label"]) for run, row in zip(found, rows, strict=True) if row["label"] in best]
+    labels = runs.labels(found)
+    rows = runs.rows(found, labels)
+    best = {row["run"] for row in results.pictured(rows, MAX_COLUMNS)}
+    subjects = [open_run(run, label=label) for run, label in zip(found, labels, strict=True) if label in best]
     num_finished = sum(row["status"] == "finished" for row in rows)
     seeds = " (of several seeds, the best)" if results.over_seeds(rows) else ""
     note = f"The pictures show {len(best)} of the {len(rows)} runs, the best by the table{seeds}."
@@ -271,6 +291,20 @@ def compare(folder: Path) -> bool:
     control = subjects[0].config["control"] if subjects and subjects[0].config else None
     _show(folder, rows, subjects, _own_figures(subjects), control, title=folder.parent.name, note=note)
     return num_finished == len(rows)
+
+
+def _asked(figures: dict[str, Any], images: list[str] | None) -> dict[str, Any]:
+    """The figures to draw: with own pictures, those alone that show such.
+
+    Raises:
+        NetgazeError: none of them does.
+    """
+    if not images:
+        return figures
+    showing = {name: figure | {"images": images} for name, figure in figures.items() if "images" in figure}
+    if not showing:
+        raise NetgazeError("images: choose a figure that shows own pictures, as in figure=[response_maps].")
+    return showing
 
 
 def _own_figures(subjects: list[Subject]) -> dict[str, Any]:

@@ -1,11 +1,14 @@
 """From a model and batches to features [N,D]."""
 
+import inspect
+import sys
 from collections.abc import Iterable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from netgaze.files import digest
+from netgaze.files import cached_arrays, digest
 
 
 @torch.no_grad()
@@ -34,3 +37,36 @@ def weights_digest(module: nn.Module) -> str:
     """A short name for all weights and buffers of a module."""
     state = module.state_dict()
     return digest(list(state), *(value.detach().float().cpu().numpy() for value in state.values()))
+
+
+def body_digest(model: nn.Module) -> str:
+    """A short name for all weights and buffers but those of the last layer, which features come before."""
+    last = getattr(model, "last_layer", None)
+    state = {name: value for name, value in model.state_dict().items() if not last or not name.startswith(f"{last}.")}
+    return digest(list(state), *(value.detach().float().cpu().numpy() for value in state.values()))
+
+
+def source(thing: Any) -> str:
+    """The code of the module that an object's class is from: a stored answer is stale when it has changed."""
+    return inspect.getsource(sys.modules[type(thing).__module__])
+
+
+def cached_features(model: nn.Module, data: Any, split: str, device: torch.device | str, view: int = 0) -> Tensor:
+    """`extract` on all images of a split, kept on disk under the digests of the network's body and of the data.
+
+    Args:
+        model: see `extract`.
+        data: a `data.base.ImageData`.
+        split: "train", "val" or "test".
+        device: where the model is.
+        view: 0 for the images as they are; otherwise the number of an augmented view of them, drawn by it.
+    """
+    how = [repr(vars(data.augment)), view] if view else []
+
+    def make() -> dict[str, Any]:
+        with torch.random.fork_rng():
+            torch.manual_seed(view)
+            return {"features": extract(model, data.batches(split, augmented=view > 0), device).numpy()}
+
+    key = digest(body_digest(model), source(model), data.fingerprint, split, *how)
+    return torch.from_numpy(cached_arrays("features", key, make)["features"])

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from netgaze.features import source
 from netgaze.files import digest, whole, write_json
-from netgaze.subject import Figure, Finding, Subject, source
+from netgaze.subject import Figure, Finding, Subject
 
 log = logging.getLogger(__name__)
 

@@ -14,8 +14,18 @@ from netgaze.files import whole, write_text
 Row = dict[str, Any]
 
 SHARED_NUMBER = "test/knn20"  # compares networks that were trained to predict different things
-SHOWN = ("val/acc", "test/acc", "test/acc_macro", "test/knn20", "test/knn200", "best/epoch", "seconds")
-_ABOUT = ("label", "setting", "folder", "status", "kind", "seed", "monitor", "monitor_mode", "data", "error")
+SHOWN = (
+    "train/acc",
+    "val/acc",
+    "final/acc",
+    "test/acc",
+    "test/acc_macro",
+    "test/knn20",
+    "test/knn200",
+    "best/epoch",
+    "seconds",
+)
+_ABOUT = ("label", "run", "setting", "folder", "status", "kind", "seed", "monitor", "monitor_mode", "data", "error")
 
 
 def write_csv(rows: Sequence[Row], path: Path) -> None:
@@ -44,10 +54,15 @@ def over_seeds(rows: Sequence[Row]) -> list[Row]:
     groups: dict[tuple[Any, ...], list[Row]] = {}
     for row in rows:
         if row["status"] == "finished":
-            groups.setdefault((row["setting"], row.get("kind"), row.get("data")), []).append(row)
+            groups.setdefault(_setting(row), []).append(row)
     alone = all(len(group) < 2 for group in groups.values())
     repeated = any(len({row.get("seed") for row in group}) < len(group) for group in groups.values())
     return [] if alone or repeated else [_mean(group) for group in groups.values()]
+
+
+def _setting(row: Row) -> tuple[Any, ...]:
+    """What runs of several seeds have in common."""
+    return row["setting"], row.get("kind"), row.get("data")
 
 
 def _mean(group: Sequence[Row]) -> Row:
@@ -79,9 +94,9 @@ def pictured(rows: Sequence[Row], most: int) -> list[Row]:
     means = over_seeds(rows)
     if not means:
         return ranked(rows)[1][:most]
-    settings = [row["setting"] for row in ranked(means)[1][:most]]
+    settings = [_setting(row) for row in ranked(means)[1][:most]]
     order = ranked(rows)[1]
-    return [next(row for row in order if row["setting"] == setting) for setting in settings]
+    return [next(row for row in order if _setting(row) == setting) for setting in settings]
 
 
 def _filled(rows: Sequence[Row]) -> list[str]:
@@ -151,53 +166,68 @@ def winner(rows: Sequence[Row]) -> str:
     )
 
 
-def swept_number(rows: Sequence[Row]) -> tuple[str, list[float]] | None:
-    """The one setting that was swept over numbers, and each run's value; None where there is no such setting."""
+def swept_number(rows: Sequence[Row]) -> str | None:
+    """The setting that was swept over numbers, in all rows; None where there is none, or more than one."""
     known = {*SHOWN, *_ABOUT, "runs", "spread"}
-    keys = list(dict.fromkeys(name for row in rows for name in row if name not in known and "/" not in name))
-    if len(keys) != 1:
-        return None
-    try:
-        return keys[0], [float(row[keys[0]]) for row in rows]
-    except (KeyError, TypeError, ValueError):
-        return None
+    keys = dict.fromkeys(name for row in rows for name in row if name not in known and "/" not in name)
+    swept = [key for key in keys if len({_number(row.get(key)) for row in rows} - {None}) > 1]
+    return swept[0] if len(swept) == 1 and all(_number(row.get(swept[0])) is not None for row in rows) else None
 
 
 def plot_sweep(rows: Sequence[Row], path: Path) -> bool:
-    """Plot the swept number against accuracy, best validation and test; False where no number was swept.
+    """Plot the swept number against accuracy: best on validation, of the last epoch, and test, a colour an approach.
 
-    Where runs differ in their seeds too, their means, with the standard deviations as bars.
+    Where runs differ in their seeds too, their means, with the standard deviations as bars. False where no number was
+    swept, or the runs do not compare.
     """
-    rows = over_seeds(rows) or rows
-    swept = swept_number(rows)
-    monitors = {str(row.get("monitor")) for row in rows if row["status"] == "finished"}
-    if swept is None or len(monitors) != 1:
+    rows = [row for row in over_seeds(rows) or rows if row["status"] == "finished"]
+    key = swept_number(rows)
+    number, _ = ranked(rows)
+    if key is None or number is None:
         return False
-    key, values = swept
-    done = sorted(
-        ((value, row) for value, row in zip(values, rows, strict=True) if row["status"] == "finished"),
-        key=lambda pair: pair[0],
-    )
+    approaches = _approaches(rows, key)
     figure = Figure(figsize=(6.4, 4), layout="constrained")
     axes = figure.add_subplot()
-    for name, marker in ((monitors.pop(), "o"), ("test/acc", "s"), (SHARED_NUMBER, "^")):
-        points = [
-            (value, row[name], row.get("spread", {}).get(name, 0)) for value, row in done if row.get(name) is not None
-        ]
-        if points:
-            across, heights, spreads = zip(*points, strict=True)
-            axes.errorbar(across, heights, spreads if any(spreads) else None, marker=marker, label=name, capsize=3)
-    places = [value for value, _ in done]
-    if min(places) > 0 and max(places) / min(places) >= 10:
+    for colour, (approach, group) in enumerate(approaches.items()):
+        for name, style in ((number, "o-"), ("final/acc", "v:"), ("test/acc", "s--"), (SHARED_NUMBER, "^-.")):
+            points = [
+                (_number(row[key]), row[name], row.get("spread", {}).get(name, 0))
+                for row in sorted(group, key=lambda row: _number(row[key]) or 0.0)
+                if row.get(name) is not None
+            ]
+            if points and (name == number or name != SHARED_NUMBER or len(approaches) == 1):
+                across, heights, spreads = zip(*points, strict=True)
+                bars = spreads if any(spreads) else None
+                words = f"{approach} {name}".strip()
+                shade = f"C{colour}" if len(approaches) > 1 else None
+                axes.errorbar(across, heights, bars, fmt=style, color=shade, label=words, capsize=3)
+    places = sorted({_number(row[key]) or 0.0 for row in rows})
+    if places[0] > 0 and places[-1] / places[0] >= 10:
         axes.set_xscale("log")
         axes.set_xticks(places, [f"{value:g}" for value in places])
         axes.minorticks_off()
     axes.set(xlabel=key, ylabel="accuracy", title=f"{key} against accuracy")
     axes.grid(alpha=0.3)
-    axes.legend()
+    axes.legend(fontsize="small")
     with whole(path) as beside:
         figure.savefig(beside, format="png", dpi=120)
     return True
+
+
+def _approaches(rows: Sequence[Row], key: str) -> dict[str, list[Row]]:
+    """The runs by all that differs but the swept key, which their labels end or begin with."""
+    groups: dict[str, list[Row]] = {}
+    for row in rows:
+        parts = [part for part in row["label"].split(", ") if not part.startswith(f"{key.rpartition('.')[2]}=")]
+        groups.setdefault(", ".join(parts), []).append(row)
+    return groups
+
+
+def _number(value: Any) -> float | None:
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        return None
 
 
 def flat(settings: dict[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -75,6 +75,12 @@ def read_metrics(folder: Path) -> dict[str, Any]:
     return read_json(path) if path.exists() else {}
 
 
+def read_variants(folder: Path) -> list[dict[str, Any]]:
+    """Settings and numbers of each network that a run trained at once; empty for a run of one."""
+    path = folder / "variants.json"
+    return read_json(path) if path.exists() else []
+
+
 def spend(folder: Path, seconds: float) -> None:
     """Add to the seconds that a run has taken, over all its attempts."""
     note(folder, seconds=seconds + (read(folder).get("seconds") or 0))
@@ -106,24 +112,69 @@ def _by_number(folder: Path) -> tuple[str, int, str]:
     return (str(folder.parent), int(folder.name) if folder.name.isdigit() else -1, folder.name)
 
 
-def rows(folders: Sequence[Path]) -> list[dict[str, Any]]:
-    """One row a run: label, setting (what runs of several seeds share), folder, status, what was typed, its numbers."""
-    typed = [dict(_split(override) for override in read(folder).get("overrides", [])) for folder in folders]
-    labels, differing = label(folders, typed), varied(typed)
-    shared = names(folders, typed, [key for key in differing if key != "seed"])
+def rows(folders: Sequence[Path], titles: Sequence[str] | None = None) -> list[dict[str, Any]]:
+    """One row a network: label, run, setting, folder, status, what was typed, its numbers.
+
+    A run that trained several networks at once (the heads of a linear probe) has a row for each; `run` is what they
+    share. `setting` is what runs of several seeds share. `final/acc` is the last epoch's validation accuracy.
+
+    Args:
+        folders: of the runs.
+        titles: what the runs are called; None for what tells them apart.
+    """
+    typed = _typed(folders)
+    titles, differing = titles or labels(folders), varied(typed)
+    without_seed = [key for key in differing if key != "seed"]
+    shared = _settings(folders, typed, without_seed)
     table = []
-    for folder, name, setting, settings in zip(folders, labels, shared, typed, strict=True):
-        run = read(folder)
-        status = run["status"] if run["status"] != "running" else "unfinished"
-        table.append(
-            {"label": name, "setting": setting, "folder": str(folder), "status": status}
+    for folder, name, setting, settings in zip(folders, titles, shared, typed, strict=True):
+        run, last = read(folder), (read_history(folder) or [{}])[-1]
+        row = (
+            {"label": name, "run": name, "setting": setting, "folder": str(folder)}
+            | {"status": run["status"] if run["status"] != "running" else "unfinished"}
             | {key: value for key, value in settings.items() if key in differing}
             | {"kind": digest(run.get("classes", run.get("task")))}  # right answers to other questions do not compare
             | {key: run.get(key) for key in ("seed", "monitor", "monitor_mode", "data")}
             | read_metrics(folder)
+            | ({"final/acc": last["val/acc"]} if "val/acc" in last else {})
             | {"seconds": run.get("seconds"), "error": run.get("error")}
         )
+        table += [_of_variant(row, variant, last, len(folders)) for variant in read_variants(folder)] or [row]
     return table
+
+
+def _settings(folders: Sequence[Path], typed: Sequence[dict[str, str]], keys: Sequence[str]) -> list[str]:
+    """What runs that agree in all `keys` are called together; others are never called the same."""
+    found = names(folders, typed, keys)
+    values = [tuple(settings.get(key) for key in keys) for settings in typed]
+    places = {value: place for place, value in enumerate(dict.fromkeys(values), start=1)}
+    meant: dict[str, set[int]] = {}
+    for name, value in zip(found, values, strict=True):
+        meant.setdefault(name, set()).add(places[value])
+    return [
+        name if len(meant[name]) == 1 else f"{name} ({places[value]})"
+        for name, value in zip(found, values, strict=True)
+    ]
+
+
+def _of_variant(
+    row: dict[str, Any], variant: dict[str, float], last: dict[str, float], num_runs: int
+) -> dict[str, Any]:
+    """The row of one of the networks that a run trained at once, told by its learning rate."""
+    rate = f"lr={variant['lr']:g}"
+    called = {key: rate if num_runs == 1 else f"{row[key]}, {rate}" for key in ("label", "setting")}
+    final = last.get(f"val/acc {rate}", row.get("final/acc"))
+    numbers = {name: value for name, value in variant.items() if name != "lr"}
+    return row | called | {"optim.lr": f"{variant['lr']:g}", "monitor": "val/acc", "final/acc": final} | numbers
+
+
+def labels(folders: Sequence[Path]) -> list[str]:
+    """A short, distinct name a run, by what was typed."""
+    return label(folders, _typed(folders))
+
+
+def _typed(folders: Sequence[Path]) -> list[dict[str, str]]:
+    return [dict(_split(override) for override in read(folder).get("overrides", [])) for folder in folders]
 
 
 def varied(typed: Sequence[dict[str, str]]) -> list[str]:
@@ -135,7 +186,7 @@ def varied(typed: Sequence[dict[str, str]]) -> list[str]:
 def label(folders: Sequence[Path], typed: Sequence[dict[str, str]]) -> list[str]:
     """A short, distinct name a run: what differs in what was typed, else the task, else the folder."""
     found = names(folders, typed, varied(typed))
-    if len(set(found)) < len(found) or "" in found:
+    if len(set(found)) < len(found):
         found = [f"{name} {'/'.join(folder.parts[-2:])}".strip() for name, folder in zip(found, folders, strict=True)]
     return found
 
@@ -149,6 +200,7 @@ def names(folders: Sequence[Path], typed: Sequence[dict[str, str]], differ: Sequ
     if differ:
         return [
             ", ".join(f"{key.rpartition('.')[2]}={_short(settings[key])}" for key in differ if key in settings)
+            or "as it is"
             for settings in typed
         ]
     return [read(folder).get("choices", {}).get("task", folder.name) for folder in folders]

@@ -4,9 +4,7 @@ Built objects are handed in; nothing here knows how they were made. Letters: N i
 K classes of the task, M examples that the task makes of N images (rotation: M = 4N).
 """
 
-import inspect
 import json
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -18,8 +16,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from netgaze.features import extract, weights_digest
-from netgaze.files import cached_arrays, digest, plain, stored_arrays, whole
+from netgaze.features import cached_features, extract, source, weights_digest
+from netgaze.files import digest, plain, stored_arrays, whole
 
 
 @dataclass
@@ -192,14 +190,9 @@ class Subject:
         if self.pixels:
             return self.data.images(split).flatten(1).float() / 255
         if self.training:
-            return extract(self.task.model, self.data.batches(split), _device(self.task))
-        key = digest(weights_digest(self.task), source(self.task.model), self.data.fingerprint, split, "pre_logits")
-
-        def make() -> dict[str, np.ndarray]:
-            return {"features": extract(self.task.model, self.data.batches(split), _device(self.task)).numpy()}
-
+            return extract(self.task.model, self.data.batches(split), device_of(self.task))
         with looking(self.task):
-            return torch.from_numpy(cached_arrays("features", key, make)["features"])
+            return cached_features(self.task.model, self.data, split, device_of(self.task))
 
     def outputs(self, split: str) -> Outputs:
         """The task's logits [M,K] and targets [M] on all that it makes of `split`, in fp32, once."""
@@ -207,7 +200,7 @@ class Subject:
             logits, targets, index, start = [], [], [], 0
             with looking(self.task), torch.no_grad():
                 for images, labels in self.data.batches(split):
-                    device = _device(self.task)
+                    device = device_of(self.task)
                     examples, answers = self.task.present(images.to(device), labels.to(device))
                     logits.append(self.task(examples).float().cpu())
                     targets.append(answers.cpu())
@@ -215,11 +208,6 @@ class Subject:
                     start += len(images)
             self._outputs[split] = Outputs(*(torch.cat(part).numpy() for part in (logits, targets, index)))
         return self._outputs[split]
-
-
-def source(thing: Any) -> str:
-    """The code of the module that an object's class is from: a stored answer is stale when it has changed."""
-    return inspect.getsource(sys.modules[type(thing).__module__])
 
 
 @contextmanager
@@ -231,7 +219,7 @@ def looking(task: nn.Module) -> Iterator[nn.Module]:
     """
     modes = {module: module.training for module in task.modules()}
     grads = {parameter: (parameter.grad, parameter.requires_grad) for parameter in task.parameters()}
-    device = _device(task)
+    device = device_of(task)
     devices = [device] if device.type == "cuda" else []
     with torch.random.fork_rng(devices=devices), torch.inference_mode(False), torch.enable_grad():
         try:
@@ -245,5 +233,6 @@ def looking(task: nn.Module) -> Iterator[nn.Module]:
                 parameter.grad, parameter.requires_grad = grad, requires_grad
 
 
-def _device(task: nn.Module) -> torch.device:
+def device_of(task: nn.Module) -> torch.device:
+    """Where a task's weights lie."""
     return next(task.parameters()).device

@@ -102,8 +102,8 @@ def _imagenet_file(model: nn.Module) -> Path:
     name: Any = getattr(model, "imagenet_file", None)
     if name is None:
         raise NetgazeError(
-            "init=imagenet: torchvision publishes no ImageNet weights for this network. "
-            "Choose one that has some (model=resnet18 model.stem=imagenet), or give a file or a run."
+            "init=imagenet: torchvision publishes no ImageNet weights for this network. It has some for its own depths "
+            "and widths and for images of three channels; otherwise give a file or a run."
         )
     path = Path(torch.hub.get_dir()) / "checkpoints" / name
     sha256 = path.stem.rpartition("-")[2]

@@ -8,7 +8,7 @@ from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
 
 from netgaze.errors import NetgazeError
 from netgaze.figures.cam import Cam
-from netgaze.figures.heat import enlarged, falls, overlaid, pointing, top_pixels
+from netgaze.figures.heat import enlarged, falls, overlaid, pointing, said_of_mass, top_pixels
 from netgaze.subject import looking
 
 
@@ -51,6 +51,12 @@ def test_peak_and_mass_on_maps_made_by_hand():
     assert numbers["mass_on_object"] == pytest.approx((0.75 + 0.0) / 2)
     assert numbers["object_area"] == 0.25
     assert numbers["centre_on_object"] == 1.0
+
+
+def test_maps_without_positive_evidence_have_no_mass():
+    numbers = pointing(-torch.ones(2, 4, 4), torch.ones(2, 4, 4, dtype=torch.bool))
+    assert numbers["mass_on_object"] is None
+    assert said_of_mass(numbers) == "no positive mass (chance 1.00)"
 
 
 def test_top_pixels_are_the_highest():

@@ -84,14 +84,15 @@ def test_maps_of_the_other_sign_exchange_peaks_and_troughs(data, monkeypatch):
     evidence = type(subject.task).evidence
     monkeypatch.setattr(type(subject.task), "evidence", lambda task, images: -evidence(task, images))
     exchanged = ResponseMaps().compute(subject).numbers
-    for one, other in (("peak_highest", "trough_lowest"), ("peak_on_object", "trough_on_object")):
+    pairs = [("peak_highest", "trough_lowest"), ("peak_on_object", "trough_on_object")]
+    for one, other in (*pairs, ("mass_on_object", "negative_mass_on_object")):
         assert (as_they_are[one], as_they_are[other]) == (exchanged[other], exchanged[one])
         assert as_they_are[one] != as_they_are[other]
 
 
 def test_data_without_masks_have_no_such_scores(supervised, monkeypatch):
     monkeypatch.setattr(type(supervised.data), "masks", lambda self, split: None)
-    names = {"map_height", "map_width", "peak_highest", "trough_lowest", "chance"}
+    names = {"map_height", "map_width", "peak_highest", "trough_lowest", "chance", "num_scored"}
     assert set(ResponseMaps().compute(supervised).numbers) == names
 
 

@@ -187,7 +187,8 @@ def test_images_of_another_size_are_said():
         ({"up_to": "layer5"}, "expected up_to to be one of layer1, layer2, got layer5"),
         ({"filter": "fixed"}, "expected filter to be one of dynamic, static, .* got fixed"),
         ({"rescale": "times"}, "expected rescale to be one of divide, multiply, none, got times"),
-        ({"kernel_size": 2}, "expected an odd kernel_size, got 2"),
+        ({"kernel_size": 2}, "expected an odd, whole kernel_size of 1 or more, got 2"),
+        ({"kernel_size": -1}, "kernel_size of 1 or more, got -1"),
     ],
 )
 def test_unknown_choices_are_said(change, said):

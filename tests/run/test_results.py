@@ -59,12 +59,35 @@ def test_a_plot_of_means(tmp_path):
         row(f"lr={lr}", seed, 0.5 + lr + seed / 10, **{"optim.lr": str(lr)}) for lr in (0.1, 0.2) for seed in (0, 1)
     ]
     assert results.plot_sweep(rows, tmp_path / "sweep.png")
-    assert results.swept_number(results.over_seeds(rows)) == ("optim.lr", [0.1, 0.2])
+    assert results.swept_number(results.over_seeds(rows)) == "optim.lr"
 
 
 def made(folder, *overrides, seed=0):
     write_json(folder / "run.json", {"status": "finished", "overrides": list(overrides), "seed": seed, "choices": {}})
     return folder
+
+
+def test_runs_that_only_look_alike_are_not_averaged(tmp_path):
+    """Two sources whose folders end alike, a seed each: two settings, not one of two seeds."""
+    folders = []
+    for number, (source, seed) in enumerate([("sup/0", 0), ("rot/0", 1), ("sup/0", 1)]):
+        folders.append(made(tmp_path / str(number), f"init=outputs/{source}", f"seed={seed}", seed=seed))
+        write_json(folders[-1] / "metrics.json", {"test/acc": 0.1 * number})
+    rows = runs.rows(folders)
+    assert [row["setting"] for row in rows] == ["init=0 (1)", "init=0 (2)", "init=0 (1)"]
+    assert [row["runs"] for row in results.over_seeds(rows)] == [2, 1]
+
+
+def test_a_run_of_which_nothing_was_typed_has_a_name(tmp_path):
+    folders = [made(tmp_path / "a", "seed=0"), made(tmp_path / "b", "seed=1", seed=1)]
+    folders += [made(tmp_path / "c", "task.freeze_backbone=true", "seed=0")]
+    assert [row["setting"] for row in runs.rows(folders)] == ["as it is", "as it is", "freeze_backbone=true"]
+
+
+def test_settings_of_other_data_are_shown_apart():
+    rows = [row("a", seed, 0.5, data=data) for seed in (0, 1) for data in ("x", "y")]
+    shown = results.pictured(rows, 4)
+    assert [run["data"] for run in shown] == ["x", "y"]
 
 
 def test_a_bare_yes_or_no_is_no_name(tmp_path):

@@ -218,6 +218,7 @@ def test_init_from_a_run_is_reported(run, tmp_path):
         (["data=digits", "task=dynamic_conv", "model.up_to=layer9"], "up_to to be one of layer1, layer2"),
         (["data=digits", "task=dynamic_conv", "model.filter=none"], "filter to be one of dynamic, static"),
         (["data=digits", "task=dynamic_conv", "init=imagenet"], "publishes no ImageNet weights"),
+        (["data=digits", "task.num_classes=12"], "task.num_classes=12, but there are 10 classes"),
     ],
 )
 def test_a_persons_mistake_gets_a_sentence(words, said, tmp_path, monkeypatch):

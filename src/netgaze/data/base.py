@@ -1,5 +1,6 @@
 """Images in memory as uint8, drawn by index, augmented as whole batches on the device."""
 
+import copy
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -44,6 +45,24 @@ class Images(Dataset[tuple[Tensor, Tensor]]):
     def take(self, index: Tensor) -> "Images":
         """The part of the split at `index` [M]."""
         return Images(*self[index], None if self.masks is None else self.masks.index_select(0, index))
+
+
+@dataclass
+class Vectors(Dataset[tuple[Tensor, Tensor]]):
+    """Features in the place of a split's images: V views [V,N,D] of each, and labels int64 [N].
+
+    Indexed by an index tensor [B], it gives a batch (features [B,D], labels [B]), of each image a view drawn by lot.
+    """
+
+    features: Tensor
+    labels: Tensor
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def __getitem__(self, index: Tensor) -> tuple[Tensor, Tensor]:
+        views = torch.randint(len(self.features), index.shape) if len(self.features) > 1 else torch.zeros_like(index)
+        return self.features[views, index], self.labels.index_select(0, index)
 
 
 def stratified(labels: Tensor, num: int, seed: int) -> Tensor:
@@ -147,6 +166,7 @@ class ImageData(LightningDataModule):
         self.batch_size, self.num_val, self.limit = batch_size, num_val, limit
         self.split_seed, self.seed = split_seed, seed
         self._splits: dict[str, Images] = {}
+        self._features: dict[str, Vectors] = {}
 
     def load(self) -> dict[str, Images]:
         """The splits "train" and "test", and "val" where the set has its own; sets `self.class_names`."""
@@ -238,16 +258,26 @@ class ImageData(LightningDataModule):
         values.flatten(2).mul_(scale).add_(shift)
         return values.permute(0, 3, 1, 2)
 
-    def batches(self, split: str, batch_size: int = 500) -> Iterator[tuple[Tensor, Tensor]]:
-        """A split in order under test transforms: (images [B,C,H,W] normalised, labels [B]), on the CPU."""
+    def with_features(self, features: dict[str, Tensor]) -> "ImageData":
+        """This data set, whose loaders give features [V,N,D] by split in the place of images, in the same order."""
+        other = copy.copy(self)
+        other._features = {split: Vectors(values, self.labels(split)) for split, values in features.items()}
+        return other
+
+    def batches(self, split: str, batch_size: int = 500, augmented: bool = False) -> Iterator[tuple[Tensor, Tensor]]:
+        """A split in order, as it is or augmented: (images [B,C,H,W] normalised, labels [B]), on the CPU."""
         part = self.splits[split]
         for start in range(0, len(part), batch_size):
             images, labels = part[torch.arange(start, min(start + batch_size, len(part)))]
+            if augmented and self.augment is not None:
+                images = self.augment(images, self.image_size)
             yield self.normalise(centre(images, self.image_size)), labels
 
     def on_after_batch_transfer(self, batch: tuple[Tensor, Tensor], dataloader_idx: int) -> tuple[Tensor, Tensor]:
         """Augment (training only) and normalise a batch where it now is."""
         images, labels = batch
+        if self._features:
+            return batch
         if self.augment is not None and self.trainer is not None and self.trainer.training:
             images = self.augment(images, self.image_size)
         return self.normalise(centre(images, self.image_size)), labels
@@ -265,7 +295,7 @@ class ImageData(LightningDataModule):
         return self._loader("test", 500)
 
     def _loader(self, split: str, batch_size: int, shuffle: bool = False) -> DataLoader:
-        part = self.splits[split]
+        part: Images | Vectors = self._features.get(split) or self.splits[split]
         rank, world = (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
         sampler = PlainBatches(
             len(part),

@@ -7,7 +7,7 @@ import torch
 from matplotlib.figure import Figure
 
 from netgaze.figures.examples import chosen, presented, shown, spread, upright_rows
-from netgaze.figures.heat import coarse, enlarged, evidence, falls, overlaid, pointing
+from netgaze.figures.heat import coarse, enlarged, evidence, falls, overlaid, pointing, said_of_mass
 from netgaze.figures.panels import (
     GREY,
     RIGHT,
@@ -20,7 +20,7 @@ from netgaze.figures.panels import (
     titles_height,
     wrapped,
 )
-from netgaze.subject import Finding, Subject, looking
+from netgaze.subject import Finding, Subject, device_of, looking
 
 _KINDS = {
     "shared": "same images,\nmap of the true class",
@@ -33,8 +33,9 @@ class Cam:
     """Class activation maps (Zhou et al. 2016): the evidence for a class at each place of the last feature maps.
 
     M_c(x,y) = sum_k w_k^c f_k(x,y), from `task.evidence`, brought to the image's size bilinearly. There maps are
-    scaled to 0..1 each; here they keep their sign and unit (the logit is their mean plus a bias) on one scale a
-    network, so that a network without evidence does not look as sure as one with it.
+    scaled to 0..1 each; here they keep their sign and unit (of a pooled network the logit is their mean plus a bias)
+    on one scale a network, so that a network without evidence does not look as sure as one with it. Other heads have
+    maps of their own, see their `class_maps`.
 
     Shown are the same images for every network, one each of different data classes; then, each network's own
     choice, its most confident right answer for some of its classes, and its most confident error with the map of
@@ -86,7 +87,7 @@ class Cam:
         there = rows >= 0
         examples = presented(subject, np.where(there, rows, 0))
         with looking(subject.task), torch.no_grad():
-            small = subject.task.evidence(examples.to(_device(subject))).float().cpu()
+            small = subject.task.evidence(examples.to(device_of(subject.task))).float().cpu()
         maps = enlarged(small[torch.arange(len(rows)), torch.from_numpy(classes)], examples.shape[-2:])
         predicted = outputs.logits[rows].argmax(axis=1)
         arrays = {
@@ -117,7 +118,7 @@ class Cam:
         classes = np.concatenate([outputs.targets[shared], own, [predicted[error]]])
         return kinds, np.concatenate([shared, best, [error]]).astype(np.int64), classes
 
-    def _score(self, subject: Subject) -> dict[str, float]:
+    def _score(self, subject: Subject) -> dict[str, float | None]:
         data, split = subject.data, subject.split
         masks = data.masks(split)
         scored = spread(
@@ -133,7 +134,7 @@ class Cam:
                     noise = enlarged(torch.rand(small.shape, generator=generator), examples.shape[-2:])
                     drops.append(falls(subject.task, examples, targets, (maps[-1], noise), self.share))
         fallen = torch.cat(drops, dim=1)[:, : self.num_dropped].mean(dim=1)
-        numbers = {"drop": float(fallen[0]), "drop_random": float(fallen[1])}
+        numbers: dict[str, float | None] = {"drop": float(fallen[0]), "drop_random": float(fallen[1])}
         return numbers if masks is None else numbers | pointing(torch.cat(maps), masks[scored])
 
     def draw(self, findings: dict[str, Finding]) -> Figure:
@@ -164,15 +165,12 @@ def _surest(confidence: np.ndarray, among: np.ndarray) -> int:
     return int(np.where(among, confidence, -1).argmax()) if among.any() else -1
 
 
-def _device(subject: Subject) -> torch.device:
-    return next(subject.task.parameters()).device
-
-
 def _caption(numbers: dict[str, float]) -> str:
     size = f"{numbers['map_height']}x{numbers['map_width']}"
     caption = (
         "The first rows show the same images to every network; the most confident right answers and the error are "
-        f"each network's own choice. Red is evidence for the class, blue against it. The maps are {size}, enlarged."
+        f"each network's own choice. Red is evidence for the class, blue against it; only a head that reads its maps "
+        f"through a predictor (dynamic filters) may mean the opposite. The maps are {size}, enlarged."
     )
     return caption + coarse(int(numbers["map_height"]), int(numbers["map_width"]))
 
@@ -183,7 +181,7 @@ def _words(finding: Finding) -> str:
     words += f"drop {numbers['drop']:z.2f}, by noise {numbers['drop_random']:z.2f}"
     if "peak_on_object" in numbers:
         words += f"\npeak on object {numbers['peak_on_object']:.2f} (middle {numbers['centre_on_object']:.2f}), "
-        words += f"mass {numbers['mass_on_object']:.2f} (chance {numbers['object_area']:.2f})"
+        words += said_of_mass(numbers)
     return words
 
 

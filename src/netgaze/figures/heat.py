@@ -1,6 +1,6 @@
 """Maps of evidence over images: enlarged, scored against object masks, tried by taking pixels away, laid over."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import torch
@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from netgaze.figures.panels import signed_colours
-from netgaze.subject import Subject
+from netgaze.subject import Subject, device_of
 
 _OPACITY = 0.8
 _COARSE = 4  # pixels of a map, across
@@ -31,7 +31,7 @@ def evidence(
         The batch's part of `images` [B], examples [M,C,H,W] on the task's device, targets [M], maps [M,K,h,w].
     """
     task, data, split = subject.task, subject.data, subject.split
-    device = next(task.parameters()).device
+    device = device_of(task)
     step = max(1, min(_BATCH, _MOST_MAPS // task.num_classes))
     for start in range(0, len(images), step):
         index = images[start : start + step]
@@ -63,7 +63,7 @@ def top_pixels(maps: Tensor, share: float) -> Tensor:
     return torch.zeros_like(flat, dtype=torch.bool).scatter_(1, highest, True).view_as(maps)
 
 
-def pointing(maps: Tensor, masks: Tensor) -> dict[str, float]:
+def pointing(maps: Tensor, masks: Tensor) -> dict[str, float | None]:
     """How well maps [B,H,W] lie on objects, masks bool [B,H,W]; see `Cam` for the numbers."""
     on = masks.flatten(1)
     peaks = maps.flatten(1).argmax(dim=1, keepdim=True)
@@ -73,10 +73,16 @@ def pointing(maps: Tensor, masks: Tensor) -> dict[str, float]:
     _, height, width = masks.shape
     return {
         "peak_on_object": float(on.gather(1, peaks).double().mean()),
-        "mass_on_object": float(shares.mean()) if len(shares) else 0.0,
+        "mass_on_object": float(shares.mean()) if len(shares) else None,
         "object_area": float(on.double().mean()),
         "centre_on_object": float(masks[:, height // 2, width // 2].double().mean()),
     }
+
+
+def said_of_mass(numbers: Mapping[str, float | None]) -> str:
+    """How much positive evidence lies on the object, in words; nothing is said of maps that have none."""
+    mass = "no positive mass" if numbers["mass_on_object"] is None else f"mass {numbers['mass_on_object']:.2f}"
+    return f"{mass} (chance {numbers['object_area']:.2f})"
 
 
 def falls(task: nn.Module, examples: Tensor, targets: Tensor, maps: Sequence[Tensor], share: float) -> Tensor:

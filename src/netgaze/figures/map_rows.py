@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from netgaze.figures.heat import enlarged
+from netgaze.figures.heat import enlarged, said_of_mass
 from netgaze.figures.panels import (
     GREY,
     RIGHT,
@@ -119,11 +119,12 @@ def _mark(arrays: dict[str, np.ndarray], row: int) -> str:
 
 
 def _words(numbers: dict[str, float]) -> str:
-    words = f"{numbers['map_height']}x{numbers['map_width']} maps; the true class's map has the highest peak in "
+    words = f"{numbers['map_height']}x{numbers['map_width']} maps; of {numbers['num_scored']} images of the split: "
+    words += "the true class's map has the highest peak in "
     words += f"{numbers['peak_highest']:.2f}, the lowest trough in {numbers['trough_lowest']:.2f} "
     words += f"(chance {numbers['chance']:.2g})"
     if "peak_on_object" in numbers:
         words += f"\npeak on object {numbers['peak_on_object']:.2f}, trough {numbers['trough_on_object']:.2f} "
         words += f"(middle {numbers['centre_on_object']:.2f}), "
-        words += f"mass {numbers['mass_on_object']:.2f} (chance {numbers['object_area']:.2f})"
+        words += said_of_mass(numbers)
     return words

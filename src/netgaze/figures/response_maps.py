@@ -13,7 +13,7 @@ from netgaze.figures.examples import chosen, presented, rightly, shown, spread, 
 from netgaze.figures.heat import coarse, enlarged, evidence, pointing
 from netgaze.figures.map_rows import MapRows
 from netgaze.figures.panels import Sheet
-from netgaze.subject import Finding, Subject, looking
+from netgaze.subject import Finding, Subject, device_of, looking
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,9 @@ class ResponseMaps:
             with the signs exchanged.
         `chance`: 1/K: what a network with the same map for all classes scores exactly.
         On data with object masks, for the true class's map of the upright images: `peak_on_object`,
-        `mass_on_object`, `object_area`, `centre_on_object`, see `Cam`; and `trough_on_object`.
+        `mass_on_object`, `object_area`, `centre_on_object`, see `Cam`; and of the maps with their signs exchanged
+        `trough_on_object` and `negative_mass_on_object`.
+        `num_scored`: how many images these numbers are of.
 
     Args:
         num_images: shown, of different classes as far as there are such; see the caption for the rule.
@@ -70,7 +72,7 @@ class ResponseMaps:
         max_classes: int = 10,
         seed: int = 0,
     ):
-        if indices and images:
+        if indices is not None and images:
             raise NetgazeError("response_maps: give either indices (of the split) or images (own files), not both.")
         self.num_images, self.indices, self.images = num_images, indices, images
         self.num_scored, self.max_classes, self.seed = num_scored, max_classes, seed
@@ -79,7 +81,7 @@ class ResponseMaps:
         """Images [n,H,W,3] with the maps [n,T,h,w] of T classes, their names, scores and frames [n,T]; the numbers."""
         with looking(subject.task), torch.no_grad():
             picked = self._own(subject) if self.images else self._of_split(subject)
-            maps = subject.task.evidence(picked.examples.to(_device(subject))).float().cpu().numpy()
+            maps = subject.task.evidence(picked.examples.to(device_of(subject.task))).float().cpu().numpy()
             numbers = {"map_height": maps.shape[-2], "map_width": maps.shape[-1]} | self._score(subject)
         classes = _columns(picked, self.max_classes)
         rows = np.arange(len(classes))
@@ -105,21 +107,21 @@ class ResponseMaps:
         """The person's own pictures, upright."""
         images = subject.data.normalise(subject.data.read_images(self.images))
         examples = subject.task.present(images, torch.zeros(len(images), dtype=torch.int64))[0][: len(images)]
-        logits = subject.task(examples.to(_device(subject))).float().cpu().numpy()
+        logits = subject.task(examples.to(device_of(subject.task))).float().cpu().numpy()
         return _Shown(examples, logits, np.full(len(images), -1))
 
     def _of_split(self, subject: Subject) -> _Shown:
         """Images of the split, upright: those named, or those of the rule."""
         outputs, labels = subject.outputs(subject.split), subject.data.labels(subject.split).numpy()
         upright = upright_rows(outputs.index, np.arange(len(labels)))
-        if self.indices:
+        if self.indices is not None:
             rows = upright[chosen(labels, 0, self.seed, self.indices)]
         else:
             right = outputs.logits[upright].argmax(axis=1) == outputs.targets[upright]
             rows = upright[rightly(labels, right, self.num_images, self.seed)]
         return _Shown(presented(subject, rows), outputs.logits[rows], outputs.targets[rows])
 
-    def _score(self, subject: Subject) -> dict[str, float]:
+    def _score(self, subject: Subject) -> dict[str, float | None]:
         data, split = subject.data, subject.split
         scored = spread(data.labels(split).numpy(), self.num_scored, self.seed)
         masks, shares, own = data.masks(split), [], []
@@ -128,18 +130,28 @@ class ResponseMaps:
             if masks is not None:
                 own.append(maps[torch.arange(len(index)), targets[: len(index)]])
         highest, lowest = torch.cat(shares, dim=1).mean(dim=1).tolist()
-        numbers = {"peak_highest": highest, "trough_lowest": lowest, "chance": 1 / subject.task.num_classes}
+        numbers: dict[str, float | None] = {
+            "peak_highest": highest,
+            "trough_lowest": lowest,
+            "chance": 1 / subject.task.num_classes,
+        }
+        numbers["num_scored"] = len(scored)
         if masks is None:
             return numbers
         maps = enlarged(torch.cat(own), masks.shape[-2:])
-        numbers["trough_on_object"] = pointing(-maps, masks[scored])["peak_on_object"]
-        return numbers | pointing(maps, masks[scored])
+        below = pointing(-maps, masks[scored])
+        troughs = {"trough_on_object": below["peak_on_object"], "negative_mass_on_object": below["mass_on_object"]}
+        return numbers | pointing(maps, masks[scored]) | troughs
 
     def _caption(self, num_classes: int) -> str:
-        caption = "Red answers to the filter of a class, blue is against it, on one scale a network; below, the score. "
+        caption = (
+            "Red answers to the filter of a class, blue is its opposite, on one scale a network; below, the score. A "
+            "head with a predictor of its own may take low responses for evidence: compare highest peak and lowest "
+            "trough. "
+        )
         if self.images:
             return caption + "Own images have no true class: the words name the answer, whose score is bold."
-        if not self.indices:
+        if self.indices is None:
             caption += (
                 "The seed draws an order of the images; shown is the first of each class that the network labels "
                 "rightly and, where it is never right about a class, the first of the class, marked as wrong. "
@@ -174,7 +186,3 @@ def _columns(picked: _Shown, most: int) -> np.ndarray:
     known = np.flatnonzero(picked.targets >= 0)
     first[known, picked.targets[known]] = np.inf
     return np.argsort(-first, axis=1, kind="stable")[:, :most]
-
-
-def _device(subject: Subject) -> torch.device:
-    return next(subject.task.parameters()).device

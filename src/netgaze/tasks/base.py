@@ -19,6 +19,7 @@ class Task(LightningModule):
         monitor: the number that chooses the best epoch, the largest or the smallest by `monitor_mode`.
         numbers: of the current epoch by name; callbacks may add theirs.
         num_classes, class_names: of what *this task* predicts.
+        variants: settings and numbers of each network, where a run trained several at once; set by the test.
 
     Args:
         model: the network.
@@ -44,6 +45,7 @@ class Task(LightningModule):
         self.num_classes = num_classes
         self.optimizer, self.schedule = optimizer, schedule
         self.numbers: dict[str, float] = {}
+        self.variants: list[dict[str, float]] = []
         self._still: list[nn.Module] = []
         self._sums: Tensor | None = None
         self._answers: list[tuple[Tensor, Tensor]] = []
@@ -74,19 +76,36 @@ class Task(LightningModule):
         return self.model.class_maps(self.model.forward_features(images))  # type: ignore[operator]
 
     def freeze_backbone(self) -> None:
-        """Let nothing but the head learn: the rest gets no gradients, and its BatchNorm statistics stand still."""
+        """Let nothing but the head learn."""
         head = self.model.head_layers
-        self._still = [child for name, child in self.model.named_children() if name not in head]  # type: ignore[operator]
-        for child in self._still:
-            child.requires_grad_(False)
+        self.hold([child for name, child in self.model.named_children() if name not in head])  # type: ignore[operator]
+
+    def hold(self, modules: Sequence[nn.Module]) -> None:
+        """Let `modules` learn nothing: they get no gradients, and their BatchNorm statistics stand still."""
+        self._still = list(modules)
+        for module in modules:
+            module.requires_grad_(False)
         self.train(self.training)
 
     def train(self, mode: bool = True) -> "Task":
         """Training or evaluation mode; what is frozen stays in evaluation mode."""
         super().train(mode)
-        for child in self._still:
-            child.eval()
+        for module in self._still:
+            module.eval()
         return self
+
+    def material(self, data: Any, device: torch.device) -> Any:
+        """What training, validation and test read: the data, unless a task makes something of them first.
+
+        Args:
+            data: a `data.base.ImageData`, set up.
+            device: where the network may work.
+        """
+        return data
+
+    def parts(self) -> list[dict[str, Any]]:
+        """What may learn, in optimiser groups: `params`, and where it is not the optimiser's own, `lr`."""
+        return [{"params": list(self.parameters())}]
 
     def forward(self, images: Tensor) -> Tensor:
         """[B,C,H,W] -> logits [B,K]."""
@@ -139,11 +158,11 @@ class Task(LightningModule):
 
     def configure_optimizers(self) -> Any:
         """Weight decay on weights alone, not on biases and norms; the schedule moves each step."""
-        trained = [parameter for parameter in self.parameters() if parameter.requires_grad]
-        groups: list[dict[str, Any]] = [
-            {"params": [p for p in trained if p.ndim > 1]},
-            {"params": [p for p in trained if p.ndim <= 1], "weight_decay": 0.0},
-        ]
+        groups: list[dict[str, Any]] = []
+        for part in self.parts():
+            trained = [parameter for parameter in part["params"] if parameter.requires_grad]
+            groups.append(part | {"params": [p for p in trained if p.ndim > 1]})
+            groups.append(part | {"params": [p for p in trained if p.ndim <= 1], "weight_decay": 0.0})
         optimizer = self.optimizer([group for group in groups if group["params"]])
         max_epochs = self.trainer.max_epochs or 0
         steps = max(1, int(self.trainer.estimated_stepping_batches) // max(1, max_epochs)) if max_epochs > 0 else 1
