@@ -39,7 +39,7 @@ def network(filters: str) -> DynamicConv:
         num_classes=CLASSES,
         filter=filters,
     )
-    return model.to(DEVICE, memory_format=torch.channels_last)
+    return model.to(memory_format=torch.channels_last).to(DEVICE)
 
 
 def separate_passes(model: DynamicConv, maps: Tensor) -> Tensor:

@@ -21,15 +21,15 @@ ORDER = [
     {"download"},
     {"losses", "metrics", "features", "schedules", "weights", "schema"},
     {"subject"},
-    {"look", "trainer"},
+    {"gallery", "trainer"},
     ROOMS,
     {"build"},
     {"runs"},
     {"results", "subjects"},
     {"report"},
     {"experiment"},
-    {"arguments"},
-    {"sweep"},
+    {"arguments", "inline"},
+    {"sweep", "notebook"},
     {"cli"},
 ]
 LEVEL = {name: level for level, names in enumerate(ORDER) for name in names}

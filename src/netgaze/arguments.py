@@ -40,7 +40,7 @@ def prepare(words: Sequence[str], conf: Path, name: str) -> list[str]:
     words = [quote(word, sweeps) for word in words]
     resumed = [word for word in words if word.startswith("resume=")]
     if not resumed:
-        check(_overrides(words), conf, name, sweeps)
+        check(without_flags(words), conf, name, sweeps)
         return words
     rest = [word for word in words if word not in resumed]
     folder = Path(_unquote(resumed[-1].partition("=")[2])).resolve()
@@ -54,7 +54,7 @@ def prepare(words: Sequence[str], conf: Path, name: str) -> list[str]:
     groups = [word for word in rest if word.partition("=")[0] in _groups(conf)]
     if groups:
         raise NetgazeError(f"{groups[0]}: a resumed run keeps its choices; figures are chosen anew with analyze.py.")
-    check(_overrides(rest), stored.parent, "config")
+    check(without_flags(rest), stored.parent, "config")
     return [
         *("--config-path", str(stored.parent), "--config-name", "config", "--config-dir", str(conf)),
         *(f"hydra.run.dir={quoted(str(folder))}", "hydra.output_subdir=null"),
@@ -63,7 +63,7 @@ def prepare(words: Sequence[str], conf: Path, name: str) -> list[str]:
     ]
 
 
-def _overrides(words: Sequence[str]) -> list[str]:
+def without_flags(words: Sequence[str]) -> list[str]:
     """The words that are no flags, nor a flag's value."""
     values = {after + 1 for after, word in enumerate(words) if word in FLAGS_WITH_VALUE}
     return [word for place, word in enumerate(words) if place not in values and not word.startswith("-")]
@@ -74,7 +74,7 @@ def _resume_sweep(folder: Path, rest: Sequence[str], conf: Path, name: str) -> l
     typed = [str(word) for word in OmegaConf.load(folder / "multirun.yaml").hydra.overrides.task]
     if any(word.lstrip("+~").startswith(("-", "hydra")) for word in typed):
         raise NetgazeError(f"{folder}/multirun.yaml was not written by train.py: it would change how commands are run.")
-    check([*typed, *_overrides(rest)], conf, name, sweeps=True)
+    check([*typed, *without_flags(rest)], conf, name, sweeps=True)
     return ["-m", *typed, f"hydra.sweep.dir={quoted(str(folder))}", *rest]
 
 

@@ -15,7 +15,7 @@ from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
 from netgaze import arguments, schema
-from netgaze.errors import NetgazeError
+from netgaze.errors import NetgazeError, sentence
 
 Job = Callable[[DictConfig, Path, dict[str, Any]], None]
 
@@ -47,7 +47,7 @@ def run(conf: Path, name: str, job: Job, usage: str) -> None:
     except (NetgazeError, HydraException, OmegaConfBaseException, OSError) as error:
         if os.environ.get("NETGAZE_DEBUG"):
             raise
-        print(f"Error: {_sentence(error)}", file=sys.stderr)
+        print(f"Error: {sentence(error)}", file=sys.stderr)
         sys.exit(1)
 
 
@@ -90,20 +90,9 @@ def _job_of_sweep(job: Job, config: DictConfig, folder: Path, about: dict[str, A
             )
         job(config, _short(folder), about)
     except Exception as error:  # recorded by the job in its folder; the next job must start
-        print(f"Run {folder.name} failed: {_sentence(error)}", file=sys.stderr)
+        print(f"Run {folder.name} failed: {sentence(error)}", file=sys.stderr)
 
 
 def _short(folder: Path) -> Path:
     """The folder relative to where the command was typed, if it lies there."""
     return folder.relative_to(Path.cwd()) if folder.is_relative_to(Path.cwd()) else folder
-
-
-def _sentence(error: BaseException) -> str:
-    """What an exception says, without the places in libraries where it was raised."""
-    if isinstance(error, OSError) and error.filename:
-        return f"Cannot use {error.filename}: {error.strerror}."
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    if isinstance(error, NetgazeError) or not lines:
-        return " ".join(lines) or type(error).__name__
-    useful = [line for line in lines if not line.startswith(("full_key:", "object_type=", "See https"))]
-    return " ".join(useful[:2])

@@ -19,9 +19,9 @@ from netgaze.callbacks.keep import Keep
 from netgaze.callbacks.tensorboard import write_results
 from netgaze.errors import NetgazeError
 from netgaze.files import write_json, write_text
-from netgaze.look import look
+from netgaze.gallery import look
 from netgaze.schema import num_cpus
-from netgaze.subject import Subject
+from netgaze.subject import Subject, device_of, looking
 from netgaze.subjects import check_data, checkpoint_facts, controls, has_checkpoint, open_run
 from netgaze.trainer import best_device, processor, resolve_precision, set_globals
 from netgaze.weights import load_weights, read_checkpoint, restore
@@ -56,7 +56,8 @@ def fit(config: DictConfig, folder: Path, about: dict[str, Any]) -> None:
         runs.begin(folder, about)
         begun = True
         write_text(folder / ".hydra" / "config.yaml", OmegaConf.to_yaml(config))
-        _run(settings, data, task, folder, resumed=before is not None, unchanged=before == settings)
+        unchanged = before is not None and _training(before) == _training(settings)
+        _run(settings, data, task, folder, resumed=before is not None, unchanged=unchanged)
     except BaseException as error:
         if before is not None and not begun:
             raise  # what was typed does not fit the run that is there: it stays as it was
@@ -77,6 +78,11 @@ def _before(folder: Path) -> dict[str, Any] | None:
     """The config with which a run was trained so far; None where there is nothing to go on from."""
     last = folder / "checkpoints" / "last.ckpt"
     return checkpoint_facts(last, read_checkpoint(last))["config"] if last.exists() else None
+
+
+def _training(settings: dict[str, Any]) -> dict[str, Any]:
+    """The settings without what is done when training is over."""
+    return {name: value for name, value in settings.items() if name != "export_predictions"}
 
 
 def _resolved(config: DictConfig) -> Any:
@@ -110,7 +116,24 @@ def _built(settings: dict[str, Any], resumed: Path | None) -> tuple[Any, Any]:
     if resumed is not None:
         last = resumed / "checkpoints" / "last.ckpt"
         restore(task, read_checkpoint(last), last)  # Lightning does it again, but has no sentence for a misfit
+    if settings.get("export_predictions"):
+        _check_export(data, task)
     return data, task
+
+
+def _check_export(data: Any, task: Any) -> None:
+    """Say before training, not after it, why there is nothing to export."""
+    if not hasattr(data, "official_test"):
+        raise NetgazeError(
+            f"export_predictions=true: {data.title} has no official test to predict. Choose one of data=decathlon/..., "
+            "or export_predictions=false."
+        )
+    if task.class_names != data.class_names:
+        raise NetgazeError(
+            f"export_predictions=true: {type(task).__name__} does not predict the classes of {data.title}. Choose "
+            "another task, or export_predictions=false."
+        )
+    data.official_test()
 
 
 def _run(settings: dict[str, Any], data: Any, task: Any, folder: Path, *, resumed: bool, unchanged: bool) -> None:
@@ -163,6 +186,7 @@ def _circumstances(settings: dict[str, Any], data: Any, task: Any) -> dict[str, 
         "monitor_mode": task.monitor_mode,
         "seed": settings["seed"],
         "data": data.fingerprint,
+        "judged_on": data.judged_on,
         "precision": settings["trainer"]["precision"],
         "threads": settings["trainer"]["threads"],
         "device": processor(settings["trainer"]["accelerator"]),
@@ -204,10 +228,13 @@ def _finish(
     restore(task, best, path)
     tested = trainer.test(task, datamodule=material, verbose=False)[0]
     task.to(best_device(settings["trainer"]["accelerator"]))  # Lightning hands it back on the CPU
+    if settings.get("export_predictions"):  # runs from before there was this key can be resumed
+        write_json(folder / "results.json", _predictions(task, data))
     history = runs.read_history(folder)
     epoch = best["epoch"] + 1 if history else 0
     numbers = {name: value for row in history if row["epoch"] == epoch for name, value in row.items() if "/" in name}
     numbers |= {name: float(value) for name, value in tested.items()} | {"best/epoch": epoch}
+    numbers["test/images"] = len(data.labels("test"))
     subject = Subject(
         runs.labels([folder])[0],
         task=lambda: task,
@@ -230,6 +257,18 @@ def _finish(
     speed = len(data.labels("train")) * len(history) / spent if spent else None
     runs.note(folder, images_per_second=speed, peak_memory_mb=_peak_memory())
     log.info("%s", results.numbers_as_text(numbers))
+
+
+def _predictions(task: Any, data: Any) -> list[dict[str, int]]:
+    """The class of each image of the official test, in fp32, as the Visual Decathlon's server takes it."""
+    test, answers = data.official_test(), []
+    with looking(task), torch.no_grad():
+        for images in test.images.split(500):
+            answers += task(data.normalise(images).to(device_of(task))).argmax(dim=1).tolist()
+    return [
+        {"image_id": image, "category_id": test.category_ids[answer]}
+        for image, answer in zip(test.image_ids, answers, strict=True)
+    ]
 
 
 def _peak_memory() -> float:
@@ -328,8 +367,9 @@ def _show(
     built = {name: build(figure) for name, figure in figures.items()}
     seen = look(built, [*subjects, *controls(subjects, control)], folder / "figures") if subjects else {}
     results.write_csv(rows, folder / "results.csv")
-    swept = results.plot_sweep(rows, folder / "figures" / "sweep.png")
-    page = report.write(folder, title, rows, list(seen), has_sweep=swept, note=note)
+    plots = {"sweep": results.plot_sweep, "matrix": results.plot_matrix}
+    drawn = [name for name, plot in plots.items() if plot(rows, folder / "figures" / f"{name}.png")]
+    page = report.write(folder, title, rows, list(seen), plots=drawn, note=note)
     log.info("\n%s", results.as_text(*results.table(rows)))
     if means := results.over_seeds(rows):
         log.info("\n%s", results.as_text(*results.seeds_table(means)))

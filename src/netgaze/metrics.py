@@ -1,8 +1,50 @@
 """Numbers from predictions and features: torchmetrics where it has them, ours where it has not."""
 
+from collections.abc import Mapping
+
 import torch
 from torch import Tensor
 from torchmetrics.functional.classification import multiclass_accuracy, multiclass_calibration_error
+
+# Test errors in percent that are worth no points: twice those of the challenge's finetuned networks.
+DECATHLON_ERRORS = {
+    "aircraft": 79.32,
+    "cifar100": 35.76,
+    "daimlerpedcls": 14.36,
+    "dtd": 88.94,
+    "gtsrb": 4.94,
+    "imagenet12": 80.26,
+    "omniglot": 24.62,
+    "svhn": 6.90,
+    "ucf101": 97.60,
+    "vgg-flowers": 37.18,
+}
+
+
+def decathlon_points(errors: Mapping[str, float]) -> dict[str, float]:
+    """Points of the Visual Decathlon (Rebuffi, Bilen and Vedaldi 2017); its score is their sum over the ten sets.
+
+    alpha * max(0, E_max - E)^2 with alpha = 1000 / E_max^2: 1000 for no error, 250 for that of the finetuned baseline,
+    0 from E_max on, twice the baseline's. E_max is taken from the published accuracies, which have two digits.
+
+    Args:
+        errors: on the official test by set, 0..1.
+
+    Returns:
+        Points by set, 0..1000.
+
+    Raises:
+        ValueError: an unknown set, or an error that is no share.
+    """
+    for name, error in errors.items():
+        if name not in DECATHLON_ERRORS:
+            raise ValueError(f"expected one of {', '.join(DECATHLON_ERRORS)}, got {name}")
+        if not 0 <= error <= 1:
+            raise ValueError(f"expected an error of 0..1 for {name}, got {error}")
+    return {
+        name: 1000 / DECATHLON_ERRORS[name] ** 2 * max(0.0, DECATHLON_ERRORS[name] - 100 * error) ** 2
+        for name, error in errors.items()
+    }
 
 
 def classification_metrics(logits: Tensor, targets: Tensor) -> dict[str, float]:

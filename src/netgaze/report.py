@@ -12,7 +12,13 @@ from netgaze.files import read_json, write_text
 
 
 def write(
-    folder: Path, title: str, rows: Sequence[results.Row], figures: Sequence[str], *, has_sweep: bool, note: str = ""
+    folder: Path,
+    title: str,
+    rows: Sequence[results.Row],
+    figures: Sequence[str],
+    *,
+    plots: Sequence[str] = (),
+    note: str = "",
 ) -> Path:
     """Write `<folder>/report.html` and return its path.
 
@@ -21,7 +27,7 @@ def write(
         title: of the page.
         rows: the table, from `runs.rows`.
         figures: names in the order of the page.
-        has_sweep: whether `figures/sweep.png` belongs to it.
+        plots: of the table, in `figures/<plot>.png`.
         note: a sentence under the table.
     """
     titles, cells = results.table(rows)
@@ -38,7 +44,7 @@ def write(
             means=results.seeds_table(means) if (means := results.over_seeds(rows)) else None,
             winner=results.winner(rows),
             note=note,
-            sweep=_inline(folder / "figures" / "sweep.png") if has_sweep else None,
+            plots=[_inline(folder / "figures" / f"{plot}.png") for plot in plots],
             figures=[_figure(folder / "figures", name) for name in figures],
             runs=[_provenance(Path(row["folder"]), row["label"]) for row in rows],
         )

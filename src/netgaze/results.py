@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from matplotlib.figure import Figure
 
 from netgaze.files import whole, write_text
@@ -25,7 +26,19 @@ SHOWN = (
     "best/epoch",
     "seconds",
 )
-_ABOUT = ("label", "run", "setting", "folder", "status", "kind", "seed", "monitor", "monitor_mode", "data", "error")
+_ABOUT = (
+    "label",
+    "run",
+    "setting",
+    "folder",
+    "status",
+    "kind",
+    "seed",
+    "monitor",
+    "monitor_mode",
+    "judged_on",
+    "error",
+)
 
 
 def write_csv(rows: Sequence[Row], path: Path) -> None:
@@ -62,7 +75,7 @@ def over_seeds(rows: Sequence[Row]) -> list[Row]:
 
 def _setting(row: Row) -> tuple[Any, ...]:
     """What runs of several seeds have in common."""
-    return row["setting"], row.get("kind"), row.get("data")
+    return row["setting"], row.get("kind"), row.get("judged_on")
 
 
 def _mean(group: Sequence[Row]) -> Row:
@@ -122,7 +135,7 @@ def as_text(titles: Sequence[str], cells: Sequence[Sequence[str]]) -> str:
 def _cell(name: str, value: Any) -> str:
     if value is None:
         return "-"
-    if name == "best/epoch":
+    if name in ("best/epoch", "test/images"):
         return str(int(value)) if value else "-"
     return f"{value:.1f}" if name == "seconds" else f"{value:.4f}"
 
@@ -134,12 +147,12 @@ def ranked(rows: Sequence[Row]) -> tuple[str | None, list[Row]]:
     split. Others compare by a shared number where every one has it, or else not at all: then the number is None.
     """
     finished = [row for row in rows if row["status"] == "finished"]
-    kinds = {(row.get("kind"), row.get("monitor"), row.get("data")) for row in finished}
+    kinds = {(row.get("kind"), row.get("monitor"), row.get("judged_on")) for row in finished}
     if len(kinds) == 1:
         number, sign = str(finished[0].get("monitor")), 1 if finished[0].get("monitor_mode") == "max" else -1
     else:
         number, sign = SHARED_NUMBER, 1
-    same_data = len({row.get("data") for row in finished}) == 1
+    same_data = len({row.get("judged_on") for row in finished}) == 1
     if not finished or not same_data or any(row.get(number) is None for row in finished):
         return None, finished
     return number, sorted(finished, key=lambda row: -sign * row[number])
@@ -186,7 +199,7 @@ def plot_sweep(rows: Sequence[Row], path: Path) -> bool:
     if key is None or number is None:
         return False
     approaches = _approaches(rows, key)
-    figure = Figure(figsize=(6.4, 4), layout="constrained")
+    figure = Figure(figsize=(6.4, 4.8), layout="constrained")
     axes = figure.add_subplot()
     for colour, (approach, group) in enumerate(approaches.items()):
         for name, style in ((number, "o-"), ("final/acc", "v:"), ("test/acc", "s--"), (SHARED_NUMBER, "^-.")):
@@ -208,10 +221,47 @@ def plot_sweep(rows: Sequence[Row], path: Path) -> bool:
         axes.minorticks_off()
     axes.set(xlabel=key, ylabel="accuracy", title=f"{key} against accuracy")
     axes.grid(alpha=0.3)
-    axes.legend(fontsize="small")
+    figure.legend(loc="outside lower center", fontsize="small", ncols=1 if len(approaches) == 1 else 2)
     with whole(path) as beside:
         figure.savefig(beside, format="png", dpi=120)
     return True
+
+
+def plot_matrix(rows: Sequence[Row], path: Path) -> bool:
+    """A heat map of test accuracy, sources (`init`) down and target sets (`data`) across, a panel an approach.
+
+    A cell is the mean over the seeds of one setting, of several the best by validation. False where not both differ.
+    """
+    rows = [row for row in over_seeds(rows) or rows if row["status"] == "finished" and "test/acc" in row]
+    if any(len({row.get(key) for row in rows}) < 2 for key in ("init", "data")):
+        return False
+    panels = list(dict.fromkeys(str(row.get("task", "")) for row in rows))
+    sources, targets = (list(dict.fromkeys(_end(row.get(key)) for row in rows)) for key in ("init", "data"))
+    size = (1.5 + 1.1 * len(targets) * len(panels), 1.2 + 0.6 * len(sources))
+    figure = Figure(figsize=(max(6.0, size[0]), size[1]), layout="constrained")
+    for place, (panel, axes) in enumerate(zip(panels, figure.subplots(1, len(panels), squeeze=False)[0], strict=True)):
+        values = np.full((len(sources), len(targets)), np.nan)
+        chosen: dict[tuple[int, int], float] = {}
+        for row in rows:
+            cell = sources.index(_end(row.get("init"))), targets.index(_end(row.get("data")))
+            if str(row.get("task", "")) == panel and row["val/acc"] > chosen.get(cell, -1.0):
+                chosen[cell], values[cell] = row["val/acc"], row["test/acc"]
+        axes.imshow(values, vmin=0, vmax=1, cmap="viridis", aspect="auto")
+        for (down, across), value in np.ndenumerate(values):
+            words, colour = ("-", "black") if np.isnan(value) else (f"{value:.3f}", "black" if value > 0.6 else "white")
+            axes.text(across, down, words, ha="center", va="center", color=colour)
+        axes.set_xticks(range(len(targets)), targets)
+        axes.set_yticks(range(len(sources)), sources if place == 0 else [""] * len(sources))
+        axes.set_title(panel, fontsize="medium")
+    figure.suptitle("Test accuracy: from what (rows) to what (columns)", fontsize="medium")
+    with whole(path) as beside:
+        figure.savefig(beside, format="png", dpi=120)
+    return True
+
+
+def _end(value: Any) -> str:
+    """A source or a set by the last part of its path; what starts from nothing is random."""
+    return "random" if value in (None, "null") else str(value).rpartition("/")[2]
 
 
 def _approaches(rows: Sequence[Row], key: str) -> dict[str, list[Row]]:

@@ -134,7 +134,8 @@ def rows(folders: Sequence[Path], titles: Sequence[str] | None = None) -> list[d
             | {"status": run["status"] if run["status"] != "running" else "unfinished"}
             | {key: value for key, value in settings.items() if key in differing}
             | {"kind": digest(run.get("classes", run.get("task")))}  # right answers to other questions do not compare
-            | {key: run.get(key) for key in ("seed", "monitor", "monitor_mode", "data")}
+            | {key: run.get(key) for key in ("seed", "monitor", "monitor_mode")}
+            | {"judged_on": run.get("judged_on", run.get("data"))}
             | read_metrics(folder)
             | ({"final/acc": last["val/acc"]} if "val/acc" in last else {})
             | {"seconds": run.get("seconds"), "error": run.get("error")}
@@ -162,7 +163,13 @@ def _of_variant(
 ) -> dict[str, Any]:
     """The row of one of the networks that a run trained at once, told by its learning rate."""
     rate = f"lr={variant['lr']:g}"
-    called = {key: rate if num_runs == 1 else f"{row[key]}, {rate}" for key in ("label", "setting")}
+    # The list of all rates is no part of what one of them is called, nor are the numbers of the best one its own.
+    shared = [", ".join(part for part in row[key].split(", ") if "lrs=" not in part) for key in ("label", "setting")]
+    called = {
+        key: rate if num_runs == 1 else f"{name}, {rate}"
+        for key, name in zip(("label", "setting"), shared, strict=True)
+    }
+    row = {name: value for name, value in row.items() if "/" not in name or name == "final/acc"}
     final = last.get(f"val/acc {rate}", row.get("final/acc"))
     numbers = {name: value for name, value in variant.items() if name != "lr"}
     return row | called | {"optim.lr": f"{variant['lr']:g}", "monitor": "val/acc", "final/acc": final} | numbers

@@ -18,6 +18,7 @@ class Train:
     seed: int = 0
     init: str | None = None
     control: str | None = "random"
+    export_predictions: bool = False
     data: dict[str, Any] = field(default_factory=dict)
     model: dict[str, Any] = field(default_factory=dict)
     task: dict[str, Any] = field(default_factory=dict)

@@ -94,9 +94,15 @@ def _open_data(settings: dict[str, Any]) -> Any:
     return _opened[key]
 
 
+def forget_data() -> None:
+    """Let go of the data that opened runs share: in a long process it may have changed on disk."""
+    _opened.clear()
+
+
 def _what_is_shown(settings: dict[str, Any]) -> dict[str, Any]:
-    """The settings of a data set without those that only training reads."""
-    return {key: value for key, value in settings.items() if key not in ("seed", "batch_size", "augment")}
+    """The settings of a data set without those that only training reads; the seed draws images of `per_class`."""
+    training_only = {"batch_size", "augment"} | ({"seed"} if settings.get("per_class") is None else set())
+    return {key: value for key, value in settings.items() if key not in training_only}
 
 
 def controls(subjects: Sequence[Subject], control: str | None) -> list[Subject]:

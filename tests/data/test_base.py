@@ -125,3 +125,28 @@ def test_loaders_leave_the_global_generator_alone():
     assert len(list(data.train_dataloader())) == 6
     assert sum(len(labels) for _, labels in data.val_dataloader()) == 12
     assert torch.rand(1) == expected
+
+
+def test_so_many_of_each_class_another_draw_a_seed():
+    first, second, whole = tiny(per_class=4, seed=0), tiny(per_class=4, seed=1), tiny()
+    for data in (first, second):
+        assert data.labels("train").bincount().tolist() == [4, 4, 4]
+        assert torch.equal(data.images("val"), whole.images("val"))
+        assert torch.equal(data.images("test"), whole.images("test"))
+        given = {image.numpy().tobytes() for image in whole.images("train")}
+        assert all(image.numpy().tobytes() in given for image in data.images("train"))
+    assert not torch.equal(first.images("train"), second.images("train"))
+    assert torch.equal(first.images("train"), tiny(per_class=4, seed=0).images("train"))
+
+
+def test_networks_of_other_draws_are_judged_on_the_same_images():
+    first, second = tiny(per_class=4, seed=0), tiny(per_class=4, seed=1)
+    assert first.fingerprint != second.fingerprint
+    assert first.judged_on == second.judged_on
+    assert first.judged_on != tiny(split_seed=5).judged_on
+
+
+@pytest.mark.parametrize("num", [0, 17])
+def test_more_of_each_class_than_there_are(num):
+    with pytest.raises(NetgazeError, match=f"data.per_class={num} must be from 1 to 16"):
+        tiny(per_class=num).setup()

@@ -186,6 +186,59 @@ def test_labels_of_the_test_are_taken_where_they_are(signs, caplog):
     assert torch.equal(data.images("test"), naively(signs, "test", 72, 64)[0])
 
 
+def strip(root, change=lambda content: None):
+    """The test without its labels, as the challenge gives it, its images in no order of class."""
+    content = read_json(root, "test") | {"annotations": []}
+    content["images"] = content["images"][::2] + content["images"][1::2]
+    change(content)
+    write_json(root, "test_stripped", content)
+    return content
+
+
+@pytest.fixture
+def stripped(signs):
+    write_split(signs, "test", 5, 3000)
+    strip(signs)
+    return signs
+
+
+@pytest.mark.parametrize("labelled", [True, False])
+def test_the_official_test_is_whole_and_in_the_order_of_its_file(stripped, labelled):
+    content = read_json(stripped, "test_stripped")
+    of_id = {one["id"]: image for one, image in zip(read_json(stripped, "test")["images"], seen(stripped), strict=True)}
+    if not labelled:
+        (stripped / "decathlon-1.0" / "annotations" / "signs_test.json").unlink()
+    test = opened(stripped, limit=6).official_test()
+    assert test.image_ids == [one["id"] for one in content["images"]] != sorted(test.image_ids)
+    assert test.category_ids == sorted(IDS)
+    assert torch.equal(test.images, torch.stack([of_id[id] for id in test.image_ids]))
+
+
+def seen(root):
+    return naively(root, "test", 72, 64)[0]
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda c: c["images"].append(c["images"][0]), r"stripped\.json .*id 3000 is listed twice"),
+        (lambda c: c.update(images=[]), r"stripped\.json .*lists no images"),
+        (lambda c: c["images"][0].update(file_name="../x.png"), r"stripped\.json .*x\.png lies outside"),
+        (lambda c: c["images"][0].update(file_name="data/x.png"), r"no .*x\.png, which signs_test_stripped"),
+        (lambda c: c["categories"].pop(0), r"stripped\.json lists other categories than signs_train\.json"),
+    ],
+)
+def test_a_wrong_official_test(stripped, change, words):
+    strip(stripped, change)
+    with pytest.raises(NetgazeError, match=words):
+        opened(stripped).official_test()
+
+
+def test_no_official_test(signs):
+    with pytest.raises(NetgazeError, match=r"There is no .*signs_test_stripped\.json"):
+        opened(signs).official_test()
+
+
 def test_limit_does_not_cut_class_sorted_annotations(signs):
     data = opened(signs, limit=6)
     for split in ("train", "val", "test"):

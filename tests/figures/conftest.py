@@ -73,12 +73,22 @@ def _make_subjects(data):
         make_task(kind, data, seed) for seed, kind in enumerate((Supervised, Rotation, Supervised))
     )
     return [
-        Subject("supervised", task=lambda: supervised, data=lambda: data, history=history, training=True),
+        Subject(
+            "supervised",
+            task=lambda: supervised,
+            data=lambda: data,
+            history=history,
+            metrics={"test/acc": 0.6, "val/acc": 0.7, "test/images": 1880},
+            config={"data": {"set": "dtd", "num_classes": data.num_classes}, "task": {"num_classes": data.num_classes}},
+            training=True,
+        ),
         Subject(
             "rotation with a longer label, lr=0.1",
             task=lambda: rotation,
             data=lambda: data,
             history=lambda: history(knn=True),
+            metrics={"test/acc": 0.5},
+            config={"data": {"num_classes": data.num_classes}, "task": {"num_classes": 4}},
             training=True,
         ),
         Subject("untrained", task=lambda: control, data=lambda: data, control=True, training=True),

@@ -12,7 +12,7 @@ from tests.figures.test_figures import assert_readable, texts_of
 from tests.figures.test_response_maps import filters_a_class
 
 from netgaze.figures.filter_similarity import FilterSimilarity, clustered, mantel, similarities
-from netgaze.look import look
+from netgaze.gallery import look
 
 
 def symmetric(rng, num):

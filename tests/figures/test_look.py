@@ -9,7 +9,7 @@ from PIL import Image
 from netgaze.figures.curves import Curves
 from netgaze.figures.filters import Filters
 from netgaze.figures.knn import Knn
-from netgaze.look import look
+from netgaze.gallery import look
 from netgaze.subject import Subject
 
 

@@ -9,7 +9,7 @@ from netgaze.files import write_json
 
 
 def row(setting, seed, acc, status="finished", **more):
-    about = {"label": f"{setting}, seed={seed}", "setting": setting, "status": status, "seed": seed, "data": "d"}
+    about = {"label": f"{setting}, seed={seed}", "setting": setting, "status": status, "seed": seed, "judged_on": "d"}
     about |= {"kind": "k", "monitor": "val/acc", "monitor_mode": "max", "seconds": 10.0 * (seed + 1)}
     return about | ({"val/acc": acc, "test/acc": acc - 0.1, "best/epoch": 3} if acc is not None else {}) | more
 
@@ -36,7 +36,7 @@ def test_means_and_spreads():
         [row("a", 0, 0.5), row("b", 0, 0.6)],  # one seed each
         [row("a", 0, 0.5), row("a", 0, 0.5)],  # the same run twice is no spread
         [row("a", 0, 0.5), row("a", 1, None, status="failed")],
-        [row("a", 0, 0.5), row("a", 1, 0.6, data="other")],
+        [row("a", 0, 0.5), row("a", 1, 0.6, judged_on="other")],
     ],
 )
 def test_no_means_where_there_is_nothing_to_average(rows):
@@ -62,6 +62,24 @@ def test_a_plot_of_means(tmp_path):
     assert results.swept_number(results.over_seeds(rows)) == "optim.lr"
 
 
+def test_a_matrix_of_sources_and_targets(tmp_path, monkeypatch):
+    """Random and two sources against two sets, by probe and finetuning: the best by validation stands in a cell."""
+    drawn = {}
+    monkeypatch.setattr("matplotlib.axes.Axes.imshow", lambda axes, values, **_: drawn.update({len(drawn): values}))
+    rows = []
+    for task, gain in (("linear_probe", 0.0), ("finetune", 0.3)):
+        for down, init in enumerate(("null", "outputs/a", "outputs/b")):
+            for across, data in enumerate(("decathlon/dtd", "shapes")):
+                for val, test in ((0.5, 0.9), (0.6, 0.1 * down + 0.2 * across + gain)):
+                    about = {"init": init, "data": data, "task": task, "val/acc": val, "test/acc": test}
+                    rows.append(row(f"{task} {init} {data} {val}", 0, 0.5) | about)
+    assert results.plot_matrix(rows, tmp_path / "matrix.png")
+    for place, gain in ((0, 0.0), (1, 0.3)):
+        expected = [[0.1 * down + 0.2 * across + gain for across in range(2)] for down in range(3)]
+        assert drawn[place].tolist() == [pytest.approx(line) for line in expected]
+    assert not results.plot_matrix([one for one in rows if one["init"] == "null"], tmp_path / "none.png")
+
+
 def made(folder, *overrides, seed=0):
     write_json(folder / "run.json", {"status": "finished", "overrides": list(overrides), "seed": seed, "choices": {}})
     return folder
@@ -85,9 +103,9 @@ def test_a_run_of_which_nothing_was_typed_has_a_name(tmp_path):
 
 
 def test_settings_of_other_data_are_shown_apart():
-    rows = [row("a", seed, 0.5, data=data) for seed in (0, 1) for data in ("x", "y")]
+    rows = [row("a", seed, 0.5, judged_on=data) for seed in (0, 1) for data in ("x", "y")]
     shown = results.pictured(rows, 4)
-    assert [run["data"] for run in shown] == ["x", "y"]
+    assert [run["judged_on"] for run in shown] == ["x", "y"]
 
 
 def test_a_bare_yes_or_no_is_no_name(tmp_path):

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from pytorch_lightning import Callback, LightningModule, Trainer
 
-from netgaze.look import look
+from netgaze.gallery import look
 from netgaze.subject import Figure, Subject
 
 

@@ -9,20 +9,32 @@ from netgaze.files import read_json
 
 
 @dataclass(frozen=True)
-class Annotations:
-    """What a file says.
+class Listing:
+    """What a file says of images, whether or not it has their labels.
 
     Args:
         path: of the file.
         files: names of the images [N], relative to the folder `decathlon-1.0`.
-        labels: the place of each image's category among the sorted ids [N].
+        ids: of the images [N].
         categories: name of each category by its id, in the order of the ids.
     """
 
     path: Path
     files: list[str]
-    labels: list[int]
+    ids: list[int]
     categories: dict[int, str]
+
+
+@dataclass(frozen=True)
+class Annotations(Listing):
+    """What a file with labels says.
+
+    Args:
+        path, files, ids, categories: see `Listing`.
+        labels: the place of each image's category among the sorted ids [N].
+    """
+
+    labels: list[int]
 
 
 def read_annotations(path: Path) -> Annotations:
@@ -32,24 +44,44 @@ def read_annotations(path: Path) -> Annotations:
         NetgazeError: the file is not of this form, or its parts do not fit together.
     """
     content = read_json(path)
-    categories = dict(sorted(_pairs(path, content, "categories", "id", int, "name", str)))
-    files = _pairs(path, content, "images", "id", int, "file_name", str)
+    listed = _listing(path, content)
     of_image = _by_image(path, _pairs(path, content, "annotations", "image_id", int, "category_id", int))
-    if not files:
-        raise _wrong(path, "it lists no images")
-    for image, file in files:
+    for image, file in zip(listed.ids, listed.files, strict=True):
         if image not in of_image:
             raise _wrong(path, f"the image {file} has no annotation")
-        if of_image[image] not in categories:
+        if of_image[image] not in listed.categories:
             raise _wrong(path, f"the image {file} is of category {of_image[image]}, which is not listed")
-        if Path(file).is_absolute() or ".." in Path(file).parts:
-            raise _wrong(path, f"the image {file} lies outside its folder")
-    strangers = of_image.keys() - {image for image, _ in files}
+    strangers = of_image.keys() - set(listed.ids)
     if strangers:
         raise _wrong(path, f"the image with id {min(strangers)} is annotated, but not listed")
-    places = {category: place for place, category in enumerate(categories)}
-    labels = [places[of_image[image]] for image, _ in files]
-    return Annotations(path, [file for _, file in files], labels, _distinct(categories))
+    places = {category: place for place, category in enumerate(listed.categories)}
+    return Annotations(**vars(listed), labels=[places[of_image[image]] for image in listed.ids])
+
+
+def read_listing(path: Path) -> Listing:
+    """The images of a JSON in its order, its labels unread: those of the official test are stripped.
+
+    Raises:
+        NetgazeError: the file is not of this form, or lists an image twice.
+    """
+    listed = _listing(path, read_json(path))
+    seen: set[int] = set()
+    for image in listed.ids:
+        if image in seen:
+            raise _wrong(path, f"the image with id {image} is listed twice")
+        seen.add(image)
+    return listed
+
+
+def _listing(path: Path, content: Any) -> Listing:
+    categories = dict(sorted(_pairs(path, content, "categories", "id", int, "name", str)))
+    images = _pairs(path, content, "images", "id", int, "file_name", str)
+    if not images:
+        raise _wrong(path, "it lists no images")
+    for _, file in images:
+        if Path(file).is_absolute() or ".." in Path(file).parts:
+            raise _wrong(path, f"the image {file} lies outside its folder")
+    return Listing(path, [file for _, file in images], [image for image, _ in images], _distinct(categories))
 
 
 def _pairs(path: Path, content: Any, part: str, key: str, kind: type, value: str, other: type) -> list[tuple[Any, Any]]:

@@ -71,7 +71,6 @@ def stratified(labels: Tensor, num: int, seed: int) -> Tensor:
     Shares are rounded down, but to no less than one image a class, and what is then missing (or too much) goes to
     (or from) the classes that are furthest from their exact share.
     """
-    generator = torch.Generator().manual_seed(seed)
     classes, counts = labels.unique(return_counts=True)
     exact = counts.double() * num / len(labels)
     quota = exact.floor().long()
@@ -80,10 +79,30 @@ def stratified(labels: Tensor, num: int, seed: int) -> Tensor:
     while int(quota.sum()) != num:
         step = 1 if int(quota.sum()) < num else -1
         quota[(step * (exact - quota)).argmax()] += step
+    return stratified_by(labels, dict(zip(classes.tolist(), quota.tolist(), strict=True)), seed)
+
+
+def drawn(labels: Tensor, per_class: int, seed: int) -> Tensor:
+    """`per_class` indices of each class in `labels` [N], ascending, drawn by `seed`.
+
+    Raises:
+        NetgazeError: a class has fewer images.
+    """
+    classes, counts = labels.unique(return_counts=True)
+    if not 1 <= per_class <= int(counts.min()):
+        raise NetgazeError(
+            f"data.per_class={per_class} must be from 1 to {int(counts.min())}, the smallest class's images."
+        )
+    return stratified_by(labels, {int(label): per_class for label in classes}, seed)
+
+
+def stratified_by(labels: Tensor, quotas: dict[int, int], seed: int) -> Tensor:
+    """So many indices of each class, by its label, into `labels` [N], ascending, drawn by `seed`."""
+    generator = torch.Generator().manual_seed(seed)
     chosen = []
-    for label, share in zip(classes, quota, strict=True):
+    for label, share in quotas.items():
         members = (labels == label).nonzero().flatten()
-        chosen.append(members[torch.randperm(len(members), generator=generator)[: int(share)]])
+        chosen.append(members[torch.randperm(len(members), generator=generator)[:share]])
     return torch.cat(chosen).sort().values
 
 
@@ -122,8 +141,9 @@ class ImageData(LightningDataModule):
         num_val: validation images, taken from the training set by class share where the set has no own validation.
         limit: at most so many training images by class share, and at most as many for validation and for test;
             null for all.
+        per_class: exactly so many training images of each class, drawn by `seed`: a draw a run; null for all.
         split_seed: of the split and of the subset: a fact of the data, not of the run.
-        seed: of the order of the training batches.
+        seed: of the order of the training batches, and of the draw of `per_class`.
         stored_size: side of the images as `load` gives them; null for `image_size`. Of larger ones, training sees a
             random window, a new one each time, and all else the centre.
     """
@@ -143,6 +163,7 @@ class ImageData(LightningDataModule):
         batch_size: int = 256,
         num_val: int = 0,
         limit: int | None = None,
+        per_class: int | None = None,
         split_seed: int = 0,
         seed: int = 0,
         stored_size: int | None = None,
@@ -163,7 +184,7 @@ class ImageData(LightningDataModule):
         if self.stored_size < image_size:
             raise NetgazeError(f"data.stored_size={stored_size} must be data.image_size={image_size} or more.")
         self.mean, self.std, self.augment = tuple(mean), tuple(std), augment
-        self.batch_size, self.num_val, self.limit = batch_size, num_val, limit
+        self.batch_size, self.num_val, self.limit, self.per_class = batch_size, num_val, limit, per_class
         self.split_seed, self.seed = split_seed, seed
         self._splits: dict[str, Images] = {}
         self._features: dict[str, Vectors] = {}
@@ -191,6 +212,8 @@ class ImageData(LightningDataModule):
                 name: split.take(stratified(split.labels, min(self.limit, len(split)), self.split_seed))
                 for name, split in splits.items()
             }
+        if self.per_class is not None:
+            splits["train"] = splits["train"].take(drawn(splits["train"].labels, self.per_class, self.seed))
         self._splits = splits
 
     def _check(self, splits: dict[str, Images]) -> None:
@@ -245,6 +268,15 @@ class ImageData(LightningDataModule):
         for name, split in sorted(splits.items()):
             parts += [name, split.images.permute(0, 2, 3, 1).numpy(), split.labels.numpy()]
             parts += [] if split.masks is None else [split.masks.numpy()]
+        return digest(*parts)
+
+    @cached_property
+    def judged_on(self) -> str:
+        """A short name for the images and labels that networks are chosen and compared by: validation and test."""
+        self.setup()  # so that the class names are known
+        parts: list[Any] = [self.class_names]
+        for name in ("val", "test"):
+            parts += [name, self.images(name).permute(0, 2, 3, 1).numpy(), self.labels(name).numpy()]
         return digest(*parts)
 
     def normalise(self, images: Tensor) -> Tensor:

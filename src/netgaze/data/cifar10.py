@@ -65,6 +65,7 @@ class Cifar10(ImageData):
         batch_size: int = 256,
         num_val: int = 5000,
         limit: int | None = None,
+        per_class: int | None = None,
         split_seed: int = 0,
         seed: int = 0,
     ) -> None:
@@ -78,6 +79,7 @@ class Cifar10(ImageData):
             batch_size=batch_size,
             num_val=num_val,
             limit=limit,
+            per_class=per_class,
             split_seed=split_seed,
             seed=seed,
         )

@@ -2,12 +2,14 @@
 
 import logging
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
-from netgaze.data.annotations import Annotations, read_annotations
-from netgaze.data.augment import Augment
+from netgaze.data.annotations import Annotations, Listing, read_annotations, read_listing
+from netgaze.data.augment import Augment, centre
 from netgaze.data.base import ImageData, Images, held_out
 from netgaze.data.decode import Form, decoded
 from netgaze.errors import NetgazeError
@@ -18,6 +20,21 @@ FOLDER = "decathlon-1.0"
 SITE = "https://www.robots.ox.ac.uk/~vgg/share"
 # A published image's shorter side has 72 pixels, of which the reference shows windows of 64.
 PUBLISHED, SHOWN = 72, 64
+
+
+@dataclass(frozen=True)
+class OfficialTest:
+    """What the challenge asks to be named: images without labels, in the order of the stripped file.
+
+    Args:
+        images: as they are shown, uint8 [N,C,H,W].
+        image_ids: [N], as in the annotations.
+        category_ids: of the classes [K], in the order of the network's outputs.
+    """
+
+    images: Tensor
+    image_ids: list[int]
+    category_ids: list[int]
 
 
 class Decathlon(ImageData):
@@ -55,6 +72,7 @@ class Decathlon(ImageData):
         augment: Augment | None = None,
         batch_size: int = 128,
         limit: int | None = None,
+        per_class: int | None = None,
         split_seed: int = 0,
         seed: int = 0,
     ) -> None:
@@ -68,6 +86,7 @@ class Decathlon(ImageData):
             augment=augment,
             batch_size=batch_size,
             limit=limit,
+            per_class=per_class,
             split_seed=split_seed,
             seed=seed,
         )
@@ -87,28 +106,48 @@ class Decathlon(ImageData):
         annotated = {split: self._annotations(split) for split in names}
         categories = annotated["train"].categories
         for part in annotated.values():
-            if part.categories.keys() != categories.keys():
-                raise NetgazeError(
-                    f"{part.path} lists other categories than {annotated['train'].path.name}. Take both from the same "
-                    "archive."
-                )
-        self.class_names = list(categories.values())
+            self._check_categories(part, list(categories))
+        self.class_names, self.category_ids = list(categories.values()), list(categories)
         splits = {split: self._images(part) for split, part in annotated.items()}
         return splits if "test" in splits else splits | self._halves(splits["val"])
+
+    def official_test(self) -> OfficialTest:
+        """The whole official test, without labels and whatever `limit` says.
+
+        Raises:
+            NetgazeError: the stripped file or an image is missing, or not of the official form.
+        """
+        self.setup()
+        listed = read_listing(self._existing("test_stripped"))
+        self._check_categories(listed, self.category_ids)
+        return OfficialTest(centre(self._pixels(listed), self.image_size), listed.ids, self.category_ids)
+
+    def _check_categories(self, part: Listing, ids: list[int]) -> None:
+        if list(part.categories) != ids:
+            raise NetgazeError(
+                f"{part.path} lists other categories than {self._json('train').name}. Take both from the same archive."
+            )
 
     def _json(self, split: str) -> Path:
         return self.root / "annotations" / f"{self.set}_{split}.json"
 
     def _annotations(self, split: str) -> Annotations:
+        return read_annotations(self._existing(split))
+
+    def _existing(self, split: str) -> Path:
         path = self._json(split)
         if not path.exists():
             raise NetgazeError(
                 f"There is no {path}. Unpack {SITE}/{FOLDER}-devkit.tar.gz in {self.dir}, {FOLDER}-data.tar.gz of the "
                 f"same place in {self.root / 'data'}, and there the .tar that it holds for each set."
             )
-        return read_annotations(path)
+        return path
 
     def _images(self, part: Annotations) -> Images:
+        return Images(self._pixels(part), torch.tensor(part.labels))
+
+    def _pixels(self, part: Listing) -> Tensor:
+        """The images of a file as they are stored, uint8 [N,C,S,S]."""
         files = [self.root / name for name in part.files]
         try:
             images, kept = decoded(self.root, files, self.form)
@@ -123,7 +162,7 @@ class Decathlon(ImageData):
             raise NetgazeError(
                 f"{broken}, which {part.path.name} lists, cannot be read as an image{more}. Unpack its archive anew."
             )
-        return Images(images, torch.tensor(part.labels))
+        return images
 
     def _halves(self, whole: Images) -> dict[str, Images]:
         """The official validation split, divided to select by one half and to report on the other."""

@@ -32,6 +32,7 @@ class Digits(ImageData):
         batch_size: int = 64,
         num_val: int = 180,
         limit: int | None = None,
+        per_class: int | None = None,
         split_seed: int = 0,
         seed: int = 0,
     ) -> None:
@@ -45,6 +46,7 @@ class Digits(ImageData):
             batch_size=batch_size,
             num_val=num_val,
             limit=limit,
+            per_class=per_class,
             split_seed=split_seed,
             seed=seed,
         )

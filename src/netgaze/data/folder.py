@@ -45,6 +45,7 @@ class Folder(ImageData):
         augment: Augment | None = None,
         batch_size: int = 128,
         limit: int | None = None,
+        per_class: int | None = None,
         split_seed: int = 0,
         seed: int = 0,
     ) -> None:
@@ -57,6 +58,7 @@ class Folder(ImageData):
             augment=augment,
             batch_size=batch_size,
             limit=limit,
+            per_class=per_class,
             split_seed=split_seed,
             seed=seed,
         )

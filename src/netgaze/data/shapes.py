@@ -38,6 +38,7 @@ class Shapes(ImageData):
         augment: Augment | None = None,
         batch_size: int = 64,
         limit: int | None = None,
+        per_class: int | None = None,
         split_seed: int = 0,
         seed: int = 0,
     ) -> None:
@@ -51,6 +52,7 @@ class Shapes(ImageData):
             batch_size=batch_size,
             num_val=num_val,
             limit=limit,
+            per_class=per_class,
             split_seed=split_seed,
             seed=seed,
         )

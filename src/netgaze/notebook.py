@@ -1,0 +1,231 @@
+"""The command line from a notebook, with the same words: fit, analyze, and look for a figure of one's own."""
+
+import itertools
+import logging
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hydra import compose, initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
+from hydra.errors import HydraException
+from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf.errors import OmegaConfBaseException
+
+from netgaze import arguments, experiment, results, runs, schema
+from netgaze.build import build
+from netgaze.errors import NetgazeError, sentence
+from netgaze.inline import Comparison, Run, Seen
+from netgaze.subject import Figure, Subject
+from netgaze.subjects import controls, forget_data, open_run
+
+log = logging.getLogger(__name__)
+
+CONF = Path(__file__).resolve().parents[2] / "conf"
+SWEEP = ("-m", "--multirun")
+
+
+def fit(words: Sequence[str]) -> Run | Comparison:
+    """Train as `python train.py` does with the same words: `fit(["task=rotation", "data=shapes"])`.
+
+    Args:
+        words: `key=value` each; with "-m" among them a sweep, whose jobs run one after the other.
+
+    Returns:
+        The run; of a sweep, its comparison.
+
+    Raises:
+        NetgazeError: what a person can mend, in the command line's sentences.
+    """
+    prepared, call = _prepared(words, "train", SWEEP), f"fit({list(words)})"
+    if set(SWEEP) & set(prepared):
+        return _sweep(arguments.without_flags(prepared), call)
+    job = _job(_composed(prepared, "train"), call)
+    _train(job, job.folder)
+    return Run(job.folder)
+
+
+def analyze(words: Sequence[str]) -> Comparison:
+    """Look at finished runs side by side as `python analyze.py` does: `analyze([f"runs=[{a.folder},{b.folder}]"])`.
+
+    Args:
+        words: `key=value` each.
+
+    Raises:
+        NetgazeError: what a person can mend, in the command line's sentences.
+    """
+    job = _job(_composed(_prepared(words, "analyze"), "analyze"), f"analyze({list(words)})")
+    with _telling(job.folder / "analyze.log"):
+        experiment.analyze(job.config, job.folder, job.about)
+    return _comparison(job.folder, job.config.runs, job.config.labels)
+
+
+def look(figure: Figure | str, *seen: Run | Subject | Path | str, control: str | None = "random") -> Seen:
+    """Draw one figure for some networks side by side; nothing is written.
+
+    Args:
+        figure: an object of one's own, or the name of one in `conf/figure`.
+        seen: runs, their folders, or what `open_run` opened; labels must be distinct.
+        control: "random" also shows the same networks untrained, and raw pixels; None for none.
+
+    Raises:
+        NetgazeError: no such figure, nothing to look at, or labels that are the same.
+    """
+    asked = _figure(figure) if isinstance(figure, str) else figure
+    given = _subjects(seen)
+    subjects = [subject for subject in [*given, *controls(given, control)] if not subject.lacks(asked.needs)]
+    if all(subject.control for subject in subjects):
+        raise NetgazeError(f"{asked.title}: nothing to look at. Give runs that have {', '.join(asked.needs)}.")
+    findings = {subject.label: asked.compute(subject) for subject in subjects}
+    return Seen.of(asked.draw(findings), findings)
+
+
+@dataclass(frozen=True)
+class _Job:
+    config: DictConfig
+    folder: Path
+    about: dict[str, Any]
+
+
+def _prepared(words: Sequence[str], name: str, flags: Sequence[str] = ()) -> list[str]:
+    """The words, checked as on the command line and made fit for Hydra."""
+    if isinstance(words, str):
+        raise NetgazeError(f"Expected a list of words, as in [{', '.join(map(repr, words.split()))}], got one text.")
+    for word in words:
+        if word.startswith("-") and word not in flags:
+            raise NetgazeError(f"{word}: a notebook knows key=value{' and -m' if flags else ''}, no other flags.")
+    if not CONF.is_dir():
+        raise NetgazeError(f"There are no configs at {CONF}. Install netgaze from its checkout: pip install -e .")
+    schema.register()
+    with _own_hydra():
+        return arguments.prepare(words, CONF, name)
+
+
+def _composed(prepared: Sequence[str], name: str) -> DictConfig:
+    """The config with Hydra's own part under `hydra`."""
+    flags = dict(itertools.pairwise(prepared))  # of a resumed run, whose own config takes the place of ours
+    conf, name = flags.get("--config-path", str(CONF)), flags.get("--config-name", name)
+    words = [word for word in arguments.without_flags(prepared) if not word.startswith("hydra/")]
+    try:
+        with _own_hydra(), initialize_config_dir(conf, version_base="1.3"):
+            return compose(name, overrides=words, return_hydra_config=True)
+    except (HydraException, OmegaConfBaseException) as error:
+        raise NetgazeError(sentence(error)) from error
+
+
+@contextmanager
+def _own_hydra() -> Iterator[None]:
+    """Hydra as if nobody had initialised it; one that the caller did stands there again afterwards."""
+    before = GlobalHydra.instance().hydra
+    GlobalHydra.instance().clear()
+    try:
+        yield
+    finally:
+        GlobalHydra.instance().hydra = before
+
+
+def _job(config: DictConfig, call: str, sweep: Path | None = None) -> _Job:
+    """What `experiment` is handed: the config without Hydra's part, and of that part what a run remembers."""
+    hydra = config.hydra
+    folder = Path(hydra.run.dir) if sweep is None else sweep / str(hydra.sweep.subdir)
+    choices = {group: choice for group, choice in hydra.runtime.choices.items() if not {"/", "@"} & set(group)}
+    about = {"command": call, "overrides": list(hydra.overrides.task), "choices": choices}
+    with open_dict(config):
+        del config["hydra"]
+    return _Job(config, folder, about)
+
+
+def _train(job: _Job, whole: Path) -> None:
+    """Train one run; `whole` is what can be resumed after an interruption."""
+    try:
+        with _telling(job.folder / "train.log"):
+            experiment.fit(job.config, job.folder, job.about)
+    except KeyboardInterrupt:
+        print(f'Stopped. Go on with: fit(["resume={whole}"])', file=sys.stderr)
+        raise
+
+
+def _sweep(words: Sequence[str], call: str) -> Comparison:
+    """Train each job in turn, in Hydra's layout; one that fails stays in the table, and the next one starts."""
+    parsed = OverridesParser.create().parse_overrides(list(words))
+    config = _composed([str(override.input_line) for override in parsed if not override.is_sweep_override()], "train")
+    folder = Path(config.hydra.sweep.dir)
+    config.hydra.overrides.task = [word for word in words if not word.startswith("hydra")]
+    pinned = f"hydra.sweep.dir={arguments.quoted(str(folder))}"  # each job would have a time of its own
+    composed = [
+        _composed([*job, pinned, f"hydra.job.num={number}"], "train") for number, job in enumerate(_product(parsed))
+    ]
+    folder.mkdir(parents=True, exist_ok=True)
+    OmegaConf.save(config, folder / "multirun.yaml")
+    for job in [_job(config, call, folder) for config in composed]:
+        try:
+            _train(job, folder)
+        except Exception as error:  # recorded in the job's folder
+            print(f"Run {job.folder.name} failed: {sentence(error)}", file=sys.stderr)
+    with _telling():
+        if not experiment.compare(folder):
+            log.error('Not every run finished. fit(["resume=%s"]) goes on with the rest.', folder)
+    return _comparison(folder, [str(folder)])
+
+
+def _product(parsed: Sequence[Override]) -> list[tuple[str, ...]]:
+    """The words of each job of a sweep, in Hydra's order: the last key typed changes fastest."""
+    values: dict[str, list[str]] = {}
+    for override in parsed:
+        key = override.get_key_element()
+        swept = override.is_sweep_override()
+        values[key] = (
+            [f"{key}={value}" for value in override.sweep_string_iterator()] if swept else [str(override.input_line)]
+        )
+    return list(itertools.product(*values.values()))
+
+
+def _comparison(folder: Path, paths: Sequence[str], labels: Sequence[str] | None = None) -> Comparison:
+    found = runs.find(paths)
+    return Comparison(folder, results.winner(runs.rows(found, labels or runs.labels(found))))
+
+
+def _figure(name: str) -> Figure:
+    """A figure of `conf/figure` as the command line would build it."""
+    return build(_composed(_prepared([f"figure=[{name}]"], "analyze"), "analyze").figure[name])
+
+
+def _subjects(seen: Sequence[Run | Subject | Path | str]) -> list[Subject]:
+    """What was given as subjects; those that come as folders are called by what differed in what was typed."""
+    places = [it.folder if isinstance(it, Run) else it for it in seen]
+    titles = iter(runs.labels([Path(place) for place in places if not isinstance(place, Subject)]))
+    found = [place if isinstance(place, Subject) else open_run(place, label=next(titles)) for place in places]
+    labels = [subject.label for subject in found]
+    if len(set(labels)) < len(labels):
+        raise NetgazeError(f"look: give each network a title of its own, open_run(folder, label=...); got {labels}.")
+    return found
+
+
+@contextmanager
+def _telling(path: Path | None = None) -> Iterator[None]:
+    """Show what netgaze logs in the cell, and keep it in a file with the time; afterwards all is as before."""
+    forget_data()
+    logger = logging.getLogger("netgaze")
+    before = logger.level, logger.propagate
+    handlers: list[logging.Handler] = [logging.StreamHandler(sys.stdout)]
+    if path is not None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handlers.append(logging.FileHandler(path, encoding="utf-8"))
+        handlers[-1].setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    for handler in handlers:
+        logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    logger.propagate = False  # else a handler of the caller's would say each line a second time
+    try:
+        yield
+    finally:
+        for handler in handlers:
+            logger.removeHandler(handler)
+            handler.close()
+        logger.setLevel(before[0])
+        logger.propagate = before[1]
