@@ -177,3 +177,36 @@ class TestRestore:
             state["other"] = torch.zeros(1)
         with pytest.raises(NetgazeError, match=said):
             restore(network(), {"state_dict": state}, "best.ckpt")
+
+
+@pytest.mark.slow
+def test_a_resnet50_of_torchvisions_form(torchvisions):
+    """As published: the file's name ends in its sha256's beginning; all 320 tensors fit by name."""
+    theirs = torchvision.models.resnet50(weights=None)
+    ours = ResNet(
+        depths=[3, 4, 6, 3],
+        widths=[64, 128, 256, 512],
+        stem="imagenet",
+        in_channels=3,
+        num_classes=1000,
+        block="bottleneck",
+    )
+    content = io.BytesIO()
+    torch.save(theirs.state_dict(), content)
+    whole = content.getvalue()
+    ours.imagenet_file = f"resnet50-{hashlib.sha256(whole).hexdigest()[:8]}.pth"
+    path = torchvisions / ours.imagenet_file
+    altered = whole[:5000] + bytes([whole[5000] ^ 1]) + whole[5001:]
+    for wrong in (whole[:-100], altered):
+        path.write_bytes(wrong)
+        with pytest.raises(NetgazeError, match="another checksum"):
+            load_weights(ours, "imagenet")
+    path.write_bytes(whole)
+    report = load_weights(ours, "imagenet")
+    assert (report.skipped, report.new) == ({}, [])
+    assert len(report.loaded) == len(theirs.state_dict()) == 320
+    images = torch.randn(1, 3, 64, 64)
+    torch.testing.assert_close(ours.eval()(images), theirs.eval()(images))
+    path.write_bytes(whole[:-100])
+    with pytest.raises(NetgazeError, match=r"resnet50-.*not a whole checkpoint|resnet50-.*damaged"):
+        load_weights(ours, str(path))
