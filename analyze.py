@@ -10,6 +10,7 @@ Look at finished runs side by side: a column a run, untrained networks beside th
   python analyze.py runs=outputs/<run>                                   every figure of one run
   python analyze.py runs=[outputs/<a>,outputs/<b>] figure=[cam,tsne]     some figures of two
   python analyze.py runs=outputs/sweeps/<sweep>                          the runs of a sweep
+  python analyze.py runs=[...] data=meglass figure=verification           on other data than their own
   python analyze.py runs=[...] labels=[supervised,rotation] control=null
 """
 

@@ -19,7 +19,7 @@ ORDER = [
     {"errors"},
     {"files"},
     {"download"},
-    {"losses", "metrics", "features", "schedules", "weights", "schema"},
+    {"losses", "metrics", "verification", "whitening", "features", "schedules", "weights", "schema"},
     {"subject"},
     {"gallery", "trainer"},
     ROOMS,

@@ -30,7 +30,7 @@ def test_the_shown_task_trains():
     task = shown("UpsideDown")(model=model, num_classes=2, optimizer=optimizer, schedule=Constant())
     task.name_classes(["a", "b", "c"])
     images = torch.rand(3, 3, 8, 8)
-    loss, logits, targets = task.loss_and_logits((images, torch.zeros(3, dtype=torch.long)))
+    loss, logits, targets = task.loss_and_outputs((images, torch.zeros(3, dtype=torch.long)))
     assert logits.shape == (6, 2)
     assert targets.tolist() == [0, 0, 0, 1, 1, 1]
     assert torch.isfinite(loss)

@@ -8,6 +8,7 @@ import sys
 import tarfile
 import urllib.error
 import urllib.request
+import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from http.client import HTTPException
@@ -78,15 +79,48 @@ def extract(archive: Path | str, folder: Path | str) -> None:
     Raises:
         NetgazeError: the archive is broken, unsafe, or has no such folder, or `folder` cannot be written.
     """
-    archive, folder = Path(archive), Path(folder)
-    beside = folder.with_name(f".{folder.name}.{os.getpid()}.part")
-    try:
+    name = Path(folder).name
+
+    def unpack(beside: Path) -> Path:
         with tarfile.open(archive) as tar:
             tar.extractall(beside, filter="data")
-        if not (beside / folder.name).is_dir():
-            raise NetgazeError(f"{archive} has no folder {folder.name}. It is another archive: replace it.")
-        os.replace(beside / folder.name, folder)
-    except (tarfile.TarError, EOFError, zlib.error) as error:
+        if not (beside / name).is_dir():
+            raise NetgazeError(f"{archive} has no folder {name}. It is another archive: replace it.")
+        return beside / name
+
+    _unpack(archive, Path(folder), unpack)
+
+
+def unzip(archive: Path | str, folder: Path | str, most_bytes: int) -> None:
+    """Unpack all of a zip archive into the new `folder`; paths out of it are refused.
+
+    Args:
+        archive: the zip file.
+        folder: is made.
+        most_bytes: what the archive may hold unpacked.
+
+    Raises:
+        NetgazeError: the archive is broken or too large, or `folder` cannot be written.
+    """
+
+    def unpack(beside: Path) -> Path:
+        with zipfile.ZipFile(archive) as content:
+            if sum(member.file_size for member in content.infolist()) > most_bytes:
+                raise NetgazeError(
+                    f"{archive} holds more than {most_bytes / 1e6:.0f} MB. It is another archive: replace it."
+                )
+            content.extractall(beside)
+        return beside
+
+    _unpack(archive, Path(folder), unpack)
+
+
+def _unpack(archive: Path | str, folder: Path, unpack: Callable[[Path], Path]) -> None:
+    """Let `unpack` write beside `folder` and say what of it becomes `folder`: whole or not at all."""
+    beside = folder.with_name(f".{folder.name}.{os.getpid()}.part")
+    try:
+        os.replace(unpack(beside), folder)
+    except (tarfile.TarError, zipfile.BadZipFile, EOFError, zlib.error, NotImplementedError) as error:
         raise NetgazeError(f"{archive} is broken or cut short ({error}). Remove it to get it anew.") from error
     except OSError as error:
         if not folder.is_dir():  # else another process was quicker

@@ -116,9 +116,20 @@ def _built(settings: dict[str, Any], resumed: Path | None) -> tuple[Any, Any]:
     if resumed is not None:
         last = resumed / "checkpoints" / "last.ckpt"
         restore(task, read_checkpoint(last), last)  # Lightning does it again, but has no sentence for a misfit
+    _check_seen(data, task)
     if settings.get("export_predictions"):
         _check_export(data, task)
     return data, task
+
+
+def _check_seen(data: Any, task: Any) -> None:
+    """Say before training that nobody can learn to name classes that training does not show."""
+    unseen = set(data.labels("test").tolist()) - set(data.labels("train").tolist())
+    if unseen and not task.embeds and task.class_names == data.class_names:
+        raise NetgazeError(
+            f"{type(task).__name__} learns to name classes, but {len(unseen)} of those in the test of {data.title} are "
+            "not in its training: no person is in two splits. Choose task=siamese, which tells strangers apart."
+        )
 
 
 def _check_export(data: Any, task: Any) -> None:
@@ -247,7 +258,8 @@ def _finish(
     seen = look(figures, [subject, *controls([subject], settings["control"])], folder / "figures")
     for name, findings in seen.items():
         found = findings[subject.label].numbers if subject.label in findings else {}
-        numbers |= {f"test/{metric}": found[metric] for metric in figures[name].metrics if metric in found}
+        # Of a number that the test has found already, the test's own stands.
+        numbers = {f"test/{metric}": found[metric] for metric in figures[name].metrics if metric in found} | numbers
     write_json(folder / "metrics.json", numbers)
     if task.variants:
         write_json(folder / "variants.json", task.variants)
@@ -300,11 +312,14 @@ def analyze(config: DictConfig, folder: Path, about: dict[str, Any]) -> None:
     checkpoint = settings["checkpoint"]
     kept = [has_checkpoint(run, checkpoint) for run in found]
     subjects = [
-        open_run(run, checkpoint, label) for run, label, there in zip(found, labels, kept, strict=True) if there
+        open_run(run, checkpoint, label, settings["data"] or None)
+        for run, label, there in zip(found, labels, kept, strict=True)
+        if there
     ]
     missing = [label for label, there in zip(labels, kept, strict=True) if not there]
     note = f"The pictures show each run's {checkpoint} checkpoint."
     note += f" Without one, and so without pictures: {', '.join(missing)}." if missing else ""
+    note += " They look at other data than the runs' own; the table is of the runs." if settings["data"] else ""
     figures = _asked(settings["figure"] or _own_figures(subjects), settings["images"])
     _show(folder, rows, subjects, figures, settings["control"], title="Side by side", note=note)
 

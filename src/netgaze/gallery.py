@@ -92,6 +92,8 @@ def _write(
     if hasattr(figure, "compare"):
         content["compared"] = figure.compare(findings)
     write_json(out / f"{name}.json", content)
+    if hasattr(figure, "say"):
+        log.info("%s", figure.say(findings))
     log.info("%s", out / f"{name}.png")
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING, OmegaConf
 
-from netgaze.data.count import count_categories, count_classes
+from netgaze.data.count import count_categories, count_classes, count_identities
 
 
 @dataclass
@@ -39,6 +39,8 @@ class Analyze:
     images: list[str] | None = None
     control: str | None = "random"
     checkpoint: str = "best"
+    seed: int = 0
+    data: dict[str, Any] = field(default_factory=dict)
     figure: dict[str, Any] = field(default_factory=dict)
 
 
@@ -57,3 +59,4 @@ def register() -> None:
     OmegaConf.register_new_resolver("num_cpus", num_cpus, replace=True)
     OmegaConf.register_new_resolver("count_classes", count_classes, replace=True)
     OmegaConf.register_new_resolver("count_categories", count_categories, replace=True, use_cache=True)
+    OmegaConf.register_new_resolver("count_identities", count_identities, replace=True, use_cache=True)

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from netgaze.features import cached_features, extract, source, weights_digest
 from netgaze.files import digest, plain, stored_arrays, whole
+from netgaze.verification import verify
 
 
 @dataclass
@@ -53,11 +54,13 @@ class Finding:
 class Figure(Protocol):
     """One question to a trained network. A plain object; its constructor's arguments are its YAML.
 
-    `needs` names parts of a Subject ("task", "data", "history", "metrics", "config", "features"); `metrics` names
+    `needs` names parts of a Subject ("task", "classes": a task that has such, "data", "history", "metrics", "config",
+    "features"); `metrics` names
     the numbers of a finding that belong among the run's own (`test/knn20`). `compute` asks one subject; `draw`
     lays findings side by side, a column a label, from nothing but the findings, and returns a matplotlib Figure
     (object interface, never pyplot). A figure may have `compare(findings) -> dict` for numbers across subjects.
-    It may have `extras(finding) -> {name: uint8 [H,W,3]}` for small images that are files of their own.
+    It may have `extras(finding) -> {name: uint8 [H,W,3]}` for small images that are files of their own, and
+    `say(findings) -> str` for what belongs into the terminal.
     Examples are chosen from the data alone, so that columns show the same images; a figure that lets each
     network choose says so in the finding's caption.
     """
@@ -78,7 +81,10 @@ class Figure(Protocol):
 
 @dataclass(frozen=True)
 class Outputs:
-    """What a task answered on a split: logits [M,K], targets [M], and the image each example came from, [M]."""
+    """What a task answered on a split: logits [M,K], targets [M], and the image each example came from, [M].
+
+    Of a task that `embeds`, the logits are embeddings.
+    """
 
     logits: np.ndarray
     targets: np.ndarray
@@ -112,6 +118,7 @@ class Subject:
         training: True for a network still in training: its features are never cached on disk.
         pixels: True makes a subject whose features are its raw pixels, [N, C*H*W] in 0..1, and which has no task.
         folder: the run's folder, where its figures lie.
+        home: makes the data that the network was trained on, where `data` is another.
     """
 
     def __init__(
@@ -128,12 +135,14 @@ class Subject:
         training: bool = False,
         pixels: bool = False,
         folder: Path | None = None,
+        home: Callable[[], Any] | None = None,
     ):
         self.label = label
         self._task, self._data, self._history = task, data, history
         self.metrics, self.config = metrics, config
         self.split = split
         self.control, self.training, self.pixels, self.folder = control, training, pixels, folder
+        self._home = home
         self._features: dict[str, Tensor] = {}
         self._outputs: dict[str, Outputs] = {}
 
@@ -141,6 +150,7 @@ class Subject:
         """The parts in `needs` that this subject does not have."""
         has = {
             "task": self._task is not None,
+            "classes": self._task is not None and not ("classes" in needs and self._is_lost()),
             "data": self._data is not None,
             "history": self._history is not None,
             "metrics": self.metrics is not None,
@@ -148,6 +158,10 @@ class Subject:
             "features": self._data is not None and (self._task is not None or self.pixels),
         }
         return [need for need in needs if not has[need]]
+
+    def _is_lost(self) -> bool:
+        """Whether the task has no classes, or the data others that it does not know."""
+        return self.task.embeds or (self._home is not None and self.task.class_names != self.data.class_names)
 
     @cached_property
     def task(self) -> Any:
@@ -161,6 +175,11 @@ class Subject:
         assert self._data is not None
         return self._data()
 
+    @property
+    def home(self) -> Any:
+        """The data that the network was trained on, or would have been."""
+        return self.data if self._home is None else self._home()
+
     @cached_property
     def history(self) -> list[dict[str, float]]:
         """One row an epoch."""
@@ -170,15 +189,17 @@ class Subject:
     def identity(self, needs: tuple[str, ...]) -> str:
         """A short name for the parts in `needs`: equal weights, data, history and so on have equal names."""
         parts: list[Any] = [self.label if self.pixels else None]
-        if not self.pixels and {"task", "features"} & set(needs):
+        if not self.pixels and {"task", "classes", "features"} & set(needs):
             parts += [weights_digest(self.task), source(self.task), source(self.task.model)]
-        if {"data", "features", "task"} & set(needs):
+        if {"data", "features", "task", "classes"} & set(needs):
             parts += [self.data.fingerprint]
         parts += [getattr(self, need) for need in ("history", "metrics", "config") if need in needs]
         return digest(*parts)
 
     def features(self, split: str) -> Tensor:
         """Penultimate features of all images of `split` under test transforms, [N,D] float32 on the CPU.
+
+        Of a task that embeds its embeddings, of raw pixels themselves.
 
         Computed once, in fp32; kept on disk under the weights' and the data's digest, unless in training.
         """
@@ -189,10 +210,49 @@ class Subject:
     def _extract(self, split: str) -> Tensor:
         if self.pixels:
             return self.data.images(split).flatten(1).float() / 255
+        if self.task.embeds:
+            return torch.from_numpy(self.outputs(split).logits)
         if self.training:
             return extract(self.task.model, self.data.batches(split), device_of(self.task))
         with looking(self.task):
             return cached_features(self.task.model, self.data, split, device_of(self.task))
+
+    def embeddings(self, split: str) -> Tensor:
+        """What tells images of a split apart by Euclidean distance, [N,D] float32 on the CPU.
+
+        Embeddings of a task that embeds; of others features of length one, so that the distance is that of the cosine.
+        """
+        return self._comparable(self.features(split))
+
+    def embed(self, images: Tensor) -> Tensor:
+        """The same of pictures, uint8 [N,C,H,W] -> [N,D]."""
+        if self.pixels:
+            return self._comparable(images.flatten(1).float() / 255)
+        device, shown = device_of(self.task), self.data.normalise(images)
+        with looking(self.task), torch.no_grad():
+            if self.task.embeds:
+                return self.task(shown.to(device)).float().cpu()
+            return self._comparable(extract(self.task.model, [(shown, torch.zeros(len(shown)))], device))
+
+    def _comparable(self, features: Tensor) -> Tensor:
+        embeds = not self.pixels and self.task.embeds
+        return features if embeds else torch.nn.functional.normalize(features, dim=1)
+
+    @cached_property
+    def threshold(self) -> float | None:
+        """The largest distance at which two images count as the same: as stored, else chosen in the same way.
+
+        Chosen on people that are not tested; None where the data has no such.
+        """
+        task = None if self.pixels or not self.task.embeds else self.task
+        if task is not None and task.threshold.isfinite():
+            return float(task.threshold)
+        split = "val" if task is None else task.threshold_from
+        counts = self.data.labels(split).unique(return_counts=True)[1]
+        if len(counts) < 2 or counts.max() < 2:
+            return None
+        found = verify(self.embeddings(split), self.data.labels(split))
+        return found.threshold("eer") if task is None else found.threshold(task.threshold_rule, task.threshold_far)
 
     def outputs(self, split: str) -> Outputs:
         """The task's logits [M,K] and targets [M] on all that it makes of `split`, in fp32, once."""

@@ -18,13 +18,17 @@ log = logging.getLogger(__name__)
 CONTROL_SEED = 1803  # of the untrained networks that every picture is held against
 
 
-def open_run(folder: Path | str, checkpoint: str = "best", label: str | None = None) -> Subject:
+def open_run(
+    folder: Path | str, checkpoint: str = "best", label: str | None = None, other: dict[str, Any] | None = None
+) -> Subject:
     """A run's folder as a Subject: its network is opened from the folder alone, when first asked for.
 
     Args:
         folder: the run.
         checkpoint: "best" or "last".
         label: the column's title; by default the folder's name.
+        other: settings of a data set to look at in place of the run's own; its images take the form that the network
+            knows. Where it has other classes, what asks for the network's classes is left out.
 
     Raises:
         NetgazeError: no run is there, or it has no such checkpoint.
@@ -34,15 +38,16 @@ def open_run(folder: Path | str, checkpoint: str = "best", label: str | None = N
     path = folder / "checkpoints" / f"{checkpoint}.ckpt"
     stored = read_checkpoint(path)
     facts = checkpoint_facts(path, stored)
-    settings, class_names = facts["config"], facts["class_names"]
+    own, class_names = facts["config"], facts["class_names"]
+    settings = own if other is None else own | {"data": _in_the_form_of(own["data"], other)}
 
     def task() -> Any:
-        built = build_task(settings, class_names)
+        built = build_task(own, class_names)
         restore(built, stored, path)
         return built.to(best_device(settings["trainer"]["accelerator"])).eval()
 
-    def data() -> Any:
-        built = _open_data(settings["data"])
+    def home() -> Any:
+        built = _open_data(own["data"])
         check_data(folder, facts["data"], built)
         return built
 
@@ -50,12 +55,19 @@ def open_run(folder: Path | str, checkpoint: str = "best", label: str | None = N
     return Subject(
         label or folder.name,
         task=task,
-        data=data,
+        data=home if other is None else lambda: _open_data(settings["data"]),
         history=(lambda: history) if history else None,
         metrics=runs.read_metrics(folder),
         config=settings,
-        folder=folder,
+        folder=folder if other is None else None,
+        home=None if other is None else home,
     )
+
+
+def _in_the_form_of(own: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
+    """The settings of another data set, with the size, channels and normalisation that a network knows."""
+    known = ("num_channels", "image_size", "stored_size", "mean", "std", "fit")
+    return other | {name: own[name] for name in known if name in own and name in other}
 
 
 def has_checkpoint(folder: Path, checkpoint: str) -> bool:
@@ -84,10 +96,11 @@ _opened: dict[str, Any] = {}
 
 
 def _open_data(settings: dict[str, Any]) -> Any:
-    """The data of a run; runs that look at the same data share it in memory (one set at a time)."""
+    """The data of a run; runs that look at the same data share it in memory (two sets at a time)."""
     key = digest(_what_is_shown(settings))
     if key not in _opened:
-        _opened.clear()
+        for old in list(_opened)[:-1]:
+            del _opened[old]
         data = build(settings)
         data.setup()
         _opened[key] = data
@@ -150,9 +163,16 @@ def _untrained(subject: Subject, title: str) -> Subject:
     assert subject.config is not None
     settings = subject.config | {"seed": CONTROL_SEED, "init": None}
     device = best_device(settings["trainer"]["accelerator"])
+
+    def task() -> Any:
+        built = build_task(settings, subject.home.class_names).to(device)
+        if built.embeds:
+            built.material(subject.home, device)  # finds its threshold as a trained one does
+        return built.eval()
+
     return Subject(
         title,
-        task=lambda: build_task(settings, subject.data.class_names).to(device).eval(),
+        task=task,
         data=lambda: subject.data,
         config=settings,
         split=subject.split,

@@ -16,7 +16,7 @@ MODELS = sorted(path.stem for path in (CONF / "model").glob("*.yaml"))
 # What is large is made thin, and shown images that it can read: the contract is of any size.
 THIN = {"resnet50": {"widths": [8, 16, 32, 64]}, "alexnet": {"hidden_dim": 64}}
 THIN["vgg19"] = {"hidden_dim": 48, "widths": [8, 16, 32, 64, 64]}
-SIZES = {"alexnet": 64}
+SIZES = {"alexnet": 64, "siamese_cnn": 100}
 
 
 def made(name: str, **changes):

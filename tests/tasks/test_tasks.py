@@ -60,7 +60,7 @@ def test_rotation_loss_is_the_papers():
     """(1/N) sum_i -(1/K) sum_y log F^y(g(X_i|y)), written as the double loop it is."""
     task = rotation().eval()
     images = torch.rand(3, 3, 8, 8)
-    loss, _, _ = task.loss_and_logits((images, torch.zeros(3, dtype=torch.long)))
+    loss, _, _ = task.loss_and_outputs((images, torch.zeros(3, dtype=torch.long)))
     total = 0.0
     for image in images:
         for turns in range(4):
@@ -90,7 +90,7 @@ def test_label_smoothing_acts_in_training_only():
 @pytest.mark.parametrize("make", [rotation, supervised])
 def test_every_parameter_gets_a_gradient(make):
     task = make().train()
-    loss, _, _ = task.loss_and_logits((torch.rand(6, 3, 8, 8), torch.randint(10, (6,))))
+    loss, _, _ = task.loss_and_outputs((torch.rand(6, 3, 8, 8), torch.randint(10, (6,))))
     loss.backward()
     assert [name for name, p in task.named_parameters() if p.grad is None or not p.grad.abs().sum() > 0] == []
 

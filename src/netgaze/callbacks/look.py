@@ -37,4 +37,4 @@ class Look(Callback):
             numbers = findings["now"].numbers
             for metric in self.figures[name].metrics:
                 if metric in numbers:
-                    pl_module.numbers[f"val/{metric}"] = numbers[metric]  # type: ignore[index, operator]
+                    pl_module.numbers.setdefault(f"val/{metric}", numbers[metric])  # type: ignore[operator, union-attr]

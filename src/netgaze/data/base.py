@@ -2,7 +2,7 @@
 
 import copy
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -22,6 +22,8 @@ from netgaze.files import digest
 class Images(Dataset[tuple[Tensor, Tensor]]):
     """A split: images uint8 [N,C,H,W], labels int64 [N], and object masks bool [N,H,W] where there are any.
 
+    `marks` are further things known of each image, bool [N] by name, such as who wears glasses.
+
     Images are kept with channels last in memory, as networks and augmentation like them best.
 
     Indexed by an index tensor [B], it gives a batch (images uint8 [B,C,H,W], labels [B]).
@@ -30,6 +32,7 @@ class Images(Dataset[tuple[Tensor, Tensor]]):
     images: Tensor
     labels: Tensor
     masks: Tensor | None = None
+    marks: dict[str, Tensor] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.images = self.images.contiguous(memory_format=torch.channels_last)
@@ -44,7 +47,8 @@ class Images(Dataset[tuple[Tensor, Tensor]]):
 
     def take(self, index: Tensor) -> "Images":
         """The part of the split at `index` [M]."""
-        return Images(*self[index], None if self.masks is None else self.masks.index_select(0, index))
+        masks = None if self.masks is None else self.masks.index_select(0, index)
+        return Images(*self[index], masks, {name: mark[index] for name, mark in self.marks.items()})
 
 
 @dataclass
@@ -259,6 +263,14 @@ class ImageData(LightningDataModule):
         masks = self.splits[split].masks
         return None if masks is None else centre(masks, self.image_size)
 
+    def comparisons(self, split: str) -> dict[str, tuple[Tensor, Tensor | None]]:
+        """Which images of a split are compared in pairs, by the name of the comparison.
+
+        Returns:
+            Indices of the gallery [G] and of the probes [Q], each with each; None for the gallery with itself.
+        """
+        return {"all pairs": (torch.arange(len(self.labels(split))), None)}
+
     @cached_property
     def fingerprint(self) -> str:
         """A short name for the content of all splits and for how it is normalised."""
@@ -268,6 +280,7 @@ class ImageData(LightningDataModule):
         for name, split in sorted(splits.items()):
             parts += [name, split.images.permute(0, 2, 3, 1).numpy(), split.labels.numpy()]
             parts += [] if split.masks is None else [split.masks.numpy()]
+            parts += [part for mark, values in sorted(split.marks.items()) for part in (mark, values.numpy())]
         return digest(*parts)
 
     @cached_property
@@ -318,6 +331,13 @@ class ImageData(LightningDataModule):
         """Shuffled batches of the training split."""
         return self._loader("train", self.batch_size, shuffle=True)
 
+    def training_batches(self, labels: Tensor, rank: int, world: int) -> Any:
+        """The sampler of training: index tensors into labels [N], of process `rank` of `world`."""
+        full = len(labels) >= self.batch_size * world
+        return PlainBatches(
+            len(labels), self.batch_size, shuffle=True, drop_last=full, seed=self.seed, rank=rank, world=world
+        )
+
     def val_dataloader(self) -> DataLoader:
         """The validation split in order."""
         return self._loader("val", 500)
@@ -329,15 +349,11 @@ class ImageData(LightningDataModule):
     def _loader(self, split: str, batch_size: int, shuffle: bool = False) -> DataLoader:
         part: Images | Vectors = self._features.get(split) or self.splits[split]
         rank, world = (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
-        sampler = PlainBatches(
-            len(part),
-            batch_size,
-            shuffle=shuffle,
-            drop_last=shuffle and len(part) >= batch_size * world,
-            seed=self.seed,
-            rank=rank,
-            world=world,
-        )
+        sampler: Any
+        if shuffle:
+            sampler = self.training_batches(part.labels, rank, world)
+        else:
+            sampler = PlainBatches(len(part), batch_size, rank=rank, world=world)
         if self.trainer is not None:
             sampler.set_epoch(self.trainer.current_epoch)
         # An own generator: the loader's base seed must not be drawn from the global one.

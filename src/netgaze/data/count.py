@@ -53,3 +53,17 @@ def count_categories(dir: str, set: str, official: int) -> int:
             return len(json.load(file)["categories"])
     except (OSError, ValueError, KeyError, TypeError):
         return official
+
+
+def identity(photo: str) -> str:
+    """The person whom a photo of MeGlass shows: its name up to the last @."""
+    return photo.rpartition("@")[0]
+
+
+def count_identities(dir: str, official: int) -> int:
+    """The number of people in the `meta.txt` of a MeGlass folder, or `official` where there is none."""
+    try:
+        with open(os.path.join(os.path.expanduser(dir), "meta.txt"), encoding="utf-8") as file:
+            return len({identity(line) for line in file if "@" in line})
+    except (OSError, ValueError):
+        return official

@@ -1,6 +1,7 @@
 """Image files decoded once, into a checksummed cache that is memory-mapped afterwards."""
 
 import hashlib
+import logging
 import os
 import sys
 from collections.abc import Sequence
@@ -17,6 +18,8 @@ from tqdm import tqdm
 
 from netgaze.errors import NetgazeError
 from netgaze.files import cache_root, digest, read_json, whole, write_json
+
+log = logging.getLogger(__name__)
 
 SUFFIXES = {".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"}
 # Pillow hands some formats (PostScript) to other programs: files from others meet these readers only.
@@ -91,8 +94,27 @@ def read_images(paths: Sequence[str], form: Form) -> Tensor:
     return torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2)
 
 
+def image_files(folder: Path) -> list[Path]:
+    """All image files below a folder, by their names' endings.
+
+    Raises:
+        NetgazeError: there are none.
+    """
+    # Names that start with a dot are a file system's notes (macOS writes ._photo.jpg), not images.
+    found = [
+        path
+        for path in sorted(folder.rglob("*"))
+        if path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and path.is_file()
+    ]
+    if not found:
+        raise NetgazeError(f"{folder} holds no images ({', '.join(sorted(SUFFIXES))}). Add some, or remove the folder.")
+    return found
+
+
 def decoded(root: Path, files: list[Path], form: Form) -> tuple[Tensor, np.ndarray]:
     """The images of `files` under `root`, from the cache, which is filled first where needed.
+
+    Files that cannot be read are left out, and the log names them.
 
     Returns:
         Images uint8 [M,C,S,S], memory-mapped, and which files could be read, bool [N] with M true ones.
@@ -107,9 +129,16 @@ def decoded(root: Path, files: list[Path], form: Form) -> tuple[Tensor, np.ndarr
         _fill(path, files, form)
     kept = np.ones(len(files), dtype=bool)
     kept[read_json(path.with_suffix(".json"))["unreadable"]] = False
+    _say_left_out([name for (name, *_), readable in zip(known, kept, strict=True) if not readable], len(files))
     # Copy on write: torch warns of memory that it may not write to, and nothing ever reaches the file.
     pixels = torch.from_numpy(np.load(path, mmap_mode="c"))[: int(kept.sum())]
     return pixels.permute(0, 3, 1, 2), kept
+
+
+def _say_left_out(names: list[str], num: int) -> None:
+    if names:
+        more = f" and {len(names) - 10} more" if len(names) > 10 else ""
+        log.warning("Left out %d of %d images that cannot be read: %s%s", len(names), num, ", ".join(names[:10]), more)
 
 
 def _is_sound(path: Path) -> bool:

@@ -1,6 +1,5 @@
 """A person's own images: one folder a class."""
 
-import logging
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
@@ -10,10 +9,8 @@ import torch
 from netgaze.data.augment import Augment
 from netgaze.data.base import ImageData, Images, held_out
 from netgaze.data.count import split_folders, subfolders
-from netgaze.data.decode import SUFFIXES, Form, decoded
+from netgaze.data.decode import Form, decoded, image_files
 from netgaze.errors import NetgazeError
-
-log = logging.getLogger(__name__)
 
 
 class Folder(ImageData):
@@ -81,7 +78,6 @@ class Folder(ImageData):
         files, labels, parts = self._in_order(listed)
         # The file lies in the order of the splits, so that each is a slice of it and none a copy in memory.
         images, kept = decoded(self.root, files, self.form)
-        self._say_left_out([file for file, whole in zip(files, kept, strict=True) if not whole], len(files))
         splits, start = {}, 0
         for split, part in parts.items():
             chosen = torch.from_numpy(kept[part.start : part.stop])
@@ -109,11 +105,7 @@ class Folder(ImageData):
     def _listed(self, folder: Path) -> tuple[list[Path], torch.Tensor]:
         files, labels = [], []
         for label, name in enumerate(self.class_names):
-            found = [path for path in sorted((folder / name).rglob("*")) if _is_image(path)]
-            if not found:
-                raise NetgazeError(
-                    f"{folder / name} holds no images ({', '.join(sorted(SUFFIXES))}). Add some, or remove the folder."
-                )
+            found = image_files(folder / name)
             files += found
             labels += [label] * len(found)
         return files, torch.tensor(labels)
@@ -137,19 +129,8 @@ class Folder(ImageData):
         ordered = [path for paths, _ in listed.values() for path in paths]
         return ordered, torch.cat([labels for _, labels in listed.values()]), parts
 
-    def _say_left_out(self, files: list[Path], num: int) -> None:
-        if files:
-            names = ", ".join(str(path.relative_to(self.root)) for path in files[:10])
-            more = f" and {len(files) - 10} more" if len(files) > 10 else ""
-            log.warning("Left out %d of %d images that cannot be read: %s%s", len(files), num, names, more)
-
     def _check_classes(self, split: str, labels: torch.Tensor) -> None:
         counts = torch.bincount(labels, minlength=len(self.class_names))
         if split == "train" and not counts.all():
             empty = self.class_names[int(counts.argmin())]
             raise NetgazeError(f"No training image of class {empty} in {self.root} can be read. Replace its files.")
-
-
-def _is_image(path: Path) -> bool:
-    # Names that start with a dot are a file system's notes (macOS writes ._photo.jpg), not images.
-    return path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and path.is_file()

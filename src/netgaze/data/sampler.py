@@ -51,3 +51,111 @@ class PlainBatches:
 
     def _shared(self) -> int:
         return self.num_items - self.num_items % self.world if self.shuffle else self.num_items
+
+
+class IdentityBatches:
+    """Batches of P people with K images each; yields int64 index tensors, about [P*K].
+
+    In an epoch each person's images are shuffled and dealt into groups of K; a remainder of one joins the group before
+    it, a larger one is a group of its own. A person's groups are spread evenly over the epoch, each by lot within its
+    share of it, and a batch is a run of P = batch_size // K groups or a few more, so that all of them are drawn and
+    their number is the same in every epoch. Its people are mostly distinct: they are where all have equally many groups
+    and a batch does not lie across two rounds.
+
+    Each image is drawn once an epoch, but those of people who have a single one; with several processes up to
+    world - 1 batches are left out.
+
+    Args:
+        labels: whom each image shows, int64 [N].
+        batch_size: images a batch, on each rank.
+        images_per_person: K.
+        held_back: images that come in little by little, bool [N].
+        ramp: epochs of that: in epoch e, counted from 0, each such image takes part with a probability of
+            min(1, (e + 1) / (ramp + 1)), drawn anew; from epoch `ramp` on all do. Where that leaves too few, the others
+            are drawn more than once. Guo et al. 2018 (arXiv 1806.01196) bring in faces with glasses gradually; the
+            line, and by epochs, is our reading.
+        seed: of all that is drawn, with the epoch.
+        rank, world: this process's number and the number of processes; batch b goes to rank b % world, and all take
+            equally many.
+
+    Raises:
+        ValueError: K below 2, no room for two people, or fewer than two people who take part in every epoch.
+    """
+
+    def __init__(
+        self,
+        labels: Tensor,
+        batch_size: int,
+        images_per_person: int,
+        *,
+        held_back: Tensor | None = None,
+        ramp: int = 0,
+        seed: int = 0,
+        rank: int = 0,
+        world: int = 1,
+    ) -> None:
+        if images_per_person < 2:
+            raise ValueError(f"expected 2 images a person or more, got {images_per_person}")
+        if batch_size < 2 * images_per_person:
+            raise ValueError(f"expected a batch of two people's images, {2 * images_per_person}, got {batch_size}")
+        held_back = torch.zeros(len(labels), dtype=torch.bool) if held_back is None else held_back
+        certain = labels if ramp == 0 else labels[~held_back]
+        people = int((certain.unique(return_counts=True)[1] >= 2).sum())
+        if people < 2:
+            raise ValueError(f"expected two people or more with two images in every epoch, got {people}")
+        self.labels, self.held_back, self.ramp = labels, held_back, ramp
+        self.images_per_person = images_per_person
+        self.seed, self.rank, self.world = seed, rank, world
+        self.epoch = 0
+        everyone = torch.ones(len(labels), dtype=torch.bool)
+        self.num_groups = len(self._groups(everyone, torch.Generator()))
+        self.num_batches = max(1, self.num_groups // (batch_size // images_per_person))
+
+    def set_epoch(self, epoch: int) -> None:
+        """Lightning calls this at each epoch's start."""
+        self.epoch = epoch
+
+    def __len__(self) -> int:
+        return self.num_batches // self.world
+
+    def __iter__(self) -> Iterator[Tensor]:
+        generator = torch.Generator().manual_seed(self.seed * 1_000_003 + self.epoch)
+        chance = min(1.0, (self.epoch + 1) / (self.ramp + 1))
+        here = ~self.held_back | (torch.rand(len(self.labels), generator=generator) < chance)
+        groups: list[Tensor] = []
+        while len(groups) < self.num_groups:
+            groups += self._groups(here, generator)
+        ends = [self.num_groups * number // self.num_batches for number in range(self.num_batches + 1)]
+        for number in range(self.rank, len(self) * self.world, self.world):
+            batch = torch.cat(groups[ends[number] : ends[number + 1]])
+            yield batch.unique() if self.ramp else batch  # an image drawn twice must not meet itself
+
+    def _groups(self, here: Tensor, generator: torch.Generator) -> list[Tensor]:
+        """The groups of everyone who is `here` [N] with two images or more, spread evenly in a random order."""
+        order = torch.randperm(len(self.labels), generator=generator)
+        order = order[here[order]]
+        order = order[self.labels[order].argsort(stable=True)]
+        counts = self.labels[order].unique_consecutive(return_counts=True)[1]
+        dealt = [self._deal(images) for images in order.split(counts.tolist()) if len(images) >= 2]
+        groups = [group for person in dealt for group in person]
+        rounds = torch.tensor([number for person in dealt for number in range(len(person))])
+        shares = torch.tensor([len(person) for person in dealt for _ in person])
+        places = (rounds + torch.rand(len(groups), generator=generator)) / shares
+        return _apart([groups[place] for place in places.argsort().tolist()], self.labels)
+
+    def _deal(self, images: Tensor) -> list[Tensor]:
+        groups = list(images.split(self.images_per_person))
+        if len(groups[-1]) == 1:
+            groups[-2:] = [torch.cat(groups[-2:])]
+        return groups
+
+
+def _apart(groups: list[Tensor], labels: Tensor) -> list[Tensor]:
+    """The groups, so that no one comes twice running while anyone else is left: two groups are then two people."""
+    order = [(int(labels[group[0]]), group) for group in groups]
+    for place in range(1, len(order)):
+        person = order[place][0]
+        if person == order[place - 1][0]:
+            other = next((later for later in range(place, len(order)) if order[later][0] != person), place)
+            order[place], order[other] = order[other], order[place]
+    return [group for _, group in order]

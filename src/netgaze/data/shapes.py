@@ -62,8 +62,9 @@ class Shapes(ImageData):
         """The splits "train", "val" and "test"."""
         self.class_names = list(CLASS_NAMES)
         arrays = cached_arrays("shapes", digest(VERSION, self.sizes, self.split_seed), self._draw)
+        tensors = {name: torch.from_numpy(array) for name, array in arrays.items()}
         return {
-            split: Images(*(torch.from_numpy(arrays[f"{split}_{part}"]) for part in ("images", "labels", "masks")))
+            split: Images(tensors[f"{split}_images"], tensors[f"{split}_labels"], tensors[f"{split}_masks"])
             for split in self.sizes
         }
 

@@ -64,7 +64,7 @@ class Cam:
 
     title = "Class activation maps"
     question = "Where does the network see the evidence for a class, and is the object there?"
-    needs = ("task", "data")
+    needs = ("classes", "data")
     metrics = ()
 
     def __init__(

@@ -42,7 +42,7 @@ class Confusion:
 
     title = "Confusion"
     question = "Which classes does the network take for which, and is its confidence earned?"
-    needs = ("task", "data")
+    needs = ("classes", "data")
     metrics = ()
 
     def compute(self, subject: Subject) -> Finding:

@@ -26,7 +26,7 @@ class Extremes:
 
     title = "Largest and lowest loss"
     question = "Which images does the network find easiest and hardest?"
-    needs = ("task", "data")
+    needs = ("classes", "data")
     metrics = ()
 
     def __init__(self, *, num_each: int = 8):

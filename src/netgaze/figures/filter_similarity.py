@@ -54,7 +54,7 @@ class FilterSimilarity:
 
     title = "Similarity of filters"
     question = "Which classes have similar filters, and are these the ones that the network confuses?"
-    needs = ("task", "data")
+    needs = ("classes", "data")
     metrics = ()
 
     def __init__(self, *, num_permutations: int = 999, seed: int = 0):

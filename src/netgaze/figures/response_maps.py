@@ -59,7 +59,7 @@ class ResponseMaps:
 
     title = "Response maps"
     question = "What does the filter of each class find in an image, and is it strongest for the true class?"
-    needs = ("task", "data")
+    needs = ("classes", "data")
     metrics = ()
 
     def __init__(

@@ -15,7 +15,11 @@ from netgaze.metrics import classification_metrics
 class Task(LightningModule):
     """A classification of some kind: a subclass says in `present` what the network is shown and asked.
 
+    A task that is none says in `loss_and_outputs`, `progress` and `judge` what it does instead.
+
     Attributes:
+        embeds: its outputs are no logits but embeddings [M,D], which tell images apart by their distance, of classes
+            never seen in training too.
         monitor: the number that chooses the best epoch, the largest or the smallest by `monitor_mode`.
         numbers: of the current epoch by name; callbacks may add theirs.
         num_classes, class_names: of what *this task* predicts.
@@ -30,6 +34,7 @@ class Task(LightningModule):
 
     monitor = "val/acc"
     monitor_mode = "max"
+    embeds = False
     class_names: list[str]
 
     def __init__(
@@ -47,7 +52,7 @@ class Task(LightningModule):
         self.numbers: dict[str, float] = {}
         self.variants: list[dict[str, float]] = []
         self._still: list[nn.Module] = []
-        self._sums: Tensor | None = None
+        self._sums: dict[str, Tensor] = {}
         self._answers: list[tuple[Tensor, Tensor]] = []
 
     def name_classes(self, data_classes: Sequence[str]) -> None:
@@ -65,11 +70,19 @@ class Task(LightningModule):
         """The mean loss of logits [M,K] against targets [M], a scalar."""
         return nn.functional.cross_entropy(logits, targets)
 
-    def loss_and_logits(self, batch: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor, Tensor]:
-        """A batch -> (loss, a scalar; logits [M,K]; targets [M])."""
+    def loss_and_outputs(self, batch: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor, Tensor]:
+        """A batch -> (loss, a scalar; outputs [M,K]; targets [M])."""
         examples, targets = self.present(*batch)
-        logits = self(examples)
-        return self.criterion(logits, targets), logits, targets
+        outputs = self(examples)
+        return self.criterion(outputs, targets), outputs, targets
+
+    def progress(self, outputs: Tensor, targets: Tensor) -> dict[str, Tensor]:
+        """Means over a training batch by name, scalars: `acc`, the share of outputs [M,K] that are right, 0..1."""
+        return {"acc": (outputs.argmax(dim=1) == targets).float().mean()}
+
+    def judge(self, split: str, outputs: Tensor, targets: Tensor) -> dict[str, float]:
+        """Numbers of a whole split by name, from outputs [M,K] and targets [M]."""
+        return {"loss": float(self.criterion(outputs, targets))} | classification_metrics(outputs, targets)
 
     def evidence(self, images: Tensor) -> Tensor:
         """Where the head finds what it looks for, a map for each class, [B,K,h,w]: the network's `class_maps`."""
@@ -112,31 +125,33 @@ class Task(LightningModule):
         return self.model(images)
 
     def on_train_epoch_start(self) -> None:
-        """Begin the sums of an epoch (loss, right answers, examples) and its numbers."""
+        """Begin the sums of an epoch and its numbers."""
         self.numbers = {}
-        self._sums = torch.zeros(3, device=self.device)
+        self._sums = {}
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
         """One step; sums stay on the device until the epoch's end."""
-        loss, logits, targets = self.loss_and_logits(batch)
-        assert self._sums is not None
-        with torch.no_grad():
-            num = len(targets)
-            right = (logits.argmax(dim=1) == targets).sum()
-            self._sums += torch.stack([loss.detach().float() * num, right.float(), loss.new_tensor(num).float()])
+        loss, outputs, targets = self.loss_and_outputs(batch)
+        self._count(len(targets), {"loss": loss.detach()} | self.progress(outputs.detach(), targets))
         return loss
+
+    def _count(self, num: int, means: dict[str, Tensor]) -> None:
+        """Add means over `num` examples, scalars, to the sums of the epoch."""
+        sums = {name: mean.float() * num for name, mean in means.items()}
+        sums[""] = torch.tensor(float(num), device=self.device)
+        self._sums = {name: value + self._sums.get(name, 0) for name, value in sums.items()}
 
     def epoch_numbers(self) -> dict[str, float]:
         """This epoch's numbers so far: training sums over all devices, validation, and what callbacks added."""
-        assert self._sums is not None
-        sums: Any = self.trainer.strategy.reduce(self._sums.clone(), reduce_op="sum")
-        loss, right, num = sums.tolist()
-        return {"train/loss": loss / num, "train/acc": right / num} | self.numbers
+        sums: Any = self.trainer.strategy.reduce(torch.stack(list(self._sums.values())), reduce_op="sum")
+        values = dict(zip(self._sums, sums.tolist(), strict=True))
+        num = values.pop("")
+        return {f"train/{name}": value / num for name, value in values.items()} | self.numbers
 
     def validation_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
         """Keep the answers for the epoch's end."""
-        _, logits, targets = self.loss_and_logits(batch)
-        self._answers.append((logits.float(), targets))
+        _, outputs, targets = self.loss_and_outputs(batch)
+        self._answers.append((outputs.float(), targets))
 
     test_step = validation_step
 
@@ -149,10 +164,9 @@ class Task(LightningModule):
         self._log_answers("test")
 
     def _log_answers(self, split: str) -> None:
-        logits, targets = (torch.cat(part) for part in zip(*self._answers, strict=True))
+        outputs, targets = (torch.cat(part) for part in zip(*self._answers, strict=True))
         self._answers.clear()
-        numbers = {"loss": float(self.criterion(logits, targets))} | classification_metrics(logits, targets)
-        named = {f"{split}/{name}": value for name, value in numbers.items()}
+        named = {f"{split}/{name}": value for name, value in self.judge(split, outputs, targets).items()}
         self.numbers |= named
         self.log_dict(named, sync_dist=True)
 

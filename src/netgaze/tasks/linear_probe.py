@@ -9,7 +9,6 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from netgaze.features import cached_features
-from netgaze.metrics import classification_metrics
 from netgaze.tasks.supervised import Supervised
 
 
@@ -87,10 +86,8 @@ class LinearProbe(Supervised):
         """One step of every head; the loss is their sum, so that each gets the gradient of its own."""
         logits, labels = self._answers_of(self.heads, batch[0]), batch[1]
         losses = torch.stack([self.criterion(some, labels) for some in logits])
-        right = (logits.argmax(dim=2) == labels).sum(dim=1)
-        leader, num = self._leader, len(labels)
-        assert self._sums is not None
-        self._sums += torch.stack([losses[leader].detach() * num, right[leader].float(), losses.new_tensor(num)])
+        leader = self._leader
+        self._count(len(labels), {"loss": losses[leader].detach()} | self.progress(logits[leader].detach(), labels))
         return losses.sum()
 
     def validation_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
@@ -147,7 +144,4 @@ class LinearProbe(Supervised):
         """Loss and accuracies of each head from the answers that were kept."""
         logits, targets = (torch.cat(part) for part in zip(*self._answers, strict=True))
         self._answers.clear()
-        return [
-            {"loss": float(self.criterion(some, targets))} | classification_metrics(some, targets)
-            for some in logits.unbind(dim=1)
-        ]
+        return [self.judge("val", some, targets) for some in logits.unbind(dim=1)]

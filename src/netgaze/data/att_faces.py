@@ -1,0 +1,189 @@
+"""The AT&T (ORL) Database of Faces: 40 people, ten grey photos each (Samaria and Harter 1994)."""
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+import torch
+from PIL import Image
+from torch import Tensor
+
+from netgaze.data.augment import Augment
+from netgaze.data.base import Images
+from netgaze.data.decode import Form, decoded
+from netgaze.data.faces import GLASSES, FaceData
+from netgaze.download import fetch, unzip
+from netgaze.errors import NetgazeError
+
+FOLDER, ARCHIVE = "att_faces", "att_faces.zip"
+URLS = (
+    "https://www.cl.cam.ac.uk/Research/DTG/attarchive/pub/data/att_faces.zip",
+    "https://raw.githubusercontent.com/maticvl/dataHacker/master/DATA/at%26t.zip",
+)
+MOST_BYTES = 50_000_000  # of which the photos are 4 million
+NUM_PEOPLE, NUM_PHOTOS = 40, 10
+PIXELS = "2e4844a9f4fa4397058f69d6208047170f2e9d399cda18b55c1e8d28f0a83431"  # sha256 of all pixels in order
+NOTEBOOK_TEST = (5, 6, 7)  # the people that the Siamese notebook keeps for its test
+
+# Who wears glasses in which of the ten photos, told by eye: 119 of 400. The set itself does not say.
+ALWAYS = (2, 6, 14, 27, 28, 31, 34, 37)
+SOMETIMES = {
+    4: (1, 2, 3, 8, 9),
+    7: (4, 5, 10),
+    13: (1, 2, 5, 6, 7, 8, 9, 10),
+    17: (1, 2, 5, 6, 7, 8, 9, 10),
+    19: (1, 2, 3, 6, 10),
+    20: (1, 2, 3, 5, 7, 8, 9, 10),
+    36: (9, 10),
+}
+
+
+class AttFaces(FaceData):
+    """People s1 to s40, downloaded once; the photos may lie in 40 folders or in the Siamese notebook's two parts.
+
+    Other arguments: see `FaceData` and `ImageData`.
+
+    Args:
+        dir: where the folder `att_faces` or the archive `att_faces.zip` lies, or is downloaded to.
+        url: an address to try before the known ones.
+        download: whether a missing set may be downloaded.
+        verify: whether the photos must be the official ones, pixel by pixel.
+        fit: how a photo of 92x112 pixels becomes a square: "squash" scales both sides, "crop" cuts the centre out.
+        split: "people" draws them by `split_seed`; "notebook" tests on s5, s6, s7 and trains on the other 37, of
+            which validation takes `num_val_people`.
+    """
+
+    def __init__(
+        self,
+        *,
+        dir: str,
+        url: str | None = None,
+        download: bool = True,
+        verify: bool = True,
+        fit: Literal["crop", "squash"] = "squash",
+        split: Literal["people", "notebook"] = "people",
+        num_val_people: int = 5,
+        num_test_people: int = 8,
+        images_per_person: int = 4,
+        glasses: Literal["all", "test"] = "all",
+        gradual_epochs: int = 0,
+        num_classes: int = NUM_PEOPLE,
+        num_channels: int = 1,
+        image_size: int = 64,
+        mean: Sequence[float],
+        std: Sequence[float],
+        augment: Augment | None = None,
+        batch_size: int = 64,
+        limit: int | None = None,
+        per_class: int | None = None,
+        split_seed: int = 0,
+        seed: int = 0,
+    ) -> None:
+        super().__init__(
+            num_val_people=num_val_people,
+            num_test_people=num_test_people,
+            images_per_person=images_per_person,
+            glasses=glasses,
+            gradual_epochs=gradual_epochs,
+            num_classes=num_classes,
+            num_channels=num_channels,
+            image_size=image_size,
+            mean=mean,
+            std=std,
+            augment=augment,
+            batch_size=batch_size,
+            limit=limit,
+            per_class=per_class,
+            split_seed=split_seed,
+            seed=seed,
+        )
+        if split not in ("people", "notebook"):
+            raise NetgazeError(f"data.split={split} is not known. It is people or notebook.")
+        self.title, self.own_fit = "AT&T faces", fit
+        self.dir, self.urls = Path(dir).expanduser(), (*([url] if url else []), *URLS)
+        self.download, self.verify, self.split = download, verify, split
+        self.form = Form(image_size, num_channels, fit)
+
+    def photos(self) -> Images:
+        """All 400 photos, and who wears glasses in them.
+
+        Raises:
+            NetgazeError: the set is not there and cannot be had, or is not whole.
+        """
+        root = self._folder()
+        files = self._files(root)
+        if self.verify:
+            self._check_pixels(root, files)
+        images, kept = decoded(root, files, self.form)
+        if not kept.all():
+            raise NetgazeError(f"Some photos in {root} cannot be read. Remove the folder to get all of them anew.")
+        self.class_names = [f"s{person}" for person in range(1, NUM_PEOPLE + 1)]
+        labels = torch.arange(NUM_PEOPLE).repeat_interleave(NUM_PHOTOS)
+        return Images(images, labels, marks={GLASSES: wears_glasses()})
+
+    def people(self, whole: Images) -> dict[str, Tensor]:
+        """The people of each split, by `split_seed`, or the notebook's."""
+        if self.split == "people":
+            return super().people(whole)
+        test = torch.tensor(NOTEBOOK_TEST) - 1
+        others = torch.tensor([person for person in range(NUM_PEOPLE) if person + 1 not in NOTEBOOK_TEST])
+        if not 2 <= self.num_val_people <= len(others) - 2:
+            raise NetgazeError(f"data.num_val_people={self.num_val_people} must be from 2 to {len(others) - 2}.")
+        others = others[torch.randperm(len(others), generator=torch.Generator().manual_seed(self.split_seed))]
+        return {"train": others[self.num_val_people :], "val": others[: self.num_val_people], "test": test}
+
+    def _folder(self) -> Path:
+        folder, archive = self.dir / FOLDER, self.dir / ARCHIVE
+        if folder.is_dir():
+            return folder
+        if not archive.exists():
+            if not self.download:
+                raise NetgazeError(
+                    f"The AT&T faces are neither at {folder} nor at {archive}. Put them there, or set "
+                    "data.download=true."
+                )
+            fetch(self.urls, archive)
+        unzip(archive, folder, MOST_BYTES)
+        return folder
+
+    def _files(self, root: Path) -> list[Path]:
+        """The photos of s1, then of s2, and so on, wherever below `root` the 40 folders lie."""
+        folders = {path.name: path for path in sorted(root.rglob("s[0-9]*")) if path.is_dir()}
+        names = [(f"s{person}", photo) for person in range(1, NUM_PEOPLE + 1) for photo in range(1, NUM_PHOTOS + 1)]
+        files = [folders.get(person, root / person) / f"{photo}.pgm" for person, photo in names]
+        missing = [str(file.relative_to(root)) for file in files if not file.is_file()]
+        if missing:
+            raise NetgazeError(
+                f"{root} lacks {len(missing)} of the 400 photos, {missing[0]} first. Remove the folder to get all of "
+                "them anew."
+            )
+        return files
+
+    def _check_pixels(self, root: Path, files: list[Path]) -> None:
+        found = hashlib.sha256()
+        for file in files:
+            found.update(_raw(file))
+        if found.hexdigest() != PIXELS:
+            raise NetgazeError(
+                f"The photos in {root} are not the official ones: their pixels differ. Remove the folder to get them "
+                "anew, or set data.verify=false if you trust them."
+            )
+
+
+def _raw(file: Path) -> bytes:
+    """A photo's 92 x 112 grey values; nothing for a broken file."""
+    try:
+        with Image.open(file, formats=["PPM"]) as opened:
+            return opened.convert("L").tobytes()
+    except Exception:  # readers of broken files raise nearly everything
+        return b""
+
+
+def wears_glasses() -> Tensor:
+    """Whether the person wears glasses, bool [400], photo by photo of s1, of s2, and so on."""
+    worn = torch.zeros(NUM_PEOPLE, NUM_PHOTOS, dtype=torch.bool)
+    worn[[person - 1 for person in ALWAYS]] = True
+    for person, photos in SOMETIMES.items():
+        worn[person - 1, [photo - 1 for photo in photos]] = True
+    return worn.flatten()

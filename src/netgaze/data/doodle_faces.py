@@ -1,0 +1,87 @@
+"""Drawn faces, made from a seed: people who differ in their features, seen with and without glasses."""
+
+from collections.abc import Sequence
+from typing import Literal
+
+import numpy as np
+import torch
+
+from netgaze.data.augment import Augment
+from netgaze.data.base import Images
+from netgaze.data.doodles import draw_faces
+from netgaze.data.faces import GLASSES, FaceData
+from netgaze.errors import NetgazeError
+from netgaze.files import cached_arrays, digest
+
+# Belongs to the name in the cache: raise it whenever the pictures change.
+VERSION = 1
+
+
+class DoodleFaces(FaceData):
+    """Cartoon faces: pose, light, expression and glasses change from image to image. Needs no network.
+
+    Every second image of a person wears glasses. All follows from `split_seed`. Other arguments: see `FaceData` and
+    `ImageData`.
+
+    Args:
+        num_classes: people.
+        images_each: images of each person.
+    """
+
+    def __init__(
+        self,
+        *,
+        images_each: int = 12,
+        num_val_people: int = 30,
+        num_test_people: int = 60,
+        images_per_person: int = 4,
+        glasses: Literal["all", "test"] = "all",
+        gradual_epochs: int = 0,
+        num_classes: int = 200,
+        num_channels: int = 3,
+        image_size: int = 64,
+        mean: Sequence[float],
+        std: Sequence[float],
+        augment: Augment | None = None,
+        batch_size: int = 64,
+        limit: int | None = None,
+        per_class: int | None = None,
+        split_seed: int = 0,
+        seed: int = 0,
+    ) -> None:
+        super().__init__(
+            num_val_people=num_val_people,
+            num_test_people=num_test_people,
+            images_per_person=images_per_person,
+            glasses=glasses,
+            gradual_epochs=gradual_epochs,
+            num_classes=num_classes,
+            num_channels=num_channels,
+            image_size=image_size,
+            mean=mean,
+            std=std,
+            augment=augment,
+            batch_size=batch_size,
+            limit=limit,
+            per_class=per_class,
+            split_seed=split_seed,
+            seed=seed,
+        )
+        if num_channels not in (1, 3):
+            raise NetgazeError(f"data.num_channels={num_channels} is not possible. It is 3 (colour) or 1 (grey).")
+        if images_each < 2:
+            raise NetgazeError(f"data.images_each={images_each} must be 2 or more: else nobody has a pair.")
+        self.title, self.images_each = "Doodle faces", images_each
+
+    def photos(self) -> Images:
+        """All drawings, and which wear glasses."""
+        self.class_names = [f"person {person + 1}" for person in range(self.num_classes)]
+        people = np.arange(self.num_classes).repeat(self.images_each)
+        worn = np.tile(np.arange(self.images_each) % 2 == 1, self.num_classes)
+        known = digest(VERSION, self.num_classes, self.images_each, self.image_size, self.split_seed)
+        draw = lambda: {"images": draw_faces(people, worn, self.split_seed, self.image_size)}  # noqa: E731
+        images = torch.from_numpy(cached_arrays("doodle_faces", known, draw)["images"])
+        if self.num_channels == 1:  # ITU-R BT.601, as Pillow makes grey
+            weights = torch.tensor([0.299, 0.587, 0.114]).view(3, 1, 1)
+            images = (images * weights).sum(dim=1, keepdim=True).round().to(torch.uint8)
+        return Images(images, torch.from_numpy(people), marks={GLASSES: torch.from_numpy(worn)})

@@ -1,0 +1,88 @@
+"""A person's own face photos: one folder a person."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+import torch
+
+from netgaze.data.augment import Augment
+from netgaze.data.base import Images
+from netgaze.data.count import subfolders
+from netgaze.data.decode import Form, decoded, image_files
+from netgaze.data.faces import FaceData
+from netgaze.errors import NetgazeError
+
+
+class FaceFolder(FaceData):
+    """Images under `<dir>/<person>/`, decoded once into a cache; unreadable files are left out, and the log names them.
+
+    Other arguments: see `FaceData` and `ImageData`.
+
+    Args:
+        dir: the folder.
+        fit: how an image becomes a square: "crop" scales its shorter side and cuts the centre, "squash" scales both.
+        num_val_people, num_test_people: people of validation and of test; null for 15 % of all, at least two.
+    """
+
+    def __init__(
+        self,
+        *,
+        dir: str,
+        fit: Literal["crop", "squash"] = "crop",
+        num_val_people: int | None = None,
+        num_test_people: int | None = None,
+        images_per_person: int = 4,
+        num_classes: int,
+        num_channels: int = 3,
+        image_size: int = 64,
+        mean: Sequence[float],
+        std: Sequence[float],
+        augment: Augment | None = None,
+        batch_size: int = 64,
+        limit: int | None = None,
+        per_class: int | None = None,
+        split_seed: int = 0,
+        seed: int = 0,
+    ) -> None:
+        share = max(2, round(0.15 * num_classes))
+        super().__init__(
+            num_val_people=share if num_val_people is None else num_val_people,
+            num_test_people=share if num_test_people is None else num_test_people,
+            images_per_person=images_per_person,
+            num_classes=num_classes,
+            num_channels=num_channels,
+            image_size=image_size,
+            mean=mean,
+            std=std,
+            augment=augment,
+            batch_size=batch_size,
+            limit=limit,
+            per_class=per_class,
+            split_seed=split_seed,
+            seed=seed,
+        )
+        if fit not in ("crop", "squash"):
+            raise NetgazeError(f"data.fit={fit} is not known. It is crop or squash.")
+        if num_channels not in (1, 3):
+            raise NetgazeError(f"data.num_channels={num_channels} is not possible. It is 3 (colour) or 1 (grey).")
+        self.own_fit = fit
+        self.root, self.form = Path(dir).expanduser(), Form(image_size, num_channels, fit)
+
+    def photos(self) -> Images:
+        """All images, people numbered in the order of their folders' names.
+
+        Raises:
+            NetgazeError: a folder without images, or one of which none can be read.
+        """
+        self.class_names = subfolders(str(self.root))
+        files = [image_files(self.root / name) for name in self.class_names]
+        images, kept = decoded(self.root, [file for some in files for file in some], self.form)
+        people = torch.arange(len(files)).repeat_interleave(torch.tensor([len(some) for some in files]))
+        labels = people[torch.from_numpy(kept)]
+        for person, name in enumerate(self.class_names):
+            if not (labels == person).any():
+                raise NetgazeError(
+                    f"No image of {name} in {self.root} can be read. Replace its files, or remove the folder."
+                )
+        return Images(images, labels)

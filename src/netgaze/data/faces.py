@@ -1,0 +1,163 @@
+"""People told apart by photos of their faces: divided by people, drawn P people x K images a batch."""
+
+import logging
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+
+from netgaze.data.augment import Augment
+from netgaze.data.base import ImageData, Images
+from netgaze.data.sampler import IdentityBatches
+from netgaze.errors import NetgazeError
+
+log = logging.getLogger(__name__)
+
+GLASSES = "glasses"
+
+
+class FaceData(ImageData):
+    """Base of the face data sets: a subclass gives all its photos in `photos`; no person is in two splits.
+
+    Labels are people, numbered over all splits. Where it is known who wears glasses (`marks["glasses"]`), pairs are
+    also compared by it: without, with, and mixed, of which one wears glasses. Other arguments: see `ImageData`.
+
+    Args:
+        num_val_people, num_test_people: people of validation and of test, drawn by `split_seed`; the others train. The
+            split seeds from 0 on are folds: of n people, the first n // num_test_people seeds test everyone once.
+        images_per_person: K of a training batch, which shows batch_size / K people (see `IdentityBatches`).
+        glasses: "all", or "test" to leave images with glasses out of training and validation.
+        gradual_epochs: training images with glasses join little by little over so many epochs (gradual sampling, Guo
+            et al. 2018, in our reading); 0 shows them from the start.
+    """
+
+    def __init__(
+        self,
+        *,
+        num_val_people: int,
+        num_test_people: int,
+        images_per_person: int = 4,
+        glasses: Literal["all", "test"] = "all",
+        gradual_epochs: int = 0,
+        num_classes: int,
+        num_channels: int,
+        image_size: int,
+        mean: Sequence[float],
+        std: Sequence[float],
+        augment: Augment | None = None,
+        batch_size: int = 64,
+        limit: int | None = None,
+        per_class: int | None = None,
+        split_seed: int = 0,
+        seed: int = 0,
+    ) -> None:
+        super().__init__(
+            num_classes=num_classes,
+            num_channels=num_channels,
+            image_size=image_size,
+            mean=mean,
+            std=std,
+            augment=augment,
+            batch_size=batch_size,
+            limit=limit,
+            per_class=per_class,
+            split_seed=split_seed,
+            seed=seed,
+        )
+        if glasses not in ("all", "test"):
+            raise NetgazeError(f"data.glasses={glasses} is not known. It is all or test.")
+        if images_per_person < 2 or batch_size < 2 * images_per_person:
+            raise NetgazeError(
+                f"data.images_per_person={images_per_person} must be 2 or more, and data.batch_size={batch_size} at "
+                "least twice that: a batch shows two people or more."
+            )
+        self.num_val_people, self.num_test_people = num_val_people, num_test_people
+        self.images_per_person, self.glasses, self.gradual_epochs = images_per_person, glasses, gradual_epochs
+
+    def photos(self) -> Images:
+        """All photos, labels numbering the people; sets `self.class_names`, their names."""
+        raise NotImplementedError
+
+    def people(self, whole: Images) -> dict[str, Tensor]:
+        """The people of "train", "val" and "test", drawn by `split_seed`.
+
+        Raises:
+            NetgazeError: too few are left to train on.
+        """
+        num, num_val, num_test = len(self.class_names), self.num_val_people, self.num_test_people
+        if min(num_val, num_test) < 2 or num - num_val - num_test < 2:
+            raise NetgazeError(
+                f"data.num_val_people={num_val} and data.num_test_people={num_test} must each be 2 or more, and leave "
+                f"2 or more of the {num} people of {self.title} for training."
+            )
+        # Seeds 0, 1, ... are the folds of one order, then of the next: folds test different people.
+        draw, fold = divmod(self.split_seed, num // num_test)
+        order = torch.randperm(num, generator=torch.Generator().manual_seed(draw)).roll(-fold * num_test)
+        test, val, train = order.split([num_test, num_val, num - num_test - num_val])
+        return {"train": train, "val": val, "test": test}
+
+    def load(self) -> dict[str, Images]:
+        """The splits, each with people of its own."""
+        whole = self.photos()
+        splits = {}
+        for name, people in self.people(whole).items():
+            chosen = torch.isin(whole.labels, people)
+            if self.glasses == "test" and name != "test":
+                chosen &= ~self._known_glasses(whole)
+            splits[name] = whole.take(chosen.nonzero().flatten())
+            self._check_pairs(name, splits[name].labels)
+        return splits
+
+    def _known_glasses(self, images: Images) -> Tensor:
+        if GLASSES not in images.marks:
+            raise NetgazeError(
+                f"{self.title} does not say who wears glasses. Leave data.glasses and gradual_epochs out."
+            )
+        return images.marks[GLASSES]
+
+    def _check_pairs(self, split: str, labels: Tensor) -> None:
+        """Say who has no pair of their own, and refuse a split in which nobody has one.
+
+        Raises:
+            NetgazeError: there is no pair of one person, or none of two.
+        """
+        people, counts = labels.unique(return_counts=True)
+        alone = [self.class_names[int(person)] for person in people[counts == 1]]
+        if len(people) and (len(alone) == len(people) or len(people) < 2):
+            why = "one image each" if len(people) > 1 else "no one to be compared with"
+            raise NetgazeError(
+                f"{self.title}: the {len(people)} people of the {split} split have {why}, so there are no pairs to "
+                "tell apart. Add images, or draw other people by data.split_seed."
+            )
+        if alone:
+            names = ", ".join(alone[:5]) + (" ..." if len(alone) > 5 else "")
+            log.warning(
+                "%s: %d people of %s have a single image, so no pair of their own: %s",
+                self.title,
+                len(alone),
+                split,
+                names,
+            )
+
+    def training_batches(self, labels: Tensor, rank: int, world: int) -> Any:
+        """P people x K images a batch."""
+        held_back = self._known_glasses(self.splits["train"]) if self.gradual_epochs else None
+        return IdentityBatches(
+            labels,
+            self.batch_size,
+            self.images_per_person,
+            held_back=held_back,
+            ramp=self.gradual_epochs,
+            seed=self.seed,
+            rank=rank,
+            world=world,
+        )
+
+    def comparisons(self, split: str) -> dict[str, tuple[Tensor, Tensor | None]]:
+        """All pairs of a split, and where glasses are known those of two without, of two with, and of one each."""
+        found, worn = super().comparisons(split), self.splits[split].marks.get(GLASSES)
+        if worn is None or not worn.any() or worn.all():
+            return found
+        bare, glassed = (~worn).nonzero().flatten(), worn.nonzero().flatten()
+        return found | {"without glasses": (bare, None), "with glasses": (glassed, None), "mixed": (bare, glassed)}

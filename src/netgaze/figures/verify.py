@@ -1,0 +1,148 @@
+"""Do two pictures show the same person?"""
+
+from collections.abc import Sequence
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+from PIL import Image
+
+from netgaze.errors import NetgazeError
+from netgaze.figures.examples import pictures
+from netgaze.figures.panels import GREY, RIGHT, SMALL, WIDTH, WRONG, Sheet, clipped, shortened
+from netgaze.subject import Finding, Subject
+
+_MOST_PAIRS = 12
+_TILE, _NAMES, _ROW, _GAP = 0.95, 0.3, 0.44, 0.18  # inches: a picture, its name, a network's line, between pairs
+_LEFT = 2 * _TILE + 0.35  # inches: where the lines begin
+_ANSWERS = {0: "same person", 1: "different people"}
+
+
+class Verify:
+    """Two pictures are of the same person where the distance of their embeddings is at most the threshold.
+
+    Of more than two pictures all pairs are compared, in order, the first twelve.
+
+    Numbers:
+        `threshold`: the subject's, null where it has none.
+        `distance of <file>, <file>`: Euclidean, between what `Subject.embed` makes of the pictures.
+        `answer to <file>, <file>`: 0 for the same person, 1 for different people; null without a threshold.
+
+    Args:
+        images: picture files.
+
+    Raises:
+        NetgazeError: fewer than two.
+    """
+
+    title = "The same person?"
+    question = "Do two pictures show the same person?"
+    needs = ("data", "features")
+    metrics = ()
+
+    def __init__(self, *, images: Sequence[str] | None = None):
+        if images is None or len(images) < 2:
+            raise NetgazeError("figure verify needs two pictures: type images=[a.jpg,b.jpg]")
+        self.images = images
+
+    def compute(self, subject: Subject) -> Finding:
+        """Pairs [n,2], their distances [n] and answers [n] (-1: none); the pictures [N,H,W,3] and their names [N]."""
+        images, threshold = subject.data.read_images(self.images), subject.threshold
+        names = np.array(distinct(self.images))
+        pairs = np.array(list(combinations(range(len(names)), 2))[:_MOST_PAIRS])
+        embeddings = subject.embed(images).double()
+        distances = (embeddings[pairs[:, 0]] - embeddings[pairs[:, 1]]).norm(dim=1).numpy()
+        answers = np.full(len(pairs), -1) if threshold is None else (distances > threshold).astype(np.int64)
+        numbers: dict[str, Any] = {"threshold": threshold}
+        for pair, distance, answer in zip(pairs, distances, answers, strict=True):
+            both = ", ".join(names[pair])
+            numbers[f"distance of {both}"] = float(distance)
+            numbers[f"answer to {both}"] = int(answer) if answer >= 0 else None
+        arrays = {"pairs": pairs, "distances": distances, "answers": answers}
+        arrays |= {"pictures": pictures(images), "names": names}
+        return Finding(numbers, arrays, self._caption(names, images.shape[-1], threshold))
+
+    def _caption(self, names: np.ndarray, side: int, threshold: float | None) -> str:
+        caption = "0: the distance is at most the threshold, the same person; 1: it is larger, different people."
+        if threshold is None:
+            caption = "There is no threshold, and so no answer: the data has no people to choose one on."
+        num = len(names) * (len(names) - 1) // 2
+        if num > _MOST_PAIRS:
+            caption += f" Of {num} pairs the first {_MOST_PAIRS} are shown."
+        sizes = [Image.open(Path(path).expanduser()).size for path in self.images]
+        if len(set(sizes)) == 1:
+            return caption
+        first, *others = [f"{width} x {height}" for width, height in sizes]
+        said = [f"{names[0]} is {first} pixels", *map("{} {}".format, names[1:], others)]
+        both = "both" if len(names) == 2 else "all"
+        return f"{caption} {', '.join(said)}: {both} were fitted to {side} x {side}."
+
+    def draw(self, findings: dict[str, Finding]) -> Figure:
+        """A row a pair: the pictures as the networks see them, and for each network the distance on a line."""
+        first = next(iter(findings.values()))
+        row = max(_TILE + _NAMES, 0.1 + _ROW * len(findings)) + _GAP
+        num = len(first.arrays["pairs"])
+        sheet = Sheet(0.15 + row * num + 0.3)
+        for number, pair in enumerate(first.arrays["pairs"]):
+            y = 0.15 + number * row
+            for x, image in zip((0.1, 0.15 + _TILE), pair, strict=True):
+                _draw_picture(sheet, first, image, x, y)
+            for place, (label, finding) in enumerate(findings.items()):
+                _draw_line(sheet, label, finding, number, y + place * _ROW)
+        words = (
+            "Diamond: the distance, from 0 on. Blue: up to the threshold, the same person. Vermilion: different people."
+        )
+        sheet.text(WIDTH / 2, sheet.height - 0.28, words, ha="center", color=GREY)
+        return sheet.figure
+
+    def say(self, findings: dict[str, Finding]) -> str:
+        """A line a pair and network."""
+        lines = []
+        for label, finding in findings.items():
+            for number, pair in enumerate(finding.arrays["pairs"]):
+                both = ", ".join(finding.arrays["names"][pair])
+                lines.append(f"{both}: {_said(finding, number, 4)}  [{label}]")
+        return "\n".join(lines)
+
+
+def distinct(paths: Sequence[str]) -> list[str]:
+    """The files' names, with as many of their folders as tell them apart."""
+    for depth in range(1, max(len(Path(path).parts) for path in paths) + 1):
+        names = ["/".join(Path(path).parts[-depth:]) for path in paths]
+        if len(set(names)) == len(set(paths)):
+            break
+    return names
+
+
+def _said(finding: Finding, number: int, digits: int) -> str:
+    """The distance of a pair, the threshold, and the answer."""
+    threshold, answer = finding.numbers["threshold"], int(finding.arrays["answers"][number])
+    distance = f"distance {finding.arrays['distances'][number]:.{digits}f}"
+    if threshold is None:
+        return f"{distance}, no threshold"
+    return f"{distance}, threshold {threshold:.{digits}f}: {answer} ({_ANSWERS[answer]})"
+
+
+def _draw_picture(sheet: Sheet, finding: Finding, image: int, x: float, y: float) -> None:
+    sheet.image(finding.arrays["pictures"][image], x, y, _TILE, _TILE)
+    name = clipped(str(finding.arrays["names"][image]), _TILE, SMALL, 2)
+    sheet.text(x + _TILE / 2, y + _TILE + 0.04, name, SMALL, ha="center")
+
+
+def _draw_line(sheet: Sheet, label: str, finding: Finding, number: int, y: float) -> None:
+    """From 0 to the largest distance or the threshold of a network: the same scale for all its pairs."""
+    threshold, distances = finding.numbers["threshold"], finding.arrays["distances"]
+    right, answer = WIDTH - 0.2, int(finding.arrays["answers"][number])
+    said = _said(finding, number, 3)
+    sheet.text(right, y, said, SMALL, ha="right", weight="bold", color={0: RIGHT, 1: WRONG}.get(answer, "black"))
+    sheet.text(_LEFT, y, shortened(label, right - _LEFT - len(said) * SMALL * 0.7 / 72, SMALL), SMALL)
+    scale = (right - _LEFT) / (1.05 * max(distances.max(), threshold or 0) or 1.0)
+    line, middle = y + 0.24, right if threshold is None else _LEFT + threshold * scale
+    parts = ((_LEFT, right, GREY),) if threshold is None else ((_LEFT, middle, RIGHT), (middle, right, WRONG))
+    for start, end, colour in parts:
+        sheet.paper.plot([start, end], [line, line], color=colour, linewidth=3, alpha=0.6, solid_capstyle="butt")
+    if threshold is not None:
+        sheet.paper.plot([middle, middle], [line - 0.07, line + 0.07], color="black", linewidth=1.5)
+    sheet.paper.plot([_LEFT + distances[number] * scale], [line], "D", color="black", markersize=5)

@@ -1,0 +1,201 @@
+"""Siamese networks: is it the same person? Two images pass one network, and the distance of its outputs answers."""
+
+from collections.abc import Callable
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.optim import Optimizer
+
+from netgaze.errors import NetgazeError
+from netgaze.losses import balanced_pairs, contrastive, mining_contrastive, spread, triplet
+from netgaze.tasks.base import Task
+from netgaze.verification import verify
+from netgaze.whitening import within_class_whitening
+
+MARGINS = {"contrastive": 2.0, "mining_contrastive": None, "triplet": 0.3}
+CHUNK = 500  # images among which a validation loss compares pairs
+
+
+class Siamese(Task):
+    """Embeddings [B,E] whose Euclidean distance is small for images of one class and large for those of two.
+
+    All pairs of a batch are made from one pass over its images. At each epoch's end the threshold, up to which two
+    images count as the same, is chosen anew on people that are not tested; it is saved with the weights.
+
+    Args:
+        model: the network; its outputs are the embeddings.
+        num_classes, optimizer, schedule: see `Task`.
+        loss: "contrastive", "mining_contrastive" or "triplet", see `netgaze.losses`. Contrastive takes every same pair
+            of a batch and as many different ones, drawn by lot.
+        embedding_dim: E, the model's outputs; 0, where the model can, for the features before its last layer.
+        normalize: whether embeddings have length 1; null for what the loss is usual with: mining_contrastive and
+            triplet true, contrastive false.
+        margin: of contrastive (null: 2.0) and triplet (null: 0.3).
+        mined_share: of a batch's same pairs that mining_contrastive takes, the hardest.
+        softmax_weight: of a cross-entropy over the training people that is learnt jointly, by a linear layer on the
+            embeddings before they are normalised; null for 1 with mining_contrastive, as its paper, and 0 otherwise.
+        mirror: whether an embedding is the mean of the image's and of its mirror image's, outside training.
+        whiten: k, to map embeddings to k dimensions in which training people vary equally in all directions, outside
+            training (see `whitening.within_class_whitening`); solved anew each epoch; 0 for none.
+        threshold_rule: "eer", "accuracy" or "far", see `verification.Verification.threshold`.
+        threshold_far: the false-accept rate of the rule "far".
+        threshold_from: "val" or "train": the people on whom the threshold is chosen. Those of training are told apart
+            more easily than strangers, so that their threshold is strict, and costs a pass over them each epoch.
+    """
+
+    monitor = "val/auc"
+    embeds = True
+
+    def __init__(
+        self,
+        *,
+        model: nn.Module,
+        num_classes: int,
+        optimizer: Callable[..., Optimizer],
+        schedule: Callable[[float, float], float],
+        loss: Literal["contrastive", "mining_contrastive", "triplet"] = "contrastive",
+        embedding_dim: int = 128,
+        normalize: bool | None = None,
+        margin: float | None = None,
+        mined_share: float = 0.5,
+        softmax_weight: float | None = None,
+        mirror: bool = False,
+        whiten: int = 0,
+        threshold_rule: Literal["eer", "accuracy", "far"] = "eer",
+        threshold_far: float = 0.01,
+        threshold_from: Literal["val", "train"] = "val",
+    ):
+        super().__init__(model=model, num_classes=num_classes, optimizer=optimizer, schedule=schedule)
+        for name, value, known in (
+            ("loss", loss, tuple(MARGINS)),
+            ("threshold_rule", threshold_rule, ("eer", "accuracy", "far")),
+            ("threshold_from", threshold_from, ("val", "train")),
+        ):
+            if value not in known:
+                raise NetgazeError(f"task.{name}={value} is not known. It is {', '.join(known[:-1])} or {known[-1]}.")
+        if not 0 < mined_share <= 1 or not 0 < threshold_far < 1:
+            raise NetgazeError(
+                f"task.mined_share={mined_share} must be above 0 and up to 1, task.threshold_far={threshold_far} "
+                "between 0 and 1."
+            )
+        self.loss, self.mined_share, self.mirror = loss, mined_share, mirror
+        self.normalize = loss != "contrastive" if normalize is None else normalize
+        self.margin = MARGINS[loss] if margin is None else margin
+        weight = float(loss == "mining_contrastive") if softmax_weight is None else softmax_weight
+        self.softmax_weight = weight
+        size = embedding_dim or int(model.head_hidden_size)  # type: ignore[arg-type]
+        self.classifier = nn.Linear(size, num_classes) if weight else None
+        self.whiten = whiten
+        self.centre: Tensor
+        self.projection: Tensor
+        if whiten:
+            self.register_buffer("centre", torch.zeros(size))
+            self.register_buffer("projection", torch.zeros(size, whiten))
+        self.threshold_rule, self.threshold_far, self.threshold_from = threshold_rule, threshold_far, threshold_from
+        self.threshold: Tensor
+        self.register_buffer("threshold", torch.tensor(torch.nan, dtype=torch.float64))
+        self._batches: Callable[[str], Any] | None = None
+
+    def material(self, data: Any, device: torch.device) -> Any:
+        """The data as it is; whitening and threshold are found for the network as it starts, too."""
+        self._batches = data.batches
+        self.to(device).eval()
+        with torch.no_grad():
+            self._solve_whitening()
+            self.judge("val", *self._answered("val"))
+        return data
+
+    def _answered(self, split: str) -> tuple[Tensor, Tensor]:
+        """Embeddings [N,E] and labels [N] of a split as it is."""
+        assert self._batches is not None
+        parts = [(self(images.to(self.device)), labels) for images, labels in self._batches(split)]
+        return torch.cat([embeddings for embeddings, _ in parts]), torch.cat([labels for _, labels in parts])
+
+    def on_validation_epoch_start(self) -> None:
+        """Whiten by the network as it now is."""
+        self._solve_whitening()
+
+    def _solve_whitening(self) -> None:
+        if not self.whiten:
+            return
+        assert self._batches is not None
+        rows, people = [], []
+        for images, labels in self._batches("train"):
+            rows += [self.model(view.to(self.device)).float() for view in (images, images.flip(3))]
+            people += [labels, labels]
+        mean, projection = within_class_whitening(torch.cat(rows), torch.cat(people).to(self.device), self.whiten)
+        self.centre.copy_(mean)
+        self.projection.copy_(projection)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """[B,C,H,W] -> embeddings [B,E], fp32; outside training mirrored and whitened, [B,k], where that is chosen."""
+        raw = self.model(images).float()
+        if self.training:
+            return self._placed(raw)
+        if self.mirror:
+            raw = (raw + self.model(images.flip(3)).float()) / 2
+        return self._placed((raw - self.centre) @ self.projection if self.whiten else raw)
+
+    def _placed(self, raw: Tensor) -> Tensor:
+        return F.normalize(raw, dim=1) if self.normalize else raw
+
+    def loss_and_outputs(self, batch: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor, Tensor]:
+        """A batch -> (loss; embeddings [B,E]; labels [B]); the softmax joins in training only: it knows no others."""
+        images, labels = batch
+        if self.classifier is None or not self.training:
+            embeddings = self(images)
+            return self.criterion(embeddings, labels), embeddings, labels
+        raw = self.model(images).float()
+        embeddings = self._placed(raw)
+        named = F.cross_entropy(self.classifier(raw).float(), labels)
+        return self.criterion(embeddings, labels) + self.softmax_weight * named, embeddings, labels
+
+    def criterion(self, logits: Tensor, targets: Tensor) -> Tensor:
+        """The loss of embeddings [B,E] against labels [B]."""
+        if self.loss == "mining_contrastive":
+            return mining_contrastive(logits, targets, self.mined_share)
+        if self.loss == "triplet":
+            return triplet(logits, targets, self.margin)
+        first, second, different = balanced_pairs(targets)
+        assert self.margin is not None
+        return contrastive(logits[first], logits[second], different, self.margin)
+
+    def progress(self, outputs: Tensor, targets: Tensor) -> dict[str, Tensor]:
+        """`spread` of the embeddings [B,E]: near 0 they have collapsed to one point or direction."""
+        return {"spread": spread(outputs)}
+
+    def judge(self, split: str, outputs: Tensor, targets: Tensor) -> dict[str, float]:
+        """Verification over all pairs of a split, with the threshold, which validation chooses."""
+        if not outputs.isfinite().all():
+            raise NetgazeError(
+                "The network's embeddings are not finite any more. Try a lower learning rate (optim.lr)."
+            )
+        if split == "val":
+            self.threshold.fill_(self._chosen(outputs, targets))
+        threshold = float(self.threshold)
+        outputs = outputs.cpu()
+        found = verify(outputs, targets.cpu(), cuts=[threshold])
+        losses = [
+            float(self.criterion(*part)) * len(part[1])
+            for part in zip(outputs.split(CHUNK), targets.cpu().split(CHUNK), strict=True)
+        ]
+        numbers = {"loss": sum(losses) / len(targets), "eer": found.eer, "auc": found.auc}
+        rates = found.at(threshold)
+        return numbers | {name: rates[name] for name in ("acc", "acc_macro")} | {"spread": float(spread(outputs))}
+
+    def _chosen(self, outputs: Tensor, targets: Tensor) -> float:
+        """The threshold by the rule, from validation's embeddings [N,E] and labels [N], or from training's."""
+        if self.threshold_from == "train":
+            outputs, targets = self._answered("train")
+        return verify(outputs.cpu(), targets.cpu()).threshold(self.threshold_rule, self.threshold_far)
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Write into the checkpoint, for people, how its threshold was chosen."""
+        checkpoint["threshold"] = {
+            "value": float(self.threshold),
+            "rule": self.threshold_rule,
+            "far": self.threshold_far if self.threshold_rule == "far" else None,
+            "people": self.threshold_from,
+        }
