@@ -19,6 +19,7 @@ ORDER = [
     {"errors"},
     {"files"},
     {"download"},
+    {"pairs", "rates"},
     {"losses", "metrics", "verification", "whitening", "features", "schedules", "weights", "schema"},
     {"subject"},
     {"gallery", "trainer"},

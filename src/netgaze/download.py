@@ -2,6 +2,7 @@
 
 import contextlib
 import logging
+import lzma
 import os
 import shutil
 import sys
@@ -12,7 +13,7 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from http.client import HTTPException
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import BinaryIO
 
 from tqdm import tqdm
@@ -100,7 +101,7 @@ def unzip(archive: Path | str, folder: Path | str, most_bytes: int) -> None:
         most_bytes: what the archive may hold unpacked.
 
     Raises:
-        NetgazeError: the archive is broken or too large, or `folder` cannot be written.
+        NetgazeError: the archive is broken, unsafe, locked or too large, or `folder` cannot be written.
     """
 
     def unpack(beside: Path) -> Path:
@@ -109,6 +110,10 @@ def unzip(archive: Path | str, folder: Path | str, most_bytes: int) -> None:
                 raise NetgazeError(
                     f"{archive} holds more than {most_bytes / 1e6:.0f} MB. It is another archive: replace it."
                 )
+            for name in content.namelist():
+                if PurePath(name).is_absolute() or ".." in PurePath(name).parts:
+                    raise zipfile.BadZipFile(f"{name} lies outside of it")
+            beside.mkdir(parents=True, exist_ok=True)
             content.extractall(beside)
         return beside
 
@@ -120,7 +125,7 @@ def _unpack(archive: Path | str, folder: Path, unpack: Callable[[Path], Path]) -
     beside = folder.with_name(f".{folder.name}.{os.getpid()}.part")
     try:
         os.replace(unpack(beside), folder)
-    except (tarfile.TarError, zipfile.BadZipFile, EOFError, zlib.error, NotImplementedError) as error:
+    except (tarfile.TarError, zipfile.BadZipFile, EOFError, zlib.error, lzma.LZMAError, RuntimeError) as error:
         raise NetgazeError(f"{archive} is broken or cut short ({error}). Remove it to get it anew.") from error
     except OSError as error:
         if not folder.is_dir():  # else another process was quicker

@@ -123,7 +123,8 @@ def _built(settings: dict[str, Any], resumed: Path | None) -> tuple[Any, Any]:
 
 
 def _check_seen(data: Any, task: Any) -> None:
-    """Say before training that nobody can learn to name classes that training does not show."""
+    """Say before training that there is nothing to train on, or classes to name that training does not show."""
+    data.training_batches(data.labels("train"), 0, 1)
     unseen = set(data.labels("test").tolist()) - set(data.labels("train").tolist())
     if unseen and not task.embeds and task.class_names == data.class_names:
         raise NetgazeError(
@@ -339,7 +340,7 @@ def compare(folder: Path) -> bool:
     best = {row["run"] for row in results.pictured(rows, MAX_COLUMNS)}
     subjects = [open_run(run, label=label) for run, label in zip(found, labels, strict=True) if label in best]
     num_finished = sum(row["status"] == "finished" for row in rows)
-    seeds = " (of several seeds, the best)" if results.over_seeds(rows) else ""
+    seeds = " (of repeated runs one)" if results.over_seeds(rows) else ""
     note = f"The pictures show {len(best)} of the {len(rows)} runs, the best by the table{seeds}."
     note = note if num_finished > len(best) else ""
     control = subjects[0].config["control"] if subjects and subjects[0].config else None

@@ -23,7 +23,8 @@ def look(
 
     The findings of a subject that has a folder lie there as `figures/<figure>.npz`, and are read back when the
     same question is asked of the same weights and data again. A subject that lacks what a figure needs is left
-    out and named in the JSON. The `extras` of a figure become `<out>/<figure>/<label>/<name>.png`.
+    out and named in the JSON; a figure for which that leaves none is not drawn, and the log says why. The `extras` of a
+    figure become `<out>/<figure>/<label>/<name>.png`.
 
     Args:
         figures: by name.
@@ -35,13 +36,15 @@ def look(
     for name, figure in figures.items():
         findings, left_out = {}, {}
         for subject in subjects:
-            lacking = subject.lacks(figure.needs)
-            if lacking:
+            if lacking := subject.lacks(figure.needs):
                 left_out[subject.label] = f"no {' and no '.join(lacking)}"
             else:
                 findings[subject.label] = _ask(name, figure, subject, out)
         controls = {subject.label for subject in subjects if subject.control}
         if set(findings) <= controls:
+            if draw:
+                why = "; ".join(f"{label} has {said}" for label, said in left_out.items() if label not in controls)
+                log.info("%s is left out: %s", name, why)
             continue
         seen[name] = findings
         if draw:

@@ -21,6 +21,9 @@ SHOWN = (
     "final/acc",
     "test/acc",
     "test/acc_macro",
+    "val/auc",
+    "test/eer",
+    "test/auc",
     "test/knn20",
     "test/knn200",
     "best/epoch",
@@ -37,6 +40,7 @@ _ABOUT = (
     "monitor",
     "monitor_mode",
     "judged_on",
+    "drawn",
     "error",
 )
 
@@ -59,27 +63,31 @@ def table(rows: Sequence[Row]) -> tuple[list[str], list[list[str]]]:
 
 
 def over_seeds(rows: Sequence[Row]) -> list[Row]:
-    """Finished runs that differ in nothing but their seed as one row of means; none where no two runs do.
+    """Finished runs that differ in nothing but their seed, or in how the data was divided, as one row of means.
 
-    Such a row has the `setting` as its label, `runs` (how many), the mean of every number, and as `spread` the
-    standard deviation of every number over the runs (n - 1), where two or more have it.
+    None where no two runs do. Such a row has the `setting` as its label, `runs` (how many), the mean of every number,
+    and as `spread` the standard deviation of every number over the runs (n - 1), where two or more have it.
     """
     groups: dict[tuple[Any, ...], list[Row]] = {}
     for row in rows:
         if row["status"] == "finished":
             groups.setdefault(_setting(row), []).append(row)
     alone = all(len(group) < 2 for group in groups.values())
-    repeated = any(len({row.get("seed") for row in group}) < len(group) for group in groups.values())
+    repeated = any(
+        len({(row.get("seed"), row.get("drawn")) for row in group}) < len(group) for group in groups.values()
+    )
     return [] if alone or repeated else [_mean(group) for group in groups.values()]
 
 
 def _setting(row: Row) -> tuple[Any, ...]:
-    """What runs of several seeds have in common."""
-    return row["setting"], row.get("kind"), row.get("judged_on")
+    """What runs of several seeds, or of several divisions of the data, have in common."""
+    return row["setting"], row.get("kind"), None if row.get("drawn") else row.get("judged_on")
 
 
 def _mean(group: Sequence[Row]) -> Row:
     merged = dict(group[0]) | {"label": group[0]["setting"], "runs": len(group), "spread": {}}
+    if merged.get("drawn"):
+        merged["judged_on"] = tuple(sorted(str(row.get("judged_on")) for row in group))
     for name in group[0]:
         values = [row.get(name) for row in group]
         if ("/" in name or name == "seconds") and all(isinstance(value, int | float) for value in values):
@@ -97,7 +105,7 @@ def seeds_table(means: Sequence[Row]) -> tuple[list[str], list[list[str]]]:
         spread = row["spread"].get(name)
         return _cell(name, row.get(name)) + ("" if spread is None else f" ± {_cell(name, spread)}")
 
-    return ["setting", "seeds", *names], [
+    return ["setting", "runs", *names], [
         [row["label"], str(row["runs"]), *(cell(row, name) for name in names)] for row in means
     ]
 
@@ -172,7 +180,7 @@ def winner(rows: Sequence[Row]) -> str:
         return f"No single winner: {tied} tie at {number} {first[number]:.4f}."
     test = f"; its test accuracy is {first['test/acc']:.4f}" if "test/acc" in first and number != "test/acc" else ""
     why = "" if number == first.get("monitor") else " (the tasks differ; this number they share)"
-    why += " (means over seeds)" if means else ""
+    why += " (means over runs)" if means else ""
     return (
         f"Winner: {first['label']}, with {number} {first[number]:.4f} against {second[number]:.4f} "
         f"of the next, {second['label']}{why}{test}."

@@ -13,6 +13,7 @@ from typing import Any
 from netgaze.errors import NetgazeError
 from netgaze.files import digest, read_json, write_json
 
+REPEATS = ("seed", "data.split_seed")  # runs that differ in nothing else are repetitions of one setting
 _PACKAGES = ("torch", "torchvision", "pytorch-lightning", "hydra-core", "numpy", "scikit-learn")
 
 
@@ -116,7 +117,8 @@ def rows(folders: Sequence[Path], titles: Sequence[str] | None = None) -> list[d
     """One row a network: label, run, setting, folder, status, what was typed, its numbers.
 
     A run that trained several networks at once (the heads of a linear probe) has a row for each; `run` is what they
-    share. `setting` is what runs of several seeds share. `final/acc` is the last epoch's validation accuracy.
+    share. `setting` is what runs of several seeds, or of several divisions of the
+    data, share. `final/acc` is the last epoch's validation accuracy.
 
     Args:
         folders: of the runs.
@@ -124,8 +126,7 @@ def rows(folders: Sequence[Path], titles: Sequence[str] | None = None) -> list[d
     """
     typed = _typed(folders)
     titles, differing = titles or labels(folders), varied(typed)
-    without_seed = [key for key in differing if key != "seed"]
-    shared = _settings(folders, typed, without_seed)
+    shared = _settings(folders, typed, [key for key in differing if key not in REPEATS])
     table = []
     for folder, name, setting, settings in zip(folders, titles, shared, typed, strict=True):
         run, last = read(folder), (read_history(folder) or [{}])[-1]
@@ -135,7 +136,7 @@ def rows(folders: Sequence[Path], titles: Sequence[str] | None = None) -> list[d
             | {key: value for key, value in settings.items() if key in differing}
             | {"kind": digest(run.get("classes", run.get("task")))}  # right answers to other questions do not compare
             | {key: run.get(key) for key in ("seed", "monitor", "monitor_mode")}
-            | {"judged_on": run.get("judged_on", run.get("data"))}
+            | {"judged_on": run.get("judged_on", run.get("data")), "drawn": settings.get("data.split_seed")}
             | read_metrics(folder)
             | ({"final/acc": last["val/acc"]} if "val/acc" in last else {})
             | {"seconds": run.get("seconds"), "error": run.get("error")}

@@ -2,14 +2,17 @@
 
 import os
 import pickle
+import re
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from netgaze.data.cifar10 import FOLDER, META, TEST, TRAIN
+from netgaze.errors import NetgazeError
 
 
 @pytest.fixture(autouse=True)
@@ -72,4 +75,39 @@ def real_decathlon() -> Path:
     root = Path(os.environ.get("NETGAZE_DATA") or Path(__file__).parents[2] / "data")
     if not (root / "decathlon-1.0" / "annotations").is_dir():
         pytest.skip(f"no Visual Decathlon at {root}: set NETGAZE_DATA")
+    return root
+
+
+@pytest.fixture
+def says() -> Callable:
+    """To be entered with words (a pattern): what is inside must fail by one or two sentences that hold them."""
+
+    @contextmanager
+    def check(words: str) -> Iterator[None]:
+        with pytest.raises(NetgazeError, match=words) as said:
+            yield
+        message = str(said.value)
+        assert message[0].isupper() or message.startswith(("/", "data."))
+        assert message.endswith(".")
+        assert len(re.findall(r"\.(?= [A-Z]|$)", message)) <= 2, message
+
+    return check
+
+
+@pytest.fixture
+def real_faces() -> Path:
+    """The folder that holds the real AT&T faces."""
+    return _real("att_faces")
+
+
+@pytest.fixture
+def real_meglass() -> Path:
+    """The folder that holds MeGlass, or its lists alone."""
+    return _real("meglass", "meta.txt") / "meglass"
+
+
+def _real(*needed: str) -> Path:
+    root = Path(os.environ.get("NETGAZE_DATA") or Path(__file__).parents[2] / "data")
+    if not root.joinpath(*needed).exists():
+        pytest.skip(f"no {needed[0]} at {root}: set NETGAZE_DATA")
     return root

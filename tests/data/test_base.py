@@ -67,7 +67,7 @@ def test_another_split_seed_holds_out_other_images():
     [
         ({"num_classes": 4}, "3 classes, but data.num_classes=4"),
         ({"image_size": 9}, "data.image_size"),
-        ({"mean": (0.5,)}, "data.mean"),
+        ({"mean": (0.5, 0.5)}, "data.mean"),
         ({"limit": 2}, "data.limit=2"),
     ],
     ids=str,

@@ -139,7 +139,7 @@ class TestSweep:
             runs = [float(row["test/acc"]) for row in table if row["setting"] == setting]
             mean, half = sum(runs) / 2, abs(runs[0] - runs[1])
             assert f"{mean:.4f} ± {half / 2**0.5:.4f}" in printed
-        assert re.search(r"Winner: filter=.*, with val/acc .* \(means over seeds\)", printed)
+        assert re.search(r"Winner: filter=.*, with val/acc .* \(means over runs\)", printed)
 
     def test_the_literal_control_is_at_chance(self, sweep):
         folder, _ = sweep
@@ -150,7 +150,7 @@ class TestSweep:
     def test_one_report(self, sweep):
         folder, _ = sweep
         page = (folder / "report.html").read_text(encoding="utf-8")
-        assert "Over seeds: mean ± standard deviation" in page
+        assert "Over repeated runs: mean ± standard deviation" in page
         assert page.count("data:image/png;base64,") == 3
         maps = json.loads((folder / "figures" / "response_maps.json").read_text())
         assert len(maps["numbers"]) - len(maps["controls"]) == 4, "one run of each of the four best settings"

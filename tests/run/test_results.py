@@ -25,7 +25,7 @@ def test_means_and_spreads():
     assert second["seconds"] == 15.0
     assert third["spread"] == {}
     titles, cells = results.seeds_table([first, second, third])
-    assert titles == ["setting", "seeds", "val/acc", "test/acc", "seconds"]
+    assert titles == ["setting", "runs", "val/acc", "test/acc", "seconds"]
     assert cells[0] == ["a", "2", "0.7000 ± 0.2828", "0.6000 ± 0.2828", "15.0 ± 7.1"]
     assert cells[2][2] == "0.1000"
 
@@ -45,13 +45,31 @@ def test_no_means_where_there_is_nothing_to_average(rows):
 
 def test_the_winner_is_the_best_mean_not_the_luckiest_run():
     assert results.winner(ROWS).startswith("Winner: b, with val/acc 0.7600 against 0.7000 of the next, a")
-    assert "means over seeds" in results.winner(ROWS)
+    assert "means over runs" in results.winner(ROWS)
 
 
 def test_one_run_of_each_of_the_best_settings_is_shown():
     assert [run["label"] for run in results.pictured(ROWS, 2)] == ["b, seed=0", "a, seed=1"]
     single = [row("a", 0, 0.5), row("b", 0, 0.6), row("c", 0, 0.7)]
     assert [run["label"] for run in results.pictured(single, 2)] == ["c, seed=0", "b, seed=0"]
+
+
+def divided(setting, drawn, acc, test="d"):
+    return row(setting, 0, acc, drawn=str(drawn), judged_on=f"{test}{drawn}", label=f"{setting}, split_seed={drawn}")
+
+
+def test_divisions_of_the_data_are_repetitions_too():
+    rows = [divided("a", 0, 0.5), divided("b", 0, 0.4), divided("a", 1, 0.7), divided("b", 1, 0.9)]
+    means = results.over_seeds(rows)
+    assert [(mean["label"], mean["runs"]) for mean in means] == [("a", 2), ("b", 2)]
+    assert means[1]["val/acc"] == pytest.approx(0.65)
+    assert results.winner(rows).startswith("Winner: b, with val/acc 0.6500 against 0.6000")
+    assert [run["label"] for run in results.pictured(rows, 2)] == ["b, split_seed=0", "a, split_seed=0"]
+
+
+def test_settings_seen_on_different_divisions_do_not_compare():
+    rows = [divided("a", 0, 0.5), divided("a", 1, 0.7), divided("b", 1, 0.4), divided("b", 2, 0.9)]
+    assert results.winner(rows).startswith("No winner is named")
 
 
 def test_a_plot_of_means(tmp_path):

@@ -21,6 +21,7 @@ URLS = (
     "https://www.cl.cam.ac.uk/Research/DTG/attarchive/pub/data/att_faces.zip",
     "https://raw.githubusercontent.com/maticvl/dataHacker/master/DATA/at%26t.zip",
 )
+ANEW = f"Remove this folder, and {ARCHIVE} beside it, to get all of them anew"
 MOST_BYTES = 50_000_000  # of which the photos are 4 million
 NUM_PEOPLE, NUM_PHOTOS = 40, 10
 PIXELS = "2e4844a9f4fa4397058f69d6208047170f2e9d399cda18b55c1e8d28f0a83431"  # sha256 of all pixels in order
@@ -64,7 +65,7 @@ class AttFaces(FaceData):
         fit: Literal["crop", "squash"] = "squash",
         split: Literal["people", "notebook"] = "people",
         num_val_people: int = 5,
-        num_test_people: int = 8,
+        num_test_people: int = 5,
         images_per_person: int = 4,
         glasses: Literal["all", "test"] = "all",
         gradual_epochs: int = 0,
@@ -117,7 +118,7 @@ class AttFaces(FaceData):
             self._check_pixels(root, files)
         images, kept = decoded(root, files, self.form)
         if not kept.all():
-            raise NetgazeError(f"Some photos in {root} cannot be read. Remove the folder to get all of them anew.")
+            raise NetgazeError(f"Some photos in {root} cannot be read. {ANEW}.")
         self.class_names = [f"s{person}" for person in range(1, NUM_PEOPLE + 1)]
         labels = torch.arange(NUM_PEOPLE).repeat_interleave(NUM_PHOTOS)
         return Images(images, labels, marks={GLASSES: wears_glasses()})
@@ -149,15 +150,13 @@ class AttFaces(FaceData):
 
     def _files(self, root: Path) -> list[Path]:
         """The photos of s1, then of s2, and so on, wherever below `root` the 40 folders lie."""
-        folders = {path.name: path for path in sorted(root.rglob("s[0-9]*")) if path.is_dir()}
+        found = [path for path in sorted(root.rglob("s[0-9]*")) if path.is_dir() and "__MACOSX" not in path.parts]
+        folders = {path.name: path for path in found}
         names = [(f"s{person}", photo) for person in range(1, NUM_PEOPLE + 1) for photo in range(1, NUM_PHOTOS + 1)]
         files = [folders.get(person, root / person) / f"{photo}.pgm" for person, photo in names]
         missing = [str(file.relative_to(root)) for file in files if not file.is_file()]
         if missing:
-            raise NetgazeError(
-                f"{root} lacks {len(missing)} of the 400 photos, {missing[0]} first. Remove the folder to get all of "
-                "them anew."
-            )
+            raise NetgazeError(f"{root} lacks {len(missing)} of the 400 photos, {missing[0]} first. {ANEW}.")
         return files
 
     def _check_pixels(self, root: Path, files: list[Path]) -> None:
@@ -166,8 +165,8 @@ class AttFaces(FaceData):
             found.update(_raw(file))
         if found.hexdigest() != PIXELS:
             raise NetgazeError(
-                f"The photos in {root} are not the official ones: their pixels differ. Remove the folder to get them "
-                "anew, or set data.verify=false if you trust them."
+                f"The photos in {root} are not the official ones: their pixels differ. {ANEW}, or "
+                "set data.verify=false if you trust them."
             )
 
 

@@ -107,7 +107,7 @@ def stratified_by(labels: Tensor, quotas: dict[int, int], seed: int) -> Tensor:
     for label, share in quotas.items():
         members = (labels == label).nonzero().flatten()
         chosen.append(members[torch.randperm(len(members), generator=generator)[:share]])
-    return torch.cat(chosen).sort().values
+    return torch.cat(chosen).sort().values if chosen else torch.zeros(0, dtype=torch.int64)
 
 
 def held_out(labels: Tensor, num: int, seed: int, key: str) -> tuple[Tensor, Tensor]:
@@ -139,7 +139,7 @@ class ImageData(LightningDataModule):
         num_classes: classes.
         num_channels: 1 or 3.
         image_size: side of the square images in pixels, as networks and figures see them.
-        mean, std: per channel, of values in 0..1.
+        mean, std: of values in 0..1, a number for each channel or one for all.
         augment: what training batches go through.
         batch_size: images a training step (on each device).
         num_val: validation images, taken from the training set by class share where the set has no own validation.
@@ -173,6 +173,7 @@ class ImageData(LightningDataModule):
         stored_size: int | None = None,
     ) -> None:
         super().__init__()
+        mean, std = (tuple(values) * num_channels if len(values) == 1 else tuple(values) for values in (mean, std))
         if len(mean) != num_channels or len(std) != num_channels:
             raise NetgazeError(
                 f"data.mean and data.std need one number for each of the {num_channels} channels, got "
@@ -187,7 +188,7 @@ class ImageData(LightningDataModule):
         self.stored_size = image_size if stored_size is None else stored_size
         if self.stored_size < image_size:
             raise NetgazeError(f"data.stored_size={stored_size} must be data.image_size={image_size} or more.")
-        self.mean, self.std, self.augment = tuple(mean), tuple(std), augment
+        self.mean, self.std, self.augment = mean, std, augment
         self.batch_size, self.num_val, self.limit, self.per_class = batch_size, num_val, limit, per_class
         self.split_seed, self.seed = split_seed, seed
         self._splits: dict[str, Images] = {}
@@ -216,7 +217,7 @@ class ImageData(LightningDataModule):
                 name: split.take(stratified(split.labels, min(self.limit, len(split)), self.split_seed))
                 for name, split in splits.items()
             }
-        if self.per_class is not None:
+        if self.per_class is not None and len(splits["train"]):
             splits["train"] = splits["train"].take(drawn(splits["train"].labels, self.per_class, self.seed))
         self._splits = splits
 

@@ -90,8 +90,6 @@ class Decathlon(ImageData):
             split_seed=split_seed,
             seed=seed,
         )
-        if num_channels not in (1, 3):
-            raise NetgazeError(f"data.num_channels={num_channels} is not possible. It is 3 (colour) or 1 (grey).")
         self.title, self.set = f"{type(self).__name__} {set}", set
         self.dir, self.root = Path(dir).expanduser(), Path(dir).expanduser() / FOLDER
         self.form = Form(self.stored_size, num_channels, self.own_fit)

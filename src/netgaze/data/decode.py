@@ -38,6 +38,12 @@ class Form:
     channels: int
     fit: str
 
+    def __post_init__(self) -> None:
+        if self.fit not in ("crop", "centre", "squash"):
+            raise NetgazeError(f"data.fit={self.fit} is not known. It is crop, centre or squash.")
+        if self.channels not in (1, 3):
+            raise NetgazeError(f"data.num_channels={self.channels} is not possible. It is 3 (colour) or 1 (grey).")
+
 
 def decode(path: Path, form: Form) -> np.ndarray:
     """A file's image as a person sees it, uint8 [S,S,C]: upright (EXIF), transparent parts white, first frame.

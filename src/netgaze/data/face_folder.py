@@ -62,10 +62,6 @@ class FaceFolder(FaceData):
             split_seed=split_seed,
             seed=seed,
         )
-        if fit not in ("crop", "squash"):
-            raise NetgazeError(f"data.fit={fit} is not known. It is crop or squash.")
-        if num_channels not in (1, 3):
-            raise NetgazeError(f"data.num_channels={num_channels} is not possible. It is 3 (colour) or 1 (grey).")
         self.own_fit = fit
         self.root, self.form = Path(dir).expanduser(), Form(image_size, num_channels, fit)
 
@@ -73,9 +69,11 @@ class FaceFolder(FaceData):
         """All images, people numbered in the order of their folders' names.
 
         Raises:
-            NetgazeError: a folder without images, or one of which none can be read.
+            NetgazeError: no folders, one without images, or one of which none can be read.
         """
         self.class_names = subfolders(str(self.root))
+        if not self.class_names:
+            raise NetgazeError(f"{self.root} has no folders. Make one for each person, with images of theirs.")
         files = [image_files(self.root / name) for name in self.class_names]
         images, kept = decoded(self.root, [file for some in files for file in some], self.form)
         people = torch.arange(len(files)).repeat_interleave(torch.tensor([len(some) for some in files]))

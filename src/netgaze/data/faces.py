@@ -72,6 +72,8 @@ class FaceData(ImageData):
                 f"data.images_per_person={images_per_person} must be 2 or more, and data.batch_size={batch_size} at "
                 "least twice that: a batch shows two people or more."
             )
+        if gradual_epochs < 0:
+            raise NetgazeError(f"data.gradual_epochs={gradual_epochs} must be 0 or more.")
         self.num_val_people, self.num_test_people = num_val_people, num_test_people
         self.images_per_person, self.glasses, self.gradual_epochs = images_per_person, glasses, gradual_epochs
 
@@ -106,7 +108,8 @@ class FaceData(ImageData):
             if self.glasses == "test" and name != "test":
                 chosen &= ~self._known_glasses(whole)
             splits[name] = whole.take(chosen.nonzero().flatten())
-            self._check_pairs(name, splits[name].labels)
+            if len(people):  # else nobody is to be in it
+                self._check_pairs(name, splits[name].labels)
         return splits
 
     def _known_glasses(self, images: Images) -> Tensor:
@@ -124,11 +127,11 @@ class FaceData(ImageData):
         """
         people, counts = labels.unique(return_counts=True)
         alone = [self.class_names[int(person)] for person in people[counts == 1]]
-        if len(people) and (len(alone) == len(people) or len(people) < 2):
-            why = "one image each" if len(people) > 1 else "no one to be compared with"
+        if len(alone) == len(people) or len(people) < 2:
+            why = "have one image each" if len(people) > 1 else "are too few to be compared"
             raise NetgazeError(
-                f"{self.title}: the {len(people)} people of the {split} split have {why}, so there are no pairs to "
-                "tell apart. Add images, or draw other people by data.split_seed."
+                f"{self.title}: the {len(people)} people of the {split} split who have images {why}, so there are no "
+                "pairs to tell apart. Add images, or draw other people by data.split_seed."
             )
         if alone:
             names = ", ".join(alone[:5]) + (" ..." if len(alone) > 5 else "")
@@ -141,8 +144,20 @@ class FaceData(ImageData):
             )
 
     def training_batches(self, labels: Tensor, rank: int, world: int) -> Any:
-        """P people x K images a batch."""
+        """P people x K images a batch.
+
+        Raises:
+            NetgazeError: fewer than two people have two images, of those that are shown from the start.
+        """
         held_back = self._known_glasses(self.splits["train"]) if self.gradual_epochs else None
+        shown = labels if held_back is None else labels[~held_back]
+        able = int((shown.unique(return_counts=True)[1] >= 2).sum())
+        if able < 2:
+            without = "" if held_back is None else " without glasses"
+            raise NetgazeError(
+                f"{self.title}: {able} of the people to train on have two images{without}, and a batch shows two such "
+                "people or more. Add images, or raise data.limit and data.per_class where they are typed."
+            )
         return IdentityBatches(
             labels,
             self.batch_size,

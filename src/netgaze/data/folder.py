@@ -59,10 +59,6 @@ class Folder(ImageData):
             split_seed=split_seed,
             seed=seed,
         )
-        if fit not in ("crop", "squash"):
-            raise NetgazeError(f"data.fit={fit} is not known. It is crop or squash.")
-        if num_channels not in (1, 3):
-            raise NetgazeError(f"data.num_channels={num_channels} is not possible. It is 3 (colour) or 1 (grey).")
         self.root, self.form = Path(dir).expanduser(), Form(image_size, num_channels, fit)
         self.shares = {"test": num_test, "val": num_val}
 

@@ -59,8 +59,9 @@ class MeGlass(FaceData):
         split_seed: int = 0,
         seed: int = 0,
     ) -> None:
+        share = max(2, round(0.15 * (num_classes - (num_test_people or 0))))
         super().__init__(
-            num_val_people=num_val_people or max(2, round(0.15 * (num_classes - (num_test_people or 0)))),
+            num_val_people=share if num_val_people is None else num_val_people,
             num_test_people=num_test_people or 0,
             images_per_person=images_per_person,
             glasses=glasses,
@@ -130,7 +131,13 @@ class MeGlass(FaceData):
         others = torch.arange(len(self.class_names))
         others = others[~torch.isin(others, tested)]
         others = others[torch.randperm(len(others), generator=torch.Generator().manual_seed(self.split_seed))]
-        num_val = self.chosen_val_people or max(2, round(0.15 * len(others)))
+        if 0 < len(others) < 4:
+            raise NetgazeError(
+                f"The lists of {self.title} leave {len(others)} people, but validation and training take two each. "
+                "Add people, or draw those of the test by data.num_test_people."
+            )
+        share = max(2, round(0.15 * len(others)))
+        num_val = share if self.chosen_val_people is None else self.chosen_val_people
         if len(others) and not 2 <= num_val <= len(others) - 2:
             raise NetgazeError(
                 f"data.num_val_people={num_val} must be from 2 to {len(others) - 2}: the lists of {self.title} leave "
@@ -141,7 +148,9 @@ class MeGlass(FaceData):
     def load(self) -> dict[str, Images]:
         """The splits, each with people of its own; of those who are tested the listed photos alone."""
         splits = super().load()
-        return splits | {"test": splits["test"].take(_listed(splits["test"]).nonzero().flatten())}
+        test = splits["test"].take(_listed(splits["test"]).nonzero().flatten())
+        self._check_pairs("test", test.labels)
+        return splits | {"test": test}
 
     def comparisons(self, split: str) -> dict[str, tuple[Tensor, Tensor | None]]:
         """The four protocols on test, all pairs and those by glasses elsewhere."""
@@ -174,7 +183,7 @@ def read_labels(path: Path) -> dict[str, bool]:
         NetgazeError: a line of another form.
     """
     worn = {}
-    for number, line in enumerate(_lines(path), start=1):
+    for number, line in _lines(path):
         name, _, label = line.rpartition(" ")
         if label not in ("0", "1") or "@" not in name:
             raise NetgazeError(f"{path}, line {number}: expected a photo's name and 0 or 1, got {line[:80]}.")
@@ -188,18 +197,22 @@ def read_list(path: Path) -> list[str]:
     Raises:
         NetgazeError: there is no such file, or a line names no person.
     """
-    names = _lines(path)
-    for number, name in enumerate(names, start=1):
+    names = []
+    for number, name in _lines(path):
         if "@" not in name:
             raise NetgazeError(f"{path}, line {number}: expected a photo's name with an @ in it, got {name[:80]}.")
+        names.append(name)
     return names
 
 
-def _lines(path: Path) -> list[str]:
+def _lines(path: Path) -> list[tuple[int, str]]:
+    """A file's lines by their numbers from 1, but empty ones."""
     try:
-        return [line for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+        lines = path.read_text(encoding="utf-8").splitlines()
+        return [(number, line) for number, line in enumerate(lines, start=1) if line.strip()]
     except (OSError, UnicodeDecodeError) as error:
-        raise NetgazeError(f"{path} cannot be read as a list of photos: {error}. MeGlass comes with it.") from error
+        why = getattr(error, "strerror", None) or error
+        raise NetgazeError(f"{path} cannot be read ({why}). It comes with MeGlass: put it there.") from error
 
 
 def _any(marks: dict[str, Tensor], names: Sequence[str]) -> Tensor:

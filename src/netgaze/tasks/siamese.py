@@ -37,8 +37,10 @@ class Siamese(Task):
         softmax_weight: of a cross-entropy over the training people that is learnt jointly, by a linear layer on the
             embeddings before they are normalised; null for 1 with mining_contrastive, as its paper, and 0 otherwise.
         mirror: whether an embedding is the mean of the image's and of its mirror image's, outside training.
-        whiten: k, to map embeddings to k dimensions in which training people vary equally in all directions, outside
-            training (see `whitening.within_class_whitening`); solved anew each epoch; 0 for none.
+        whiten: the shrinkage, as 0.02, of a linear map after which images of one training person vary equally in all
+            directions (see `whitening.within_class_whitening`); solved anew each epoch, used outside training; null
+            for none.
+        whiten_views: augmented views of each training image that the map is solved from.
         threshold_rule: "eer", "accuracy" or "far", see `verification.Verification.threshold`.
         threshold_far: the false-accept rate of the rule "far".
         threshold_from: "val" or "train": the people on whom the threshold is chosen. Those of training are told apart
@@ -62,7 +64,8 @@ class Siamese(Task):
         mined_share: float = 0.5,
         softmax_weight: float | None = None,
         mirror: bool = False,
-        whiten: int = 0,
+        whiten: float | None = None,
+        whiten_views: int = 16,
         threshold_rule: Literal["eer", "accuracy", "far"] = "eer",
         threshold_far: float = 0.01,
         threshold_from: Literal["val", "train"] = "val",
@@ -75,10 +78,21 @@ class Siamese(Task):
         ):
             if value not in known:
                 raise NetgazeError(f"task.{name}={value} is not known. It is {', '.join(known[:-1])} or {known[-1]}.")
-        if not 0 < mined_share <= 1 or not 0 < threshold_far < 1:
+        for name, number, fits, said in (
+            ("embedding_dim", embedding_dim, embedding_dim >= 0, "0 or more"),
+            ("margin", margin, margin is None or margin > 0, "above 0, or null"),
+            ("softmax_weight", softmax_weight, softmax_weight is None or softmax_weight >= 0, "0 or more, or null"),
+            ("mined_share", mined_share, 0 < mined_share <= 1, "above 0 and up to 1"),
+            ("threshold_far", threshold_far, 0 < threshold_far < 1, "between 0 and 1"),
+            ("whiten", whiten, whiten is None or whiten > 0, "above 0, or null"),
+            ("whiten_views", whiten_views, whiten_views >= 1, "1 or more"),
+        ):
+            if not fits:
+                raise NetgazeError(f"task.{name}={number} must be {said}.")
+        if any(isinstance(layer, nn.Linear) and not layer.out_features for layer in model.modules()):
             raise NetgazeError(
-                f"task.mined_share={mined_share} must be above 0 and up to 1, task.threshold_far={threshold_far} "
-                "between 0 and 1."
+                f"task.embedding_dim=0: {type(model).__name__} does not go without its last layer. Choose another "
+                "number, or model=grid_resnet."
             )
         self.loss, self.mined_share, self.mirror = loss, mined_share, mirror
         self.normalize = loss != "contrastive" if normalize is None else normalize
@@ -87,16 +101,16 @@ class Siamese(Task):
         self.softmax_weight = weight
         size = embedding_dim or int(model.head_hidden_size)  # type: ignore[arg-type]
         self.classifier = nn.Linear(size, num_classes) if weight else None
-        self.whiten = whiten
+        self.whiten, self.whiten_views = whiten, whiten_views
         self.centre: Tensor
         self.projection: Tensor
-        if whiten:
+        if whiten is not None:
             self.register_buffer("centre", torch.zeros(size))
-            self.register_buffer("projection", torch.zeros(size, whiten))
+            self.register_buffer("projection", torch.eye(size))
         self.threshold_rule, self.threshold_far, self.threshold_from = threshold_rule, threshold_far, threshold_from
         self.threshold: Tensor
         self.register_buffer("threshold", torch.tensor(torch.nan, dtype=torch.float64))
-        self._batches: Callable[[str], Any] | None = None
+        self._batches: Callable[..., Any] | None = None
 
     def material(self, data: Any, device: torch.device) -> Any:
         """The data as it is; whitening and threshold are found for the network as it starts, too."""
@@ -111,32 +125,42 @@ class Siamese(Task):
         """Embeddings [N,E] and labels [N] of a split as it is."""
         assert self._batches is not None
         parts = [(self(images.to(self.device)), labels) for images, labels in self._batches(split)]
-        return torch.cat([embeddings for embeddings, _ in parts]), torch.cat([labels for _, labels in parts])
+        embeddings, labels = (torch.cat(part) for part in zip(*parts, strict=True))
+        _check_finite(embeddings)
+        return embeddings, labels
 
     def on_validation_epoch_start(self) -> None:
         """Whiten by the network as it now is."""
         self._solve_whitening()
 
     def _solve_whitening(self) -> None:
-        if not self.whiten:
+        if self.whiten is None:
             return
         assert self._batches is not None
         rows, people = [], []
-        for images, labels in self._batches("train"):
-            rows += [self.model(view.to(self.device)).float() for view in (images, images.flip(3))]
-            people += [labels, labels]
-        mean, projection = within_class_whitening(torch.cat(rows), torch.cat(people).to(self.device), self.whiten)
+        with torch.random.fork_rng():
+            torch.manual_seed(0)  # the same views for every network
+            for _ in range(self.whiten_views):
+                for images, labels in self._batches("train", augmented=True):
+                    rows.append(self.model(images.to(self.device)).float())
+                    people.append(labels.to(self.device))
+        embeddings = torch.cat(rows)
+        _check_finite(embeddings)
+        try:
+            mean, projection = within_class_whitening(embeddings, torch.cat(people), self.whiten)
+        except ValueError as error:
+            raise NetgazeError(f"task.whiten={self.whiten} is not possible: {error}.") from error
         self.centre.copy_(mean)
         self.projection.copy_(projection)
 
     def forward(self, images: Tensor) -> Tensor:
-        """[B,C,H,W] -> embeddings [B,E], fp32; outside training mirrored and whitened, [B,k], where that is chosen."""
+        """[B,C,H,W] -> embeddings [B,E], fp32; outside training mirrored and whitened, where that is chosen."""
         raw = self.model(images).float()
         if self.training:
             return self._placed(raw)
         if self.mirror:
             raw = (raw + self.model(images.flip(3)).float()) / 2
-        return self._placed((raw - self.centre) @ self.projection if self.whiten else raw)
+        return self._placed((raw - self.centre) @ self.projection if self.whiten is not None else raw)
 
     def _placed(self, raw: Tensor) -> Tensor:
         return F.normalize(raw, dim=1) if self.normalize else raw
@@ -168,10 +192,7 @@ class Siamese(Task):
 
     def judge(self, split: str, outputs: Tensor, targets: Tensor) -> dict[str, float]:
         """Verification over all pairs of a split, with the threshold, which validation chooses."""
-        if not outputs.isfinite().all():
-            raise NetgazeError(
-                "The network's embeddings are not finite any more. Try a lower learning rate (optim.lr)."
-            )
+        _check_finite(outputs)
         if split == "val":
             self.threshold.fill_(self._chosen(outputs, targets))
         threshold = float(self.threshold)
@@ -199,3 +220,8 @@ class Siamese(Task):
             "far": self.threshold_far if self.threshold_rule == "far" else None,
             "people": self.threshold_from,
         }
+
+
+def _check_finite(embeddings: Tensor) -> None:
+    if not embeddings.isfinite().all():
+        raise NetgazeError("The network's embeddings are not finite any more. Try a lower learning rate (optim.lr).")
