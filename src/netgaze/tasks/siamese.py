@@ -38,8 +38,8 @@ class Siamese(Task):
             embeddings before they are normalised; null for 1 with mining_contrastive, as its paper, and 0 otherwise.
         mirror: whether an embedding is the mean of the image's and of its mirror image's, outside training.
         whiten: the shrinkage, as 0.02, of a linear map after which images of one training person vary equally in all
-            directions (see `whitening.within_class_whitening`); solved anew each epoch, used outside training; null
-            for none.
+            directions (see `whitening.within_class_whitening`); solved anew each epoch, used outside training; 0 for
+            none.
         whiten_views: augmented views of each training image that the map is solved from.
         threshold_rule: "eer", "accuracy" or "far", see `verification.Verification.threshold`.
         threshold_far: the false-accept rate of the rule "far".
@@ -64,7 +64,7 @@ class Siamese(Task):
         mined_share: float = 0.5,
         softmax_weight: float | None = None,
         mirror: bool = False,
-        whiten: float | None = None,
+        whiten: float = 0.0,
         whiten_views: int = 16,
         threshold_rule: Literal["eer", "accuracy", "far"] = "eer",
         threshold_far: float = 0.01,
@@ -84,7 +84,7 @@ class Siamese(Task):
             ("softmax_weight", softmax_weight, softmax_weight is None or softmax_weight >= 0, "0 or more, or null"),
             ("mined_share", mined_share, 0 < mined_share <= 1, "above 0 and up to 1"),
             ("threshold_far", threshold_far, 0 < threshold_far < 1, "between 0 and 1"),
-            ("whiten", whiten, whiten is None or whiten > 0, "above 0, or null"),
+            ("whiten", whiten, whiten >= 0, "0 or more"),
             ("whiten_views", whiten_views, whiten_views >= 1, "1 or more"),
         ):
             if not fits:
@@ -104,7 +104,7 @@ class Siamese(Task):
         self.whiten, self.whiten_views = whiten, whiten_views
         self.centre: Tensor
         self.projection: Tensor
-        if whiten is not None:
+        if whiten:
             self.register_buffer("centre", torch.zeros(size))
             self.register_buffer("projection", torch.eye(size))
         self.threshold_rule, self.threshold_far, self.threshold_from = threshold_rule, threshold_far, threshold_from
@@ -134,7 +134,7 @@ class Siamese(Task):
         self._solve_whitening()
 
     def _solve_whitening(self) -> None:
-        if self.whiten is None:
+        if not self.whiten:
             return
         assert self._batches is not None
         rows, people = [], []
@@ -160,7 +160,7 @@ class Siamese(Task):
             return self._placed(raw)
         if self.mirror:
             raw = (raw + self.model(images.flip(3)).float()) / 2
-        return self._placed((raw - self.centre) @ self.projection if self.whiten is not None else raw)
+        return self._placed((raw - self.centre) @ self.projection if self.whiten else raw)
 
     def _placed(self, raw: Tensor) -> Tensor:
         return F.normalize(raw, dim=1) if self.normalize else raw
