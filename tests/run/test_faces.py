@@ -103,6 +103,12 @@ def test_a_folder_alone_says_again_what_the_run_said(run):
     assert not train & test
 
 
+def test_the_network_was_trained_in_training_mode(run):
+    counts = [value for name, value in weights(run, "last").items() if name.endswith("num_batches_tracked")]
+    assert counts
+    assert all(int(count) > 0 for count in counts)
+
+
 def test_the_threshold_is_in_the_checkpoint(run):
     stored = torch.load(run / "checkpoints" / "best.ckpt", weights_only=True)
     said = stored["threshold"]

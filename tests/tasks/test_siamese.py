@@ -151,6 +151,13 @@ def test_every_parameter_learns(loss):
     assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in task.parameters())
 
 
+@pytest.mark.parametrize("mode", [True, False])
+def test_its_first_look_leaves_the_mode_as_it_was(mode):
+    task = make(whiten=0.1).train(mode)
+    task.material(Faces(), torch.device("cpu"))
+    assert all(module.training is mode for module in task.modules())
+
+
 # --- mirror and whitening ---
 
 

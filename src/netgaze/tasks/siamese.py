@@ -115,10 +115,12 @@ class Siamese(Task):
     def material(self, data: Any, device: torch.device) -> Any:
         """The data as it is; whitening and threshold are found for the network as it starts, too."""
         self._batches = data.batches
+        mode = self.training
         self.to(device).eval()
         with torch.no_grad():
             self._solve_whitening()
             self.judge("val", *self._answered("val"))
+        self.train(mode)  # Lightning trains a network in the mode in which it finds it
         return data
 
     def _answered(self, split: str) -> tuple[Tensor, Tensor]:
