@@ -377,11 +377,12 @@ def test_embeddings_may_be_the_cells_of_a_grid(whiten):
     model = GridResNet(**SHAPE, num_classes=0, grid=2)
     data, task = Faces(), make(model, embedding_dim=0, softmax_weight=1.0, whiten=whiten)
     task.material(data, torch.device("cpu"))
+    task.eval()
     images, labels = data.parts["val"]
     cells = model.forward_head(model.forward_features(images), pre_logits=True)
     assert cells.shape == (24, 16)
     assert task.classifier.in_features == 16
-    assert task.eval()(images).shape == (24, 16)
+    assert task(images).shape == (24, 16)
     if not whiten:
         assert torch.equal(task(images), cells)
     task.train().loss_and_outputs((images, labels))[0].backward()
