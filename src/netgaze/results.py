@@ -81,13 +81,13 @@ def over_seeds(rows: Sequence[Row]) -> list[Row]:
 
 def _setting(row: Row) -> tuple[Any, ...]:
     """What runs of several seeds, or of several divisions of the data, have in common."""
-    return row["setting"], row.get("kind"), None if row.get("drawn") else row.get("judged_on")
+    return row["setting"], row.get("kind"), None if row.get("drawn") is not None else row.get("judged_on")
 
 
 def _mean(group: Sequence[Row]) -> Row:
     merged = dict(group[0]) | {"label": group[0]["setting"], "runs": len(group), "spread": {}}
-    if merged.get("drawn"):
-        merged["judged_on"] = tuple(sorted(str(row.get("judged_on")) for row in group))
+    if merged.get("drawn") is not None:
+        merged["judged_on"] = tuple(sorted({str(row.get("judged_on")) for row in group}))
     for name in group[0]:
         values = [row.get(name) for row in group]
         if ("/" in name or name == "seconds") and all(isinstance(value, int | float) for value in values):
@@ -111,13 +111,21 @@ def seeds_table(means: Sequence[Row]) -> tuple[list[str], list[list[str]]]:
 
 
 def pictured(rows: Sequence[Row], most: int) -> list[Row]:
-    """The runs whose pictures are shown, best first: at most `most`, and of those that share a setting the best."""
+    """The runs whose pictures are shown, best first: at most `most`, and of those that share a setting the best.
+
+    Where the data was divided in several ways, of each setting the run on the first division that all of them have.
+    """
     means = over_seeds(rows)
     if not means:
         return ranked(rows)[1][:most]
     settings = [_setting(row) for row in ranked(means)[1][:most]]
     order = ranked(rows)[1]
-    return [next(row for row in order if _setting(row) == setting) for setting in settings]
+    groups = [[row for row in order if _setting(row) == setting] for setting in settings]
+    shared = set.intersection(*({row.get("drawn") for row in group} for group in groups))
+    if shared:
+        first = min(shared, key=lambda drawn: (drawn is not None, drawn))
+        groups = [[row for row in group if row.get("drawn") == first] for group in groups]
+    return [group[0] for group in groups]
 
 
 def _filled(rows: Sequence[Row]) -> list[str]:
@@ -227,7 +235,8 @@ def plot_sweep(rows: Sequence[Row], path: Path) -> bool:
         axes.set_xscale("log")
         axes.set_xticks(places, [f"{value:g}" for value in places])
         axes.minorticks_off()
-    axes.set(xlabel=key, ylabel="accuracy", title=f"{key} against accuracy")
+    what = "accuracy" if number.rpartition("/")[2].startswith(("acc", "knn")) else number
+    axes.set(xlabel=key, ylabel=what, title=f"{key} against {what}")
     axes.grid(alpha=0.3)
     figure.legend(loc="outside lower center", fontsize="small", ncols=1 if len(approaches) == 1 else 2)
     with whole(path) as beside:

@@ -117,8 +117,8 @@ def rows(folders: Sequence[Path], titles: Sequence[str] | None = None) -> list[d
     """One row a network: label, run, setting, folder, status, what was typed, its numbers.
 
     A run that trained several networks at once (the heads of a linear probe) has a row for each; `run` is what they
-    share. `setting` is what runs of several seeds, or of several divisions of the
-    data, share. `final/acc` is the last epoch's validation accuracy.
+    share. `setting` is what runs of several seeds, or of several divisions of the data, share; `drawn` is the division
+    where it differs between the runs. `final/acc` is the last epoch's validation accuracy.
 
     Args:
         folders: of the runs.
@@ -128,7 +128,9 @@ def rows(folders: Sequence[Path], titles: Sequence[str] | None = None) -> list[d
     titles, differing = titles or labels(folders), varied(typed)
     shared = _settings(folders, typed, [key for key in differing if key not in REPEATS])
     table = []
-    for folder, name, setting, settings in zip(folders, titles, shared, typed, strict=True):
+    divisions = [read(folder).get("config", {}).get("data", {}).get("split_seed") for folder in folders]
+    drawn = divisions if len({*divisions} - {None}) > 1 else [None] * len(folders)
+    for folder, name, setting, settings, division in zip(folders, titles, shared, typed, drawn, strict=True):
         run, last = read(folder), (read_history(folder) or [{}])[-1]
         row = (
             {"label": name, "run": name, "setting": setting, "folder": str(folder)}
@@ -136,7 +138,7 @@ def rows(folders: Sequence[Path], titles: Sequence[str] | None = None) -> list[d
             | {key: value for key, value in settings.items() if key in differing}
             | {"kind": digest(run.get("classes", run.get("task")))}  # right answers to other questions do not compare
             | {key: run.get(key) for key in ("seed", "monitor", "monitor_mode")}
-            | {"judged_on": run.get("judged_on", run.get("data")), "drawn": settings.get("data.split_seed")}
+            | {"judged_on": run.get("judged_on", run.get("data")), "drawn": division}
             | read_metrics(folder)
             | ({"final/acc": last["val/acc"]} if "val/acc" in last else {})
             | {"seconds": run.get("seconds"), "error": run.get("error")}

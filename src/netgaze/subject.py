@@ -191,6 +191,7 @@ class Subject:
         parts: list[Any] = [self.label if self.pixels else None]
         if not self.pixels and {"task", "classes", "features"} & set(needs):
             parts += [weights_digest(self.task), source(self.task), source(self.task.model)]
+            parts += [(self.config or {}).get("task")] if self.task.embeds else []  # how it mirrors, scales, decides
         if {"data", "features", "task", "classes"} & set(needs):
             parts += [self.data.fingerprint]
         parts += [getattr(self, need) for need in ("history", "metrics", "config") if need in needs]

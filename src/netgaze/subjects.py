@@ -51,11 +51,16 @@ def open_run(
         check_data(folder, facts["data"], built)
         return built
 
+    def foreign() -> Any:
+        built = _open_data(settings["data"])
+        _warn_of_known_images(folder, home(), built)
+        return built
+
     history = runs.read_history(folder)
     return Subject(
         label or folder.name,
         task=task,
-        data=home if other is None else lambda: _open_data(settings["data"]),
+        data=home if other is None else foreign,
         history=(lambda: history) if history else None,
         metrics=runs.read_metrics(folder),
         config=settings,
@@ -90,6 +95,19 @@ def check_data(folder: Path, known: str | None, data: Any) -> None:
     """Warn where the data is no longer what a run was trained on: its test images may have been trained on."""
     if known is not None and known != data.fingerprint:
         log.warning("%s: its data has changed since it was trained; numbers on it may mislead.", folder)
+
+
+def _warn_of_known_images(folder: Path, own: Any, data: Any) -> None:
+    """Warn where a run looks at test images that it was trained or chosen on."""
+    known = {image.numpy().tobytes() for split in ("train", "val") for image in own.images(split)}
+    seen = sum(image.numpy().tobytes() in known for image in data.images("test"))
+    if seen:
+        log.warning(
+            "%s was trained or chosen on %d of the %d test images of this data: its numbers on them flatter it.",
+            folder,
+            seen,
+            len(data.labels("test")),
+        )
 
 
 _opened: dict[str, Any] = {}

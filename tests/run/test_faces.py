@@ -142,6 +142,24 @@ def test_resume_goes_on_as_if_never_stopped(more, tmp_path):
     assert numbers(tmp_path / "whole") == numbers(tmp_path / "parts")
 
 
+@pytest.mark.slow
+def test_two_processes_find_the_numbers_of_one_look_at_all_pairs(tmp_path):
+    words = [*SIAMESE, "trainer.max_epochs=1", "trainer.devices=2", "trainer.accelerator=cpu", "figure=[verification]"]
+    code, printed = typed(*words, "control=null", "hydra.run.dir=here", cwd=tmp_path)
+    assert code == 0, printed
+    found = json.loads((tmp_path / "here/figures/verification.json").read_text())["numbers"]["siamese"]
+    assert numbers(tmp_path / "here")["test/eer"] == pytest.approx(found["eer"], abs=1e-6)
+    assert numbers(tmp_path / "here")["test/acc"] == pytest.approx(found["acc"], abs=1e-6)
+
+
+def test_looking_at_images_of_its_own_training_is_warned_of(run, caplog):
+    own = open_run(run).config["data"]
+    assert open_run(run, other=own | {"split_seed": 5}).data is not None  # other faces
+    assert "flatter" not in caplog.text
+    assert open_run(run, other=own | {"num_test_people": 12}).data is not None
+    assert re.search(r"trained or chosen on 24 of the 72 test images", caplog.text)
+
+
 def test_a_network_that_never_trained_has_a_threshold(tmp_path):
     fit(composed(*SIAMESE, *NO_FIGURES, "trainer.max_epochs=0", "task.whiten=0.1"), tmp_path, ABOUT)
     assert weights(tmp_path, "best")["threshold"].isfinite()

@@ -55,7 +55,7 @@ def test_one_run_of_each_of_the_best_settings_is_shown():
 
 
 def divided(setting, drawn, acc, test="d"):
-    return row(setting, 0, acc, drawn=str(drawn), judged_on=f"{test}{drawn}", label=f"{setting}, split_seed={drawn}")
+    return row(setting, 0, acc, drawn=drawn, judged_on=f"{test}{drawn}", label=f"{setting}, split_seed={drawn}")
 
 
 def test_divisions_of_the_data_are_repetitions_too():
@@ -65,6 +65,25 @@ def test_divisions_of_the_data_are_repetitions_too():
     assert means[1]["val/acc"] == pytest.approx(0.65)
     assert results.winner(rows).startswith("Winner: b, with val/acc 0.6500 against 0.6000")
     assert [run["label"] for run in results.pictured(rows, 2)] == ["b, split_seed=0", "a, split_seed=0"]
+
+
+def test_pictures_are_of_a_division_that_all_settings_have():
+    rows = [
+        divided("a", 0, 0.5),
+        divided("a", 1, 0.7),
+        divided("b", 0, 0.4) | {"status": "failed"},
+        divided("b", 1, 0.9),
+    ]
+    assert {run["label"] for run in results.pictured(rows, 2)} == {"b, split_seed=1", "a, split_seed=1"}
+
+
+def test_a_division_that_was_not_typed_is_one_too(tmp_path):
+    for number, typed in enumerate(([], ["data.split_seed=1"])):
+        content = {"status": "finished", "overrides": typed, "config": {"data": {"split_seed": number}}, "seed": 0}
+        write_json(tmp_path / str(number) / "run.json", content | {"judged_on": str(number), "choices": {"task": "t"}})
+    found = runs.rows([tmp_path / "0", tmp_path / "1"])
+    assert [row["drawn"] for row in found] == [0, 1]
+    assert [mean["runs"] for mean in results.over_seeds(found)] == [2]
 
 
 def test_settings_seen_on_different_divisions_do_not_compare():

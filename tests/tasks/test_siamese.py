@@ -158,6 +158,14 @@ def test_its_first_look_leaves_the_mode_as_it_was(mode):
     assert all(module.training is mode for module in task.modules())
 
 
+def test_embeddings_are_fp32_outside_training():
+    task = make(whiten=0.1, mirror=True)
+    task.material(Faces(), torch.device("cpu"))
+    images, plain = batch()[0], task.eval()(batch()[0])
+    with torch.autocast("cpu", torch.bfloat16):
+        assert torch.equal(task(images), plain)
+
+
 # --- mirror and whitening ---
 
 

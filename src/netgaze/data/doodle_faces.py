@@ -20,8 +20,8 @@ VERSION = 1
 class DoodleFaces(FaceData):
     """Cartoon faces: pose, light, expression and glasses change from image to image. Needs no network.
 
-    Every second image of a person wears glasses. All follows from `split_seed`. Other arguments: see `FaceData` and
-    `ImageData`.
+    Every second image of a person wears glasses. All follows from `split_seed`, the faces too: another is another set.
+    Other arguments: see `FaceData` and `ImageData`.
 
     Args:
         num_classes: people.

@@ -65,6 +65,11 @@ class FaceData(ImageData):
             split_seed=split_seed,
             seed=seed,
         )
+        if glasses == "test" and gradual_epochs:
+            raise NetgazeError(
+                f"data.gradual_epochs={gradual_epochs} lets images with glasses into training, data.glasses=test keeps "
+                "them out. Choose one."
+            )
         if glasses not in ("all", "test"):
             raise NetgazeError(f"data.glasses={glasses} is not known. It is all or test.")
         if images_per_person < 2 or batch_size < 2 * images_per_person:

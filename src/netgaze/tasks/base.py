@@ -163,9 +163,18 @@ class Task(LightningModule):
         """Log the numbers of the test split."""
         self._log_answers("test")
 
-    def _log_answers(self, split: str) -> None:
-        outputs, targets = (torch.cat(part) for part in zip(*self._answers, strict=True))
+    def _all_answers(self) -> tuple[Tensor, Tensor]:
+        """The outputs and targets of the whole split that were kept, of all processes; forgets them."""
+        kept: list[Any] = [[(outputs.cpu(), targets.cpu()) for outputs, targets in self._answers]]
         self._answers.clear()
+        if self.trainer.world_size > 1:
+            mine, kept = kept[0], [None] * self.trainer.world_size
+            torch.distributed.all_gather_object(kept, mine)
+        parts = [part for some in kept for part in some]
+        return torch.cat([outputs for outputs, _ in parts]), torch.cat([targets for _, targets in parts])
+
+    def _log_answers(self, split: str) -> None:
+        outputs, targets = self._all_answers()
         named = {f"{split}/{name}": value for name, value in self.judge(split, outputs, targets).items()}
         self.numbers |= named
         self.log_dict(named, sync_dist=True)

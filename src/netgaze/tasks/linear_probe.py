@@ -142,6 +142,5 @@ class LinearProbe(Supervised):
 
     def _numbers_of_heads(self) -> list[dict[str, float]]:
         """Loss and accuracies of each head from the answers that were kept."""
-        logits, targets = (torch.cat(part) for part in zip(*self._answers, strict=True))
-        self._answers.clear()
+        logits, targets = self._all_answers()
         return [self.judge("val", some, targets) for some in logits.unbind(dim=1)]

@@ -140,7 +140,7 @@ class Siamese(Task):
             return
         assert self._batches is not None
         rows, people = [], []
-        with torch.random.fork_rng():
+        with torch.random.fork_rng(), torch.autocast(self.device.type, enabled=False):
             torch.manual_seed(0)  # the same views for every network
             for _ in range(self.whiten_views):
                 for images, labels in self._batches("train", augmented=True):
@@ -156,13 +156,14 @@ class Siamese(Task):
         self.projection.copy_(projection)
 
     def forward(self, images: Tensor) -> Tensor:
-        """[B,C,H,W] -> embeddings [B,E], fp32; outside training mirrored and whitened, where that is chosen."""
-        raw = self.model(images).float()
+        """[B,C,H,W] -> embeddings [B,E]; outside training in fp32, mirrored and whitened where that is chosen."""
         if self.training:
-            return self._placed(raw)
-        if self.mirror:
-            raw = (raw + self.model(images.flip(3)).float()) / 2
-        return self._placed((raw - self.centre) @ self.projection if self.whiten else raw)
+            return self._placed(self.model(images).float())
+        with torch.autocast(images.device.type, enabled=False):  # a threshold stands for one precision
+            raw = self.model(images)
+            if self.mirror:
+                raw = (raw + self.model(images.flip(3))) / 2
+            return self._placed((raw - self.centre) @ self.projection if self.whiten else raw)
 
     def _placed(self, raw: Tensor) -> Tensor:
         return F.normalize(raw, dim=1) if self.normalize else raw
