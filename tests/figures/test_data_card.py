@@ -35,6 +35,20 @@ def test_many_classes_get_a_plot_of_all(total):
     assert len(others) == 2
 
 
+def test_a_class_that_is_only_tested_shows_its_test_images():
+    """People are in one split each: without training images they would have a blank row."""
+    labels = {"train": torch.tensor([0, 0]), "val": torch.tensor([1]), "test": torch.tensor([2, 2])}
+    shades = {"train": 10, "val": 20, "test": 30}
+    data = SimpleNamespace(
+        title="People",
+        class_names=["a", "b", "c"],
+        labels=labels.get,
+        images=lambda split: torch.full((len(labels[split]), 3, 8, 8), shades[split], dtype=torch.uint8),
+    )
+    samples = DataCard(num_each=2).compute(SimpleNamespace(data=data)).arrays["samples"]
+    assert samples[:, :, 0, 0, 0].tolist() == [[10, 10], [20, 255], [30, 30]]
+
+
 def test_few_classes_are_all_shown_and_need_none():
     _, picture = card(10)
     assert not any("all" in axes.get_xlabel() for axes in picture.axes)

@@ -127,12 +127,7 @@ class AttFaces(FaceData):
         """The people of each split, by `split_seed`, or the notebook's."""
         if self.split == "people":
             return super().people(whole)
-        test = torch.tensor(NOTEBOOK_TEST) - 1
-        others = torch.tensor([person for person in range(NUM_PEOPLE) if person + 1 not in NOTEBOOK_TEST])
-        if not 2 <= self.num_val_people <= len(others) - 2:
-            raise NetgazeError(f"data.num_val_people={self.num_val_people} must be from 2 to {len(others) - 2}.")
-        others = others[torch.randperm(len(others), generator=torch.Generator().manual_seed(self.split_seed))]
-        return {"train": others[self.num_val_people :], "val": others[: self.num_val_people], "test": test}
+        return self.divided(torch.tensor(NOTEBOOK_TEST) - 1, self.num_val_people, "the notebook's three")
 
     def _folder(self) -> Path:
         folder, archive = self.dir / FOLDER, self.dir / ARCHIVE

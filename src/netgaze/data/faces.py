@@ -104,6 +104,27 @@ class FaceData(ImageData):
         test, val, train = order.split([num_test, num_val, num - num_test - num_val])
         return {"train": train, "val": val, "test": test}
 
+    def divided(self, test: Tensor, num_val: int, chosen: str) -> dict[str, Tensor]:
+        """The people of the splits where those of the test are known: of the others validation is drawn.
+
+        Args:
+            test: people, int64 [n].
+            num_val: people of validation.
+            chosen: what says who is tested, for the error.
+
+        Raises:
+            NetgazeError: too few are left to validate or to train on.
+        """
+        others = torch.arange(len(self.class_names))
+        others = others[~torch.isin(others, test)]
+        if not 2 <= num_val <= len(others) - 2:
+            raise NetgazeError(
+                f"data.num_val_people={num_val} must be from 2 to {len(others) - 2}: {chosen} leave "
+                f"{len(others)} people for validation and training."
+            )
+        others = others[torch.randperm(len(others), generator=torch.Generator().manual_seed(self.split_seed))]
+        return {"train": others[num_val:], "val": others[:num_val], "test": test}
+
     def load(self) -> dict[str, Images]:
         """The splits, each with people of its own."""
         whole = self.photos()

@@ -128,22 +128,18 @@ class MeGlass(FaceData):
         if self.num_test_people:
             return super().people(whole)
         tested = whole.labels[_listed(whole)].unique()
-        others = torch.arange(len(self.class_names))
-        others = others[~torch.isin(others, tested)]
-        others = others[torch.randperm(len(others), generator=torch.Generator().manual_seed(self.split_seed))]
-        if 0 < len(others) < 4:
+        num_others = len(self.class_names) - len(tested)
+        if not num_others:
+            nobody = torch.empty(0, dtype=torch.int64)
+            return {"train": nobody, "val": nobody, "test": tested}
+        if num_others < 4:
             raise NetgazeError(
-                f"The lists of {self.title} leave {len(others)} people, but validation and training take two each. "
+                f"The lists of {self.title} leave {num_others} people, but validation and training take two each. "
                 "Add people, or draw those of the test by data.num_test_people."
             )
-        share = max(2, round(0.15 * len(others)))
+        share = max(2, round(0.15 * num_others))
         num_val = share if self.chosen_val_people is None else self.chosen_val_people
-        if len(others) and not 2 <= num_val <= len(others) - 2:
-            raise NetgazeError(
-                f"data.num_val_people={num_val} must be from 2 to {len(others) - 2}: the lists of {self.title} leave "
-                f"{len(others)} people for validation and training."
-            )
-        return {"train": others[num_val:], "val": others[:num_val], "test": tested}
+        return self.divided(tested, num_val, f"the lists of {self.title}")
 
     def load(self) -> dict[str, Images]:
         """The splits, each with people of its own; of those who are tested the listed photos alone."""

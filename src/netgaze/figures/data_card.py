@@ -56,15 +56,18 @@ class DataCard:
         _, height, width = data.images("train").shape[1:]
         samples = np.full((len(classes), self.num_each, height, width, 3), 255, dtype=np.uint8)
         for row, number in enumerate(classes):
-            own = rng.permutation(np.flatnonzero(labels["train"] == number))[: self.num_each]
-            samples[row, : len(own)] = pictures(data.images("train")[own])
+            split = next((split for split, own in labels.items() if (own == number).any()), "train")
+            own = rng.permutation(np.flatnonzero(labels[split] == number))[: self.num_each]
+            samples[row, : len(own)] = pictures(data.images(split)[own])
         least = counts[0].min()
         numbers: dict[str, float | None] = {"classes": total}
         numbers |= {split: int(num.sum()) for split, num in zip(labels, counts, strict=True)}
         numbers["imbalance"] = float(counts[0].max() / least) if least else None
         arrays = {"counts": counts, "classes": classes, "samples": samples, "names": np.array(data.class_names)}
         arrays["data"] = np.array(data.title)
-        return Finding(numbers, arrays, "Samples are of the training split, drawn by seed.")
+        return Finding(
+            numbers, arrays, "Samples are of the training split, or of the first that has the class, drawn by seed."
+        )
 
     def draw(self, findings: dict[str, Finding]) -> Figure:
         """One card for each distinct data set: a row a class, its counts and its samples."""

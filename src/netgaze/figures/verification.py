@@ -96,9 +96,7 @@ class Verification:
 
     def _first(self, numbers: dict[str, Any], compared: list[Tensor]) -> dict[str, float]:
         """The numbers that stand for the run."""
-        flat: dict[str, float] = {
-            name: numbers[name] for name in ("eer", "auc", "rank1", "acc", "acc_macro") if name in numbers
-        }
+        flat: dict[str, float] = {name: numbers[name] for name in _FIRST if name in numbers}
         flat |= {f"tar_far{far}": rate["value"] for far, rate in numbers["tar"].items() if rate["supported"]}
         if min(numbers["num_same"], numbers["num_different"]) >= _FOLDS:
             folds = ten_folds(*compared, seed=self.seed, num_folds=_FOLDS)

@@ -71,7 +71,7 @@ class Verify:
         num = len(names) * (len(names) - 1) // 2
         if num > _MOST_PAIRS:
             caption += f" Of {num} pairs the first {_MOST_PAIRS} are shown."
-        sizes = [Image.open(Path(path).expanduser()).size for path in self.images]
+        sizes = [_size(path) for path in self.images]
         if len(set(sizes)) == 1:
             return caption
         first, *others = [f"{width} x {height}" for width, height in sizes]
@@ -105,6 +105,11 @@ class Verify:
                 both = ", ".join(finding.arrays["names"][pair])
                 lines.append(f"{both}: {_said(finding, number, 4)}  [{label}]")
         return "\n".join(lines)
+
+
+def _size(path: str) -> tuple[int, int]:
+    with Image.open(Path(path).expanduser()) as opened:
+        return opened.size
 
 
 def distinct(paths: Sequence[str]) -> list[str]:
