@@ -17,6 +17,7 @@ from netgaze import report, results, runs
 from netgaze.build import build, build_task
 from netgaze.callbacks.keep import Keep
 from netgaze.callbacks.tensorboard import write_results
+from netgaze.data.decode import picture_files
 from netgaze.errors import NetgazeError
 from netgaze.files import write_json, write_text
 from netgaze.gallery import look
@@ -356,7 +357,8 @@ def _asked(figures: dict[str, Any], images: list[str] | None) -> dict[str, Any]:
     """
     if not images:
         return figures
-    showing = {name: figure | {"images": images} for name, figure in figures.items() if "images" in figure}
+    own = picture_files(images)
+    showing = {name: figure | {"images": own} for name, figure in figures.items() if "images" in figure}
     if not showing:
         raise NetgazeError("images: choose a figure that shows own pictures, as in figure=[response_maps].")
     return showing

@@ -15,6 +15,8 @@ from netgaze.subject import Figure, Finding, Subject
 
 log = logging.getLogger(__name__)
 
+_FRAME = 120  # milliseconds of an animation
+
 
 def look(
     figures: Mapping[str, Figure], subjects: Sequence[Subject], out: Path, draw: bool = True
@@ -24,7 +26,7 @@ def look(
     The findings of a subject that has a folder lie there as `figures/<figure>.npz`, and are read back when the
     same question is asked of the same weights and data again. A subject that lacks what a figure needs is left
     out and named in the JSON; a figure for which that leaves none is not drawn, and the log says why. The `extras` of a
-    figure become `<out>/<figure>/<label>/<name>.png`.
+    figure become `<out>/<figure>/<label>/<name>.png`, or `.gif` where they move.
 
     Args:
         figures: by name.
@@ -102,5 +104,10 @@ def _write(
 
 def _write_extras(images: dict[str, np.ndarray], folder: Path) -> None:
     for name, image in images.items():
-        with whole(folder / f"{name}.png") as beside:
-            Image.fromarray(image).save(beside, format="png")
+        if image.ndim == 4:
+            first, *others = [Image.fromarray(frame) for frame in image]
+            with whole(folder / f"{name}.gif") as beside:
+                first.save(beside, format="gif", save_all=True, append_images=others, duration=_FRAME, loop=0)
+        else:
+            with whole(folder / f"{name}.png") as beside:
+                Image.fromarray(image).save(beside, format="png")

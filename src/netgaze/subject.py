@@ -59,7 +59,8 @@ class Figure(Protocol):
     the numbers of a finding that belong among the run's own (`test/knn20`). `compute` asks one subject; `draw`
     lays findings side by side, a column a label, from nothing but the findings, and returns a matplotlib Figure
     (object interface, never pyplot). A figure may have `compare(findings) -> dict` for numbers across subjects.
-    It may have `extras(finding) -> {name: uint8 [H,W,3]}` for small images that are files of their own, and
+    It may have `extras(finding) -> {name: uint8 [H,W,3]}` for images that are files of their own, or animations, uint8
+    [T,H,W,3], and
     `say(findings) -> str` for what belongs into the terminal.
     Examples are chosen from the data alone, so that columns show the same images; a figure that lets each
     network choose says so in the finding's caption.
@@ -227,13 +228,17 @@ class Subject:
 
     def embed(self, images: Tensor) -> Tensor:
         """The same of pictures, uint8 [N,C,H,W] -> [N,D]."""
+        return self._comparable(self.features_of(images))
+
+    def features_of(self, images: Tensor) -> Tensor:
+        """What `features` gives, of pictures: uint8 [N,C,H,W] -> [N,D]."""
         if self.pixels:
-            return self._comparable(images.flatten(1).float() / 255)
+            return images.flatten(1).float() / 255
         device, shown = device_of(self.task), self.data.normalise(images)
         with looking(self.task), torch.no_grad():
             if self.task.embeds:
                 return self.task(shown.to(device)).float().cpu()
-            return self._comparable(extract(self.task.model, [(shown, torch.zeros(len(shown)))], device))
+            return extract(self.task.model, [(shown, torch.zeros(len(shown)))], device)
 
     def _comparable(self, features: Tensor) -> Tensor:
         embeds = not self.pixels and self.task.embeds

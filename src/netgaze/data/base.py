@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from netgaze.data.augment import Augment, centre
-from netgaze.data.decode import Form, read_images
+from netgaze.data.decode import Form, read_images, read_picture
 from netgaze.data.sampler import PlainBatches
 from netgaze.errors import NetgazeError
 from netgaze.files import digest
@@ -246,14 +246,27 @@ class ImageData(LightningDataModule):
         """All images of a split, or their centres where they are stored larger, uint8 [N,C,H,W]."""
         return centre(self.splits[split].images, self.image_size)
 
-    def read_images(self, paths: Sequence[str]) -> Tensor:
-        """A person's own picture files as images of this set, uint8 [N,C,H,W]: scaled, the centre cut out.
+    def read_images(self, paths: Sequence[str], fit: str | None = None) -> Tensor:
+        """A person's own picture files as images of this set, uint8 [N,C,H,W].
+
+        Args:
+            paths: the files.
+            fit: how a picture becomes a square, see `Form`; None for the way of this set. Squashed pictures are shown
+                whole, others as the set's images are: the centre, where these are stored larger.
 
         Raises:
             NetgazeError: a path is no picture file that can be read.
         """
-        images = read_images(paths, Form(self.stored_size, self.num_channels, self.own_fit))
-        return centre(images, self.image_size)
+        size = self.image_size if fit == "squash" else self.stored_size
+        return centre(read_images(paths, Form(size, self.num_channels, fit or self.own_fit)), self.image_size)
+
+    def read_picture(self, path: str, longest: int) -> Tensor:
+        """A person's own picture file whole, its longer side scaled to so many pixels, uint8 [C,H,W].
+
+        Raises:
+            NetgazeError: the path is no picture file that can be read.
+        """
+        return read_picture(path, longest, self.num_channels)
 
     def labels(self, split: str) -> Tensor:
         """All labels of a split, int64 [N]."""

@@ -4,8 +4,9 @@ import hashlib
 import logging
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -51,10 +52,7 @@ def decode(path: Path, form: Form) -> np.ndarray:
     Raises:
         Exception: whatever the reader of a broken file raises.
     """
-    with Image.open(path, formats=FORMATS) as opened:
-        opened.draft(None, (2 * form.size, 2 * form.size))  # a large JPEG is read at an eighth to a half of its size
-        image = _flat(ImageOps.exif_transpose(opened))
-    image = image.convert("RGB" if form.channels == 3 else "L")
+    image = _upright(path, 2 * form.size, form.channels)
     if form.fit == "crop":
         image = ImageOps.fit(image, (form.size, form.size), Image.Resampling.BILINEAR)
     elif form.fit == "centre":
@@ -62,6 +60,14 @@ def decode(path: Path, form: Form) -> np.ndarray:
     else:
         image = image.resize((form.size, form.size), Image.Resampling.BILINEAR)
     return np.asarray(image).reshape(form.size, form.size, form.channels)
+
+
+def _upright(path: Path, enough: int, channels: int) -> Image.Image:
+    """A file's image in grey or colour; a large JPEG is read at an eighth to a half of its size, but `enough`."""
+    with Image.open(path, formats=FORMATS) as opened:
+        opened.draft(None, (enough, enough))
+        image = _flat(ImageOps.exif_transpose(opened))
+    return image.convert("RGB" if channels == 3 else "L")
 
 
 def _centre(image: Image.Image, size: int) -> Image.Image:
@@ -91,13 +97,46 @@ def read_images(paths: Sequence[str], form: Form) -> Tensor:
     """
     images = []
     for path in paths:
-        try:
+        with _sentences(path):
             images.append(decode(Path(path).expanduser(), form))
-        except FileNotFoundError as error:
-            raise NetgazeError(f"images: there is no file {path}.") from error
-        except Exception as error:  # readers of broken files raise nearly everything
-            raise NetgazeError(f"images: {path} cannot be read as a picture ({', '.join(FORMATS)}).") from error
     return torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2)
+
+
+def read_picture(path: str, longest: int, channels: int) -> Tensor:
+    """A person's own picture whole, its longer side scaled to `longest` pixels, uint8 [C,H,W].
+
+    Raises:
+        NetgazeError: the path is no picture file that can be read.
+    """
+    with _sentences(path):
+        image = _upright(Path(path).expanduser(), longest, channels)
+        width, height = (max(1, round(longest * side / max(image.size))) for side in image.size)
+        pixels = np.array(image.resize((width, height), Image.Resampling.BICUBIC)).reshape(height, width, channels)
+    return torch.from_numpy(pixels).permute(2, 0, 1)
+
+
+@contextmanager
+def _sentences(path: str) -> Iterator[None]:
+    """What goes wrong with a person's own picture, in a sentence."""
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise NetgazeError(f"images: there is no file {path}.") from error
+    except Exception as error:  # readers of broken files raise nearly everything
+        raise NetgazeError(f"images: {path} cannot be read as a picture ({', '.join(FORMATS)}).") from error
+
+
+def picture_files(paths: Sequence[str]) -> list[str]:
+    """A person's own pictures: files as they are named, and for a folder all image files below it.
+
+    Raises:
+        NetgazeError: a folder holds none.
+    """
+    return [str(file) for path in paths for file in _below(Path(path).expanduser())]
+
+
+def _below(path: Path) -> list[Path]:
+    return image_files(path) if path.is_dir() else [path]
 
 
 def image_files(folder: Path) -> list[Path]:
