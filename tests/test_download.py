@@ -177,6 +177,16 @@ def test_a_truncated_archive_leaves_nothing(archive, tmp_path, share):
     assert left_over(tmp_path) == ["it.tar.gz", "source"]
 
 
+def test_only_the_folder_asked_for_is_unpacked(tmp_path):
+    with tarfile.open(tmp_path / "it.tar", "w") as tar:
+        for name in ("./wanted/a", "wanted/deep/b", "other/wanted", "../outside"):
+            tar.addfile(tarfile.TarInfo(name), io.BytesIO())
+    extract(tmp_path / "it.tar", tmp_path / "in" / "wanted")
+    assert left_over(tmp_path / "in") == ["wanted"]
+    found = sorted(str(path.relative_to(tmp_path)) for path in (tmp_path / "in").rglob("*") if path.is_file())
+    assert found == ["in/wanted/a", "in/wanted/deep/b"]
+
+
 def test_another_archive(archive, tmp_path):
     with pytest.raises(NetgazeError, match="has no folder other"):
         extract(archive, tmp_path / "other")
@@ -184,7 +194,7 @@ def test_another_archive(archive, tmp_path):
 
 def test_an_archive_that_reaches_out_is_refused(tmp_path):
     with tarfile.open(tmp_path / "bad.tar", "w") as tar:
-        member = tarfile.TarInfo("../outside")
+        member = tarfile.TarInfo("wanted/../../outside")
         member.size = 1
         tar.addfile(member, io.BytesIO(b"x"))
     with pytest.raises(NetgazeError, match="outside"):

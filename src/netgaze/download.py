@@ -84,7 +84,8 @@ def extract(archive: Path | str, folder: Path | str) -> None:
 
     def unpack(beside: Path) -> Path:
         with tarfile.open(archive) as tar:
-            tar.extractall(beside, filter="data")
+            own = (member for member in tar if name in PurePath(member.name).parts[:1])
+            tar.extractall(beside, own, filter="data")
         if not (beside / name).is_dir():
             raise NetgazeError(f"{archive} has no folder {name}. It is another archive: replace it.")
         return beside / name

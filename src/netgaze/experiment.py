@@ -239,7 +239,10 @@ def _finish(
     path = folder / "checkpoints" / "best.ckpt"
     best = read_checkpoint(path)
     restore(task, best, path)
+    started = time.perf_counter()
     tested = trainer.test(task, datamodule=material, verbose=False)[0]
+    tested_per_second = len(data.labels("test")) / (time.perf_counter() - started)
+    log.info("tested on %d images, %.0f a second", len(data.labels("test")), tested_per_second)
     task.to(best_device(settings["trainer"]["accelerator"]))  # Lightning hands it back on the CPU
     if settings.get("export_predictions"):  # runs from before there was this key can be resumed
         write_json(folder / "results.json", _predictions(task, data))
@@ -269,7 +272,8 @@ def _finish(
     write_results(folder, results.flat(learnt_with), numbers, epoch)
     spent = sum(row["seconds"] for row in history)
     speed = len(data.labels("train")) * len(history) / spent if spent else None
-    runs.note(folder, images_per_second=speed, peak_memory_mb=_peak_memory())
+    speeds = {"images_per_second": speed, "test_images_per_second": tested_per_second}
+    runs.note(folder, **speeds, peak_memory_mb=_peak_memory())
     log.info("%s", results.numbers_as_text(numbers))
 
 

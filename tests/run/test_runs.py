@@ -62,6 +62,7 @@ def test_run_json_says_what_a_number_needs_beside_it(run):
         "seconds",
         "peak_memory_mb",
         "images_per_second",
+        "test_images_per_second",
     ):
         assert key in said
     assert said["config"]["trainer"]["precision"] == "32"

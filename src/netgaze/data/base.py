@@ -20,8 +20,9 @@ from netgaze.files import digest
 
 @dataclass
 class Images(Dataset[tuple[Tensor, Tensor]]):
-    """A split: images uint8 [N,C,H,W], labels int64 [N], and object masks bool [N,H,W] where there are any.
+    """A split: images uint8 [N,C,H,W], labels int64 [N], and object masks bool [M,H,W] where there are any.
 
+    `mask_of` says which mask is whose, int64 [N], -1 where an image has none; None where all have one, in order.
     `marks` are further things known of each image, bool [N] by name, such as who wears glasses.
 
     Images are kept with channels last in memory, as networks and augmentation like them best.
@@ -32,10 +33,13 @@ class Images(Dataset[tuple[Tensor, Tensor]]):
     images: Tensor
     labels: Tensor
     masks: Tensor | None = None
+    mask_of: Tensor | None = None
     marks: dict[str, Tensor] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.images = self.images.contiguous(memory_format=torch.channels_last)
+        if self.mask_of is None:
+            self.mask_of = torch.full_like(self.labels, -1) if self.masks is None else torch.arange(len(self.labels))
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -47,8 +51,9 @@ class Images(Dataset[tuple[Tensor, Tensor]]):
 
     def take(self, index: Tensor) -> "Images":
         """The part of the split at `index` [M]."""
-        masks = None if self.masks is None else self.masks.index_select(0, index)
-        return Images(*self[index], masks, {name: mark[index] for name, mark in self.marks.items()})
+        assert self.mask_of is not None
+        marks = {name: mark[index] for name, mark in self.marks.items()}
+        return Images(*self[index], self.masks, self.mask_of[index], marks)
 
 
 @dataclass
@@ -272,10 +277,13 @@ class ImageData(LightningDataModule):
         """All labels of a split, int64 [N]."""
         return self.splits[split].labels
 
-    def masks(self, split: str) -> Tensor | None:
-        """Object masks of a split, bool [N,H,W], or None where the set has none."""
-        masks = self.splits[split].masks
-        return None if masks is None else centre(masks, self.image_size)
+    def masks(self, split: str) -> tuple[Tensor, Tensor] | None:
+        """Which images of a split have object masks, int64 [M], and these, bool [M,H,W]; None where none has."""
+        part = self.splits[split]
+        if part.masks is None or part.mask_of is None or not (part.mask_of >= 0).any():
+            return None
+        there = (part.mask_of >= 0).nonzero().flatten()
+        return there, centre(part.masks[part.mask_of[there]], self.image_size)
 
     def comparisons(self, split: str) -> dict[str, tuple[Tensor, Tensor | None]]:
         """Which images of a split are compared in pairs, by the name of the comparison.
@@ -293,7 +301,8 @@ class ImageData(LightningDataModule):
         parts += [] if self.stored_size == self.image_size else [self.image_size]
         for name, split in sorted(splits.items()):
             parts += [name, split.images.permute(0, 2, 3, 1).numpy(), split.labels.numpy()]
-            parts += [] if split.masks is None else [split.masks.numpy()]
+            if (masked := self.masks(name)) is not None:
+                parts += [part.numpy() for part in masked]
             parts += [part for mark, values in sorted(split.marks.items()) for part in (mark, values.numpy())]
         return digest(*parts)
 

@@ -66,8 +66,14 @@ def _upright(path: Path, enough: int, channels: int) -> Image.Image:
     """A file's image in grey or colour; a large JPEG is read at an eighth to a half of its size, but `enough`."""
     with Image.open(path, formats=FORMATS) as opened:
         opened.draft(None, (enough, enough))
-        image = _flat(ImageOps.exif_transpose(opened))
-    return image.convert("RGB" if channels == 3 else "L")
+        opened.load()
+    ImageOps.exif_transpose(opened, in_place=True)
+    return _as_mode(_flat(opened), "RGB" if channels == 3 else "L")
+
+
+def _as_mode(image: Image.Image, mode: str) -> Image.Image:
+    """An image in another mode: what is in it already is not copied, large as it may be."""
+    return image if image.mode == mode else image.convert(mode)
 
 
 def _centre(image: Image.Image, size: int) -> Image.Image:
@@ -75,8 +81,10 @@ def _centre(image: Image.Image, size: int) -> Image.Image:
     shorter = min(image.size)
     width, height = (int(size * side / shorter) for side in image.size)
     left, top = round((width - size) / 2), round((height - size) / 2)
-    image = image.resize((width, height), Image.Resampling.BILINEAR)
-    return image.crop((left, top, left + size, top + size))
+    # The centre alone, in the image's own pixels: the whole of one that is very long would fill the memory.
+    across, down = image.width / width, image.height / height
+    box = (left * across, top * down, (left + size) * across, (top + size) * down)
+    return image.resize((size, size), Image.Resampling.BILINEAR, box)
 
 
 def _flat(image: Image.Image) -> Image.Image:
@@ -84,8 +92,10 @@ def _flat(image: Image.Image) -> Image.Image:
     if image.mode.startswith("I"):
         return Image.fromarray((np.asarray(image).clip(0, 65_535) // 257).astype(np.uint8))
     if image.has_transparency_data:
-        image = image.convert("RGBA")
-        return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
+        image = _as_mode(image, "RGBA")
+        white = Image.new("RGB", image.size, "white")
+        white.paste(image, mask=image.getchannel("A"))
+        return white
     return image
 
 
@@ -122,6 +132,8 @@ def _sentences(path: str) -> Iterator[None]:
         yield
     except FileNotFoundError as error:
         raise NetgazeError(f"images: there is no file {path}.") from error
+    except Image.DecompressionBombError as error:
+        raise NetgazeError(f"images: {path} has too many pixels. Make it smaller first.") from error
     except Exception as error:  # readers of broken files raise nearly everything
         raise NetgazeError(f"images: {path} cannot be read as a picture ({', '.join(FORMATS)}).") from error
 

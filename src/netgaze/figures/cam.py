@@ -7,7 +7,7 @@ import torch
 from matplotlib.figure import Figure
 
 from netgaze.figures.examples import chosen, presented, shown, spread, upright_rows
-from netgaze.figures.heat import coarse, enlarged, evidence, falls, overlaid, pointing, said_of_mass
+from netgaze.figures.heat import coarse, enlarged, evidence, falls, masked, overlaid, pointing, said_of_mass
 from netgaze.figures.panels import (
     GREY,
     RIGHT,
@@ -119,11 +119,7 @@ class Cam:
         return kinds, np.concatenate([shared, best, [error]]).astype(np.int64), classes
 
     def _score(self, subject: Subject) -> dict[str, float | None]:
-        data, split = subject.data, subject.split
-        masks = data.masks(split)
-        scored = spread(
-            data.labels(split).numpy(), self.num_scored if masks is not None else self.num_dropped, self.seed
-        )
+        scored, masks = masked(subject, self.num_scored, self.num_dropped, self.seed)
         maps, drops = list[torch.Tensor](), list[torch.Tensor]()
         generator = torch.Generator().manual_seed(self.seed)
         with looking(subject.task), torch.no_grad():
@@ -135,7 +131,7 @@ class Cam:
                     drops.append(falls(subject.task, examples, targets, (maps[-1], noise), self.share))
         fallen = torch.cat(drops, dim=1)[:, : self.num_dropped].mean(dim=1)
         numbers: dict[str, float | None] = {"drop": float(fallen[0]), "drop_random": float(fallen[1])}
-        return numbers if masks is None else numbers | pointing(torch.cat(maps), masks[scored])
+        return numbers if masks is None else numbers | pointing(torch.cat(maps), masks)
 
     def draw(self, findings: dict[str, Finding]) -> Figure:
         """Two columns a network: the image, and the map upon it."""

@@ -7,6 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from netgaze.figures.examples import spread
 from netgaze.figures.panels import signed_colours
 from netgaze.subject import Subject, device_of
 
@@ -39,6 +40,20 @@ def evidence(
         num = len(index) if upright else len(targets)
         examples = examples[:num].to(device)
         yield index, examples, targets[:num].cpu(), task.evidence(examples).float().cpu()
+
+
+def masked(subject: Subject, num: int, otherwise: int, seed: int) -> tuple[np.ndarray, Tensor | None]:
+    """`num` images of the split by `seed`, as evenly over the classes as those with object masks allow, and these.
+
+    Returns:
+        Indices [M] and masks bool [M,H,W]; without masks `otherwise` images of any kind, and None.
+    """
+    labels, known = subject.data.labels(subject.split).numpy(), subject.data.masks(subject.split)
+    if known is None:
+        return spread(labels, otherwise, seed), None
+    there, masks = known
+    some = spread(labels[there.numpy()], num, seed)
+    return there.numpy()[some], masks[some]
 
 
 def coarse(height: int, width: int) -> str:

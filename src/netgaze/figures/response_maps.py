@@ -9,8 +9,8 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from netgaze.errors import NetgazeError
-from netgaze.figures.examples import chosen, presented, rightly, shown, spread, upright_rows
-from netgaze.figures.heat import coarse, enlarged, evidence, pointing
+from netgaze.figures.examples import chosen, presented, rightly, shown, upright_rows
+from netgaze.figures.heat import coarse, enlarged, evidence, masked, pointing
 from netgaze.figures.map_rows import MapRows
 from netgaze.figures.panels import Sheet
 from netgaze.subject import Finding, Subject, device_of, looking
@@ -122,9 +122,8 @@ class ResponseMaps:
         return _Shown(presented(subject, rows), outputs.logits[rows], outputs.targets[rows])
 
     def _score(self, subject: Subject) -> dict[str, float | None]:
-        data, split = subject.data, subject.split
-        scored = spread(data.labels(split).numpy(), self.num_scored, self.seed)
-        masks, shares, own = data.masks(split), [], []
+        scored, masks = masked(subject, self.num_scored, self.num_scored, self.seed)
+        shares, own = [], []
         for index, _, targets, maps in evidence(subject, scored, upright=False):
             shares.append(torch.stack([peak_shares(maps, targets), peak_shares(-maps, targets)]))
             if masks is not None:
@@ -139,9 +138,9 @@ class ResponseMaps:
         if masks is None:
             return numbers
         maps = enlarged(torch.cat(own), masks.shape[-2:])
-        below = pointing(-maps, masks[scored])
+        below = pointing(-maps, masks)
         troughs = {"trough_on_object": below["peak_on_object"], "negative_mass_on_object": below["mass_on_object"]}
-        return numbers | pointing(maps, masks[scored]) | troughs
+        return numbers | pointing(maps, masks) | troughs
 
     def _caption(self, num_classes: int) -> str:
         caption = (

@@ -1,6 +1,7 @@
 """Residual networks (He et al. 2015) of basic or bottleneck blocks, in torchvision's names: its files load by name.
 
-Two stems: `imagenet` (7x7 stride 2, then max-pool: 32x32 -> 8x8) and `cifar` (3x3 stride 1, no pool).
+Three stems: `imagenet` (7x7 stride 2, then max-pool: 32x32 -> 8x8), `imagenet_nopool` (7x7 stride 2 alone: 32x32 ->
+16x16; courses use it for images of 128 pixels) and `cifar` (3x3 stride 1, no pool).
 Deviation from torchvision: ReLUs are never in place and never shared, so that hooks see each one.
 """
 
@@ -17,6 +18,8 @@ IMAGENET = {
     "basic": {(2, 2, 2, 2): "resnet18-f37072fd.pth", (3, 4, 6, 3): "resnet34-b627a593.pth"},
     "bottleneck": {(3, 4, 6, 3): "resnet50-0676ba61.pth"},
 }
+
+STEMS = {"cifar": 1, "imagenet": 4, "imagenet_nopool": 2}  # how many pixels, across, are one of its maps
 
 
 class BasicBlock(nn.Module):
@@ -88,7 +91,7 @@ class ResNetTrunk(nn.Module):
         depths: blocks in each stage; ResNet-18 is [2, 2, 2, 2], ResNet-50 [3, 4, 6, 3].
         widths: channels of each stage's 3x3 convolutions; ResNet-18 and -50 are [64, 128, 256, 512]. A stage of
             bottlenecks gives four times as many maps. Each stage after the first halves the map.
-        stem: "cifar" or "imagenet".
+        stem: "cifar", "imagenet" or "imagenet_nopool".
         in_channels: image channels.
         block: "basic" or "bottleneck".
 
@@ -109,14 +112,13 @@ class ResNetTrunk(nn.Module):
             raise ValueError(f"expected block to be one of {', '.join(BLOCKS)}, got {block}")
         if len(depths) != len(widths) or not depths:
             raise ValueError(f"expected as many depths as widths, got {list(depths)} and {list(widths)}")
+        if stem not in STEMS:
+            raise ValueError(f"expected stem to be one of {', '.join(STEMS)}, got {stem}")
         if stem == "cifar":
             self.conv1 = nn.Conv2d(in_channels, widths[0], 3, padding=1, bias=False)
-            self.maxpool: nn.Module = nn.Identity()
-        elif stem == "imagenet":
-            self.conv1 = nn.Conv2d(in_channels, widths[0], 7, stride=2, padding=3, bias=False)
-            self.maxpool = nn.MaxPool2d(3, stride=2, padding=1)
         else:
-            raise ValueError(f"expected stem cifar or imagenet, got {stem}")
+            self.conv1 = nn.Conv2d(in_channels, widths[0], 7, stride=2, padding=3, bias=False)
+        self.maxpool = nn.MaxPool2d(3, stride=2, padding=1) if stem == "imagenet" else nn.Identity()
         self.bn1 = nn.BatchNorm2d(widths[0])
         self.relu = nn.ReLU()
         kind, channels = BLOCKS[block], widths[0]
@@ -128,7 +130,7 @@ class ResNetTrunk(nn.Module):
             self.add_module(f"layer{number}", nn.Sequential(*blocks))
         self.num_features = channels
         self.imagenet_file = _imagenet_file(block, list(depths), list(widths), in_channels)
-        self.reduction = (4 if stem == "imagenet" else 1) * 2 ** (len(depths) - 1)
+        self.reduction = STEMS[stem] * 2 ** (len(depths) - 1)
         self.filter_layers = ("conv1", f"layer1.0.{kind.first_look}")
         self.feature_layers = tuple(f"layer{number}" for number in range(1, len(depths) + 1))
 

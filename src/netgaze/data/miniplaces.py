@@ -1,0 +1,176 @@
+"""Miniplaces: photos of a hundred kinds of places at 128x128, with boxes around the objects of some."""
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from netgaze.data.augment import Augment
+from netgaze.data.base import ImageData, Images, held_out
+from netgaze.data.boxes import object_mask, read_boxes
+from netgaze.data.decode import Form, decoded
+from netgaze.download import extract, fetch
+from netgaze.errors import NetgazeError
+
+log = logging.getLogger(__name__)
+
+FOLDER = "miniplaces"
+ARCHIVE = "data.tar.gz"
+ARCHIVE_MD5 = "265825ec94f79390e4f1e38045a69059"
+URLS = (
+    "http://miniplaces.csail.mit.edu/data/data.tar.gz",
+    "http://6.869.csail.mit.edu/fa17/miniplaces/data.tar.gz",
+)
+LISTS = ("train.txt", "val.txt", "categories.txt", "object_categories.txt")
+LISTS_URL = "https://raw.githubusercontent.com/CSAILVision/miniplaces/master/data"
+ADVICE = "Or name another address with data.url=, or take data=shapes, which needs no network."
+VAL_SHARE = 0.05
+
+
+class Miniplaces(ImageData):
+    """The Miniplaces challenge (Zhou and Khosla 2015, out of Places2): `<dir>/miniplaces/{images,objects}` and lists.
+
+    The labels of its 10,000 test images were never published. So its 10,000 validation images are the test split, which
+    is what published numbers are of, and the validation split, by which the best epoch is chosen, is taken from the
+    training images. Images that a list names but that are not on disk are counted and left out; the log says so.
+
+    Each split is decoded once into a memory-mapped cache. Where an
+    image has object boxes, its mask is their union, without those of surfaces and grounds (see `boxes.BACKGROUND`).
+    Other arguments: see `ImageData`.
+
+    Args:
+        dir: the folder that holds, or shall hold, `miniplaces`.
+        url: where to download the archive from; null for the official addresses.
+        download: whether to download what is not there.
+        num_val: images held out of the training images, by class share; null for 5 %.
+        image_size: 128 as published, or any other: images are scaled.
+        stored_size: see `ImageData`; images are scaled to it.
+    """
+
+    def __init__(
+        self,
+        *,
+        dir: str,
+        url: str | None = None,
+        download: bool = True,
+        num_classes: int = 100,
+        num_channels: int = 3,
+        image_size: int = 128,
+        stored_size: int | None = None,
+        mean: Sequence[float],
+        std: Sequence[float],
+        augment: Augment | None = None,
+        batch_size: int = 128,
+        num_val: int | None = None,
+        limit: int | None = None,
+        per_class: int | None = None,
+        split_seed: int = 0,
+        seed: int = 0,
+    ) -> None:
+        super().__init__(
+            num_classes=num_classes,
+            num_channels=num_channels,
+            image_size=image_size,
+            stored_size=stored_size,
+            mean=mean,
+            std=std,
+            augment=augment,
+            batch_size=batch_size,
+            limit=limit,
+            per_class=per_class,
+            split_seed=split_seed,
+            seed=seed,
+        )
+        self.root, self.urls = Path(dir).expanduser() / FOLDER, (url,) if url else URLS
+        self.download, self.held_out = download, num_val
+        self.form = Form(self.stored_size, num_channels, self.own_fit)
+
+    def load(self) -> dict[str, Images]:
+        """The splits "train", "val" and "test".
+
+        Raises:
+            NetgazeError: files are missing and cannot be downloaded, or are not of the official form.
+        """
+        self._find()
+        self.class_names = [name[3:] for name in _numbered(self.root / "categories.txt")]
+        objects = _numbered(self.root / "object_categories.txt")
+        files, labels = self._listed("train")
+        num_val = round(VAL_SHARE * len(files)) if self.held_out is None else self.held_out
+        stays, out = held_out(labels, num_val, self.split_seed, "data.num_val")
+        parts = {"train": stays, "val": out}
+        listed = {split: ([files[i] for i in index], labels[index]) for split, index in parts.items()}
+        return {split: self._images(*part, objects) for split, part in (listed | {"test": self._listed("val")}).items()}
+
+    def _find(self) -> None:
+        """Download and unpack what is not there."""
+        archive = self.root / ARCHIVE
+        for name in ("images", "objects"):
+            if (self.root / name).is_dir():
+                continue
+            if not archive.exists():
+                self._may_download(self.root / name)
+                fetch(self.urls, archive, ARCHIVE_MD5, advice=ADVICE)
+            extract(archive, self.root / name)
+        for name in LISTS:
+            if not (self.root / name).exists():
+                self._may_download(self.root / name)
+                fetch([f"{LISTS_URL}/{name}"], self.root / name, advice=ADVICE)
+
+    def _may_download(self, path: Path) -> None:
+        if not self.download:
+            raise NetgazeError(f"There is no {path}. Put the challenge's files there, or set data.download=true.")
+
+    def _listed(self, split: str) -> tuple[list[Path], Tensor]:
+        """The images on disk that a list names, [N] paths and labels int64 [N]."""
+        path = self.root / f"{split}.txt"
+        listed = _rows(path)
+        rows = [(self.root / "images" / name, label) for name, label in listed]
+        there = [(file, label) for file, label in rows if file.exists()]
+        if not there:
+            raise NetgazeError(f"Not one of the {len(rows)} images that {path} lists is below {self.root / 'images'}.")
+        if max(label for _, label in there) >= len(self.class_names):
+            raise NetgazeError(f"{path} names classes that categories.txt does not. Take both from the same place.")
+        if len(there) < len(rows):
+            log.info("Miniplaces: of %d images in %s, %d are not on disk", len(rows), path.name, len(rows) - len(there))
+        return [file for file, _ in there], torch.tensor([label for _, label in there])
+
+    def _images(self, files: list[Path], labels: Tensor, objects: list[str]) -> Images:
+        images, kept = decoded(self.root, files, self.form)
+        readable = [file for file, there in zip(files, kept, strict=True) if there]
+        masks: list[Tensor] = []
+        mask_of = torch.full((len(readable),), -1)
+        for number, file in enumerate(readable):
+            boxes = self.root / "objects" / file.relative_to(self.root / "images").with_suffix(".xml")
+            if boxes.exists() and (mask := object_mask(read_boxes(boxes, objects), self.stored_size)).any():
+                mask_of[number] = len(masks)
+                masks.append(mask)
+        return Images(images, labels[torch.from_numpy(kept)], torch.stack(masks) if masks else None, mask_of)
+
+
+def _rows(path: Path) -> list[tuple[str, int]]:
+    """The lines of a list: a name and a number.
+
+    Raises:
+        NetgazeError: a line is another.
+    """
+    rows = []
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+        name, _, label = line.strip().rpartition(" ")
+        if not name or not label.isdecimal() or ".." in name:
+            raise NetgazeError(f"{path}, line {number}, is no name and number: {line[:60]!r}. Get the file anew.")
+        rows.append((name, int(label)))
+    return rows
+
+
+def _numbered(path: Path) -> list[str]:
+    """The names of a list whose numbers count them.
+
+    Raises:
+        NetgazeError: they do not.
+    """
+    rows = _rows(path)
+    if [number for _, number in rows] != list(range(len(rows))):
+        raise NetgazeError(f"{path} does not number its lines from 0 on. Get the file anew.")
+    return [name for name, _ in rows]
