@@ -281,7 +281,7 @@ def _predictions(task: Any, data: Any) -> list[dict[str, int]]:
     """The class of each image of the official test, in fp32, as the Visual Decathlon's server takes it."""
     test, answers = data.official_test(), []
     with looking(task), torch.no_grad():
-        for images in test.images.split(500):
+        for images in test.images.split(data.test_batch_size):
             answers += task(data.normalise(images).to(device_of(task))).argmax(dim=1).tolist()
     return [
         {"image_id": image, "category_id": test.category_ids[answer]}

@@ -332,9 +332,16 @@ class ImageData(LightningDataModule):
         other._features = {split: Vectors(values, self.labels(split)) for split, values in features.items()}
         return other
 
-    def batches(self, split: str, batch_size: int = 500, augmented: bool = False) -> Iterator[tuple[Tensor, Tensor]]:
+    @property
+    def test_batch_size(self) -> int:
+        """Images at a time where nothing is learnt: 500 of 32x32, fewer of larger ones, whose maps must fit too."""
+        return min(500, max(16, 500 * 32**2 // self.image_size**2))
+
+    def batches(
+        self, split: str, batch_size: int | None = None, augmented: bool = False
+    ) -> Iterator[tuple[Tensor, Tensor]]:
         """A split in order, as it is or augmented: (images [B,C,H,W] normalised, labels [B]), on the CPU."""
-        part = self.splits[split]
+        part, batch_size = self.splits[split], batch_size or self.test_batch_size
         for start in range(0, len(part), batch_size):
             images, labels = part[torch.arange(start, min(start + batch_size, len(part)))]
             if augmented and self.augment is not None:
@@ -363,11 +370,11 @@ class ImageData(LightningDataModule):
 
     def val_dataloader(self) -> DataLoader:
         """The validation split in order."""
-        return self._loader("val", 500)
+        return self._loader("val", self.test_batch_size)
 
     def test_dataloader(self) -> DataLoader:
         """The test split in order."""
-        return self._loader("test", 500)
+        return self._loader("test", self.test_batch_size)
 
     def _loader(self, split: str, batch_size: int, shuffle: bool = False) -> DataLoader:
         part: Images | Vectors = self._features.get(split) or self.splits[split]
