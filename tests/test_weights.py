@@ -8,6 +8,7 @@ import pickle
 import pytest
 import torch
 import torchvision
+from safetensors.torch import save_file
 
 from netgaze import weights
 from netgaze.errors import NetgazeError
@@ -79,6 +80,110 @@ def test_a_truncated_file_is_said(tmp_path, share):
     (tmp_path / "a.pt").write_bytes(content[: int(share * len(content))])
     with pytest.raises(NetgazeError, match=r"a\.pt"):
         read_checkpoint(tmp_path / "a.pt")
+
+
+class TestSafetensors:
+    @pytest.mark.parametrize("prefix", ["", "module.", "model."])
+    @pytest.mark.parametrize("name", ["a.safetensors", "a.SafeTensors"])
+    def test_all_by_name(self, tmp_path, prefix, name):
+        source, target = network(), network()
+        save_file({f"{prefix}{key}": value for key, value in source.state_dict().items()}, tmp_path / name)
+        report = load_weights(target, str(tmp_path / name))
+        assert all(torch.equal(source.state_dict()[key], value) for key, value in target.state_dict().items())
+        assert (report.skipped, report.new) == ({}, [])
+
+    def test_halves_become_whole_numbers_again(self, tmp_path):
+        source, target = network(), network()
+        save_file({key: value.half() for key, value in source.state_dict().items()}, tmp_path / "a.safetensors")
+        load_weights(target, str(tmp_path / "a.safetensors"))
+        assert target.conv1.weight.dtype == torch.float32
+        torch.testing.assert_close(target.conv1.weight, source.conv1.weight, rtol=1e-3, atol=1e-3)
+
+    @pytest.mark.parametrize("share", [0.0, 0.001, 0.2, 0.99])
+    def test_a_truncated_file_is_said(self, tmp_path, share):
+        path = tmp_path / "a.safetensors"
+        save_file(dict(network().state_dict()), path)
+        content = path.read_bytes()
+        path.write_bytes(content[: int(share * len(content))])
+        with pytest.raises(NetgazeError, match=r"a\.safetensors is not a whole checkpoint \(.*\)\. Get it anew\."):
+            load_weights(network(), str(path))
+
+    @pytest.mark.parametrize("content", [b"\xff" * 64, b"\x02" + bytes(7) + b"[]", b"<html>not found</html>" * 9])
+    def test_a_corrupt_file_is_said(self, tmp_path, content):
+        (tmp_path / "a.safetensors").write_bytes(content)
+        with pytest.raises(NetgazeError, match=r"a\.safetensors is not a whole checkpoint"):
+            read_checkpoint(tmp_path / "a.safetensors")
+
+    def test_another_kind_of_file_under_its_name(self, tmp_path):
+        torch.save(network().state_dict(), tmp_path / "a.safetensors")
+        with pytest.raises(NetgazeError, match=r"a\.safetensors is not a whole checkpoint"):
+            load_weights(network(), str(tmp_path / "a.safetensors"))
+
+    def test_missing(self, tmp_path):
+        with pytest.raises(NetgazeError, match="There is no checkpoint at"):
+            read_checkpoint(tmp_path / "a.safetensors")
+
+
+def capitals(weights):
+    """Names as in a course's ResNet: Conv1, BN1, Layer1.0.Conv1."""
+    changed = (("conv", "Conv"), ("bn", "BN"), ("layer", "Layer"), ("fc", "FC"))
+    named = {}
+    for name, value in weights.items():
+        for ours, theirs in changed:
+            name = name.replace(ours, theirs)
+        named[name] = value
+    return named
+
+
+class TestUpperAndLowerCase:
+    def test_does_not_matter_where_no_name_fits_exactly(self, tmp_path):
+        source, target = network(), network()
+        theirs = capitals(source.state_dict())
+        assert not set(theirs) & set(source.state_dict())
+        torch.save({f"module.{name}": value for name, value in theirs.items()}, tmp_path / "a.pt")
+        report = load_weights(target, str(tmp_path / "a.pt"))
+        assert all(torch.equal(source.state_dict()[name], value) for name, value in target.state_dict().items())
+        assert (set(report.loaded), report.skipped, report.new) == (set(source.state_dict()), {}, [])
+
+    def test_the_report_still_names_what_was_left(self, tmp_path):
+        source, target = network(4), network(10)
+        torch.save(capitals(source.state_dict()) | {"Extra": torch.zeros(1)}, tmp_path / "a.pt")
+        before = target.fc.weight.clone()
+        report = load_weights(target, str(tmp_path / "a.pt"))
+        assert torch.equal(target.conv1.weight, source.conv1.weight)
+        assert torch.equal(target.fc.weight, before)
+        none, other = "this network has no such tensor", "shape [4, 4], here [10, 4]"
+        assert report.skipped == {"FC.weight": other, "FC.bias": "shape [4], here [10]", "Extra": none}
+        assert report.new == ["fc.weight", "fc.bias"]
+        assert "  skipped  FC.weight: shape [4, 4], here [10, 4]" in str(report)
+
+    def test_an_exact_name_goes_first(self, tmp_path):
+        source = network()
+        other = torch.ones_like(source.conv1.weight)
+        for name in ("Conv1.weight", "CONV1.weight"):
+            for content in ({name: other} | source.state_dict(), source.state_dict() | {name: other}):
+                torch.save(content, tmp_path / "a.pt")
+                target = network()
+                report = load_weights(target, str(tmp_path / "a.pt"))
+                assert torch.equal(target.conv1.weight, source.conv1.weight)
+                assert report.skipped == {name: "this network has no such tensor"}
+
+    def test_two_names_for_one_are_both_skipped(self, tmp_path):
+        content = dict(network().state_dict())
+        value = content.pop("conv1.weight")
+        torch.save(content | {"Conv1.weight": value, "CONV1.weight": value + 1}, tmp_path / "a.pt")
+        report = load_weights(network(), str(tmp_path / "a.pt"))
+        assert set(report.skipped) == {"Conv1.weight", "CONV1.weight"}
+        assert report.new == ["conv1.weight"]
+
+    def test_one_name_for_two_is_skipped(self, tmp_path):
+        target = torch.nn.Module()
+        target.one, target.ONE, target.two = (torch.nn.Linear(2, 2, bias=False) for _ in range(3))
+        torch.save({"One.weight": torch.zeros(2, 2), "Two.weight": torch.zeros(2, 2)}, tmp_path / "a.pt")
+        report = load_weights(target, str(tmp_path / "a.pt"))
+        assert (report.loaded, list(report.skipped)) == (["two.weight"], ["One.weight"])
+        assert report.new == ["one.weight", "ONE.weight"]
+        assert not target.two.weight.any()
 
 
 def published(folder, network) -> str:

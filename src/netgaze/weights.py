@@ -1,12 +1,15 @@
 """Weights from a file into a network: by name, in one place, with a report of what was loaded, skipped and new."""
 
 import pickle
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from netgaze.download import fetch
@@ -50,12 +53,14 @@ def _by_layer(tensors: Mapping[str, str]) -> list[str]:
 
 
 def read_checkpoint(path: Path | str) -> dict[str, Any]:
-    """Open a checkpoint so that it cannot run code (`weights_only=True`), on the CPU.
+    """Open a checkpoint so that it cannot run code (`weights_only=True`, or `.safetensors`), on the CPU.
 
     Raises:
         NetgazeError: it is missing, damaged, or holds more than tensors and plain values.
     """
     try:
+        if Path(path).suffix.lower() == ".safetensors":
+            return dict(load_file(path))
         content = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError as error:
         raise NetgazeError(f"There is no checkpoint at {path}.") from error
@@ -63,7 +68,7 @@ def read_checkpoint(path: Path | str) -> dict[str, Any]:
         raise NetgazeError(
             f"{path} is damaged or holds more than tensors and plain values, and is not opened: it could run code."
         ) from error
-    except (RuntimeError, EOFError, OSError, ValueError, KeyError) as error:
+    except (RuntimeError, EOFError, OSError, ValueError, KeyError, SafetensorError) as error:
         why = next(iter(str(error).splitlines()), type(error).__name__)
         raise NetgazeError(f"{path} is not a whole checkpoint ({why}). Get it anew.") from error
     if not isinstance(content, dict):
@@ -142,27 +147,42 @@ def restore(task: nn.Module, content: Mapping[str, Any], path: Path | str) -> No
 def load_weights(model: nn.Module, source: str) -> Loaded:
     """Copy weights into `model`, matched by name and shape.
 
+    Where no name fits exactly, upper and lower case count as the same, if that leaves one tensor for one name.
+
     Args:
         model: changed in place.
-        source: a run's folder (its best checkpoint), a file of weights (`.ckpt`, `.pt`, `.pth`, `.th`), or "imagenet":
-            torchvision's file for this network, downloaded once to where torchvision keeps it.
+        source: a run's folder (its best checkpoint), a file of weights (`.ckpt`, `.pt`, `.pth`, `.th`, `.safetensors`),
+            or "imagenet": torchvision's file for this network, downloaded once to where torchvision keeps it.
 
     Raises:
         NetgazeError: nothing is there, or not one name fits.
     """
     found = find_weights(read_checkpoint(_located(model, source)))
     own = model.state_dict()
-    loaded, skipped = [], {}
-    for name, value in found.items():
-        if name not in own:
-            skipped[name] = "this network has no such tensor"
+    ours = _our_names(list(found), list(own))
+    loaded, skipped = dict[str, Tensor](), dict[str, str]()
+    for theirs, value in found.items():
+        name = ours.get(theirs)
+        if name is None:
+            skipped[theirs] = "this network has no such tensor"
         elif own[name].shape != value.shape:
-            skipped[name] = f"shape {list(value.shape)}, here {list(own[name].shape)}"
+            skipped[theirs] = f"shape {list(value.shape)}, here {list(own[name].shape)}"
         else:
-            loaded.append(name)
+            loaded[name] = value
     if not loaded:
         raise NetgazeError(f"init={source}: none of its {len(found)} tensors fits this network by name and shape.")
-    model.load_state_dict({name: found[name] for name in loaded}, strict=False)
+    model.load_state_dict(loaded, strict=False)
     # Counters of batches are no knowledge: older files lack them.
     new = [name for name in own if name not in loaded and not name.endswith("num_batches_tracked")]
-    return Loaded(str(source), loaded, skipped, new)
+    return Loaded(str(source), list(loaded), skipped, new)
+
+
+def _our_names(found: list[str], own: list[str]) -> dict[str, str]:
+    """A network's own names by a file's: equal ones, else those that differ in case alone and fit nothing else."""
+    ours = {name: name for name in found if name in own}
+    left, free = [name for name in found if name not in ours], [name for name in own if name not in ours]
+    theirs = Counter(name.lower() for name in left)
+    mine = Counter(name.lower() for name in free)
+    folded = {name.lower(): name for name in free}
+    single = [name for name in left if theirs[name.lower()] == mine[name.lower()] == 1]
+    return ours | {name: folded[name.lower()] for name in single}

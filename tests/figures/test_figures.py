@@ -17,8 +17,8 @@ from netgaze.files import plain
 from netgaze.subject import Finding
 
 CONF = Path(__file__).parents[2] / "conf" / "figure"
-# `verify` shows nothing but own pictures: tests/figures/test_verification.py.
-NAMES = [path.stem for path in sorted(CONF.glob("*.yaml")) if path.stem != "verify"]
+# These show nothing but own pictures: tests/figures/test_verification.py, test_predict.py.
+NAMES = [path.stem for path in sorted(CONF.glob("*.yaml")) if path.stem not in ("verify", "predict")]
 
 
 def make_figure(name, **arguments):

@@ -68,3 +68,23 @@ def test_each_filter_becomes_an_image_of_its_own(channels, make_data, make_subje
     assert written == [f"{layer}_{number:03d}.png" for layer in ("conv1", "layer1.0.conv1") for number in range(8)]
     with Image.open(next((tmp_path / "filters").rglob("conv1_003.png"))) as picture:
         assert picture.size == (3, 3)
+
+
+def test_extras_are_images_and_animations_of_their_own(subjects, tmp_path):
+    still = np.random.default_rng(0).integers(0, 256, (9, 12, 3), np.uint8)
+    moving = np.stack([np.full((6, 8, 3), grey, np.uint8) for grey in (0, 128, 255)])
+
+    class Own(Filters):
+        def extras(self, finding):
+            return {"still": still, "moving": moving}
+
+    look({"filters": Own()}, subjects[:1], tmp_path)
+    folder = tmp_path / "filters" / "supervised"
+    assert {path.name for path in folder.iterdir()} == {"still.png", "moving.gif"}
+    with Image.open(folder / "still.png") as picture:
+        np.testing.assert_array_equal(np.asarray(picture), still)
+    with Image.open(folder / "moving.gif") as picture:
+        assert (picture.n_frames, picture.info["loop"]) == (3, 0)
+        for number, frame in enumerate(moving):
+            picture.seek(number)
+            np.testing.assert_array_equal(np.asarray(picture.convert("RGB")), frame)

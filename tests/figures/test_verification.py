@@ -16,10 +16,11 @@ from tests.figures.test_figures import assert_readable
 from netgaze.data.base import Images
 from netgaze.data.faces import GLASSES, FaceData
 from netgaze.errors import NetgazeError
+from netgaze.figures.examples import distinct
 from netgaze.figures.pair_columns import hardest
 from netgaze.figures.pair_plots import curve, histogram
 from netgaze.figures.verification import Verification, drawn, num_pairs, slug
-from netgaze.figures.verify import Verify, distinct
+from netgaze.figures.verify import Verify
 from netgaze.models.resnet import ResNet
 from netgaze.schedules import Constant
 from netgaze.subject import Subject

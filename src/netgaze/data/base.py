@@ -302,7 +302,8 @@ class ImageData(LightningDataModule):
         for name, split in sorted(splits.items()):
             parts += [name, split.images.permute(0, 2, 3, 1).numpy(), split.labels.numpy()]
             if (masked := self.masks(name)) is not None:
-                parts += [part.numpy() for part in masked]
+                there, masks = masked
+                parts += [masks.numpy()] if len(there) == len(split) else [there.numpy(), masks.numpy()]
             parts += [part for mark, values in sorted(split.marks.items()) for part in (mark, values.numpy())]
         return digest(*parts)
 

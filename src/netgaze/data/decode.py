@@ -25,6 +25,7 @@ log = logging.getLogger(__name__)
 SUFFIXES = {".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"}
 # Pillow hands some formats (PostScript) to other programs: files from others meet these readers only.
 FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
+_LONG = 16  # of an image as long as so many of its shorter sides only the centre is scaled
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,10 @@ def _centre(image: Image.Image, size: int) -> Image.Image:
     shorter = min(image.size)
     width, height = (int(size * side / shorter) for side in image.size)
     left, top = round((width - size) / 2), round((height - size) / 2)
-    # The centre alone, in the image's own pixels: the whole of one that is very long would fill the memory.
+    if max(width, height) <= _LONG * size:
+        image = image.resize((width, height), Image.Resampling.BILINEAR)
+        return image.crop((left, top, left + size, top + size))
+    # The whole of such an image would fill the memory: the centre alone, which rounds differently here and there.
     across, down = image.width / width, image.height / height
     box = (left * across, top * down, (left + size) * across, (top + size) * down)
     return image.resize((size, size), Image.Resampling.BILINEAR, box)
@@ -108,7 +112,7 @@ def read_images(paths: Sequence[str], form: Form) -> Tensor:
     images = []
     for path in paths:
         with _sentences(path):
-            images.append(decode(Path(path).expanduser(), form))
+            images.append(decode(_own(path), form))
     return torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2)
 
 
@@ -119,7 +123,7 @@ def read_picture(path: str, longest: int, channels: int) -> Tensor:
         NetgazeError: the path is no picture file that can be read.
     """
     with _sentences(path):
-        image = _upright(Path(path).expanduser(), longest, channels)
+        image = _upright(_own(path), longest, channels)
         width, height = (max(1, round(longest * side / max(image.size))) for side in image.size)
         pixels = np.array(image.resize((width, height), Image.Resampling.BICUBIC)).reshape(height, width, channels)
     return torch.from_numpy(pixels).permute(2, 0, 1)
@@ -144,7 +148,12 @@ def picture_files(paths: Sequence[str]) -> list[str]:
     Raises:
         NetgazeError: a folder holds none.
     """
-    return [str(file) for path in paths for file in _below(Path(path).expanduser())]
+    return [str(file) for path in paths for file in _below(_own(path))]
+
+
+def _own(path: str) -> Path:
+    """A path as a person types it: ~ is the home folder, but ~notes.jpg may be a file."""
+    return Path(os.path.expanduser(path))
 
 
 def _below(path: Path) -> list[Path]:
@@ -157,15 +166,19 @@ def image_files(folder: Path) -> list[Path]:
     Raises:
         NetgazeError: there are none.
     """
-    # Names that start with a dot are a file system's notes (macOS writes ._photo.jpg), not images.
+    # Names that start with a dot are a file system's notes (macOS writes ._photo.jpg, others .thumbnails/), not images.
     found = [
         path
         for path in sorted(folder.rglob("*"))
-        if path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and path.is_file()
+        if path.suffix.lower() in SUFFIXES and not _is_hidden(path.relative_to(folder)) and path.is_file()
     ]
     if not found:
         raise NetgazeError(f"{folder} holds no images ({', '.join(sorted(SUFFIXES))}). Add some, or remove the folder.")
     return found
+
+
+def _is_hidden(path: Path) -> bool:
+    return any(part.startswith(".") for part in path.parts)
 
 
 def decoded(root: Path, files: list[Path], form: Form) -> tuple[Tensor, np.ndarray]:

@@ -8,6 +8,7 @@ from torchmetrics.functional.classification import multiclass_confusion_matrix
 
 from netgaze.figures.panels import (
     GREY,
+    MOST_NAMES,
     NAMES,
     RIGHT,
     SEQUENTIAL,
@@ -28,6 +29,7 @@ from netgaze.subject import Finding, Subject
 _BINS = 15
 _MOST_COUNTS = 12
 _MATRIX = 2.4  # inches
+_NUM_NAMED = 3  # the best and the worst of many classes
 
 
 class Confusion:
@@ -37,7 +39,9 @@ class Confusion:
         `acc`, `acc_macro`: share of all examples, and mean over classes, 0..1.
         `ece`: expected calibration error over 15 bins (Guo et al. 2017), 0..1: the mean distance between
             confidence and accuracy.
+        `top5`: share of all examples whose class is among the five likeliest, 0..1, of more than five classes.
         `<class> as <class>`: the five most frequent confusions, as shares of the first class.
+        `accuracy of each class`: by name, 0..1; null for a class without examples.
     """
 
     title = "Confusion"
@@ -58,7 +62,8 @@ class Confusion:
             f"Rows are normalised: of the {subject.split} examples of a class, the share given each answer. "
             "The bars are the diagonal, in the matrix's colours."
         )
-        return Finding(numbers | _most_confused(counts, names), arrays, caption)
+        each = {str(name): share for name, share in zip(names, _accuracies(counts), strict=True)}
+        return Finding(numbers | _most_confused(counts, names) | {"accuracy of each class": each}, arrays, caption)
 
     def draw(self, findings: dict[str, Finding]) -> Figure:
         """A block a network, two in a row: matrix, accuracy of each class, and reliability below."""
@@ -98,6 +103,12 @@ def _shares(counts: np.ndarray) -> np.ndarray:
     return counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
 
 
+def _accuracies(counts: np.ndarray) -> list[float | None]:
+    """Of each class, None where it has no examples."""
+    there = counts.sum(axis=1) > 0
+    return [float(share) if known else None for share, known in zip(_shares(counts).diagonal(), there, strict=True)]
+
+
 def _most_confused(counts: np.ndarray, names: np.ndarray) -> dict[str, float]:
     shares = _shares(counts)
     np.fill_diagonal(shares, 0)
@@ -108,9 +119,22 @@ def _most_confused(counts: np.ndarray, names: np.ndarray) -> dict[str, float]:
 
 def _words(finding: Finding, width: float) -> str:
     numbers = finding.numbers
-    lines = [f"accuracy {numbers['acc']:.3f}, macro {numbers['acc_macro']:.3f}, ECE {numbers['ece']:.3f}"]
+    top5 = f"top-5 {numbers['top5']:.3f}, " if "top5" in numbers else ""
+    lines = [f"accuracy {numbers['acc']:.3f}, macro {numbers['acc_macro']:.3f}, {top5}ECE {numbers['ece']:.3f}"]
     lines += [f"{share:.0%} of {pair}" for pair, share in numbers.items() if " as " in pair][:3]
+    lines += _best_and_worst(numbers["accuracy of each class"])
     return "\n".join(shortened(line, width, TEXT) for line in lines)
+
+
+def _best_and_worst(accuracies: dict[str, float | None]) -> list[str]:
+    """The three best and the three worst classes, where there are too many for the matrix to name them."""
+    known = [(share, name) for name, share in accuracies.items() if share is not None]
+    if len(accuracies) <= MOST_NAMES or len(known) < 2 * _NUM_NAMED:
+        return []
+    best = sorted([pair for pair in known if pair[0] > 0], key=lambda pair: -pair[0])
+    worst = sorted([pair for pair in known if pair[0] < 1], key=lambda pair: pair[0])
+    parts = {kind: part[:_NUM_NAMED] for kind, part in (("best", best), ("worst", worst)) if part}
+    return [f"{kind}: " + ", ".join(f"{name} {share:.0%}" for share, name in part) for kind, part in parts.items()]
 
 
 def _draw_matrix(sheet: Sheet, finding: Finding, x: float, y: float) -> None:

@@ -1,13 +1,18 @@
-"""Which images a figure shows: chosen from the data alone, or found again from a row of a task's answers."""
+"""Which images a figure shows: chosen from the data alone, found again from a row of a task's answers, or own ones."""
 
+import os
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor
 
 from netgaze.errors import NetgazeError
 from netgaze.subject import Subject
+
+_ORIENTATION, _SIDEWAYS = 0x0112, (5, 6, 7, 8)  # of EXIF: those whose rows are the columns that a person sees
 
 
 def spread(labels: np.ndarray, num: int, seed: int) -> np.ndarray:
@@ -86,3 +91,20 @@ def shown(examples: Tensor, mean: Sequence[float], std: Sequence[float]) -> np.n
 def pictures(images: Tensor) -> np.ndarray:
     """Images uint8 [N,C,H,W] of one or three channels as RGB pictures, uint8 [N,H,W,3]."""
     return images.expand(-1, 3, -1, -1).permute(0, 2, 3, 1).contiguous().numpy()
+
+
+def distinct(paths: Sequence[str]) -> list[str]:
+    """The files' names, with as many of their folders as tell them apart."""
+    for depth in range(1, max(len(Path(path).parts) for path in paths) + 1):
+        names = ["/".join(Path(path).parts[-depth:]) for path in paths]
+        if len(set(names)) == len(set(paths)):
+            break
+    return names
+
+
+def size_of(path: str) -> tuple[int, int]:
+    """Width and height of a picture file in pixels, as a person sees it (EXIF)."""
+    with Image.open(os.path.expanduser(path)) as opened:
+        width, height = opened.size
+        turned = opened.getexif().get(_ORIENTATION, 1) in _SIDEWAYS
+    return (height, width) if turned else (width, height)

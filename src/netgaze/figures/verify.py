@@ -2,15 +2,13 @@
 
 from collections.abc import Sequence
 from itertools import combinations
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
-from PIL import Image
 
 from netgaze.errors import NetgazeError
-from netgaze.figures.examples import pictures
+from netgaze.figures.examples import distinct, pictures, size_of
 from netgaze.figures.panels import GREY, RIGHT, SMALL, WIDTH, WRONG, Sheet, clipped, shortened
 from netgaze.subject import Finding, Subject
 
@@ -71,7 +69,7 @@ class Verify:
         num = len(names) * (len(names) - 1) // 2
         if num > _MOST_PAIRS:
             caption += f" Of {num} pairs the first {_MOST_PAIRS} are shown."
-        sizes = [_size(path) for path in self.images]
+        sizes = [size_of(path) for path in self.images]
         if len(set(sizes)) == 1:
             return caption
         first, *others = [f"{width} x {height}" for width, height in sizes]
@@ -105,20 +103,6 @@ class Verify:
                 both = ", ".join(finding.arrays["names"][pair])
                 lines.append(f"{both}: {_said(finding, number, 4)}  [{label}]")
         return "\n".join(lines)
-
-
-def _size(path: str) -> tuple[int, int]:
-    with Image.open(Path(path).expanduser()) as opened:
-        return opened.size
-
-
-def distinct(paths: Sequence[str]) -> list[str]:
-    """The files' names, with as many of their folders as tell them apart."""
-    for depth in range(1, max(len(Path(path).parts) for path in paths) + 1):
-        names = ["/".join(Path(path).parts[-depth:]) for path in paths]
-        if len(set(names)) == len(set(paths)):
-            break
-    return names
 
 
 def _said(finding: Finding, number: int, digits: int) -> str:

@@ -1,0 +1,147 @@
+"""Which two classes does the network confuse, and what do they look like?"""
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from netgaze.figures.examples import presented, shown
+from netgaze.figures.panels import GREY, RIGHT, SMALL, TEXT, TITLE, WIDTH, WRONG, Sheet, clipped, shortened
+from netgaze.subject import Finding, Subject
+
+_WORDS, _GAP, _MOST_TILE = 1.9, 0.25, 0.85  # inches: the words left of a pair, between its halves, a tile
+_HEAD, _SCORE, _ROW, _AFTER = 0.58, 0.16, 0.95, 0.2  # inches: above the pairs, below a tile, a pair's least, below all
+
+
+class ConfusedPairs:
+    """The pairs of classes that are most often confused: A taken for B is another pair than B taken for A.
+
+    Pairs are ordered by the share of A's examples, then by their number, then by the classes' order. Each stands
+    beside A's examples that are most surely taken for B, and B's own that are most surely recognised.
+
+    Numbers:
+        `<A> as <B>`: share of A's examples that are taken for B, 0..1, for each pair shown.
+        `num_errors`: wrong answers in all.
+        `share_of_errors`: share of them that are confusions of these pairs, 0..1; null without errors.
+
+    Args:
+        num_pairs: at most so many pairs.
+        num_each: at most so many examples of either class.
+    """
+
+    title = "Confused pairs"
+    question = "Which two classes does the network confuse most, and what do they look like?"
+    needs = ("classes", "data")
+    metrics = ()
+
+    def __init__(self, *, num_pairs: int = 10, num_each: int = 4):
+        self.num_pairs, self.num_each = num_pairs, num_each
+
+    def compute(self, subject: Subject) -> Finding:
+        """Pairs [P,2] of names, their counts and shares [P] both ways, and examples [T,H,W,3] of pairs [T]."""
+        outputs, names = subject.outputs(subject.split), np.array(subject.task.class_names)
+        predicted = outputs.logits.argmax(axis=1)
+        counts = np.zeros((len(names), len(names)), dtype=np.int64)
+        np.add.at(counts, (outputs.targets, predicted), 1)
+        pairs, shares = _most_confused(counts, self.num_pairs)
+        taken, meant = pairs[:, 0], pairs[:, 1]
+        rows, pair, right = _examples(outputs.probabilities, outputs.targets, predicted, pairs, self.num_each)
+        num_errors = int(counts.sum() - counts.trace())
+        numbers = {f"{names[a]} as {names[b]}": float(shares[a, b]) for a, b in pairs}
+        covered = float(counts[taken, meant].sum() / num_errors) if num_errors else None
+        arrays = {
+            "pairs": names[pairs],
+            "counts": counts[taken, meant],
+            "totals": counts[taken].sum(axis=1),
+            "shares": shares[taken, meant],
+            "reverse": shares[meant, taken],
+            "pair": pair,
+            "right": right,
+            "confidence": outputs.probabilities[rows, predicted[rows]],
+        }
+        if len(rows):
+            arrays["images"] = shown(presented(subject, rows), subject.data.mean, subject.data.std)
+        return Finding(numbers | {"num_errors": num_errors, "share_of_errors": covered}, arrays, _caption(subject))
+
+    def draw(self, findings: dict[str, Finding]) -> Figure:
+        """A block a network: a row a pair, its mistaken examples and beside them the other class's own."""
+        tile = min(_MOST_TILE, (WIDTH - 0.2 - _WORDS - _GAP) / (2 * max(self.num_each, 1)))
+        row = max(_ROW, tile + _SCORE) + 0.05
+        heights = [_HEAD + _AFTER + row * len(finding.arrays["counts"]) for finding in findings.values()]
+        sheet = Sheet(sum(heights) + 0.1)
+        y = 0.1
+        for (label, finding), height in zip(findings.items(), heights, strict=True):
+            self._draw_block(sheet, label, finding, y, tile, row)
+            y += height
+        return sheet.figure
+
+    def _draw_block(self, sheet: Sheet, label: str, finding: Finding, y: float, tile: float, row: float) -> None:
+        numbers, arrays = finding.numbers, finding.arrays
+        num = len(arrays["counts"])
+        sheet.text(0.1, y, shortened(label, 4.2, TITLE), TITLE, weight="bold")
+        errors, covered = numbers["num_errors"], numbers["share_of_errors"]
+        said = "no errors" if not errors else f"these {num} pairs make up {covered:.0%} of the {errors} errors"
+        sheet.text(WIDTH - 0.1, y + 0.02, said, TEXT, ha="right", color=GREY)
+        if not num:
+            return
+        lefts = (0.1 + _WORDS, 0.1 + _WORDS + self.num_each * tile + _GAP)
+        heads = ("of the first, most surely taken for the second", "of the second, most surely recognised")
+        for x, words, colour in zip(lefts, heads, (WRONG, RIGHT), strict=True):
+            words = clipped(words, self.num_each * tile, SMALL, 2)
+            sheet.text(x, y + _HEAD - 0.06, words, SMALL, va="bottom", color=colour)
+        for number in range(num):
+            top = y + _HEAD + number * row
+            sheet.text(0.1, top, _words(arrays, number), SMALL)
+            for x, right in zip(lefts, (False, True), strict=True):
+                self._draw_half(sheet, arrays, number, right, x, top, tile)
+
+    def _draw_half(
+        self, sheet: Sheet, arrays: dict[str, np.ndarray], number: int, right: bool, x: float, y: float, tile: float
+    ) -> None:
+        examples = np.flatnonzero((arrays["pair"] == number) & (arrays["right"] == right))
+        side = tile - 0.07
+        for place, example in enumerate(examples):
+            sheet.image(arrays["images"][example], x + place * tile, y, side, side)
+            sheet.frame(x + place * tile, y, side, right)
+            score = f"{arrays['confidence'][example]:.2f}"
+            sheet.text(x + place * tile + side / 2, y + side + 0.03, score, SMALL, ha="center")
+        if not len(examples):
+            sheet.text(x, y + side / 2, "none is recognised", SMALL, va="center", color=GREY)
+
+
+def _most_confused(counts: np.ndarray, most: int) -> tuple[np.ndarray, np.ndarray]:
+    """The most confused pairs of counts [K,K], [P,2], and the shares of each row's examples [K,K]."""
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    pairs = np.argwhere((counts > 0) & ~np.eye(len(counts), dtype=bool))
+    order = np.lexsort((-counts[pairs[:, 0], pairs[:, 1]], -shares[pairs[:, 0], pairs[:, 1]]))
+    return pairs[order[:most]], shares
+
+
+def _examples(
+    probabilities: np.ndarray, targets: np.ndarray, predicted: np.ndarray, pairs: np.ndarray, most: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Rows of the outputs [T], each one's pair [T], and whether it is one that is recognised, bool [T]."""
+    rows, pair, right = list[int](), list[int](), list[bool]()
+    for number, (taken, meant) in enumerate(pairs):
+        for true in (taken, meant):
+            own = np.flatnonzero((targets == true) & (predicted == meant))
+            surest = own[np.argsort(-probabilities[own, meant], kind="stable")][:most]
+            rows += surest.tolist()
+            pair += [number] * len(surest)
+            right += [true == meant] * len(surest)
+    return np.array(rows, dtype=np.int64), np.array(pair, dtype=np.int64), np.array(right, dtype=bool)
+
+
+def _caption(subject: Subject) -> str:
+    return (
+        f"Each network chooses its own pairs of classes, by the share of the first that it takes for the second, and "
+        f"its own examples of the {subject.split} split; below each the probability of the answer. Crossed: taken for "
+        "the second class. Blue: rightly recognised as the second, the surest, which are its types for the network."
+    )
+
+
+def _words(arrays: dict[str, np.ndarray], number: int) -> str:
+    """Left of a pair: its classes, how often, and how often the other way round."""
+    first, second = arrays["pairs"][number]
+    names = (clipped(str(words), 0.95 * _WORDS - 0.1, SMALL, 2) for words in (first, f"as {second}"))
+    count, total, share = (arrays[key][number] for key in ("counts", "totals", "shares"))
+    said = (f"{count} of {total} ({share:.0%})", f"the other way {arrays['reverse'][number]:.0%}")
+    return "\n".join([*names, *said])

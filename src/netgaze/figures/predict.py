@@ -1,0 +1,186 @@
+"""What does the network see in a person's own pictures?"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+
+from netgaze.errors import NetgazeError
+from netgaze.figures.examples import distinct, shown, size_of
+from netgaze.figures.heat import coarse, enlarged, overlaid
+from netgaze.figures.panels import GREY, RIGHT, SMALL, WIDTH, Sheet, columns, shortened, titles_height
+from netgaze.subject import Finding, Subject, device_of, looking
+
+_MOST_DRAWN, _MOST_SIZES, _BATCH = 12, 6, 100
+_TILE, _LINE, _NAME, _GAP = 1.3, 0.19, 0.22, 0.16  # inches: most of a tile, a class's bar, a file's name, after a row
+_LEAST_BARS, _MOST_BARS = 1.6, 3.4  # inches: bars that cannot be as wide beside the tiles lie below them
+_FITS = {
+    "crop": "the shorter side was scaled and the centre cut out",
+    "centre": "the shorter side was scaled and the centre cut out",
+    "squash": "both sides were scaled, so that shapes change",
+}
+
+
+class Predict:
+    """The likeliest classes of own pictures, and the class activation map (Zhou et al. 2016) of the likeliest.
+
+    Maps are those of `Cam`: signed, on one scale a network. At most twelve pictures are drawn.
+
+    Numbers:
+        `<file>`: the likeliest class and its probability, in words.
+        `top classes`: for each file its likeliest classes with their probabilities, 0..1, likeliest first.
+
+    Args:
+        images: picture files.
+        fit: how a picture becomes a square, "crop" or "squash"; None for the data's own way.
+        num_classes: named for each picture; of fewer classes all.
+
+    Raises:
+        NetgazeError: no pictures, or an unknown fit.
+    """
+
+    title = "Own pictures"
+    question = "What does the network see in these pictures, and where?"
+    needs = ("classes", "data")
+    metrics = ()
+
+    def __init__(self, *, images: Sequence[str] | None = None, fit: str | None = None, num_classes: int = 5):
+        if not images:
+            raise NetgazeError("figure predict needs pictures of your own: type images=[a.jpg,b.jpg]")
+        if fit not in (None, *_FITS):
+            raise NetgazeError(f"figure.predict.fit={fit} is not known. It is crop or squash, or null: the data's own.")
+        if num_classes < 1:
+            raise NetgazeError(f"figure.predict.num_classes={num_classes} must be 1 or more.")
+        self.images, self.fit, self.num_classes = images, fit, num_classes
+
+    def compute(self, subject: Subject) -> Finding:
+        """Names [N], classes and probabilities [N,n]; of the first twelve pictures [d,H,W,3] and maps [d,H,W]."""
+        names, all_classes, parts = distinct(self.images), np.array(subject.task.class_names), []
+        with looking(subject.task), torch.no_grad():
+            for start in range(0, len(self.images), _BATCH):
+                examples = self._examples(subject, self.images[start : start + _BATCH])
+                parts.append(subject.task(examples).double().softmax(dim=1).cpu().numpy())
+                if start == 0:
+                    examples = examples[:_MOST_DRAWN]
+                    small = subject.task.evidence(examples).float().cpu()
+                    pictures = shown(examples, subject.data.mean, subject.data.std)
+        probabilities = np.concatenate(parts)
+        top = np.argsort(-probabilities, axis=1, kind="stable")[:, : self.num_classes]
+        maps = enlarged(small[torch.arange(len(small)), torch.from_numpy(top[: len(small), 0])], pictures.shape[1:3])
+        likeliest = np.take_along_axis(probabilities, top, axis=1)
+        arrays = {"names": np.array(names), "classes": all_classes[top], "probabilities": likeliest}
+        arrays |= {"pictures": pictures, "maps": maps.numpy()}
+        numbers = {name: _said(arrays, row, 1) for row, name in enumerate(names)}
+        tops = {
+            name: dict(zip(arrays["classes"][row].tolist(), likeliest[row].tolist(), strict=True))
+            for row, name in enumerate(names)
+        }
+        caption = self._caption(subject, names, top.shape[1], small.shape[-2:])
+        return Finding(numbers | {"top classes": tops}, arrays, caption)
+
+    def _examples(self, subject: Subject, paths: Sequence[str]) -> torch.Tensor:
+        """Pictures as the network sees them, upright, [B,C,H,W] on its device."""
+        images = subject.data.normalise(subject.data.read_images(paths, self.fit))
+        examples = subject.task.present(images, torch.zeros(len(images), dtype=torch.int64))[0]
+        return examples[: len(images)].to(device_of(subject.task))
+
+    def _caption(self, subject: Subject, names: list[str], num: int, size: Sequence[int]) -> str:
+        named = f"the {num} likeliest" if num > 1 else "the likeliest"
+        caption = (
+            f"The bars are the probabilities of {named} of {len(subject.task.class_names)} classes. Red is evidence "
+            "for the likeliest, blue against it; a head that reads its maps through a predictor may mean the opposite. "
+            f"The maps are {size[0]}x{size[1]}, enlarged."
+        )
+        caption += coarse(*size)
+        if len(names) > _MOST_DRAWN:
+            caption += f" Of {len(names)} pictures the first {_MOST_DRAWN} are shown; the numbers are of all."
+        return caption + self._sizes(names[:_MOST_DRAWN], subject.data.image_size, self.fit or subject.data.own_fit)
+
+    def _sizes(self, names: list[str], side: int, fit: str) -> str:
+        """What was done to pictures that are no squares of the network's size."""
+        sizes = [size_of(path) for path in self.images[: len(names)]]
+        said = [
+            f"{name} is {width} x {height}"
+            for name, (width, height) in zip(names, sizes, strict=True)
+            if (width, height) != (side, side)
+        ]
+        if not said:
+            return ""
+        others = f" and {len(said) - _MOST_SIZES} more" if len(said) > _MOST_SIZES else ""
+        how = f": {_FITS[fit]}" if any(width != height for width, height in sizes) else ""
+        words = f" In pixels {', '.join(said[:_MOST_SIZES])}{others}, fitted to {side} x {side}{how}."
+        blurred = [name for name, pair in zip(names, sizes, strict=True) if min(pair) < side]
+        if blurred:
+            more = f" and {len(blurred) - _MOST_SIZES} more" if len(blurred) > _MOST_SIZES else ""
+            words += f" Enlarged and so blurred: {', '.join(blurred[:_MOST_SIZES])}{more}."
+        return words
+
+    def draw(self, findings: dict[str, Finding]) -> Figure:
+        """A row a picture, a column a network: the picture, the map of its likeliest class, and bars."""
+        lefts, width = columns(len(findings), left=0.1, gap=0.25)
+        first = next(iter(findings.values())).arrays
+        num_drawn, num_bars = len(first["maps"]), max(part.arrays["classes"].shape[1] for part in findings.values())
+        place = _Place(width, num_bars)
+        top = 0.15 + titles_height(list(findings), width)
+        sheet = Sheet(top + num_drawn * place.row + 0.55)
+        for row in range(num_drawn):
+            name = shortened(str(first["names"][row]), WIDTH - 0.3 - place.left, SMALL)
+            sheet.text(lefts[0] + place.left, top + row * place.row, name, SMALL, weight="bold", color=GREY)
+        for x, (label, finding) in zip(lefts, findings.items(), strict=True):
+            sheet.title(x, 0.1, width, label)
+            scale = float(np.quantile(np.abs(finding.arrays["maps"]), 0.99))
+            for row in range(num_drawn):
+                place.draw(sheet, finding, row, scale, x, top + row * place.row + _NAME)
+            sheet.signed_bar(x + (width - place.width) / 2, sheet.height - 0.45, 2 * place.tile, scale, "evidence")
+        return sheet.figure
+
+    def say(self, findings: dict[str, Finding]) -> str:
+        """A line a picture and network."""
+        num = len(next(iter(findings.values())).arrays["names"])
+        return "\n".join(
+            f"{finding.arrays['names'][row]}: {_said(finding.arrays, row)}  [{label}]"
+            for row in range(num)
+            for label, finding in findings.items()
+        )
+
+
+def _said(arrays: dict[str, np.ndarray], row: int, most: int | None = None) -> str:
+    """Classes and their probabilities, likeliest first."""
+    pairs = zip(arrays["classes"][row, :most], arrays["probabilities"][row, :most], strict=True)
+    return ", ".join(f"{name} {probability:.2f}" for name, probability in pairs)
+
+
+class _Place:
+    """Where a network's answer to a picture lies: two tiles, and so many bars beside or below them, in inches."""
+
+    def __init__(self, width: float, num_bars: int):
+        self.beside = width - 2 * 1.1 >= _LEAST_BARS
+        self.tile = min(_TILE, (width - _LEAST_BARS) / 2 if self.beside else width / 2)
+        self.bars = min(_MOST_BARS, width - 2 * self.tile - 0.1) if self.beside else 2 * self.tile
+        self.width = 2 * self.tile + (self.bars + 0.1 if self.beside else 0.0)
+        bars = num_bars * _LINE
+        self.row = _NAME + (max(self.tile, bars) if self.beside else self.tile + 0.06 + bars) + _GAP
+        self.left = (width - self.width) / 2
+
+    def draw(self, sheet: Sheet, finding: Finding, row: int, scale: float, x: float, y: float) -> None:
+        """One picture's answer at (x, y)."""
+        arrays, tile, side = finding.arrays, self.tile, self.tile - 0.05
+        x += self.left
+        sheet.image(arrays["pictures"][row], x, y, side, side)
+        sheet.image(overlaid(arrays["pictures"][row], arrays["maps"][row], scale), x + tile, y, side, side)
+        left, y = (x + 2 * tile + 0.1, y) if self.beside else (x, y + tile + 0.06)
+        pairs = zip(arrays["classes"][row], arrays["probabilities"][row], strict=True)
+        for number, (name, probability) in enumerate(pairs):
+            self._draw_bar(sheet, str(name), float(probability), number, left, y + number * _LINE)
+
+    def _draw_bar(self, sheet: Sheet, name: str, probability: float, number: int, x: float, y: float) -> None:
+        for share, opacity in ((1.0, 0.08), (probability, 0.35)):
+            bar = Rectangle((x, y), share * self.bars, _LINE - 0.03, facecolor=RIGHT, edgecolor="none", alpha=opacity)
+            sheet.paper.add_patch(bar)
+        weight = "bold" if number == 0 else "normal"
+        middle = y + (_LINE - 0.03) / 2
+        room = 0.88 * (self.bars - 0.4)  # bold words are wider
+        sheet.text(x + 0.04, middle, shortened(name, room, SMALL), SMALL, va="center", weight=weight)
+        sheet.text(x + self.bars - 0.04, middle, f"{probability:.2f}", SMALL, va="center", ha="right", weight=weight)
