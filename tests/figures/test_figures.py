@@ -19,11 +19,13 @@ from netgaze.subject import Finding
 CONF = Path(__file__).parents[2] / "conf" / "figure"
 # These show nothing but own pictures: tests/figures/test_verification.py, test_predict.py.
 NAMES = [path.stem for path in sorted(CONF.glob("*.yaml")) if path.stem not in ("verify", "predict")]
+# What searches for images by gradient does so briefly: how well it does is tested beside the figure.
+BRIEF = {"deep_dream": {"size": 48, "steps": 2}, "maximal_images": {"steps": 2}}
 
 
 def make_figure(name, **arguments):
     config = OmegaConf.create({"figure": {name: OmegaConf.load(CONF / f"{name}.yaml")}})
-    return instantiate(config.figure[name], _convert_="all", **arguments)
+    return instantiate(config.figure[name], _convert_="all", **BRIEF.get(name, {}) | arguments)
 
 
 def asked(figure, subjects):
