@@ -19,7 +19,7 @@ ORDER = [
     {"errors"},
     {"files"},
     {"download"},
-    {"pairs", "rates"},
+    {"pairs", "rates", "neighbours"},
     {"losses", "metrics", "verification", "whitening", "convolution", "image_search"},
     {"features", "schedules", "weights", "schema"},
     {"subject"},

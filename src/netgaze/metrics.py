@@ -6,6 +6,8 @@ import torch
 from torch import Tensor
 from torchmetrics.functional.classification import multiclass_accuracy, multiclass_calibration_error
 
+from netgaze.neighbours import nearest
+
 # Test errors in percent that are worth no points: twice those of the challenge's finetuned networks.
 DECATHLON_ERRORS = {
     "aircraft": 79.32,
@@ -72,37 +74,6 @@ def calibration_error(probabilities: Tensor, targets: Tensor, num_bins: int = 15
     """Expected calibration error (Guo et al. 2017), L1, 0..1: probabilities [N,K], targets [N]."""
     num_classes = probabilities.shape[1]
     return float(multiclass_calibration_error(probabilities, targets, num_classes, n_bins=num_bins, norm="l1"))
-
-
-def nearest(
-    queries: Tensor, bank: Tensor, k: int, *, chunk: int = 1000, leave_out_self: bool = False
-) -> tuple[Tensor, Tensor]:
-    """The k nearest rows of `bank` [N,D] to each row of `queries` [Q,D] by cosine similarity, exact.
-
-    Queries go in chunks: no [Q,N] matrix is held.
-
-    Args:
-        queries: features, [Q,D]; they are normalised here.
-        bank: features to search, [N,D]; likewise.
-        k: how many.
-        chunk: queries at a time.
-        leave_out_self: query i *is* row i of the bank and must not find itself.
-
-    Returns:
-        (similarities [Q,k] in -1..1, descending; indices [Q,k] into the bank).
-    """
-    bank = torch.nn.functional.normalize(bank.float(), dim=1)
-    similarities, indices = [], []
-    for start in range(0, len(queries), chunk):
-        some = torch.nn.functional.normalize(queries[start : start + chunk].float(), dim=1)
-        similarity = some @ bank.T
-        if leave_out_self:
-            rows = torch.arange(len(some))
-            similarity[rows, start + rows] = -torch.inf
-        top = similarity.topk(k, dim=1)
-        similarities.append(top.values)
-        indices.append(top.indices)
-    return torch.cat(similarities), torch.cat(indices)
 
 
 def weighted_vote(similarities: Tensor, labels: Tensor, num_classes: int, temperature: float = 0.07) -> Tensor:

@@ -16,7 +16,8 @@ from netgaze.figures.extremes import Extremes
 from netgaze.figures.filters import Filters, describe
 from netgaze.figures.knn import Knn
 from netgaze.figures.tsne import Tsne, leave_one_out
-from netgaze.metrics import calibration_error, knn_accuracy, nearest, weighted_vote
+from netgaze.metrics import calibration_error, knn_accuracy, weighted_vote
+from netgaze.neighbours import nearest
 from netgaze.subject import Subject
 
 

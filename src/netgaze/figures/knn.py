@@ -8,7 +8,8 @@ from matplotlib.figure import Figure
 
 from netgaze.figures.examples import chosen, pictures
 from netgaze.figures.panels import SMALL, TEXT, WIDTH, Sheet, lines_height, wrapped
-from netgaze.metrics import knn_accuracy, nearest
+from netgaze.metrics import knn_accuracy
+from netgaze.neighbours import nearest
 from netgaze.subject import Finding, Subject
 
 _NAMES = 1.25  # inches for the query's class and a network's label
