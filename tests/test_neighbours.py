@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.neighbors import NearestNeighbors
 
-from netgaze import metrics
+from netgaze import neighbours
 from netgaze.neighbours import nearest
 
 BOTH = pytest.mark.parametrize("distance", ["cosine", "euclidean"])
@@ -112,8 +112,8 @@ def test_the_product_cannot_mislead():
 
 def test_few_queries_need_all_differences(monkeypatch):
     asked = []
-    plain = metrics._plainly
-    monkeypatch.setattr(metrics, "_plainly", lambda *args: asked.append(1) or plain(*args))
+    plain = neighbours._plainly
+    monkeypatch.setattr(neighbours, "_plainly", lambda *args: asked.append(1) or plain(*args))
     nearest(cloud(100, 128, 6, 100.0), cloud(4000, 128, 7, 100.0), 10, distance="euclidean")
     assert not asked
     nearest(hidden()[:5], hidden(), 4, distance="euclidean")
@@ -139,9 +139,9 @@ def test_other_kinds_of_numbers(distance, dtype):
 
 @BOTH
 def test_wide_features_go_in_smaller_blocks(distance, monkeypatch):
-    monkeypatch.setattr(metrics, "_ROOM", 40)
-    sizes, plain = [], metrics._highest
-    monkeypatch.setattr(metrics, "_highest", lambda *args: sizes.append((args[2], args[4])) or plain(*args))
+    monkeypatch.setattr(neighbours, "_ROOM", 40)
+    sizes, plain = [], neighbours._highest
+    monkeypatch.setattr(neighbours, "_highest", lambda *args: sizes.append((args[2], args[4])) or plain(*args))
     queries, bank = cloud(9, 16, 14), cloud(50, 16, 15)
     _, indices = nearest(queries, bank, 4, distance=distance)
     assert set(sizes) == {(2, 2), (1, 2)}
