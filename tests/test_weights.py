@@ -13,7 +13,7 @@ from safetensors.torch import save_file
 from netgaze import weights
 from netgaze.errors import NetgazeError
 from netgaze.models.resnet import ResNet
-from netgaze.weights import find_weights, load_weights, read_checkpoint, restore
+from netgaze.weights import load_weights, read_checkpoint, restore
 
 
 def network(num_classes: int = 10) -> ResNet:
@@ -22,9 +22,38 @@ def network(num_classes: int = 10) -> ResNet:
 
 @pytest.mark.parametrize("prefix", ["", "module.", "model.", "module.model."])
 @pytest.mark.parametrize("nest", [None, "state_dict", "model_state_dict"])
-def test_prefixes_and_nests_are_taken_off(prefix, nest):
+def test_prefixes_and_nests_are_taken_off(prefix, nest, tmp_path):
     weights = {f"{prefix}{name}": value for name, value in network().state_dict().items()}
-    assert list(find_weights({nest: weights, "epoch": 3} if nest else weights)) == list(network().state_dict())
+    torch.save({nest: weights, "epoch": 3} if nest else weights, tmp_path / "weights.pth")
+    report = load_weights(network(), str(tmp_path / "weights.pth"))
+    assert (report.loaded, report.skipped, report.new) == (list(network().state_dict()), {}, [])
+
+
+def test_prefixes_are_taken_off_though_other_tensors_have_none(tmp_path):
+    """A task's checkpoint holds its own tensors beside the network's; an averaged one counts."""
+    weights = {f"module.{name}": value for name, value in network().state_dict().items()}
+    last = list(weights)[-1]
+    weights[last.removeprefix("module.")] = weights.pop(last)
+    torch.save(weights | {"n_averaged": torch.tensor(3)}, tmp_path / "weights.pth")
+    report = load_weights(network(), str(tmp_path / "weights.pth"))
+    assert sorted(report.loaded) == sorted(network().state_dict())
+    assert list(report.skipped) == ["n_averaged"]
+
+
+def test_of_two_with_one_name_the_bare_one_counts(tmp_path):
+    own, other = network(), network()
+    weights = other.state_dict() | {f"model.{name}": value + 1 for name, value in other.state_dict().items()}
+    torch.save(weights, tmp_path / "weights.pth")
+    report = load_weights(own, str(tmp_path / "weights.pth"))
+    assert all(torch.equal(value, other.state_dict()[name]) for name, value in own.state_dict().items())
+    assert all(name.startswith("model.") for name in report.skipped)
+
+
+@pytest.mark.parametrize("content", [b"a" * 64, b"101\n", b"\x80\x02}q\x00(", b""])
+def test_bytes_that_are_no_weights_are_a_sentence(content, tmp_path):
+    (tmp_path / "weights.pth").write_bytes(content)
+    with pytest.raises(NetgazeError, match=r"weights\.pth is (not a whole checkpoint|damaged)"):
+        read_checkpoint(tmp_path / "weights.pth")
 
 
 def test_all_by_name(tmp_path):

@@ -130,7 +130,8 @@ def _check_seen(data: Any, task: Any) -> None:
     if unseen and not task.embeds and task.class_names == data.class_names:
         raise NetgazeError(
             f"{type(task).__name__} learns to name classes, but {len(unseen)} of those in the test of {data.title} are "
-            "not in its training: no person is in two splits. Choose task=siamese, which tells strangers apart."
+            f"not in its training ({', '.join(data.class_names[label] for label in sorted(unseen)[:3])}, ...). Where "
+            "no person is in two splits, choose task=siamese, which tells strangers apart."
         )
 
 
@@ -241,8 +242,10 @@ def _finish(
     restore(task, best, path)
     started = time.perf_counter()
     tested = trainer.test(task, datamodule=material, verbose=False)[0]
-    tested_per_second = len(data.labels("test")) / (time.perf_counter() - started)
-    log.info("tested on %d images, %.0f a second", len(data.labels("test")), tested_per_second)
+    tested_per_second = None
+    if material is data:  # else it was features that were tested, not images
+        tested_per_second = len(data.labels("test")) / (time.perf_counter() - started)
+        log.info("tested on %d images, %.0f a second", len(data.labels("test")), tested_per_second)
     task.to(best_device(settings["trainer"]["accelerator"]))  # Lightning hands it back on the CPU
     if settings.get("export_predictions"):  # runs from before there was this key can be resumed
         write_json(folder / "results.json", _predictions(task, data))

@@ -1,6 +1,7 @@
 """The one function that makes pictures: figures x subjects -> files."""
 
 import logging
+import os
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -9,13 +10,14 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from netgaze.errors import NetgazeError
 from netgaze.features import source
 from netgaze.files import digest, whole, write_json
 from netgaze.subject import Figure, Finding, Subject
 
 log = logging.getLogger(__name__)
 
-_FRAME = 120  # milliseconds of an animation
+_FRAME, _LAST_FRAME = 120, 1500  # milliseconds of an animation
 
 
 def look(
@@ -24,34 +26,53 @@ def look(
     """Ask every figure of every subject; write `<out>/<figure>.png` and `.json`; return the findings.
 
     The findings of a subject that has a folder lie there as `figures/<figure>.npz`, and are read back when the
-    same question is asked of the same weights and data again. A subject that lacks what a figure needs is left
-    out and named in the JSON; a figure for which that leaves none is not drawn, and the log says why. The `extras` of a
-    figure become `<out>/<figure>/<label>/<name>.png`, or `.gif` where they move.
+    same question is asked of the same weights and data again. A subject that lacks what a figure needs, or cannot be
+    asked, is left out and named in the JSON; a figure for which that leaves none is not drawn, and the log says why.
+    The `extras` of a figure become `<out>/<figure>/<label>/<name>.png`, or `.gif` where they move.
 
     Args:
         figures: by name.
         subjects: the columns, in order; labels are distinct.
         out: the folder of the pictures.
         draw: False computes only (the callback while training asks for numbers alone).
+
+    Raises:
+        NetgazeError: a figure cannot be asked of any subject but controls; the first one's reason.
     """
     seen = {}
+    controls = {subject.label for subject in subjects if subject.control}
     for name, figure in figures.items():
-        findings, left_out = {}, {}
-        for subject in subjects:
-            if lacking := subject.lacks(figure.needs):
-                left_out[subject.label] = f"no {' and no '.join(lacking)}"
-            else:
-                findings[subject.label] = _ask(name, figure, subject, out)
-        controls = {subject.label for subject in subjects if subject.control}
+        findings, left_out, refused = _ask_all(name, figure, subjects, out)
         if set(findings) <= controls:
+            if refused:
+                raise refused[0]
             if draw:
                 why = "; ".join(f"{label} has {said}" for label, said in left_out.items() if label not in controls)
                 log.info("%s is left out: %s", name, why)
             continue
+        for error in refused:
+            log.warning("%s leaves out what it cannot ask: %s", name, error)
         seen[name] = findings
         if draw:
             _write(name, figure, findings, left_out, controls, out)
     return seen
+
+
+def _ask_all(
+    name: str, figure: Figure, subjects: Sequence[Subject], out: Path
+) -> tuple[dict[str, Finding], dict[str, str], list[NetgazeError]]:
+    """A figure's findings by subject, why it has none of others, and what these said when they were asked."""
+    findings, left_out, refused = dict[str, Finding](), dict[str, str](), list[NetgazeError]()
+    for subject in subjects:
+        if lacking := subject.lacks(figure.needs):
+            left_out[subject.label] = f"no {' and no '.join(lacking)}"
+            continue
+        try:
+            findings[subject.label] = _ask(name, figure, subject, out)
+        except NetgazeError as error:  # what one network lacks (a layer, a class) another may have
+            refused.append(error)
+            left_out[subject.label] = str(error)
+    return findings, left_out, refused
 
 
 def _ask(name: str, figure: Figure, subject: Subject, out: Path) -> Finding:
@@ -61,7 +82,8 @@ def _ask(name: str, figure: Figure, subject: Subject, out: Path) -> Finding:
     """
     if subject.folder is None or subject.training:
         return figure.compute(subject)
-    key = digest(name, source(figure), vars(figure), subject.identity(figure.needs), subject.split)
+    own = [(path, os.path.getmtime(path), os.path.getsize(path)) for path in _own_pictures(figure)]
+    key = digest(name, source(figure), vars(figure), own, subject.identity(figure.needs), subject.split)
     stem = subject.folder / "figures" / name
     finding = Finding.load(stem, key)
     if finding is None:
@@ -69,6 +91,12 @@ def _ask(name: str, figure: Figure, subject: Subject, out: Path) -> Finding:
         if out == stem.parent:
             finding.save(stem, key)
     return finding
+
+
+def _own_pictures(figure: Figure) -> list[str]:
+    """A person's own files that a figure shows: they may change under the same name."""
+    paths = [os.path.expanduser(path) for path in getattr(figure, "images", None) or ()]
+    return [path for path in paths if os.path.exists(path)]
 
 
 def _write(
@@ -107,7 +135,8 @@ def _write_extras(images: dict[str, np.ndarray], folder: Path) -> None:
         if image.ndim == 4:
             first, *others = [Image.fromarray(frame) for frame in image]
             with whole(folder / f"{name}.gif") as beside:
-                first.save(beside, format="gif", save_all=True, append_images=others, duration=_FRAME, loop=0)
+                durations = [_FRAME] * len(others) + [_LAST_FRAME]
+                first.save(beside, format="gif", save_all=True, append_images=others, duration=durations, loop=0)
         else:
             with whole(folder / f"{name}.png") as beside:
                 Image.fromarray(image).save(beside, format="png")

@@ -24,7 +24,8 @@ def nearest(
     """The k nearest rows of `bank` [N,D] to each row of `queries` [Q,D], exact: no index, no approximation.
 
     Both are gone through in blocks, and of each block only what is nearer than the k found so far is kept: neither
-    the matrix [Q,N] nor a copy of the bank is held. Of rows that are equally near, the earlier stand first.
+    the matrix [Q,N] nor a copy of the bank is held. Of rows that are equally near, the earlier stand first; which of
+    those that are as near as the k-th are among the k is left open.
 
     Euclidean distances are those of the differences, so that equal rows are 0 apart. The matrix product that finds
     the candidates cancels digits: more than k are taken, and where a bound on its rounding cannot rule out that

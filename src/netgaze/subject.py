@@ -211,7 +211,7 @@ class Subject:
 
     def _extract(self, split: str) -> Tensor:
         if self.pixels:
-            return self.data.images(split).flatten(1).float() / 255
+            return self.data.images(split).flatten(1).float().div_(255)
         if self.task.embeds:
             return torch.from_numpy(self.outputs(split).logits)
         if self.training:

@@ -18,7 +18,8 @@ from netgaze.errors import NetgazeError
 IMAGENET_URL = "https://download.pytorch.org/models"
 
 # Where checkpoints of others keep their weights, and what they write before each name.
-_NESTS = ("state_dict", "model_state_dict", "model", "net")
+_NESTS = ("state_dict", "model_state_dict", "model", "net", "weights")
+_TELLING = (RuntimeError, OSError, SafetensorError)  # whose words help a person
 _PREFIXES = ("module.", "model.", "_orig_mod.")
 
 
@@ -68,24 +69,22 @@ def read_checkpoint(path: Path | str) -> dict[str, Any]:
         raise NetgazeError(
             f"{path} is damaged or holds more than tensors and plain values, and is not opened: it could run code."
         ) from error
-    except (RuntimeError, EOFError, OSError, ValueError, KeyError, SafetensorError) as error:
-        why = next(iter(str(error).splitlines()), type(error).__name__)
-        raise NetgazeError(f"{path} is not a whole checkpoint ({why}). Get it anew.") from error
+    except Exception as error:  # readers of broken files raise nearly everything
+        said = next(iter(str(error).splitlines()), "") if isinstance(error, _TELLING) else ""
+        raise NetgazeError(
+            f"{path} is not a whole checkpoint ({said or type(error).__name__}). Get it anew."
+        ) from error
     if not isinstance(content, dict):
         raise NetgazeError(f"{path} holds a {type(content).__name__}, not weights by name.")
     return content
 
 
 def find_weights(content: Mapping[str, Any]) -> dict[str, Tensor]:
-    """The weights by name in a checkpoint of ours or of others, wrappers' prefixes taken off."""
+    """The weights by name in a checkpoint of ours or of others."""
     for nest in _NESTS:
         if isinstance(content.get(nest), Mapping):
             return find_weights(content[nest])
-    weights = {name: value for name, value in content.items() if isinstance(value, Tensor)}
-    for prefix in _PREFIXES:
-        if weights and all(name.startswith(prefix) for name in weights):
-            return find_weights({name.removeprefix(prefix): value for name, value in weights.items()})
-    return weights
+    return {name: value for name, value in content.items() if isinstance(value, Tensor)}
 
 
 def _located(model: nn.Module, source: str) -> Path:
@@ -147,7 +146,8 @@ def restore(task: nn.Module, content: Mapping[str, Any], path: Path | str) -> No
 def load_weights(model: nn.Module, source: str) -> Loaded:
     """Copy weights into `model`, matched by name and shape.
 
-    Where no name fits exactly, upper and lower case count as the same, if that leaves one tensor for one name.
+    Where no name fits exactly, wrappers' prefixes (`module.`) are taken off, and then upper and lower case count as the
+    same, if that leaves one tensor for one name.
 
     Args:
         model: changed in place.
@@ -178,11 +178,22 @@ def load_weights(model: nn.Module, source: str) -> Loaded:
 
 
 def _our_names(found: list[str], own: list[str]) -> dict[str, str]:
-    """A network's own names by a file's: equal ones, else those that differ in case alone and fit nothing else."""
-    ours = {name: name for name in found if name in own}
-    left, free = [name for name in found if name not in ours], [name for name in own if name not in ours]
-    theirs = Counter(name.lower() for name in left)
-    mine = Counter(name.lower() for name in free)
-    folded = {name.lower(): name for name in free}
-    single = [name for name in left if theirs[name.lower()] == mine[name.lower()] == 1]
-    return ours | {name: folded[name.lower()] for name in single}
+    """A network's own names by a file's: equal ones, else without prefixes, else whatever the case; none twice."""
+    ours: dict[str, str] = {}
+    for alike in (str, _bare, lambda name: _bare(name).lower()):
+        theirs = _single({name: alike(name) for name in found if name not in ours})
+        mine = _single({name: alike(name) for name in own if name not in ours.values()})
+        ours |= {theirs[key]: mine[key] for key in theirs.keys() & mine.keys()}
+    return {name: ours[name] for name in found if name in ours}
+
+
+def _single(keys: Mapping[str, str]) -> dict[str, str]:
+    """Names by their keys, as far as no other name has the same key."""
+    counts = Counter(keys.values())
+    return {key: name for name, key in keys.items() if counts[key] == 1}
+
+
+def _bare(name: str) -> str:
+    """A name without what wrappers write before it."""
+    prefix = next((prefix for prefix in _PREFIXES if name.startswith(prefix)), None)
+    return name if prefix is None else _bare(name.removeprefix(prefix))

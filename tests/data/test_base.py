@@ -45,6 +45,10 @@ def test_held_out_is_a_partition(labels, data):
     num_classes = len(labels.unique())
     if len(labels) < 2 * num_classes:
         return
+    if labels.unique(return_counts=True)[1].min() < 2:
+        with pytest.raises(NetgazeError, match="a class has a single image"):
+            held_out(labels, num_classes, 0, "data.num_val")
+        return
     num = data.draw(st.integers(num_classes, len(labels) - num_classes))
     stays, out = held_out(labels, num, 0, "data.num_val")
     assert torch.equal(torch.cat([stays, out]).sort().values, torch.arange(len(labels)))

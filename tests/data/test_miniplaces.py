@@ -1,6 +1,7 @@
 """The challenge's layout and lists read naively beside ours, its download from a local address, and broken files."""
 
 import logging
+import shutil
 import tarfile
 from pathlib import Path
 from xml.etree import ElementTree
@@ -100,9 +101,24 @@ def test_absent_images_are_counted_and_said_once(places, caplog):
     ]
 
 
-def test_five_percent_are_held_out_unless_said(places):
-    with pytest.raises(NetgazeError, match="num_val=2 must leave"):
-        made(places, num_val=None).setup()
+def test_five_percent_are_held_out_unless_said_but_one_a_class(places):
+    data = made(places, num_val=None)
+    assert data.labels("val").tolist() == [0, 1, 2]
+
+
+def test_without_boxes_there_are_no_masks(places, caplog):
+    shutil.rmtree(places / "miniplaces" / "objects")
+    with caplog.at_level(logging.INFO):
+        data = made(places)
+        assert data.masks("test") is None
+    assert "so no image has object boxes" in caplog.text
+
+
+def test_a_class_with_a_single_image_is_a_sentence(places):
+    for path in sorted((places / "miniplaces/images/train/y/yard").iterdir())[1:]:
+        path.unlink()
+    with pytest.raises(NetgazeError, match=r"data\.num_val: a class has a single image"):
+        made(places).setup()
 
 
 def test_images_of_another_size_are_scaled_and_windows_cut(places):

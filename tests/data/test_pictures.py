@@ -275,3 +275,24 @@ def test_no_other_reader_is_asked(tmp_path):
     with pytest.raises(NetgazeError, match="cannot be read as a picture"):
         read(tmp_path / "page.jpg")
     assert "EPS" not in decode.FORMATS
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        (np.array([[0.0, 0.5, 1.0]], np.float32), [0, 127, 255]),
+        (np.array([[0, 100, 200]], np.int32), [0, 100, 200]),
+        (np.array([[0, 25_700, 65_535]], np.int32), [0, 100, 255]),
+    ],
+    ids=["shares", "8 bits", "16 bits"],
+)
+def test_numbers_of_other_kinds_are_read_by_their_range(values, expected, tmp_path):
+    Image.fromarray(np.repeat(values, 3, axis=0)).save(tmp_path / "a.tif")
+    read = read_images([str(tmp_path / "a.tif")], Form(3, 1, "crop"))
+    assert read[0, 0, 0].tolist() == expected
+
+
+def test_a_picture_named_twice_is_one(tmp_path):
+    Image.new("RGB", (4, 4)).save(tmp_path / "a.png")
+    paths = [str(tmp_path / "a.png"), f"{tmp_path}/./a.png", str(tmp_path)]
+    assert picture_files(paths) == [str(tmp_path / "a.png")]

@@ -1,14 +1,17 @@
 """look(): what is written, left out, read back and asked anew."""
 
 import json
+import os
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from netgaze.errors import NetgazeError
 from netgaze.figures.curves import Curves
 from netgaze.figures.filters import Filters
 from netgaze.figures.knn import Knn
+from netgaze.figures.predict import Predict
 from netgaze.gallery import look
 from netgaze.subject import Subject
 
@@ -88,3 +91,42 @@ def test_extras_are_images_and_animations_of_their_own(subjects, tmp_path):
         for number, frame in enumerate(moving):
             picture.seek(number)
             np.testing.assert_array_equal(np.asarray(picture.convert("RGB")), frame)
+
+
+class Choosy(Knn):
+    """Asks only subjects that it likes."""
+
+    liked = ("supervised",)
+
+    def compute(self, subject):
+        if subject.label not in self.liked:
+            raise NetgazeError(f"no such layer in {subject.label}")
+        return super().compute(subject)
+
+
+def test_a_subject_that_cannot_be_asked_is_left_out_and_named(subjects, tmp_path, caplog):
+    seen = look({"knn": Choosy()}, subjects, tmp_path)
+    assert list(seen["knn"]) == ["supervised"]
+    left_out = json.loads((tmp_path / "knn.json").read_text())["left_out"]
+    assert left_out["raw pixels"] == "no such layer in raw pixels"
+    assert "knn leaves out what it cannot ask: no such layer in untrained" in caplog.text
+
+
+def test_where_no_network_can_be_asked_the_first_reason_is_said(subjects, tmp_path):
+    class Choosier(Choosy):
+        liked = ("untrained",)  # a control alone is no answer
+
+    with pytest.raises(NetgazeError, match="no such layer in supervised"):
+        look({"knn": Choosier()}, subjects, tmp_path)
+
+
+def test_own_pictures_that_change_are_asked_anew(subjects, data, tmp_path):
+    task, path = subjects[0].task, tmp_path / "a.png"
+    run = Subject("run", task=lambda: task, data=lambda: data, folder=tmp_path / "run")
+    answers = []
+    for grey in (0, 255):
+        Image.new("RGB", (32, 32), (grey,) * 3).save(path)
+        os.utime(path, (grey, grey))
+        answers.append(look({"predict": Predict(images=[str(path)])}, [run], tmp_path / "run" / "figures"))
+    first, second = (answer["predict"]["run"].arrays["pictures"] for answer in answers)
+    assert not np.array_equal(first, second)

@@ -121,7 +121,10 @@ def held_out(labels: Tensor, num: int, seed: int, key: str) -> tuple[Tensor, Ten
     Raises:
         NetgazeError: that leaves less than one image a class on a side; `key` names the setting.
     """
-    num_classes = len(labels.unique())
+    counts = labels.unique(return_counts=True)[1]
+    num_classes = len(counts)
+    if len(counts) and int(counts.min()) < 2:
+        raise NetgazeError(f"{key}: a class has a single image, which cannot be on both sides. Give it more, or none.")
     if not num_classes <= num <= len(labels) - num_classes:
         raise NetgazeError(
             f"{key}={num} must leave at least one image for each of the {num_classes} classes on both sides, of "

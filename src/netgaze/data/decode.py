@@ -92,9 +92,13 @@ def _centre(image: Image.Image, size: int) -> Image.Image:
 
 
 def _flat(image: Image.Image) -> Image.Image:
-    """16 bits made 8, and transparent parts laid on white."""
-    if image.mode.startswith("I"):
-        return Image.fromarray((np.asarray(image).clip(0, 65_535) // 257).astype(np.uint8))
+    """Numbers of other kinds made 8 bits, and transparent parts laid on white."""
+    if image.mode.startswith("I;16"):
+        return Image.fromarray((np.asarray(image) // 257).astype(np.uint8))
+    if image.mode in ("I", "F"):  # of unknown range: shares, 8 bits or 16
+        values = np.asarray(image)
+        scale = 255 if values.max() <= 1 else 1 if values.max() <= 255 else 1 / 257
+        return Image.fromarray((values * scale).clip(0, 255).astype(np.uint8))
     if image.has_transparency_data:
         image = _as_mode(image, "RGBA")
         white = Image.new("RGB", image.size, "white")
@@ -148,7 +152,8 @@ def picture_files(paths: Sequence[str]) -> list[str]:
     Raises:
         NetgazeError: a folder holds none.
     """
-    return [str(file) for path in paths for file in _below(_own(path))]
+    found = {file.resolve(): file for path in paths for file in _below(_own(path))}  # none twice
+    return [str(file) for file in found.values()]
 
 
 def _own(path: str) -> Path:

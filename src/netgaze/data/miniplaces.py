@@ -97,7 +97,8 @@ class Miniplaces(ImageData):
         self.class_names = [name[3:] for name in _numbered(self.root / "categories.txt")]
         objects = _numbered(self.root / "object_categories.txt")
         files, labels = self._listed("train")
-        num_val = round(VAL_SHARE * len(files)) if self.held_out is None else self.held_out
+        least = len(labels.unique())
+        num_val = max(least, round(VAL_SHARE * len(files))) if self.held_out is None else self.held_out
         stays, out = held_out(labels, num_val, self.split_seed, "data.num_val")
         parts = {"train": stays, "val": out}
         listed = {split: ([files[i] for i in index], labels[index]) for split, index in parts.items()}
@@ -106,13 +107,15 @@ class Miniplaces(ImageData):
     def _find(self) -> None:
         """Download and unpack what is not there."""
         archive = self.root / ARCHIVE
-        for name in ("images", "objects"):
-            if (self.root / name).is_dir():
-                continue
+        if not (self.root / "images").is_dir():
             if not archive.exists():
-                self._may_download(self.root / name)
+                self._may_download(self.root / "images")
                 fetch(self.urls, archive, ARCHIVE_MD5, advice=ADVICE)
-            extract(archive, self.root / name)
+            for name in ("objects", "images"):  # the images last: where they are, all is there
+                if not (self.root / name).is_dir():
+                    extract(archive, self.root / name)
+        if not (self.root / "objects").is_dir():
+            log.info("Miniplaces: there is no %s, so no image has object boxes", self.root / "objects")
         for name in LISTS:
             if not (self.root / name).exists():
                 self._may_download(self.root / name)

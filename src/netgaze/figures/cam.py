@@ -52,6 +52,7 @@ class Cam:
         `mass_on_object`: mean share of a map's positive evidence on the object; maps without any are left out.
         `object_area`: mean share of the image that is object: what both would be by chance.
         `centre_on_object`: share of images whose middle is object: what always pointing there would reach.
+        `num_scored`: of the images that have masks, so many.
 
     Args:
         num_shared: images that every network is shown, and classes for which each shows its best.
@@ -131,7 +132,7 @@ class Cam:
                     drops.append(falls(subject.task, examples, targets, (maps[-1], noise), self.share))
         fallen = torch.cat(drops, dim=1)[:, : self.num_dropped].mean(dim=1)
         numbers: dict[str, float | None] = {"drop": float(fallen[0]), "drop_random": float(fallen[1])}
-        return numbers if masks is None else numbers | pointing(torch.cat(maps), masks)
+        return numbers if masks is None else numbers | pointing(torch.cat(maps), masks) | {"num_scored": len(scored)}
 
     def draw(self, findings: dict[str, Finding]) -> Figure:
         """Two columns a network: the image, and the map upon it."""
@@ -163,12 +164,13 @@ def _surest(confidence: np.ndarray, among: np.ndarray) -> int:
 
 def _caption(numbers: dict[str, float]) -> str:
     size = f"{numbers['map_height']}x{numbers['map_width']}"
+    scored = f" Scores on objects are of {numbers['num_scored']} images." if "num_scored" in numbers else ""
     caption = (
         "The first rows show the same images to every network; the most confident right answers and the error are "
         f"each network's own choice. Red is evidence for the class, blue against it; only a head that reads its maps "
         f"through a predictor (dynamic filters) may mean the opposite. The maps are {size}, enlarged."
     )
-    return caption + coarse(int(numbers["map_height"]), int(numbers["map_width"]))
+    return caption + scored + coarse(int(numbers["map_height"]), int(numbers["map_width"]))
 
 
 def _words(finding: Finding) -> str:

@@ -21,7 +21,7 @@ from netgaze.figures.octaves import Octaves, animation, picture, resized
 from netgaze.figures.panels import GREY, SMALL, Sheet, columns, lines_height, titles_height, wrapped
 from netgaze.subject import Finding, Subject, device_of, looking
 
-_LARGEST_TILE = 3.0  # inches
+_LARGEST_TILE, _MOST_PICTURES = 3.0, 6  # inches; each has a dream a layer and network
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class DeepDream:
         channel: a single channel of the layers, whose mean is maximised; null for the whole layers.
         class_name: a class whose logit is maximised, in place of layers.
         indices: images of the split; null for one by the seed.
-        images: a person's own picture files in their place, whole.
+        images: a person's own picture files in their place, whole; at most six.
         noise: True starts from grey noise in their place, a square.
         size: of the result's longer side, in pixels.
         octaves: sizes; those with less than 32 pixels, or less than the network takes, are left out.
@@ -168,8 +168,9 @@ class DeepDream:
             shape = (1, data.num_channels, self.size, self.size)
             return {"noise": 0.4 + 0.2 * torch.rand(shape, generator=torch.Generator().manual_seed(self.seed))}
         if self.images:
-            read = [data.read_picture(path, self.size) for path in self.images]
-            return {name: image[None] / 255 for name, image in zip(distinct(self.images), read, strict=True)}
+            paths = self.images[:_MOST_PICTURES]
+            read = [data.read_picture(path, self.size) for path in paths]
+            return {name: image[None] / 255 for name, image in zip(distinct(paths), read, strict=True)}
         rows = chosen(data.labels(subject.split).numpy(), 1, self.seed, self.indices)
         images = data.images(subject.split)[torch.from_numpy(rows)] / 255
         large = resized(images, (self.size, self.size))
@@ -191,6 +192,8 @@ class DeepDream:
             f"Above the image, below it a dream for each layer, channel or class, which raises {sought}. Words give "
             f"the {self._unit} before and after; an untrained network's rises too, so look at what the change shows."
         )
+        if self.images and len(self.images) > _MOST_PICTURES:
+            notes = [f"Of {len(self.images)} pictures the first {_MOST_PICTURES} are shown.", *notes]
         return " ".join([caption, *notes])
 
     def draw(self, findings: dict[str, Finding]) -> Figure:

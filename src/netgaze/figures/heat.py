@@ -62,7 +62,7 @@ def coarse(height: int, width: int) -> str:
         return ""
     return (
         f" A map of {height}x{width} is too coarse to say where an object is: train with a larger data.image_size, "
-        "or with model.stem=cifar."
+        "or with a finer model.stem, where the model has one."
     )
 
 

@@ -18,7 +18,6 @@ from netgaze.figures.examples import pictures, spread
 from netgaze.figures.panels import GREY, SMALL, Sheet, columns, lines_height, titles_height, wrapped
 from netgaze.subject import Finding, Subject, device_of, looking
 
-_BATCH = 200
 _RATE = 0.05
 _CONTRASTS = (0.01, 0.03, 0.1, 0.3, 1.0, 1.0, 1.0, 1.0)  # deviations of coefficients that are tried
 _LUCENT_SIZE = 128  # pixels for which the distances below are meant
@@ -97,7 +96,7 @@ class MaximalImages:
             run = image_search.reached(task.model, layer)
             images = data.images(split)[torch.from_numpy(scored)]
             with torch.no_grad():
-                parts = [_maxima(run(data.normalise(some).to(device))) for some in images.split(_BATCH)]
+                parts = [_maxima(run(data.normalise(some).to(device))) for some in images.split(data.test_batch_size)]
             scores = torch.cat(parts).numpy()
             alive = np.flatnonzero(scores.max(axis=0) > scores.min(axis=0))
             channels = self._chosen(alive, scores.shape[1], layer)

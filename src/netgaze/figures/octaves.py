@@ -112,6 +112,11 @@ def _refusal(runs: Sequence[image_search.Transform], image: Tensor) -> str:
         with torch.no_grad():
             for run in runs:
                 run(torch.zeros_like(image))
+    except torch.OutOfMemoryError as error:
+        height, width = image.shape[2:]
+        raise NetgazeError(
+            f"deep_dream: {height}x{width} pixels do not fit into memory. Take a smaller size."
+        ) from error
     except Exception as error:  # networks refuse sizes each in its own way
         return sentence(error)
     return ""

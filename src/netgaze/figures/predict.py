@@ -1,6 +1,7 @@
 """What does the network see in a person's own pictures?"""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -96,10 +97,12 @@ class Predict:
         caption += coarse(*size)
         if len(names) > _MOST_DRAWN:
             caption += f" Of {len(names)} pictures the first {_MOST_DRAWN} are shown; the numbers are of all."
-        return caption + self._sizes(names[:_MOST_DRAWN], subject.data.image_size, self.fit or subject.data.own_fit)
+        return caption + self._sizes(names[:_MOST_DRAWN], subject.data)
 
-    def _sizes(self, names: list[str], side: int, fit: str) -> str:
-        """What was done to pictures that are no squares of the network's size."""
+    def _sizes(self, names: list[str], data: Any) -> str:
+        """What was done to pictures that are no squares of the size that the data has them in."""
+        fit = self.fit or data.own_fit
+        side = data.image_size if fit == "squash" else data.stored_size
         sizes = [size_of(path) for path in self.images[: len(names)]]
         said = [
             f"{name} is {width} x {height}"
