@@ -1,6 +1,7 @@
 """Images in memory as uint8, drawn by index, augmented as whole batches on the device."""
 
 import copy
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -10,6 +11,7 @@ import torch
 from pytorch_lightning import LightningDataModule
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
+from tqdm import tqdm
 
 from netgaze.data.augment import Augment, centre
 from netgaze.data.decode import Form, read_images, read_picture
@@ -346,7 +348,9 @@ class ImageData(LightningDataModule):
     ) -> Iterator[tuple[Tensor, Tensor]]:
         """A split in order, as it is or augmented: (images [B,C,H,W] normalised, labels [B]), on the CPU."""
         part, batch_size = self.splits[split], batch_size or self.test_batch_size
-        for start in range(0, len(part), batch_size):
+        starts = range(0, len(part), batch_size)
+        # A bar in a terminal, once it takes long enough to wonder.
+        for start in tqdm(starts, f"Looking at {split}", leave=False, delay=5, disable=not sys.stderr.isatty()):
             images, labels = part[torch.arange(start, min(start + batch_size, len(part)))]
             if augmented and self.augment is not None:
                 images = self.augment(images, self.image_size)
