@@ -112,6 +112,21 @@ def test_best_and_error_are_the_surest(rotation):
         assert arrays["probability_predicted"][number] == confidence[own].max()
 
 
+def test_only_images_that_have_masks_are_scored(supervised, monkeypatch):
+    """Some images of a split have masks: each is held against its own image's map."""
+    data, there = supervised.data, torch.tensor([31, 3, 17]).sort().values
+    masks = torch.rand(3, 16, 16, generator=torch.Generator().manual_seed(0)) < 0.3
+    monkeypatch.setattr(type(data), "masks", lambda self, split: (there, masks))
+    finding = Cam().compute(supervised)
+    images, targets = data.normalise(data.images("test")[there]), data.labels("test")[there]
+    with looking(supervised.task) as task, torch.no_grad():
+        maps = enlarged(task.evidence(images)[torch.arange(3), targets], (16, 16))
+    expected = pointing(maps, masks)
+    assert finding.numbers["num_scored"] == 3
+    assert {name: finding.numbers[name] for name in expected} == pytest.approx(expected, abs=1e-5)
+    assert "Scores on objects are of 3 images." in finding.caption
+
+
 def test_a_coarse_map_is_called_coarse(supervised):
     assert "too coarse" not in Cam().compute(supervised).caption
     from netgaze.figures.cam import _caption
