@@ -21,6 +21,7 @@ SHOWN = (
     "final/acc",
     "test/acc",
     "test/acc_macro",
+    "test/top5",
     "val/auc",
     "test/eer",
     "test/auc",
