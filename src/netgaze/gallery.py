@@ -45,13 +45,13 @@ def look(
         findings, left_out, refused = _ask_all(name, figure, subjects, out)
         if set(findings) <= controls:
             if refused:
-                raise refused[0]
+                raise next(iter(refused.values()))
             if draw:
                 why = "; ".join(f"{label} has {said}" for label, said in left_out.items() if label not in controls)
                 log.info("%s is left out: %s", name, why)
             continue
-        for error in refused:
-            log.warning("%s leaves out what it cannot ask: %s", name, error)
+        for label, error in refused.items():
+            log.warning("%s leaves out what it cannot ask: %s [%s]", name, error, label)
         seen[name] = findings
         if draw:
             _write(name, figure, findings, left_out, controls, out)
@@ -60,9 +60,9 @@ def look(
 
 def _ask_all(
     name: str, figure: Figure, subjects: Sequence[Subject], out: Path
-) -> tuple[dict[str, Finding], dict[str, str], list[NetgazeError]]:
+) -> tuple[dict[str, Finding], dict[str, str], dict[str, NetgazeError]]:
     """A figure's findings by subject, why it has none of others, and what these said when they were asked."""
-    findings, left_out, refused = dict[str, Finding](), dict[str, str](), list[NetgazeError]()
+    findings, left_out, refused = dict[str, Finding](), dict[str, str](), dict[str, NetgazeError]()
     for subject in subjects:
         if lacking := subject.lacks(figure.needs):
             left_out[subject.label] = f"no {' and no '.join(lacking)}"
@@ -70,7 +70,7 @@ def _ask_all(
         try:
             findings[subject.label] = _ask(name, figure, subject, out)
         except NetgazeError as error:  # what one network lacks (a layer, a class) another may have
-            refused.append(error)
+            refused[subject.label] = error
             left_out[subject.label] = str(error)
     return findings, left_out, refused
 

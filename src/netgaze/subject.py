@@ -60,8 +60,7 @@ class Figure(Protocol):
     lays findings side by side, a column a label, from nothing but the findings, and returns a matplotlib Figure
     (object interface, never pyplot). A figure may have `compare(findings) -> dict` for numbers across subjects.
     It may have `extras(finding) -> {name: uint8 [H,W,3]}` for images that are files of their own, or animations, uint8
-    [T,H,W,3], and
-    `say(findings) -> str` for what belongs into the terminal.
+    [T,H,W,3], and `say(findings) -> str` for what belongs into the terminal.
     Examples are chosen from the data alone, so that columns show the same images; a figure that lets each
     network choose says so in the finding's caption.
     """

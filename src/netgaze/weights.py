@@ -19,8 +19,9 @@ IMAGENET_URL = "https://download.pytorch.org/models"
 
 # Where checkpoints of others keep their weights, and what they write before each name.
 _NESTS = ("state_dict", "model_state_dict", "model", "net", "weights")
-_TELLING = (RuntimeError, OSError, SafetensorError)  # whose words help a person
 _PREFIXES = ("module.", "model.", "_orig_mod.")
+
+_TELLING = (RuntimeError, OSError, SafetensorError)  # whose words help a person
 
 
 @dataclass(frozen=True)

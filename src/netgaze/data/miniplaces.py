@@ -36,9 +36,8 @@ class Miniplaces(ImageData):
     is what published numbers are of, and the validation split, by which the best epoch is chosen, is taken from the
     training images. Images that a list names but that are not on disk are counted and left out; the log says so.
 
-    Each split is decoded once into a memory-mapped cache. Where an
-    image has object boxes, its mask is their union, without those of surfaces and grounds (see `boxes.BACKGROUND`).
-    Other arguments: see `ImageData`.
+    Each split is decoded once into a memory-mapped cache. Where an image has object boxes, its mask is their union,
+    without those of surfaces and grounds (see `boxes.BACKGROUND`). Other arguments: see `ImageData`.
 
     Args:
         dir: the folder that holds, or shall hold, `miniplaces`.
