@@ -3,7 +3,6 @@
 Images are [1,C,H,W] in 0..1 (pixels / 255); networks read them after `normalise`. To maximise, minimise the negative.
 """
 
-import difflib
 import math
 from collections.abc import Callable, Iterable, Sequence
 from functools import reduce
@@ -13,10 +12,8 @@ from torch import Generator, Tensor, nn
 from torch.nn import functional as F
 
 from netgaze.errors import NetgazeError
+from netgaze.layers import Transform, by_channel, reached
 
-Transform = Callable[[Tensor], Tensor]
-
-_MOST_NAMES = 20
 # The square root of the covariance of ImageNet's colours, and what keeps the sigmoid from saturating: from Lucid.
 _COLOURS = torch.tensor([[0.26, 0.09, 0.02], [0.27, 0.00, -0.05], [0.27, -0.09, 0.03]])
 _CONTRAST = 4.0
@@ -66,55 +63,6 @@ class Fourier(nn.Module):
 
     def project(self) -> None:
         """Nothing: the sigmoid keeps the image in its range."""
-
-
-class _ReachedLayer(Exception):
-    """Ends a forward pass."""
-
-
-def reached(model: nn.Module, layer: str) -> Transform:
-    """What gives the first output of a layer (a `named_modules` name) on normalised images; the pass ends there.
-
-    Raises:
-        NetgazeError: there is no such layer; or, once it is asked, the layer gives no tensor or is passed by.
-    """
-    modules = {name: module for name, module in model.named_modules() if name}
-    if layer not in modules:
-        raise NetgazeError(f"The network has no layer {layer}. {_known(model, modules, layer)}")
-
-    def run(images: Tensor) -> Tensor:
-        outputs = list[object]()
-
-        def stop(module: nn.Module, inputs: object, output: object) -> None:
-            outputs.append(output)
-            raise _ReachedLayer
-
-        handle = modules[layer].register_forward_hook(stop)
-        try:
-            model(images)
-        except _ReachedLayer:
-            pass
-        finally:
-            handle.remove()
-        if not outputs or not isinstance(outputs[0], Tensor):
-            raise NetgazeError(f"The network's layer {layer} gives no tensor to look at. Choose another layer.")
-        return outputs[0]
-
-    return run
-
-
-def _known(model: nn.Module, modules: dict[str, nn.Module], layer: str) -> str:
-    """The nearest names, and the names of stages and of layers without parts."""
-    near = difflib.get_close_matches(layer, modules, n=3, cutoff=0.0)
-    stages = list(getattr(model, "feature_layers", ()))
-    names = stages + [name for name, part in modules.items() if name not in stages and not list(part.children())]
-    more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
-    return f"Nearest names: {', '.join(near)}. It has {', '.join(names[:_MOST_NAMES])}{more}."
-
-
-def by_channel(activation: Tensor) -> Tensor:
-    """A layer's output as [B,C,P], its places in one row: of maps [B,C,h,w], tokens [B,P,C] or features [B,C]."""
-    return activation.transpose(1, 2) if activation.ndim == 3 else activation.reshape(*activation.shape[:2], -1)
 
 
 def half_squared_norm(activation: Tensor) -> Tensor:

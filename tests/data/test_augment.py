@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 import torch
+from torchvision.transforms.functional import resize
 
-from netgaze.data.augment import Augment, crop, cutout, flip, jitter, rotate90
+from netgaze.data.augment import Augment, at_size, crop, cutout, flip, jitter, rotate90
 
 SHAPES = [(7, 3, 12, 12), (5, 1, 9, 9)]
 
@@ -34,6 +35,22 @@ def test_crop_at_the_corners_and_of_wide_images():
     for y, x in [(0, 0), (0, 4), (4, 0), (4, 4)]:
         expected = np.pad(images, ((0, 0), (0, 0), (2, 2), (2, 2)))[:, :, y : y + 4, x : x + 6]
         np.testing.assert_array_equal(crop(images, torch.full((2,), y), torch.full((2,), x), 2), expected)
+
+
+@pytest.mark.parametrize("size", [17, 24, 31, 64])
+def test_at_size_enlarges_as_torchvision(images, size):
+    expected = resize(images, [size, size], antialias=False)
+    found = at_size(images, size)
+    assert found.dtype == torch.uint8
+    assert (found.int() - expected.int()).abs().max() <= 1
+    assert torch.equal(found[:5], at_size(images[:5], size)), "each image by itself"
+
+
+def test_at_size_cuts_the_middle(images):
+    size = images.shape[-1]
+    assert torch.equal(at_size(images, size), images)
+    assert torch.equal(at_size(images, size - 4), images[..., 2 : size - 2, 2 : size - 2])
+    assert at_size(images[:0], size + 3).shape == (0, images.shape[1], size + 3, size + 3)
 
 
 def test_operations_do_not_depend_on_the_layout_in_memory(images):

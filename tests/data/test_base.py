@@ -5,6 +5,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from pytorch_lightning import Trainer
+from torchvision.transforms.functional import resize
 
 from netgaze.data.augment import Augment
 from netgaze.data.base import ImageData, Images, held_out, stratified
@@ -119,6 +120,57 @@ def test_only_training_batches_are_augmented():
     assert torch.equal(data.on_after_batch_transfer(batch, 0)[0], plain)
     data.trainer.training = True
     assert not torch.equal(data.on_after_batch_transfer(batch, 0)[0], plain)
+
+
+class TestStoredSmaller:
+    """Images are kept as they are stored, and enlarged a batch at a time."""
+
+    def test_all_ways_to_an_image_agree(self):
+        data = tiny(image_size=20, stored_size=8, augment=Augment())
+        whole = resize(data.splits["test"].images, [20, 20], antialias=False)
+        assert data.splits["test"].images.shape[-1] == data.window == 8
+        assert (data.images("test").int() - whole.int()).abs().max() <= 1
+        assert torch.equal(data.images("test", [4, 2]), data.images("test")[[4, 2]])
+        assert torch.equal(
+            torch.cat([batch for batch, _ in data.batches("test", 2)]), data.normalise(data.images("test"))
+        )
+        data.trainer = Trainer(logger=False, enable_checkpointing=False, accelerator="cpu")
+        data.trainer.training = True
+        batch, _ = data.on_after_batch_transfer(data.splits["test"][torch.arange(9)], 0)
+        assert torch.equal(batch, data.normalise(data.images("test")))
+
+    def test_augmented_before_they_are_enlarged(self):
+        asked = []
+
+        def augment(images, size):
+            asked.append((tuple(images.shape), size))
+            return images.flip(3)
+
+        data = tiny(image_size=20, stored_size=8, augment=augment)
+        batch, _ = next(data.batches("test", 4, augmented=True))
+        assert asked == [((4, 3, 8, 8), 8)]
+        assert torch.allclose(batch, data.normalise(data.images("test")[:4]).flip(3), atol=0.02)
+
+    def test_masks_are_enlarged_too(self):
+        class Masked(Tiny):
+            def load(self):
+                splits = super().load()
+                for split in splits.values():
+                    split.masks, split.mask_of = torch.zeros(1, 8, 8, dtype=torch.bool), torch.full((len(split),), -1)
+                    split.masks[0, 2:4, 4:8], split.mask_of[3] = True, 0
+                return splits
+
+        data = Masked(**FACTS | {"num_val": 12, "image_size": 16, "stored_size": 8})
+        there, masks = data.masks("test")
+        expected = torch.zeros(1, 16, 16, dtype=torch.bool)
+        expected[0, 4:8, 8:16] = True
+        assert there.tolist() == [3]
+        assert torch.equal(masks, expected)
+
+    def test_who_is_judged_on_the_same_images(self):
+        small, large = tiny(), tiny(image_size=20, stored_size=8)
+        assert small.judged_on == large.judged_on, "the same photos, enlarged"
+        assert small.fingerprint != large.fingerprint, "but features are other ones"
 
 
 def test_loaders_leave_the_global_generator_alone():

@@ -32,6 +32,15 @@ def test_reads_the_official_form(cifar_files):
     assert data.labels("test").tolist() == raw["labels"]
 
 
+def test_other_sizes(cifar_files):
+    whole = opened(cifar_files)
+    large = opened(cifar_files, image_size=48)
+    assert large.splits["test"].images.shape == (10_000, 3, 32, 32), "kept small"
+    assert large.images("test", [7, 9]).shape == (2, 3, 48, 48)
+    assert large.judged_on == whole.judged_on
+    assert torch.equal(opened(cifar_files, image_size=24).images("test"), whole.images("test")[..., 4:28, 4:28])
+
+
 def test_reads_files_written_by_numpy_1(tmp_path):
     """It kept the function that makes an array under another name."""
     data = np.arange(10_000 * 3072, dtype=np.uint64).astype(np.uint8).reshape(10_000, 3072)

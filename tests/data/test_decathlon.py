@@ -108,8 +108,9 @@ def test_what_is_seen_is_the_centre_of_the_resized_image(signs, size):
 
 def test_stored_size_can_be_typed(signs):
     assert opened(signs, image_size=72, stored_size=72).images("train").shape == (24, 3, 72, 72)
-    with pytest.raises(NetgazeError, match=r"data.stored_size=60.*data.image_size=64"):
-        opened(signs, stored_size=60)
+    small = opened(signs, image_size=64, stored_size=32)
+    assert small.splits["train"].images.shape == (24, 3, 32, 32)
+    assert small.images("train").shape == (24, 3, 64, 64), "enlarged"
 
 
 def test_names_that_repeat_are_told_apart(signs):

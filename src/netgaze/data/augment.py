@@ -8,6 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+_AT_ONCE = 512  # images that are enlarged together: as decimal numbers they need four times the memory
+
 
 def crop(images: Tensor, top: Tensor, left: Tensor, padding: int, size: int | None = None) -> Tensor:
     """Pad with zeros and cut windows at (top, left), each [B], out of the padded images.
@@ -31,6 +33,14 @@ def centre(images: Tensor, size: int) -> Tensor:
     height, width = images.shape[-2:]
     top, left = round((height - size) / 2), round((width - size) / 2)
     return images[..., top : top + size, left : left + size]
+
+
+def at_size(images: Tensor, size: int) -> Tensor:
+    """Images uint8 [N,C,H,W] as uint8 [N,C,size,size]: the middle of larger ones, smaller ones enlarged bilinearly."""
+    if images.shape[-1] >= size:
+        return centre(images, size)
+    parts = [F.interpolate(part.float(), (size, size), mode="bilinear") for part in images.split(_AT_ONCE)]
+    return torch.cat([part.round_().to(torch.uint8) for part in parts])
 
 
 def flip(images: Tensor, chosen: Tensor) -> Tensor:

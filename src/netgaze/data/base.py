@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 from tqdm import tqdm
 
-from netgaze.data.augment import Augment, centre
+from netgaze.data.augment import Augment, at_size, centre
 from netgaze.data.decode import Form, read_images, read_picture
 from netgaze.data.sampler import PlainBatches
 from netgaze.errors import NetgazeError
@@ -159,7 +159,7 @@ class ImageData(LightningDataModule):
         split_seed: of the split and of the subset: a fact of the data, not of the run.
         seed: of the order of the training batches, and of the draw of `per_class`.
         stored_size: side of the images as `load` gives them; null for `image_size`. Of larger ones, training sees a
-            random window, a new one each time, and all else the centre.
+            random window, a new one each time, and all else the centre; smaller ones are enlarged, a batch at a time.
     """
 
     class_names: list[str]
@@ -196,8 +196,6 @@ class ImageData(LightningDataModule):
         self.title = type(self).__name__
         self.num_classes, self.num_channels, self.image_size = num_classes, num_channels, image_size
         self.stored_size = image_size if stored_size is None else stored_size
-        if self.stored_size < image_size:
-            raise NetgazeError(f"data.stored_size={stored_size} must be data.image_size={image_size} or more.")
         self.mean, self.std, self.augment = mean, std, augment
         self.batch_size, self.num_val, self.limit, self.per_class = batch_size, num_val, limit, per_class
         self.split_seed, self.seed = split_seed, seed
@@ -252,9 +250,15 @@ class ImageData(LightningDataModule):
         self.setup()
         return self._splits
 
-    def images(self, split: str) -> Tensor:
-        """All images of a split, or their centres where they are stored larger, uint8 [N,C,H,W]."""
-        return centre(self.splits[split].images, self.image_size)
+    def images(self, split: str, index: Any = None) -> Tensor:
+        """All images of a split as networks see them, or those at `index` [M], uint8 [N or M,C,H,W]."""
+        stored = self.splits[split].images
+        return at_size(stored if index is None else stored[index], self.image_size)
+
+    @property
+    def window(self) -> int:
+        """Side of what is cut out of a stored image, in its pixels."""
+        return min(self.image_size, self.stored_size)
 
     def read_images(self, paths: Sequence[str], fit: str | None = None) -> Tensor:
         """A person's own picture files as images of this set, uint8 [N,C,H,W].
@@ -262,13 +266,14 @@ class ImageData(LightningDataModule):
         Args:
             paths: the files.
             fit: how a picture becomes a square, see `Form`; None for the way of this set. Squashed pictures are shown
-                whole, others as the set's images are: the centre, where these are stored larger.
+                whole, others as the set's images are: the centre, where these are stored larger, and enlarged, where
+                they are stored smaller.
 
         Raises:
             NetgazeError: a path is no picture file that can be read.
         """
-        size = self.image_size if fit == "squash" else self.stored_size
-        return centre(read_images(paths, Form(size, self.num_channels, fit or self.own_fit)), self.image_size)
+        size = self.window if fit == "squash" else self.stored_size
+        return at_size(read_images(paths, Form(size, self.num_channels, fit or self.own_fit)), self.image_size)
 
     def read_picture(self, path: str, longest: int) -> Tensor:
         """A person's own picture file whole, its longer side scaled to so many pixels, uint8 [C,H,W].
@@ -288,7 +293,8 @@ class ImageData(LightningDataModule):
         if part.masks is None or part.mask_of is None or not (part.mask_of >= 0).any():
             return None
         there = (part.mask_of >= 0).nonzero().flatten()
-        return there, centre(part.masks[part.mask_of[there]], self.image_size)
+        masks = part.masks[part.mask_of[there]].unsqueeze(1).to(torch.uint8) * 255
+        return there, at_size(masks, self.image_size).squeeze(1) > 127
 
     def comparisons(self, split: str) -> dict[str, tuple[Tensor, Tensor | None]]:
         """Which images of a split are compared in pairs, by the name of the comparison.
@@ -318,7 +324,8 @@ class ImageData(LightningDataModule):
         self.setup()  # so that the class names are known
         parts: list[Any] = [self.class_names]
         for name in ("val", "test"):
-            parts += [name, self.images(name).permute(0, 2, 3, 1).numpy(), self.labels(name).numpy()]
+            seen = centre(self.splits[name].images, self.window)
+            parts += [name, seen.permute(0, 2, 3, 1).numpy(), self.labels(name).numpy()]
         return digest(*parts)
 
     def normalise(self, images: Tensor) -> Tensor:
@@ -353,8 +360,8 @@ class ImageData(LightningDataModule):
         for start in tqdm(starts, f"Looking at {split}", leave=False, delay=5, disable=not sys.stderr.isatty()):
             images, labels = part[torch.arange(start, min(start + batch_size, len(part)))]
             if augmented and self.augment is not None:
-                images = self.augment(images, self.image_size)
-            yield self.normalise(centre(images, self.image_size)), labels
+                images = self.augment(images, self.window)
+            yield self.normalise(at_size(images, self.image_size)), labels
 
     def on_after_batch_transfer(self, batch: tuple[Tensor, Tensor], dataloader_idx: int) -> tuple[Tensor, Tensor]:
         """Augment (training only) and normalise a batch where it now is."""
@@ -362,8 +369,8 @@ class ImageData(LightningDataModule):
         if self._features:
             return batch
         if self.augment is not None and self.trainer is not None and self.trainer.training:
-            images = self.augment(images, self.image_size)
-        return self.normalise(centre(images, self.image_size)), labels
+            images = self.augment(images, self.window)
+        return self.normalise(at_size(images, self.image_size)), labels
 
     def train_dataloader(self) -> DataLoader:
         """Shuffled batches of the training split."""

@@ -25,6 +25,7 @@ ADVICE = "Or name another address with data.url=, or take data=shapes, which nee
 TRAIN = tuple(f"data_batch_{number}" for number in range(1, 6))
 TEST = "test_batch"
 META = "batches.meta"
+SIDE = 32
 MD5 = {
     "data_batch_1": "c99cafc152244af753f735de768cd75f",
     "data_batch_2": "d4bba439e000b95fd0a9bffe97cbabec",
@@ -40,7 +41,7 @@ class Cifar10(ImageData):
     """CIFAR-10 from its official Python files: 50,000 training and 10,000 test images.
 
     Taken from `<dir>/cifar-10-batches-py` if it is there, else from `<dir>/cifar-10-python.tar.gz`, else downloaded.
-    Other arguments: see `ImageData`.
+    Other arguments: see `ImageData`; for an `image_size` above 32 its photos are enlarged, below 32 cut.
 
     Args:
         dir: the folder that holds, or shall hold, the files.
@@ -82,6 +83,7 @@ class Cifar10(ImageData):
             per_class=per_class,
             split_seed=split_seed,
             seed=seed,
+            stored_size=SIDE,
         )
         self.dir, self.urls = Path(dir).expanduser(), (url,) if url else URLS
         self.download, self.verify = download, verify

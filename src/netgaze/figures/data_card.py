@@ -53,12 +53,12 @@ class DataCard:
         labels = {split: data.labels(split).numpy() for split in _COLOURS}
         counts = np.stack([np.bincount(own, minlength=total) for own in labels.values()])
         classes = np.sort(rng.permutation(total)[: self.num_classes])
-        _, height, width = data.images("train").shape[1:]
+        height = width = data.image_size
         samples = np.full((len(classes), self.num_each, height, width, 3), 255, dtype=np.uint8)
         for row, number in enumerate(classes):
             split = next((split for split, own in labels.items() if (own == number).any()), "train")
             own = rng.permutation(np.flatnonzero(labels[split] == number))[: self.num_each]
-            samples[row, : len(own)] = pictures(data.images(split)[own])
+            samples[row, : len(own)] = pictures(data.images(split, own))
         least = counts[0].min()
         numbers: dict[str, float | None] = {"classes": total}
         numbers |= {split: int(num.sum()) for split, num in zip(labels, counts, strict=True)}

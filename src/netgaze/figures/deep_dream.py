@@ -172,7 +172,7 @@ class DeepDream:
             read = [data.read_picture(path, self.size) for path in paths]
             return {name: image[None] / 255 for name, image in zip(distinct(paths), read, strict=True)}
         rows = chosen(data.labels(subject.split).numpy(), 1, self.seed, self.indices)
-        images = data.images(subject.split)[torch.from_numpy(rows)] / 255
+        images = data.images(subject.split, torch.from_numpy(rows)) / 255
         large = resized(images, (self.size, self.size))
         return {f"image {row}": image[None] for row, image in zip(rows, large, strict=True)}
 

@@ -70,7 +70,7 @@ def presented(subject: Subject, rows: np.ndarray) -> Tensor:
     for row in rows:
         image = index[row]
         position = int((index[:row] == image).sum())
-        images = subject.data.normalise(subject.data.images(split)[[image]])
+        images = subject.data.normalise(subject.data.images(split, [image]))
         examples.append(subject.task.present(images, subject.data.labels(split)[[image]])[0][position])
     return torch.stack(examples)
 

@@ -36,7 +36,7 @@ def evidence(
     step = max(1, min(_BATCH, _MOST_MAPS // task.num_classes))
     for start in range(0, len(images), step):
         index = images[start : start + step]
-        examples, targets = task.present(data.normalise(data.images(split)[index]), data.labels(split)[index])
+        examples, targets = task.present(data.normalise(data.images(split, index)), data.labels(split)[index])
         num = len(index) if upright else len(targets)
         examples = examples[:num].to(device)
         yield index, examples, targets[:num].cpu(), task.evidence(examples).float().cpu()

@@ -51,9 +51,9 @@ class Knn:
         similarities, near = nearest(features[queries], bank, min(self.num_neighbours, len(bank)))
         right = bank_labels[near] == labels[queries, None]
         numbers = knn_accuracy(bank, bank_labels, features, labels) | {"shown_right": float(right.double().mean())}
-        neighbours = pictures(data.images("train")[near.flatten()])
+        neighbours = pictures(data.images("train", near.flatten()))
         arrays = {
-            "queries": pictures(data.images(split)[queries]),
+            "queries": pictures(data.images(split, queries)),
             "neighbours": neighbours.reshape(*near.shape, *neighbours.shape[1:]),
             "query_labels": labels[queries].numpy(),
             "neighbour_labels": bank_labels[near].numpy(),

@@ -94,7 +94,7 @@ class MaximalImages:
             task.requires_grad_(False)
             layer, device = self._layer(task.model), device_of(task)
             run = image_search.reached(task.model, layer)
-            images = data.images(split)[torch.from_numpy(scored)]
+            images = data.images(split, torch.from_numpy(scored))
             with torch.no_grad():
                 parts = [_maxima(run(data.normalise(some).to(device))) for some in images.split(data.test_batch_size)]
             scores = torch.cat(parts).numpy()

@@ -92,7 +92,7 @@ class Neighbours:
         distances, near = nearest(features, bank, self.num_neighbours, distance=self.distance, leave_out_self=leave_out)
         if self.distance == "cosine":
             distances = (1 - distances).clamp_min(0)
-        found = pictures(data.images(self.split)[near.flatten()])
+        found = pictures(data.images(self.split, near.flatten()))
         arrays = {
             "queries": pictures(queries),
             "query_names": np.array(names),
@@ -115,7 +115,7 @@ class Neighbours:
         labels = data.labels(self.split)
         own = torch.from_numpy(chosen(labels.numpy(), self.num_queries, self.seed, self.indices))
         names = [f"{self.split} {row}" for row in own.tolist()]
-        return data.images(self.split)[own], subject.features(self.split)[own], labels[own], names, own
+        return data.images(self.split, own), subject.features(self.split)[own], labels[own], names, own
 
     def _caption(self) -> str:
         caption = f"The nearest images of the {self.split} split by the {_WORDS[self.distance]} of penultimate features"

@@ -102,7 +102,7 @@ class Predict:
     def _sizes(self, names: list[str], data: Any) -> str:
         """What was done to pictures that are no squares of the size that the data has them in."""
         fit = self.fit or data.own_fit
-        side = data.image_size if fit == "squash" else data.stored_size
+        side = data.window if fit == "squash" else data.stored_size
         sizes = [size_of(path) for path in self.images[: len(names)]]
         said = [
             f"{name} is {width} x {height}"
