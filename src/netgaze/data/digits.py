@@ -8,12 +8,14 @@ import torch
 from netgaze.data.augment import Augment
 from netgaze.data.base import ImageData, Images, held_out
 
+SIDE = 32
+
 
 class Digits(ImageData):
     """The digits 0 to 9 in one channel (test part of "Optical Recognition of Handwritten Digits", UCI 1998).
 
     The originals are 8x8 with values 0..16; here each pixel is a block of 4x4, so that nothing is invented, and
-    16 becomes 255. Other arguments: see `ImageData`.
+    16 becomes 255. Other arguments: see `ImageData`; for another `image_size` than 32 they are enlarged or cut.
 
     Args:
         num_test: test images, taken by class share with `split_seed`.
@@ -49,6 +51,7 @@ class Digits(ImageData):
             per_class=per_class,
             split_seed=split_seed,
             seed=seed,
+            stored_size=SIDE,
         )
         self.num_test = num_test
 

@@ -7,7 +7,7 @@ import torch
 
 from netgaze.data.augment import Augment
 from netgaze.data.base import ImageData, Images
-from netgaze.data.scenes import CLASS_NAMES, draw_scenes
+from netgaze.data.scenes import CLASS_NAMES, S, draw_scenes
 from netgaze.files import cached_arrays, digest
 
 # Belongs to the name in the cache: raise it whenever the pictures change.
@@ -18,7 +18,8 @@ class Shapes(ImageData):
     """Drawn scenes with a mask of the object in each, balanced over ten classes. Needs no network.
 
     Light comes from above (sky, shading, shadow), so that which way is up can be learnt; colours, size, place,
-    tilt, clutter and noise do not depend on the class. Other arguments: see `ImageData`.
+    tilt, clutter and noise do not depend on the class. For another `image_size` than 32 the scenes are enlarged or cut.
+    Other arguments: see `ImageData`.
 
     Args:
         num_train, num_val, num_test: images of each split; all follow from `split_seed`.
@@ -55,6 +56,7 @@ class Shapes(ImageData):
             per_class=per_class,
             split_seed=split_seed,
             seed=seed,
+            stored_size=S,
         )
         self.sizes = {"train": num_train, "val": num_val, "test": num_test}
 
