@@ -1,8 +1,9 @@
-"""Look at finished runs side by side."""
+"""Look at finished runs side by side, or at a network without one."""
 
 from pathlib import Path
 
 from netgaze import cli
+from netgaze.schema import check_analyze
 
 USAGE = """\
 Look at finished runs side by side: a column a run, untrained networks beside them, one report.html.
@@ -12,12 +13,19 @@ Look at finished runs side by side: a column a run, untrained networks beside th
   python analyze.py runs=outputs/sweeps/<sweep>                          the runs of a sweep
   python analyze.py runs=[...] data=meglass figure=verification           on other data than their own
   python analyze.py runs=[...] labels=[supervised,rotation] control=null
+
+Or at what a network costs and sees, layer by layer, without any run:
+
+  python analyze.py model=vgg19 input=[3,224,224] figure=[anatomy]
+  python analyze.py model=alexnet model.form=two_group input=[3,224,224] figure=[anatomy]
+  python analyze.py model=resnet18 input=[3,32,32] task.num_classes=10 figure=[anatomy]
 """
 
 
 def job(config, folder, about):
-    """Imports torch only now: the config has been composed."""
-    from netgaze.experiment import analyze
+    """Imports torch only now: the config has been composed, and asks for something that can be done."""
+    check_analyze(config)
+    from netgaze.analysis import analyze
 
     analyze(config, folder, about)
 

@@ -9,7 +9,8 @@ from torch import nn
 
 from netgaze import image_search
 from netgaze.errors import NetgazeError
-from netgaze.image_search import Fourier, NormalisedAscent, Pixels, reached, search
+from netgaze.image_search import Fourier, NormalisedAscent, Pixels, search
+from netgaze.layers import reached
 from netgaze.models.resnet import ResNet
 from netgaze.models.siamese_cnn import SiameseCNN
 

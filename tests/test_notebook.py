@@ -223,3 +223,12 @@ def test_the_tour_runs(tmp_path, monkeypatch):
     assert any("Winner: " in html and "<table" in html and "data:image/png;base64," in html for html in shown)
     told = "".join(output.text for output in outputs if output.output_type == "stream")
     assert "epoch 1/" in told
+
+
+def test_a_network_without_a_run():
+    seen = analyze(["model=resnet_small", "input=[3,32,32]", "figure=[anatomy]"])
+    assert seen.winner == ""
+    assert seen.table.empty
+    assert [path.name for path in seen.figures] == ["anatomy.png"]
+    assert "<table" not in seen._repr_html_()
+    assert "data:image/png" in seen._repr_html_()

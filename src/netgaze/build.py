@@ -8,7 +8,8 @@ from typing import Any
 import hydra
 import torch
 from hydra.errors import InstantiationException
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 from pytorch_lightning import Callback, LightningDataModule, LightningModule
 from pytorch_lightning.loggers import Logger
 from pytorch_lightning.strategies import Strategy
@@ -100,3 +101,18 @@ def build_task(settings: dict[str, Any], class_names: Sequence[str]) -> Any:
     if settings["trainer"]["compile"]:
         model.compile()  # in place: the names of weights stay
     return task
+
+
+def resolved(config: DictConfig) -> Any:
+    """The config as a plain dict.
+
+    Raises:
+        NetgazeError: a value is missing, or a resolver refuses it: in its own words.
+    """
+    try:
+        return OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
+    except MissingMandatoryValue as error:
+        raise NetgazeError(f"{error.full_key} must be given: type {error.full_key}=...") from error
+    except OmegaConfBaseException as error:
+        said = str(error).splitlines()[0]
+        raise NetgazeError(said.removeprefix("NetgazeError raised while resolving interpolation: ")) from error

@@ -11,27 +11,23 @@ from typing import Any
 
 import torch
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
-from netgaze import report, results, runs
-from netgaze.build import build, build_task
+from netgaze import results, runs
+from netgaze.build import build, build_task, resolved
 from netgaze.callbacks.keep import Keep
 from netgaze.callbacks.tensorboard import write_results
-from netgaze.data.decode import picture_files
 from netgaze.errors import NetgazeError
 from netgaze.files import write_json, write_text
 from netgaze.gallery import look
-from netgaze.schema import num_cpus
 from netgaze.subject import Subject, device_of, looking
-from netgaze.subjects import check_data, checkpoint_facts, controls, has_checkpoint, open_run
+from netgaze.subjects import check_data, checkpoint_facts, controls, open_run
 from netgaze.trainer import best_device, processor, resolve_precision, set_globals
 from netgaze.weights import load_weights, read_checkpoint, restore
 
-__all__ = ["analyze", "compare", "fit", "open_run"]
+__all__ = ["fit", "open_run"]
 
 log = logging.getLogger(__name__)
 
-MAX_COLUMNS = 4  # runs side by side in one picture
 
 
 def fit(config: DictConfig, folder: Path, about: dict[str, Any]) -> None:
@@ -49,7 +45,7 @@ def fit(config: DictConfig, folder: Path, about: dict[str, Any]) -> None:
     try:
         before = _before(folder)
         typed = {override.partition("=")[0] for override in about["overrides"]}
-        settings = _settle(_resolved(config), before, typed)
+        settings = _settle(resolved(config), before, typed)
         if before == settings and runs.read(folder)["status"] == "finished":
             log.info("%s is finished already.", folder)
             return
@@ -84,17 +80,6 @@ def _before(folder: Path) -> dict[str, Any] | None:
 def _training(settings: dict[str, Any]) -> dict[str, Any]:
     """The settings without what is done when training is over."""
     return {name: value for name, value in settings.items() if name != "export_predictions"}
-
-
-def _resolved(config: DictConfig) -> Any:
-    """The config as a plain dict; what a resolver finds wrong is said in its own words."""
-    try:
-        return OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
-    except MissingMandatoryValue as error:
-        raise NetgazeError(f"{error.full_key} must be given: type {error.full_key}=...") from error
-    except OmegaConfBaseException as error:
-        said = str(error).splitlines()[0]
-        raise NetgazeError(said.removeprefix("NetgazeError raised while resolving interpolation: ")) from error
 
 
 def _settle(settings: Any, before: dict[str, Any] | None, typed: set[str]) -> dict[str, Any]:
@@ -298,108 +283,3 @@ def _peak_memory() -> float:
         return torch.cuda.max_memory_allocated() / 2**20
     unit = 2**20 if sys.platform == "darwin" else 2**10  # macOS counts bytes, Linux KiB
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
-
-
-def analyze(config: DictConfig, folder: Path, about: dict[str, Any]) -> None:
-    """Draw figures of finished runs side by side, into `folder`, with a report.
-
-    Args:
-        config: composed from `conf/analyze.yaml`.
-        folder: where the pictures and `report.html` go.
-        about: what the command line knows.
-
-    Raises:
-        NetgazeError: no run where one was named, or titles that do not fit.
-    """
-    settings = _resolved(config)
-    set_globals(seed=0, threads=num_cpus(), deterministic=True)
-    found = runs.find(settings["runs"])
-    labels = settings["labels"] or runs.labels(found)
-    if len(labels) != len(found) or len(set(labels)) < len(labels):
-        raise NetgazeError(f"labels: give {len(found)} different titles, one a run; got {labels}.")
-    rows = runs.rows(found, labels)
-    checkpoint = settings["checkpoint"]
-    kept = [has_checkpoint(run, checkpoint) for run in found]
-    subjects = [
-        open_run(run, checkpoint, label, settings["data"] or None)
-        for run, label, there in zip(found, labels, kept, strict=True)
-        if there
-    ]
-    missing = [label for label, there in zip(labels, kept, strict=True) if not there]
-    note = f"The pictures show each run's {checkpoint} checkpoint."
-    note += f" Without one, and so without pictures: {', '.join(missing)}." if missing else ""
-    note += " They look at other data than the runs' own; the table is of the runs." if settings["data"] else ""
-    figures = _asked(settings["figure"] or _own_figures(subjects), settings["images"])
-    _show(folder, rows, subjects, figures, settings["control"], title="Side by side", note=note)
-
-
-def compare(folder: Path) -> bool:
-    """End a sweep: results.csv, the table, the winner, a plot, and report.html with every figure side by side.
-
-    Args:
-        folder: the sweep's folder.
-
-    Returns:
-        Whether every run finished.
-    """
-    found = runs.find([str(folder)])
-    labels = runs.labels(found)
-    rows = runs.rows(found, labels)
-    best = {row["run"] for row in results.pictured(rows, MAX_COLUMNS)}
-    subjects = [open_run(run, label=label) for run, label in zip(found, labels, strict=True) if label in best]
-    num_finished = sum(row["status"] == "finished" for row in rows)
-    seeds = " (of repeated runs one)" if results.over_seeds(rows) else ""
-    note = f"The pictures show {len(best)} of the {len(rows)} runs, the best by the table{seeds}."
-    note = note if num_finished > len(best) else ""
-    control = subjects[0].config["control"] if subjects and subjects[0].config else None
-    _show(folder, rows, subjects, _own_figures(subjects), control, title=folder.parent.name, note=note)
-    return num_finished == len(rows)
-
-
-def _asked(figures: dict[str, Any], images: list[str] | None) -> dict[str, Any]:
-    """The figures to draw: with own pictures, those alone that show such.
-
-    Raises:
-        NetgazeError: none of them does.
-    """
-    if not images:
-        return figures
-    own = picture_files(images)
-    showing = {name: figure | {"images": own} for name, figure in figures.items() if "images" in figure}
-    if not showing:
-        raise NetgazeError("images: choose a figure that shows own pictures, as in figure=[response_maps].")
-    return showing
-
-
-def _own_figures(subjects: list[Subject]) -> dict[str, Any]:
-    """The figures that the runs drew themselves, the first run's settings where several drew the same one."""
-    figures: dict[str, Any] = {}
-    for subject in subjects:
-        figures = (subject.config or {}).get("figure", {}) | figures
-    return figures
-
-
-def _show(
-    folder: Path,
-    rows: list[results.Row],
-    subjects: list[Subject],
-    figures: dict[str, Any],
-    control: str | None,
-    title: str,
-    note: str = "",
-) -> None:
-    """Table, winner, pictures and page."""
-    built = {name: build(figure) for name, figure in figures.items()}
-    seen = look(built, [*subjects, *controls(subjects, control)], folder / "figures") if subjects else {}
-    results.write_csv(rows, folder / "results.csv")
-    plots = {"sweep": results.plot_sweep, "matrix": results.plot_matrix}
-    drawn = [name for name, plot in plots.items() if plot(rows, folder / "figures" / f"{name}.png")]
-    page = report.write(folder, title, rows, list(seen), plots=drawn, note=note)
-    log.info("\n%s", results.as_text(*results.table(rows)))
-    if means := results.over_seeds(rows):
-        log.info("\n%s", results.as_text(*results.seeds_table(means)))
-    log.info("%s", results.winner(rows))
-    for row in rows:
-        if row["error"]:
-            log.info("%s: %s", row["label"], row["error"])
-    log.info("Report: %s", page)

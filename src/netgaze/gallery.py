@@ -1,5 +1,7 @@
 """The one function that makes pictures: figures x subjects -> files."""
 
+import csv
+import io
 import logging
 import os
 import re
@@ -12,7 +14,7 @@ from PIL import Image
 
 from netgaze.errors import NetgazeError
 from netgaze.features import source
-from netgaze.files import digest, whole, write_json
+from netgaze.files import digest, whole, write_json, write_text
 from netgaze.subject import Figure, Finding, Subject
 
 log = logging.getLogger(__name__)
@@ -28,7 +30,8 @@ def look(
     The findings of a subject that has a folder lie there as `figures/<figure>.npz`, and are read back when the
     same question is asked of the same weights and data again. A subject that lacks what a figure needs, or cannot be
     asked, is left out and named in the JSON; a figure for which that leaves none is not drawn, and the log says why.
-    The `extras` of a figure become `<out>/<figure>/<label>/<name>.png`, or `.gif` where they move.
+    The `extras` of a figure become `<out>/<figure>/<label>/<name>.png`, or `.gif` where they move; its tables
+    `<out>/<figure>.csv`, of several networks below one another under their names, and `tables` in the JSON.
 
     Args:
         figures: by name.
@@ -64,6 +67,8 @@ def _ask_all(
     """A figure's findings by subject, why it has none of others, and what these said when they were asked."""
     findings, left_out, refused = dict[str, Finding](), dict[str, str](), dict[str, NetgazeError]()
     for subject in subjects:
+        if subject.control and not getattr(figure, "controls", True):
+            continue
         if lacking := subject.lacks(figure.needs):
             left_out[subject.label] = f"no {' and no '.join(lacking)}"
             continue
@@ -124,10 +129,26 @@ def _write(
     }
     if hasattr(figure, "compare"):
         content["compared"] = figure.compare(findings)
+    if hasattr(figure, "facts"):
+        content |= figure.facts(findings)
+    if hasattr(figure, "table"):
+        content["tables"] = {label: figure.table(finding) for label, finding in findings.items()}
+        _write_table(content["tables"], out / f"{name}.csv")
     write_json(out / f"{name}.json", content)
     if hasattr(figure, "say"):
         log.info("%s", figure.say(findings))
     log.info("%s", out / f"{name}.png")
+
+
+def _write_table(tables: dict[str, list[dict[str, Any]]], path: Path) -> None:
+    """Rows as CSV; of several networks the first column names each."""
+    named = [{"network": label} | row for label, rows in tables.items() for row in rows]
+    rows = named if len(tables) > 1 else next(iter(tables.values()))
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(dict.fromkeys(name for row in rows for name in row)), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    write_text(path, text.getvalue())
 
 
 def _write_extras(images: dict[str, np.ndarray], folder: Path) -> None:

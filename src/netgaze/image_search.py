@@ -12,7 +12,7 @@ from torch import Generator, Tensor, nn
 from torch.nn import functional as F
 
 from netgaze.errors import NetgazeError
-from netgaze.layers import Transform, by_channel, reached
+from netgaze.layers import Transform, by_channel
 
 # The square root of the covariance of ImageNet's colours, and what keeps the sigmoid from saturating: from Lucid.
 _COLOURS = torch.tensor([[0.26, 0.09, 0.02], [0.27, 0.00, -0.05], [0.27, -0.09, 0.03]])

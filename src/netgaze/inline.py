@@ -74,7 +74,10 @@ class Comparison:
     @property
     def table(self) -> pd.DataFrame:
         """A row a network, by its label: status, what was swept, numbers, and the run's folder."""
-        table = pd.read_csv(self.folder / "results.csv", index_col="label")
+        path = self.folder / "results.csv"
+        if not path.exists():  # it looked at a network without a run
+            return pd.DataFrame()
+        table = pd.read_csv(path, index_col="label")
         return table.drop(columns=_INTERNAL, errors="ignore").dropna(axis="columns", how="all")
 
     @property
@@ -124,7 +127,8 @@ def _pictures(folder: Path) -> list[Path]:
 def _page(sentences: Sequence[str], table: pd.DataFrame, pictures: Sequence[bytes]) -> str:
     """Sentences, a table and pictures as HTML that needs no other file: a saved notebook keeps them."""
     parts = [f"<p>{html.escape(said)}</p>" for said in sentences if said]
-    parts.append(table.to_html(float_format="{:.4f}".format, na_rep="-"))
+    if not table.empty:
+        parts.append(table.to_html(float_format="{:.4f}".format, na_rep="-"))
     for picture in pictures:
         data = base64.b64encode(picture).decode()
         parts.append(f'<img src="data:image/png;base64,{data}" style="max-width: 100%">')

@@ -17,7 +17,7 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
-from netgaze import arguments, experiment, results, runs, schema
+from netgaze import analysis, arguments, experiment, results, runs, schema
 from netgaze.build import build
 from netgaze.errors import NetgazeError, sentence
 from netgaze.inline import Comparison, Run, Seen
@@ -53,6 +53,8 @@ def fit(words: Sequence[str]) -> Run | Comparison:
 def analyze(words: Sequence[str]) -> Comparison:
     """Look at finished runs side by side as `python analyze.py` does: `analyze([f"runs=[{a.folder},{b.folder}]"])`.
 
+    Or at a network without one: `analyze(["model=vgg19", "input=[3,224,224]"])`, whose table is empty.
+
     Args:
         words: `key=value` each.
 
@@ -61,7 +63,7 @@ def analyze(words: Sequence[str]) -> Comparison:
     """
     job = _job(_composed(_prepared(words, "analyze"), "analyze"), f"analyze({list(words)})")
     with _telling(job.folder / "analyze.log"):
-        experiment.analyze(job.config, job.folder, job.about)
+        analysis.analyze(job.config, job.folder, job.about)
     return _comparison(job.folder, job.config.runs, job.config.labels)
 
 
@@ -168,7 +170,7 @@ def _sweep(words: Sequence[str], call: str) -> Comparison:
         except Exception as error:  # recorded in the job's folder
             print(f"Run {job.folder.name} failed: {sentence(error)}", file=sys.stderr)
     with _telling():
-        if not experiment.compare(folder):
+        if not analysis.compare(folder):
             log.error('Not every run finished. fit(["resume=%s"]) goes on with the rest.', folder)
     return _comparison(folder, [str(folder)])
 
@@ -185,9 +187,10 @@ def _product(parsed: Sequence[Override]) -> list[tuple[str, ...]]:
     return list(itertools.product(*values.values()))
 
 
-def _comparison(folder: Path, paths: Sequence[str], labels: Sequence[str] | None = None) -> Comparison:
-    found = runs.find(paths)
-    return Comparison(folder, results.winner(runs.rows(found, labels or runs.labels(found))))
+def _comparison(folder: Path, paths: Sequence[str] | None, labels: Sequence[str] | None = None) -> Comparison:
+    found = runs.find(paths) if paths else []
+    named = (labels or runs.labels(found))[: len(found)]  # the last may be of a network without a run
+    return Comparison(folder, results.winner(runs.rows(found, named)) if found else "")
 
 
 def _figure(name: str) -> Figure:

@@ -25,7 +25,7 @@ def write(
     Args:
         folder: holds `figures/<figure>.png` and `.json`.
         title: of the page.
-        rows: the table, from `runs.rows`.
+        rows: the table, from `runs.rows`; empty where there are no runs.
         figures: names in the order of the page.
         plots: of the table, in `figures/<plot>.png`.
         note: a sentence under the table.
@@ -76,6 +76,19 @@ def _figure(folder: Path, name: str) -> dict[str, Any]:
         "table": table,
         "compared": [[key, number(value)] for key, value in content.get("compared", {}).items()],
         "left_out": _left_out(content["left_out"]),
+        "tables": [_table(label, rows) for label, rows in content.get("tables", {}).items()],
+    }
+
+
+def _table(label: str, rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """A figure's own table of one network: titles, cells, and which columns are numbers."""
+    titles = list(dict.fromkeys(name for row in rows for name in row))
+    numeric = [any(isinstance(row.get(name), int | float) for row in rows) for name in titles]
+    return {
+        "label": label,
+        "titles": [name.replace("_", " ") for name in titles],
+        "numeric": numeric,
+        "lines": [[number(row.get(name)) for name in titles] for row in rows],
     }
 
 
@@ -107,9 +120,11 @@ def _is_simple(value: Any) -> bool:
 
 
 def number(value: Any) -> str:
-    """A number as a reader wants it: four digits behind the point, whole numbers whole."""
+    """A number as a reader wants it: four digits behind the point, whole numbers whole, by thousands."""
     if value is None:
         return "-"
+    if type(value) is int:
+        return f"{value:,}"
     if isinstance(value, float):
         return f"{value:.4f}" if abs(value) < 1000 else f"{value:.0f}"
     return str(value)

@@ -5,9 +5,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from hydra.core.config_store import ConfigStore
-from omegaconf import MISSING, OmegaConf
+from omegaconf import MISSING, DictConfig, OmegaConf
 
 from netgaze.data.count import count_categories, count_classes, count_identities
+from netgaze.errors import NetgazeError
 
 
 @dataclass
@@ -34,14 +35,46 @@ class Analyze:
     """Root keys of `conf/analyze.yaml`."""
 
     name: str = MISSING
-    runs: list[str] = MISSING
+    runs: list[str] | None = None
+    input: Any = None
     labels: list[str] | None = None
     images: list[str] | None = None
     control: str | None = "random"
     checkpoint: str = "best"
     seed: int = 0
     data: dict[str, Any] = field(default_factory=dict)
+    model: dict[str, Any] = field(default_factory=dict)
+    task: dict[str, Any] = field(default_factory=dict)
     figure: dict[str, Any] = field(default_factory=dict)
+
+
+def check_analyze(config: DictConfig) -> None:
+    """Say what an analysis lacks before anything heavy is imported.
+
+    Args:
+        config: composed from `conf/analyze.yaml`.
+
+    Raises:
+        NetgazeError: nothing to look at, or an input that is none, is not needed, or is not known.
+    """
+    if not config.runs and not config.model:
+        raise NetgazeError(
+            "runs must be given: type runs=outputs/<run>, or a network without one, as in model=vgg19 "
+            "input=[3,224,224]."
+        )
+    if config.input is None:
+        if config.model and not config.runs and not config.data:
+            raise NetgazeError("input must be given: type what the network reads, as in input=[3,224,224].")
+        return
+    if not config.model:
+        raise NetgazeError("input is what a network without a run reads: add model=..., or leave it out.")
+    said = OmegaConf.to_container(config.input) if OmegaConf.is_config(config.input) else config.input
+    whole = isinstance(said, list) and all(type(size) is int and size > 0 for size in said)
+    if not isinstance(said, list) or len(said) != 3 or not whole:
+        raise NetgazeError(
+            f"input={str(said).replace(' ', '')}: expected channels, height and width, whole numbers of 1 or more, as "
+            "in input=[3,224,224]."
+        )
 
 
 def num_cpus() -> int:

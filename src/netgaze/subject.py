@@ -54,13 +54,14 @@ class Finding:
 class Figure(Protocol):
     """One question to a trained network. A plain object; its constructor's arguments are its YAML.
 
-    `needs` names parts of a Subject ("task", "classes": a task that has such, "data", "history", "metrics", "config",
-    "features"); `metrics` names
-    the numbers of a finding that belong among the run's own (`test/knn20`). `compute` asks one subject; `draw`
-    lays findings side by side, a column a label, from nothing but the findings, and returns a matplotlib Figure
-    (object interface, never pyplot). A figure may have `compare(findings) -> dict` for numbers across subjects.
-    It may have `extras(finding) -> {name: uint8 [H,W,3]}` for images that are files of their own, or animations, uint8
-    [T,H,W,3], and `say(findings) -> str` for what belongs into the terminal.
+    `needs` names parts of a Subject ("model": its network, trained or not, "task", "classes": a task that has such,
+    "data", "history", "metrics", "config", "features"); `metrics` names the numbers of a finding that belong among the
+    run's own (`test/knn20`). `compute` asks one subject; `draw` lays findings side by side, a column a label, from
+    nothing but the findings, and returns a matplotlib Figure (object interface, never pyplot). What a figure may have:
+    `compare(findings) -> dict` for numbers across subjects, `extras(finding) -> {name: uint8 [H,W,3]}` for images that
+    are files of their own, or animations, uint8 [T,H,W,3], `say(findings) -> str` for what belongs into the terminal,
+    `table(finding) -> list of dicts`, a row each, for a CSV file and the report, `facts(findings) -> dict` for what
+    belongs at the top of its JSON, and `controls = False` if untrained networks have nothing to tell it.
     Examples are chosen from the data alone, so that columns show the same images; a figure that lets each
     network choose says so in the finding's caption.
     """
@@ -119,6 +120,8 @@ class Subject:
         pixels: True makes a subject whose features are its raw pixels, [N, C*H*W] in 0..1, and which has no task.
         folder: the run's folder, where its figures lie.
         home: makes the data that the network was trained on, where `data` is another.
+        model: makes the network, where there is no task around it.
+        input_shape: (C, H, W) of the images that the network reads; by default those of the data.
     """
 
     def __init__(
@@ -136,19 +139,22 @@ class Subject:
         pixels: bool = False,
         folder: Path | None = None,
         home: Callable[[], Any] | None = None,
+        model: Callable[[], nn.Module] | None = None,
+        input_shape: tuple[int, int, int] | None = None,
     ):
         self.label = label
         self._task, self._data, self._history = task, data, history
         self.metrics, self.config = metrics, config
         self.split = split
         self.control, self.training, self.pixels, self.folder = control, training, pixels, folder
-        self._home = home
+        self._home, self._model, self._input_shape = home, model, input_shape
         self._features: dict[str, Tensor] = {}
         self._outputs: dict[str, Outputs] = {}
 
     def lacks(self, needs: tuple[str, ...]) -> list[str]:
         """The parts in `needs` that this subject does not have."""
         has = {
+            "model": self._model is not None or self._task is not None,
             "task": self._task is not None,
             "classes": self._task is not None and not ("classes" in needs and self._is_lost()),
             "data": self._data is not None,
@@ -168,6 +174,21 @@ class Subject:
         """The task, its network inside."""
         assert self._task is not None
         return self._task()
+
+    @cached_property
+    def model(self) -> nn.Module:
+        """The network: the task's, or one by itself, whose weights may lie on the meta device, without numbers."""
+        return self.task.model if self._model is None else self._model()
+
+    @property
+    def input_shape(self) -> tuple[int, int, int]:
+        """(C, H, W) of the images that the network reads; where the config knows them, the data stays unopened."""
+        if self._input_shape is not None:
+            return self._input_shape
+        facts = (self.config or {}).get("data", {})
+        if not {"num_channels", "image_size"} <= set(facts):
+            facts = vars(self.data)
+        return facts["num_channels"], facts["image_size"], facts["image_size"]
 
     @cached_property
     def data(self) -> Any:
@@ -192,6 +213,8 @@ class Subject:
         if not self.pixels and {"task", "classes", "features"} & set(needs):
             parts += [weights_digest(self.task), source(self.task), source(self.task.model)]
             parts += [(self.config or {}).get("task")] if self.task.embeds else []  # how it mirrors, scales, decides
+        if "model" in needs:
+            parts += [(self.config or {}).get("model"), self.input_shape, source(self.model)]
         if {"data", "features", "task", "classes"} & set(needs):
             parts += [self.data.fingerprint]
         parts += [getattr(self, need) for need in ("history", "metrics", "config") if need in needs]

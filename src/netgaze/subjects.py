@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from torch import Tensor
+import torch
+from torch import Tensor, nn
 
 from netgaze import runs
 from netgaze.build import build, build_task
@@ -70,6 +71,27 @@ def open_run(
         folder=folder if other is None else None,
         home=None if other is None else home,
     )
+
+
+def open_model(settings: dict[str, Any], input_shape: tuple[int, int, int], label: str) -> Subject:
+    """A network without a run as a Subject: its layers are there, its weights are not, wherever it can do without.
+
+    Args:
+        settings: resolved, of the model alone.
+        input_shape: (C, H, W) of the images that it reads.
+        label: the column's title.
+    """
+
+    def model() -> nn.Module:
+        try:
+            with torch.device("meta"):
+                return build(settings)
+        except NetgazeError:
+            raise
+        except Exception:  # a constructor that reads its own weights
+            return build(settings)
+
+    return Subject(label, model=model, input_shape=input_shape)
 
 
 def _in_the_form_of(own: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:

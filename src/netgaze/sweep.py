@@ -26,7 +26,7 @@ class Compare(Callback):
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
         """Compare the runs in the sweep's folder."""
-        from netgaze.experiment import compare
+        from netgaze.analysis import compare
 
         try:
             all_finished = compare(Path(config.hydra.sweep.dir))

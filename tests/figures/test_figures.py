@@ -20,7 +20,12 @@ CONF = Path(__file__).parents[2] / "conf" / "figure"
 # These show nothing but own pictures: tests/figures/test_verification.py, test_predict.py.
 NAMES = [path.stem for path in sorted(CONF.glob("*.yaml")) if path.stem not in ("verify", "predict")]
 # What searches for images by gradient does so briefly: how well it does is tested beside the figure.
-BRIEF = {"deep_dream": {"size": 48, "steps": 2}, "maximal_images": {"steps": 2}}
+BRIEF = {
+    "deep_dream": {"size": 48, "steps": 2},
+    "feature_maps": {"channels": 6},
+    "inversion": {"steps": 3},
+    "maximal_images": {"steps": 2},
+}
 
 
 def make_figure(name, **arguments):
@@ -69,7 +74,7 @@ def assert_readable(picture):
 def test_question_and_contract(name):
     figure = make_figure(name)
     assert figure.question.endswith("?")
-    assert set(figure.needs) <= {"task", "classes", "data", "history", "metrics", "config", "features"}
+    assert set(figure.needs) <= {"model", "task", "classes", "data", "history", "metrics", "config", "features"}
     assert (CONF / f"{name}.yaml").read_text().startswith(f"# @package figure.{name}\n")
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 from sklearn.manifold import trustworthiness
-from sklearn.metrics import accuracy_score, balanced_accuracy_score, confusion_matrix
+from sklearn.metrics import accuracy_score, balanced_accuracy_score, confusion_matrix, recall_score
 from sklearn.neighbors import KNeighborsClassifier
 
 from netgaze.errors import NetgazeError
@@ -76,6 +76,11 @@ def test_confusion_and_accuracies_are_sklearns(rotation):
     np.testing.assert_array_equal(finding.arrays["counts"], confusion_matrix(outputs.targets, predicted))
     assert finding.numbers["acc"] == pytest.approx(accuracy_score(outputs.targets, predicted))
     assert finding.numbers["acc_macro"] == pytest.approx(balanced_accuracy_score(outputs.targets, predicted))
+    table = Confusion().table(finding)
+    assert [row["class"] for row in table] == rotation.task.class_names
+    assert [row["examples"] for row in table] == np.bincount(outputs.targets).tolist()
+    recalls = recall_score(outputs.targets, predicted, average=None)
+    assert [row["accuracy"] for row in table] == pytest.approx(recalls.tolist())
 
 
 def test_micro_and_macro_differ_on_unequal_classes():

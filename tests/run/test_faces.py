@@ -13,9 +13,10 @@ from tests.conftest import composed, typed
 from tests.run.test_runs import ABOUT, NO_FIGURES, rows, same, weights
 
 from netgaze import runs
+from netgaze.analysis import analyze
 from netgaze.data.doodles import draw_faces
 from netgaze.errors import NetgazeError
-from netgaze.experiment import analyze, fit, open_run
+from netgaze.experiment import fit, open_run
 from netgaze.verification import verify
 
 # 24 drawn people, 6 images each: a run takes a second or two.

@@ -1,5 +1,7 @@
 """What does the network take for what, and does it know when it is wrong?"""
 
+from typing import Any
+
 import numpy as np
 import torch
 from matplotlib import colormaps
@@ -64,6 +66,14 @@ class Confusion:
         )
         each = {str(name): share for name, share in zip(names, _accuracies(counts), strict=True)}
         return Finding(numbers | _most_confused(counts, names) | {"accuracy of each class": each}, arrays, caption)
+
+    def table(self, finding: Finding) -> list[dict[str, Any]]:
+        """A row a class: how many examples it has, and the share of these that are right, 0..1."""
+        counts, each = finding.arrays["counts"].sum(axis=1), finding.numbers["accuracy of each class"]
+        return [
+            {"class": str(name), "examples": int(num), "accuracy": each[str(name)]}
+            for name, num in zip(finding.arrays["names"], counts, strict=True)
+        ]
 
     def draw(self, findings: dict[str, Finding]) -> Figure:
         """A block a network, two in a row: matrix, accuracy of each class, and reliability below."""

@@ -19,6 +19,7 @@ from netgaze.errors import NetgazeError
 from netgaze.figures.examples import chosen, distinct
 from netgaze.figures.octaves import Octaves, animation, picture, resized
 from netgaze.figures.panels import GREY, SMALL, Sheet, columns, lines_height, titles_height, wrapped
+from netgaze.layers import reached
 from netgaze.subject import Finding, Subject, device_of, looking
 
 _LARGEST_TILE, _MOST_PICTURES = 3.0, 6  # inches; each has a dream a layer and network
@@ -154,7 +155,7 @@ class DeepDream:
             raise NetgazeError(
                 "deep_dream: this network names no stages. Choose layers, as in deep_dream.layers=[conv1]."
             )
-        runs = {layer: image_search.reached(task.model, layer) for layer in layers}
+        runs = {layer: reached(task.model, layer) for layer in layers}
         if self.channel is None:
             norm, mean = image_search.half_squared_norm, _mean_square
             return [_Goal(layer, run, norm, mean) for layer, run in runs.items()]

@@ -16,6 +16,7 @@ from netgaze import image_search
 from netgaze.errors import NetgazeError
 from netgaze.figures.examples import pictures, spread
 from netgaze.figures.panels import GREY, SMALL, Sheet, columns, lines_height, titles_height, wrapped
+from netgaze.layers import by_channel, reached
 from netgaze.subject import Finding, Subject, device_of, looking
 
 _RATE = 0.05
@@ -93,7 +94,7 @@ class MaximalImages:
         with looking(task):
             task.requires_grad_(False)
             layer, device = self._layer(task.model), device_of(task)
-            run = image_search.reached(task.model, layer)
+            run = reached(task.model, layer)
             images = data.images(split, torch.from_numpy(scored))
             with torch.no_grad():
                 parts = [_maxima(run(data.normalise(some).to(device))) for some in images.split(data.test_batch_size)]
@@ -103,7 +104,7 @@ class MaximalImages:
             read = image_search.normalise(data.mean, data.std)
             made = self._optimised(subject, run, read, channels, device)
             with torch.no_grad():
-                reached = [float(_maxima(run(read(image)))[0, k]) for image, k in zip(made, channels, strict=True)]
+                answers = [float(_maxima(run(read(image)))[0, k]) for image, k in zip(made, channels, strict=True)]
         top = np.argsort(-scores[:, channels], axis=0, kind="stable")[: self.num_each].T
         arrays: dict[str, np.ndarray] = {
             "channels": channels,
@@ -114,7 +115,7 @@ class MaximalImages:
         }
         numbers: dict[str, Any] = {"dead_channels": 1 - len(alive) / scores.shape[1], "num_scored": len(scored)}
         for place, channel in enumerate(channels):
-            own = {"optimised": reached[place], "best_image": scores[:, channel].max()}
+            own = {"optimised": answers[place], "best_image": scores[:, channel].max()}
             own["median_image"] = np.median(scores[:, channel])
             numbers |= {f"channel {channel}/{name}": float(value) for name, value in own.items()}
         return Finding(numbers, arrays, _caption(layer, len(scored)))
@@ -221,7 +222,7 @@ def _negative_mean(channel: int, see: image_search.Transform, image: Tensor) -> 
 
 def _maxima(activation: Tensor) -> Tensor:
     """The maximum of each channel over places, [B,C]."""
-    return image_search.by_channel(activation).amax(dim=2).float().cpu()
+    return by_channel(activation).amax(dim=2).float().cpu()
 
 
 def _caption(layer: str, num: int) -> str:
