@@ -90,7 +90,7 @@ class DepthPlots:
         handles.append(Line2D([], [], label="the noise to start from", color=GREY, linestyle=":"))
         _errors(left, "error by layer")
         right.set_title("distance of the image by layer", fontsize=SMALL, pad=3)
-        right.set_ylim(bottom=0)
+        right.set_ylim(0, 1.08 * right.get_ylim()[1])
         for axes in (left, right):
             self._name_layers(axes, width)
         sheet.legend(handles, y + 0.3 + _PLOT + _BELOW, _MOST_LEGEND)
@@ -134,7 +134,7 @@ def _errors(axes: Axes, title: str) -> None:
     low, high = (np.log10(edge(np.concatenate([line.get_ydata() for line in axes.get_lines()]))) for edge in (min, max))
     low, high = np.floor(low), max(np.ceil(high), np.floor(low) + 1)
     axes.set_yscale("log")
-    axes.set_ylim(10.0**low, 10.0**high)
+    axes.set_ylim(10.0**low, 10.0 ** (high + 0.06))  # a point on the edge would be cut
     axes.set_yticks(10.0 ** np.arange(low, high + 1, max(1, (high - low) // 4)))
     axes.yaxis.set_minor_locator(NullLocator())
     axes.set_title(title, fontsize=SMALL, pad=3)
