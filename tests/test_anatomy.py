@@ -284,7 +284,7 @@ def test_shared_layers_own_work_and_idle_layers_are_said():
         ("conv", "Conv2d", 1, 38, 3),
         ("conv", "Conv2d", 2, 0, 5),
         ("", "relu, mean", 1, 0, 10),
-        ("idle", "Linear (not called)", 1, 20, None),
+        ("idle", "Linear (parameters alone)", 1, 20, None),
     ]
     assert [row.activations for row in rows] == [72, 72, 72, 2, 0]
 

@@ -29,6 +29,17 @@ def shaken(model):
     return model.eval()
 
 
+class Stepped(nn.Module):
+    """A convolution, then a step."""
+
+    def __init__(self, step):
+        super().__init__()
+        self.body, self.last, self.step = nn.Conv2d(3, 4, 1), nn.Identity(), step
+
+    def forward(self, x):
+        return self.last(self.step(self.body(x)))
+
+
 def plain():
     return nn.Sequential(
         nn.Conv2d(3, 6, 5, stride=2, padding=1),
@@ -219,6 +230,46 @@ class TestEveryModel:
 
         with pytest.raises(NetgazeError, match="Mul, which"):
             carried_back(Gated().eval(), "last", torch.randn(1, 3, 8, 8), whole)
+
+    @pytest.mark.parametrize(
+        ("step", "word"),
+        [
+            (lambda x: torch.bmm(x.flatten(2), x.flatten(2).transpose(1, 2)), "Bmm"),
+            (lambda x: torch.ones(1, 4, 8, 8) / (x + 100), "Div"),
+            (lambda x: F.instance_norm(x), "BatchNorm"),
+            (lambda x: F.batch_norm(x, None, None, training=True), "BatchNorm"),
+        ],
+        ids=["product", "quotient", "instance_norm", "batch statistics"],
+    )
+    def test_what_only_looks_linear_is_refused(self, step, word):
+        with pytest.raises(NetgazeError, match=f"{word}, which is neither"):
+            carried_back(Stepped(step).eval(), "last", torch.randn(2, 3, 8, 8), whole)
+
+    def test_fixed_factors_are_carried_back(self):
+        model, images = Stepped(lambda x: (x / 4).flatten(2) @ torch.eye(64).mul(3)).eval(), torch.randn(2, 3, 8, 8)
+        seed = 0.75 * model(images).unflatten(2, (8, 8)).detach()
+        expected = F.conv_transpose2d(seed, model.body.weight)
+        assert torch.allclose(carried_back(model, "last", images, whole), expected, atol=1e-5)
+
+    @pytest.mark.parametrize("path", PATHS)
+    @pytest.mark.parametrize("num", [1, 2])
+    def test_a_sum_with_what_does_not_come_from_the_image_is_no_fork(self, path, num):
+        added = torch.randn(1, 4, 8, 8)
+        model, images = Stepped(lambda x: x + added).eval(), torch.randn(num, 3, 8, 8)
+        expected = F.conv_transpose2d(model(images).detach(), model.body.weight)
+        assert torch.allclose(carried_back(model, "last", images, whole, path), expected, atol=1e-5)
+
+    def test_what_does_not_come_from_the_image_comes_back_as_nought(self):
+        model = Stepped(lambda x: torch.ones(1, 4, 8, 8)).eval()
+        assert carried_back(model, "last", torch.randn(1, 3, 8, 8), whole).count_nonzero() == 0
+
+    def test_statements_in_place_are_refused(self):
+        def statement(x):
+            x.relu_()
+            return x
+
+        with pytest.raises(NetgazeError, match="changes maps in place"):
+            carried_back(Stepped(statement).eval(), "last", torch.randn(1, 3, 8, 8), whole)
 
     def test_learnt_scales_are_factors(self):
         class Scaled(nn.Module):

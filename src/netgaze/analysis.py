@@ -41,7 +41,9 @@ def analyze(config: DictConfig, folder: Path, about: dict[str, Any]) -> None:
     names = [*(runs.labels(found) if found else []), *([_model_name(about)] if config.model else [])]
     labels = settings["labels"] or names
     if len(labels) != len(names) or len(set(labels)) < len(labels):
-        raise NetgazeError(f"labels: give {len(names)} different titles, one a network; got {labels}.")
+        raise NetgazeError(
+            f"labels: give as many titles as there are networks, {len(names)}, all different; got {labels}."
+        )
     rows = runs.rows(found, labels[: len(found)]) if found else []
     checkpoint = settings["checkpoint"]
     kept = [has_checkpoint(run, checkpoint) for run in found]

@@ -28,10 +28,9 @@ PATHS = ("residual", "shortcut", "both")
 _RELUS = {F.relu, F.relu_, torch.relu, torch.relu_, Tensor.relu, Tensor.relu_}
 _SUMS = {torch.add, Tensor.add, Tensor.add_, Tensor.__add__, Tensor.__iadd__, Tensor.__radd__}
 _WEIGHTED = {F.conv1d, F.conv2d, F.conv3d, F.linear, torch.conv1d, torch.conv2d, torch.conv3d}
-# What autograd calls the steps that are linear once filters and statistics are fixed. The forward pass decides only
-# places in them (switches, means of what), never factors.
+# What autograd calls the steps that are linear. The forward pass decides places in them (switches), never factors.
 _LINEAR = {
-    *("Convolution", "MkldnnConvolution", "CudnnConvolution", "Addmm", "Mm", "Bmm", "T", "Linear"),
+    *("Convolution", "MkldnnConvolution", "CudnnConvolution", "Addmm", "T", "Linear"),
     *("NativeBatchNorm", "CudnnBatchNorm", "MiopenBatchNorm", "BatchNorm"),
     *("MaxPool2DWithIndices", "AvgPool2D", "AdaptiveAvgPool2D", "MkldnnAdaptiveAvgPool2D", "Mean", "Sum"),
     *("Add", "Sub", "Neg", "Cat", "Stack", "View", "UnsafeView", "ReshapeAlias", "Permute", "Transpose", "Slice"),
@@ -39,7 +38,8 @@ _LINEAR = {
     *("ToCopy", "ConstantPadNd", "ReflectionPad2D", "ReplicationPad2D", "UpsampleNearest2D", "UpsampleBilinear2D"),
     *("_ReLU", "Index", "Roll", "Flip", "AccumulateGrad", "AsStrided", "Detach"),
 }
-_SCALES = {"Mul", "Div"}  # linear while one of the two does not depend on the image
+_PRODUCTS = {"Mul", "Mm", "Bmm"}  # linear while one of the two factors does not depend on the image
+_QUOTIENT = "Div"  # linear while the divisor does not
 
 
 class _ReLU(torch.autograd.Function):
@@ -82,8 +82,8 @@ class _WayBack(TorchFunctionMode):
     def _left_by_path(self, first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:
         """The two operands of a sum, of which one is cut off where only the other shall be followed."""
         deeper = _depth(first) - _depth(second)
-        if self.path == "both" or not deeper:
-            return first, second
+        if self.path == "both" or not deeper or not (first.requires_grad and second.requires_grad):
+            return first, second  # what does not come from the image is no path to it
         keeps_first = (deeper > 0) == (self.path == "residual")
         return (first, second.detach()) if keeps_first else (first.detach(), second)
 
@@ -125,12 +125,14 @@ def carried_back(model: nn.Module, layer: str, images: Tensor, keep: Transform, 
         image = images.detach().clone().requires_grad_()
         with _WayBack(path):
             activation = reached(model, layer)(image)
-        _check(activation, layer)
-        (back,) = torch.autograd.grad(activation, image, keep(activation.detach()), allow_unused=True)
-    return torch.zeros_like(images) if back is None else back
+        if not activation.requires_grad:
+            return torch.zeros_like(images)
+        _check(model, layer, images, activation)
+        (back,) = torch.autograd.grad(activation, image, keep(activation.detach()))
+    return back
 
 
-def _check(activation: Tensor, layer: str) -> None:
+def _check(model: nn.Module, layer: str, images: Tensor, activation: Tensor) -> None:
     """Refuse what has no counterpart, by autograd's own record of the way from the image to the layer."""
     waiting, seen = [activation.grad_fn], set[Any]()
     while waiting:
@@ -138,14 +140,33 @@ def _check(activation: Tensor, layer: str) -> None:
         if node is None or node in seen:
             continue
         seen.add(node)
-        before = [part for part, _ in node.next_functions if part is not None]
-        name = node.name().rpartition("::")[2].rstrip("0123456789").removesuffix("Backward")
-        if name not in _LINEAR and not (name in _SCALES and len(before) == 1):
+        if not _is_linear(node):
             raise NetgazeError(
-                f"A deconvnet cannot carry {layer} back to the image: on the way is {name}, which is neither linear "
-                "nor a ReLU. Choose an earlier layer or another network."
+                f"A deconvnet cannot carry {layer} back to the image: on the way is {_name(node)}, which is neither "
+                "linear nor a ReLU. Choose an earlier layer or another network."
             )
-        waiting += before
+        waiting += [before for before, _ in node.next_functions]
+    with torch.no_grad():
+        plain = reached(model, layer)(images)
+    if not torch.allclose(plain, activation, rtol=1e-3, atol=1e-3 * float(plain.abs().max())):
+        raise NetgazeError(
+            f"A deconvnet cannot carry {layer} back to the image: the network changes maps in place on the way, by a "
+            "statement whose result it does not use. Choose an earlier layer or another network."
+        )
+
+
+def _is_linear(node: Any) -> bool:
+    name, before = _name(node), [part for part, _ in node.next_functions]
+    if name in _PRODUCTS:
+        return sum(part is not None for part in before) == 1
+    if name == _QUOTIENT:
+        return before[-1] is None
+    # A norm by the image's own statistics is not linear, whatever its name.
+    return name in _LINEAR and not getattr(node, "_saved_training", False)
+
+
+def _name(node: Any) -> str:
+    return node.name().rpartition("::")[2].rstrip("0123456789").removesuffix("Backward")
 
 
 def whole(activation: Tensor) -> Tensor:

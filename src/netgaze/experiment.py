@@ -29,7 +29,6 @@ __all__ = ["fit", "open_run"]
 log = logging.getLogger(__name__)
 
 
-
 def fit(config: DictConfig, folder: Path, about: dict[str, Any]) -> None:
     """Train, test and look at one run; a folder with a checkpoint goes on from it, a finished one returns at once.
 

@@ -90,10 +90,10 @@ class Tracer(TorchDispatchMode):
             module.register_forward_hook(self._end)
 
     def finish(self) -> None:
-        """Make the rows, those of parameters last that have not been counted: their modules did not run."""
+        """Make the rows; last those of parameters that no module read in its own pass: others read them, or nobody."""
         for name, module in self.model.named_modules():
             if (own := self._own_params(module))["params"]:
-                self._add(replace(Layer(name, f"{type(module).__name__} (not called)"), **own), None)
+                self._add(replace(Layer(name, f"{type(module).__name__} (parameters alone)"), **own), None)
         # Only now: while the network runs, the work of finding a field would be traced too.
         self.fields = {name: None if sight is None else sight.field() for name, sight in self._given.items()}
         for layer, sight in self._told:
@@ -152,7 +152,7 @@ class Tracer(TorchDispatchMode):
         """The parameters of a module itself that no row has counted so far."""
         sizes = {n: p.numel() for n, p in module.named_parameters(recurse=False) if id(p) not in self._counted}
         self._counted |= {id(p) for p in module.parameters(recurse=False)}
-        no_bias = sum(size for name, size in sizes.items() if not name.endswith("bias"))
+        no_bias = sum(size for name, size in sizes.items() if "bias" not in name)  # bias_ih_l0 too
         return {"params": sum(sizes.values()), "params_no_bias": no_bias}
 
     def _add(self, layer: Layer, result: Tensor | None) -> None:

@@ -45,6 +45,10 @@ def test_the_strongest_channel_and_what_is_drawn(finding, supervised):
             for number, path in enumerate(PATHS):
                 expected = tiles(carried_back(model, layer, images, keep, path))[0]
                 assert np.abs(finding.arrays["back"][0, place, kind, number].astype(int) - expected).max() <= 1
+        for number, path in enumerate(PATHS):
+            back = carried_back(model, layer, images, whole, path)
+            likeness = np.corrcoef(back.flatten(), images.flatten())[0, 1]
+            assert finding.arrays["likeness"][0, place, number] == pytest.approx(likeness, abs=1e-5)
 
 
 @torch.no_grad()

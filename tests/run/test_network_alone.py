@@ -87,7 +87,7 @@ def test_beside_a_run(tmp_path):
         (["model=alexnet", "input=[3,64,64]", "figure=[cam]"], "cam cannot be asked of a network without a run"),
         (["model=alexnet", "input=[3,64,64]", "model.form=two"], "expected form to be one of two_group"),
         (["model=dynamic_conv", "input=[3,32,40]"], "built for square images: give input=.3,32,32."),
-        (["model=alexnet", "input=[3,64,64]", "labels=[a,b]"], "give 1 different titles"),
+        (["model=alexnet", "input=[3,64,64]", "labels=[a,b]"], "as many titles as there are networks, 1,"),
         (["model=alexnet", "input=[3,64,64]", "runs=[nowhere]"], "nowhere leads to no run"),
     ],
 )

@@ -239,9 +239,11 @@ class ImageData(LightningDataModule):
         expected = (self.num_channels, self.stored_size, self.stored_size)
         for split, part in splits.items():
             if tuple(part.images.shape[1:]) != expected:
+                channels, height, width = part.images.shape[1:]
+                wrong = "data.image_size" if channels == self.num_channels else "data.num_channels"
                 raise NetgazeError(
-                    f"{self.title}'s {split} images have the shape {tuple(part.images.shape[1:])}, but "
-                    f"data.num_channels and data.image_size say {expected}."
+                    f"{self.title}'s {split} images have {channels} channels and {height}x{width} pixels, but "
+                    f"{expected} were expected. Set {wrong} to what they have, or look at other data."
                 )
 
     @property

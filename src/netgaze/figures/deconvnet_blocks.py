@@ -62,7 +62,8 @@ class Block:
             for place in range(len(self.layers)):
                 self._draw_row(sheet, number, place, y + self.names + place * self.row)
             y += self.image
-        words = "Where images of the split answer that channel most (left), and these answers carried back (right)"
+        channel = "that channel" if len(self.arrays["images"]) == 1 else "the first image's channel"
+        words = f"Where images of the split answer {channel} most (left), and these answers carried back (right)"
         sheet.text(0.1, y, words, TEXT, color=GREY)
         for place in range(len(self.layers)):
             down, right = divmod(place, self.across[1])
@@ -100,7 +101,7 @@ class Block:
         for kind, path, left in self._lefts():
             sheet.image(self.arrays["back"][number, place, kind, path], left, y, self.tile, self.tile)
             if not kind:
-                likeness = self.numbers[f"{layer}/{self.paths[path]}/likeness"]
+                likeness = self.arrays["likeness"][number, place, path]
                 sheet.text(left + self.tile / 2, y + self.tile, f"{likeness:z.2f}", SMALL, ha="center", color=GREY)
 
     def _draw_patches(self, sheet: Sheet, place: int, x: float, y: float) -> None:

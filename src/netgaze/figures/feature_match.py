@@ -106,8 +106,17 @@ class FeatureMatch:
             error = float(image_search.squared_error(target, run(read(found)))) / norm
         return Match(found, error, [error for _, error in curve], converged)
 
+    @property
+    def _penalised(self) -> bool:
+        return bool(self.alpha_weight or self.tv_weight)
+
     def _is_enough(self, error: float) -> bool:
-        return error <= self.tolerance and not (self.alpha_weight or self.tv_weight)
+        return error <= self.tolerance and not self._penalised
+
+    def said(self) -> str:
+        """When a search ends, in a sentence."""
+        enough = "" if self._penalised else f"has an error of {self.tolerance:g} or less, or "
+        return f"A search ends when, looked at every {_STRETCH} steps, it {enough}has come to rest."
 
     def _penalty(self, seen: Tensor) -> Tensor:
         penalty = seen.new_zeros(())

@@ -127,8 +127,8 @@ class Inversion:
             "is the squared distance of the features over their squared norm; the distance is the root mean square of "
             "the differences of pixel values in 0..1, which is "
             + " and ".join(f"{value:.2g}" for name, value in numbers.items() if name.endswith("start_distance"))
-            + f" for the noise itself. A search ends at an error of {self.match.tolerance:g}, or where it comes to rest. A "
-            "small error with a large distance: many images look the same to that layer."
+            + " for the noise itself. A small error with a large distance: many images look the same to that layer. "
+            + self.match.said()
         )
         ends = {name.removesuffix("/converged"): done for name, done in numbers.items() if name.endswith("/converged")}
         short = [name for name, done in ends.items() if not done]

@@ -34,7 +34,8 @@ class FullyConnectedNet(LinearNet):
         if min(height, width) < self.smallest:
             raise NetgazeError(
                 f"{type(self).__name__} needs images of at least {self.smallest}x{self.smallest} pixels, "
-                f"got {height}x{width}. Choose larger images (data.image_size) or another model."
+                f"got {height}x{width}. Choose larger images (data.image_size, or input= without a run) or "
+                "another model."
             )
         return self.features(images)
 

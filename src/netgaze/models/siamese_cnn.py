@@ -60,6 +60,7 @@ class SiameseCNN(FullyConnectedNet):
         if min(height, width) < self.smallest or max(height, width) > self.largest:
             raise NetgazeError(
                 f"{type(self).__name__} needs images of {self.smallest} to {self.largest} pixels a side, "
-                f"got {height}x{width}. Set data.image_size=100 or choose another model."
+                f"got {height}x{width}. Set data.image_size=100 (without a run input=[1,100,100]) or choose "
+                "another model."
             )
         return self.features(images)
