@@ -17,7 +17,8 @@ def card(total, **options):
         title="Many",
         class_names=[f"class {number}" for number in range(total)],
         labels=labels.get,
-        images=lambda split: torch.zeros(len(labels[split]), 3, 8, 8, dtype=torch.uint8),
+        image_size=8,
+        images=lambda split, index: torch.zeros(len(index), 3, 8, 8, dtype=torch.uint8),
     )
     figure = DataCard(**options)
     finding = figure.compute(SimpleNamespace(data=data))
@@ -43,7 +44,8 @@ def test_a_class_that_is_only_tested_shows_its_test_images():
         title="People",
         class_names=["a", "b", "c"],
         labels=labels.get,
-        images=lambda split: torch.full((len(labels[split]), 3, 8, 8), shades[split], dtype=torch.uint8),
+        image_size=8,
+        images=lambda split, index: torch.full((len(index), 3, 8, 8), shades[split], dtype=torch.uint8),
     )
     samples = DataCard(num_each=2).compute(SimpleNamespace(data=data)).arrays["samples"]
     assert samples[:, :, 0, 0, 0].tolist() == [[10, 10], [20, 255], [30, 30]]

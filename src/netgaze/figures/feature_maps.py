@@ -150,15 +150,15 @@ class FeatureMaps:
 def _over_split(subject: Subject, model: Any, layers: Sequence[str]) -> tuple[dict[str, Tensor], dict[str, float]]:
     """In one pass over the split: which channels are ever above nought, bool [C], and the share of values that are."""
     run, device = all_reached(model, layers), device_of(subject.task)
-    alive, active, total = dict[str, Tensor](), dict.fromkeys(layers, 0.0), 0
+    counts, totals = dict[str, Tensor](), dict.fromkeys(layers, 0)
     for images, _ in subject.data.batches(subject.split, subject.data.test_batch_size):
-        total += len(images)
         for layer, output in run(images.to(device)).items():
-            above = as_maps(output, layer) > 0
-            some = above.any(dim=3).any(dim=2).any(dim=0).cpu()
-            alive[layer] = some | alive.get(layer, some)
-            active[layer] += float(above.double().mean()) * len(images)
-    return alive, {layer: sum_ / total for layer, sum_ in active.items()}
+            maps = as_maps(output, layer)
+            num = (maps > 0).sum(dim=(0, 2, 3)).cpu()
+            counts[layer] = num + counts.get(layer, torch.zeros_like(num))
+            totals[layer] += maps.numel()
+    alive = {layer: num > 0 for layer, num in counts.items()}
+    return alive, {layer: float(num.sum()) / totals[layer] for layer, num in counts.items()}
 
 
 class _Block:
