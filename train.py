@@ -20,7 +20,7 @@ Any key can be typed as group.key=value. A sweep takes values with commas in bet
 
 def job(config, folder, about):
     """Imports torch only now: the config has been composed."""
-    from netgaze.experiment import fit
+    from netgaze.chain import fit
 
     fit(config, folder, about)
 

@@ -23,7 +23,8 @@ from netgaze.callbacks.history import History
 from netgaze.callbacks.keep import Keep
 from netgaze.callbacks.reseed import Reseed
 from netgaze.data.augment import Augment
-from netgaze.data.base import ImageData, Images
+from netgaze.data.base import ImageData
+from netgaze.data.images import Images
 from netgaze.models.resnet import ResNet
 from netgaze.schedules import MultiStep
 from netgaze.schema import num_cpus

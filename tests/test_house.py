@@ -6,6 +6,7 @@ import inspect
 import pkgutil
 import subprocess
 import sys
+from typing import Unpack, get_args, get_origin, is_typeddict
 
 import pytest
 from omegaconf import OmegaConf
@@ -18,7 +19,7 @@ ROOMS = {"data", "models", "tasks", "callbacks", "figures"}
 ORDER = [
     {"errors"},
     {"files"},
-    {"download"},
+    {"download", "pseudo_labels"},
     {"pairs", "rates", "neighbours"},
     {"layers", "sights"},
     {"receptive_fields"},
@@ -33,6 +34,7 @@ ORDER = [
     {"results", "subjects"},
     {"report"},
     {"experiment", "analysis"},
+    {"chain"},
     {"arguments", "inline"},
     {"sweep", "notebook"},
     {"cli"},
@@ -97,24 +99,52 @@ BUILT = {
 }
 
 
+def parameters(target: str) -> tuple[set[str], set[str]]:
+    """The names that a target takes, and those of them that it cannot do without; a TypedDict's keys count as such."""
+    taken, needed = set(), set()
+    for name, parameter in inspect.signature(pkgutil.resolve_name(target)).parameters.items():
+        if parameter.kind is inspect.Parameter.VAR_KEYWORD:
+            (said,) = get_args(parameter.annotation) if get_origin(parameter.annotation) is Unpack else (None,)
+            assert is_typeddict(said), f"{target} takes any keyword"
+            taken |= said.__annotations__.keys()
+            needed |= said.__required_keys__
+        else:
+            taken |= {name}
+            needed |= {name} if parameter.default is inspect.Parameter.empty else set()
+    return taken, needed
+
+
 @pytest.mark.parametrize("path", YAMLS, ids=lambda path: str(path.relative_to(CONF)))
 def test_each_yaml_binds_to_its_constructor(path):
     group = path.relative_to(CONF).parts[0]
     for where, target, keys in targets(OmegaConf.to_container(OmegaConf.load(path))):
         if target == "netgaze.sweep.Compare":
             continue
-        signature = inspect.signature(pkgutil.resolve_name(target))
-        kinds = {p.kind for p in signature.parameters.values()}
-        assert inspect.Parameter.VAR_KEYWORD not in kinds, f"{target} takes any keyword"
-        missing = {
-            name
-            for name, p in signature.parameters.items()
-            if p.default is inspect.Parameter.empty and name not in keys | BUILT.get(group, set())
-        }
+        taken, needed = parameters(target)
+        missing = needed - keys - BUILT.get(group, set())
         if group == "callback":
             missing -= {"figures"}  # comes through the defaults list
-        assert keys <= set(signature.parameters), f"{path.name}{where}: {keys - set(signature.parameters)}"
+        assert keys <= taken, f"{path.name}{where}: {keys - taken}"
         assert not missing, f"{path.name}{where} lacks {missing}"
+
+
+def test_what_all_data_sets_take_is_one_yaml():
+    for path in (CONF / "data").rglob("*.yaml"):
+        if path.name.startswith("_"):
+            continue
+        content = OmegaConf.to_container(OmegaConf.load(path))
+        shared = "/data/_training@_here_" if path.parent.name == "decathlon" else "_training"
+        assert content["defaults"] == [shared, "_self_"], path
+        assert set(OmegaConf.load(CONF / "data" / "_training.yaml")) <= parameters(content["_target_"])[0]
+
+
+@pytest.mark.parametrize("named", ["**rest", "**rest: int", "**rest: Unpack[dict]"])
+def test_any_keyword_is_refused(named, monkeypatch):
+    scope = {"Unpack": Unpack}
+    exec(f"def target({named}): pass", scope)
+    monkeypatch.setattr(pkgutil, "resolve_name", lambda _: scope["target"])
+    with pytest.raises(AssertionError, match="takes any keyword"):
+        parameters("target")
 
 
 @pytest.mark.parametrize("group", ["figure", "callback"])

@@ -56,7 +56,7 @@ def test_the_tree_names_every_file():
 def test_every_choice_is_named():
     for group in ("task", "data", "optim", "schedule", "figure"):
         for path in (CONF / group).glob("*.yaml"):
-            assert f"`{path.stem}`" in README, path
+            assert f"`{path.stem}`" in README or path.stem.startswith("_"), path
 
 
 def test_links_lead_somewhere():

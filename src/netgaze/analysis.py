@@ -1,6 +1,7 @@
 """analyze and compare: runs, and networks without one, laid side by side in pictures, a table and a page."""
 
 import logging
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -61,7 +62,7 @@ def analyze(config: DictConfig, folder: Path, about: dict[str, Any]) -> None:
         subjects.append(_network(config, subjects, labels[-1]))
     figures = _asked(settings["figure"] or own or (ANATOMY if config.model else {}), settings["images"])
     title, note = ("Side by side", note) if found else (labels[-1], f"Asked by: {about['command']}")
-    seen = _show(folder, rows, subjects, figures, settings["control"], title=title, note=note)
+    seen = _show(folder, rows, [(figures, subjects)], settings["control"], title=title, note=note)
     if not found and not seen:
         raise NetgazeError(
             f"{', '.join(figures)} cannot be asked of a network without a run: give runs=[...], or choose "
@@ -113,15 +114,42 @@ def compare(folder: Path) -> bool:
     found = runs.find([str(folder)])
     labels = runs.labels(found)
     rows = runs.rows(found, labels)
+    kept = [(run, label) for run, label in zip(found, labels, strict=True) if has_checkpoint(run, "best")]
+    every = [open_run(run, label=label) for run, label in kept]
     best = {row["run"] for row in results.pictured(rows, MAX_COLUMNS)}
-    subjects = [open_run(run, label=label) for run, label in zip(found, labels, strict=True) if label in best]
+    subjects = [subject for subject in every if subject.label in best]
     num_finished = sum(row["status"] == "finished" for row in rows)
     seeds = " (of repeated runs one)" if results.over_seeds(rows) else ""
     note = f"The pictures show {len(best)} of the {len(rows)} runs, the best by the table{seeds}."
     note = note if num_finished > len(best) else ""
     control = subjects[0].config["control"] if subjects and subjects[0].config else None
-    _show(folder, rows, subjects, _own_figures(subjects), control, title=folder.parent.name, note=note)
+    figures = _own_figures(subjects)
+    asked = [(_of_numbers(figures, True), every), (_of_numbers(figures, False), subjects)]
+    _show(folder, rows, asked, control, title=folder.parent.name, note=note)
     return num_finished == len(rows)
+
+
+def compare_stages(stages: Mapping[str, Path], folder: Path) -> None:
+    """Lay the stages of a run side by side: their table, and report.html.
+
+    It shows the last one's figures of all stages that were trained, and of each stage what it drew alone.
+
+    Args:
+        stages: folders of the runs, by name.
+        folder: where the pictures and the page go.
+    """
+    rows = runs.rows(list(stages.values()), list(stages))
+    *earlier, last = [open_run(place, label=name) for name, place in stages.items()]
+    trained = [subject for subject in earlier if not subject.lacks(("history",))]
+    figures = _own_figures([last])
+    asked = [(_own_figures([subject]), [subject]) for subject in earlier]
+    asked += [(_of_numbers(figures, False), [*trained, last]), (_of_numbers(figures, True), [last])]
+    _show(folder, rows, asked, (last.config or {})["control"], title=folder.parent.parent.name)
+
+
+def _of_numbers(figures: dict[str, Any], wanted: bool) -> dict[str, Any]:
+    """The figures that ask for a run's numbers and settings alone, and so show any number of runs; or the others."""
+    return {name: it for name, it in figures.items() if (set(build(it).needs) <= {"metrics", "config"}) is wanted}
 
 
 def _asked(figures: dict[str, Any], images: list[str] | None) -> dict[str, Any]:
@@ -150,16 +178,26 @@ def _own_figures(subjects: list[Subject]) -> dict[str, Any]:
 def _show(
     folder: Path,
     rows: list[results.Row],
-    subjects: list[Subject],
-    figures: dict[str, Any],
+    asked: Sequence[tuple[dict[str, Any], list[Subject]]],
     control: str | None,
     title: str,
     note: str = "",
 ) -> dict[str, Any]:
-    """Table, winner, pictures and page; returns what the figures found."""
-    built = {name: build(figure) for name, figure in figures.items()}
-    trained = [subject for subject in subjects if subject.config is not None]
-    seen = look(built, [*subjects, *controls(trained, control)], folder / "figures") if subjects else {}
+    """Table, winner, pictures and page; returns what the figures found.
+
+    Args:
+        folder: where all goes.
+        rows: of the table.
+        asked: figures by name, and the networks that they are asked of.
+        control: as in the config.
+        title: of the page.
+        note: below it.
+    """
+    seen: dict[str, Any] = {}
+    for figures, subjects in asked:
+        built = {name: build(figure) for name, figure in figures.items()}
+        trained = [subject for subject in subjects if subject.config is not None]
+        seen |= look(built, [*subjects, *controls(trained, control)], folder / "figures") if built and subjects else {}
     if not rows:
         if seen:
             log.info("Report: %s", report.write(folder, title, rows, list(seen), note=note))

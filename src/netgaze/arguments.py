@@ -20,7 +20,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from netgaze.errors import NetgazeError
 
-PATHS = ("init", "resume", "data.dir")
+PATHS = ("init", "resume", "run", "data.dir", "data.pseudo_labels")
 PATH_LISTS = ("runs", "images", "labels")
 FLAGS_WITH_VALUE = ("--cfg", "-c", "--package", "-p", "--info", "-i", "--config-path", "--config-name", "--config-dir")
 
@@ -37,7 +37,7 @@ def prepare(words: Sequence[str], conf: Path, name: str) -> list[str]:
         NetgazeError: a key, a choice or a value that cannot be.
     """
     sweeps = "-m" in words or "--multirun" in words
-    words = [quote(word, sweeps) for word in words]
+    words = [_staged(quote(word, sweeps), conf) for word in words]
     resumed = [word for word in words if word.startswith("resume=")]
     if not resumed:
         check(without_flags(words), conf, name, sweeps)
@@ -78,15 +78,34 @@ def _resume_sweep(folder: Path, rest: Sequence[str], conf: Path, name: str) -> l
     return ["-m", *typed, f"hydra.sweep.dir={quoted(str(folder))}", *rest]
 
 
+def _staged(word: str, conf: Path) -> str:
+    """A key of one stage in Hydra's words: any key of a run may be given, or a choice, `stages.teacher.model=vgg19`."""
+    key, _, value = word.partition("=")
+    stage, own = _stage_of(key)
+    if stage is None or not own:
+        return word
+    if (conf / own).is_dir() and value != "null":
+        return f"+{own}@stages.{stage}.{own}={value}"
+    return f"++{word.lstrip('+')}"
+
+
+def _stage_of(key: str) -> tuple[str | None, str]:
+    """The stage that a key is about, and the key without it: `stages.teacher.optim.lr` -> ("teacher", "optim.lr")."""
+    first, _, rest = key.lstrip("+").partition(".")
+    stage, _, own = rest.partition(".")
+    return (stage, own) if first == "stages" and stage else (None, key)
+
+
 def quote(word: str, sweeps: bool = False) -> str:
     """Quote the value of a key that holds paths, so that Hydra's grammar takes it as it was typed.
 
     With `sweeps`, a comma outside brackets separates the values of a sweep.
     """
     key, equals, value = word.partition("=")
-    if not equals or key not in PATHS + PATH_LISTS or value in ("null", ""):
+    own = _stage_of(key)[1]
+    if not equals or own not in PATHS + PATH_LISTS or value in ("null", ""):
         return word
-    if key in PATH_LISTS:
+    if own in PATH_LISTS:
         items = value[1:-1].split(",") if value.startswith("[") and value.endswith("]") else [value]
         return f"{key}=[{','.join(quoted(item.strip()) for item in items if item.strip())}]"
     items = value.split(",") if sweeps else [value]
@@ -115,7 +134,9 @@ def _groups(conf: Path) -> list[str]:
 
 
 def _options(conf: Path, group: str) -> list[str]:
-    return sorted(str(path.relative_to(conf / group).with_suffix("")) for path in (conf / group).rglob("*.yaml"))
+    """The choices of a group; a name that begins with _ is what its files share."""
+    files = [path for path in (conf / group).rglob("*.yaml") if not path.name.startswith("_")]
+    return sorted(str(path.relative_to(conf / group).with_suffix("")) for path in files)
 
 
 def check(words: Sequence[str], conf: Path, name: str, sweeps: bool = False) -> None:
@@ -147,8 +168,13 @@ def check(words: Sequence[str], conf: Path, name: str, sweeps: bool = False) -> 
             _check_choice(override.key_or_group, choice, conf)
     others = [o for o in overrides if o not in groups and not o.key_or_group.startswith("hydra")]
     for picked in itertools.islice(itertools.product(*(_values(group) for group in groups)), 16):
-        chosen = [f"{g.key_or_group}={_literal(choice)}" for g, choice in zip(groups, picked, strict=True)]
+        chosen = [f"{_place(g)}={_literal(choice)}" for g, choice in zip(groups, picked, strict=True)]
         _check_values(others, _compose(chosen, conf, name), " ".join(chosen))
+
+
+def _place(group: Override) -> str:
+    """The group of a choice, with the place that it is for where it is not its own: `+model@stages.teacher.model`."""
+    return group.key_or_group if group.package is None else f"+{group.key_or_group}@{group.package}"
 
 
 def _is_group(override: Override, conf: Path) -> bool:
@@ -186,21 +212,38 @@ def _compose(chosen: Sequence[str], conf: Path, name: str) -> DictConfig:
 def _check_values(overrides: Sequence[Override], reference: DictConfig, chosen: str) -> None:
     for override in overrides:
         key = override.key_or_group
-        if override.is_add() and "." not in key:
+        stage, own = _stage_of(key)
+        if stage is not None:
+            stages = _keys(reference.stages) if "stages" in reference else []
+            if stage not in stages:
+                raise NetgazeError(f"There is no stage {stage}{_with(chosen)}.{_nearest(stage, stages)}")
+            if own == "run" or f"{stage}.{own}" in stages:
+                _check_value(override, _default(reference, key))
+                continue
+            key = own  # a stage takes any key of a run
+        elif override.is_add() and "." not in key:
             raise NetgazeError(f"There is no key {key}, and nothing would read it.{_nearest(key, _keys(reference))}")
-        if override.is_add() or override.is_force_add() or override.is_delete():
+        if stage is None and (override.is_add() or override.is_force_add() or override.is_delete()):
             continue
         known = _keys(reference)
         if key not in known:
-            where = f" with {chosen}" if chosen else ""
             raise NetgazeError(
-                f"There is no key {key}{where}.{_nearest(key, known)} python train.py --cfg job shows all keys."
+                f"There is no key {key}{_with(chosen)}.{_nearest(key, known)} python train.py --cfg job shows all keys."
             )
-        default = _default(reference, key)
-        for value in _values(override):
-            typed = _typed(value) if override.is_sweep_override() else value
-            if not _fits(typed, default):
-                raise NetgazeError(f"{key}={value}: expected {_kind(default)}, as in {key}={_show(default)}.")
+        _check_value(override, _default(reference, key))
+
+
+def _check_value(override: Override, default: Any) -> None:
+    """Hold an override's values against the type of the default that they replace."""
+    key = override.key_or_group
+    for value in _values(override):
+        typed = _typed(value) if override.is_sweep_override() else value
+        if not _fits(typed, default):
+            raise NetgazeError(f"{key}={value}: expected {_kind(default)}, as in {key}={_show(default)}.")
+
+
+def _with(chosen: str) -> str:
+    return f" with {chosen}" if chosen else ""
 
 
 def _typed(text: str) -> Any:

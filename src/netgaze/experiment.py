@@ -6,6 +6,7 @@ import resource
 import sys
 import time
 import traceback
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -29,13 +30,22 @@ __all__ = ["fit", "open_run"]
 log = logging.getLogger(__name__)
 
 
-def fit(config: DictConfig, folder: Path, about: dict[str, Any]) -> None:
+def fit(
+    config: DictConfig,
+    folder: Path,
+    about: dict[str, Any],
+    *,
+    asked: DictConfig | None = None,
+    told: Mapping[str, float] | None = None,
+) -> None:
     """Train, test and look at one run; a folder with a checkpoint goes on from it, a finished one returns at once.
 
     Args:
         config: composed from `conf/train.yaml`, not resolved.
         folder: the run's folder.
         about: what the command line knows: `overrides`, `choices`.
+        asked: what `resume` shall read, where the run is the last stage of a chain; None for `config` itself.
+        told: numbers of earlier stages, by name, that become the run's own too.
 
     Raises:
         NetgazeError: what a person can mend; `run.json` says it too.
@@ -45,29 +55,47 @@ def fit(config: DictConfig, folder: Path, about: dict[str, Any]) -> None:
         before = _before(folder)
         typed = {override.partition("=")[0] for override in about["overrides"]}
         settings = _settle(resolved(config), before, typed)
-        if before == settings and runs.read(folder)["status"] == "finished":
+        if _is_finished(folder, before, settings):
             log.info("%s is finished already.", folder)
             return
         data, task = _built(settings, folder if before is not None else None)
         runs.begin(folder, about)
         begun = True
-        write_text(folder / ".hydra" / "config.yaml", OmegaConf.to_yaml(config))
+        write_text(folder / ".hydra" / "config.yaml", OmegaConf.to_yaml(asked or config))
         unchanged = before is not None and _training(before) == _training(settings)
-        _run(settings, data, task, folder, resumed=before is not None, unchanged=unchanged)
+        _run(settings, data, task, folder, dict(told or {}), resumed=before is not None, unchanged=unchanged)
     except BaseException as error:
-        if before is not None and not begun:
-            raise  # what was typed does not fit the run that is there: it stays as it was
-        if not runs.is_run(folder):
-            runs.begin(folder, about)
-        status = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
-        said = str(error) or type(error).__name__
-        runs.note(folder, status=status, error=said, trace=traceback.format_exc())
-        runs.spend(folder, time.time() - started)
+        if before is None or begun:  # else what was typed does not fit the run that is there: it stays as it was
+            note_failure(folder, about, error, time.time() - started)
         raise
     finally:
         gc.collect()  # a sweep's next job needs the memory
     runs.note(folder, status="finished")
     runs.spend(folder, time.time() - started)
+
+
+def note_failure(folder: Path, about: dict[str, Any], error: BaseException, seconds: float) -> None:
+    """Write into a run's folder why it ended; call it where the error is handled."""
+    if not runs.is_run(folder):
+        runs.begin(folder, about)
+    status = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
+    runs.note(folder, status=status, error=str(error) or type(error).__name__, trace=traceback.format_exc())
+    runs.spend(folder, seconds)
+
+
+def is_done(config: DictConfig, folder: Path) -> bool:
+    """Whether the folder holds a finished run of this very config.
+
+    Args:
+        config: composed, not resolved.
+        folder: of a run, or none.
+    """
+    before = _before(folder)
+    return before is not None and _is_finished(folder, before, _settle(resolved(config), before, set()))
+
+
+def _is_finished(folder: Path, before: dict[str, Any] | None, settings: dict[str, Any]) -> bool:
+    return before == settings and runs.read(folder)["status"] == "finished"
 
 
 def _before(folder: Path) -> dict[str, Any] | None:
@@ -111,7 +139,8 @@ def _check_seen(data: Any, task: Any) -> None:
     """Say before training that there is nothing to train on, or classes to name that training does not show."""
     data.training_batches(data.labels("train"), 0, 1)
     unseen = set(data.labels("test").tolist()) - set(data.labels("train").tolist())
-    if unseen and not task.embeds and task.class_names == data.class_names:
+    told = data.pseudo_labels is not None  # a network's answers need not know every class; finetuning follows
+    if unseen and not told and not task.embeds and task.class_names == data.class_names:
         raise NetgazeError(
             f"{type(task).__name__} learns to name classes, but {len(unseen)} of those in the test of {data.title} are "
             f"not in its training ({', '.join(data.class_names[label] for label in sorted(unseen)[:3])}, ...). Where "
@@ -134,7 +163,16 @@ def _check_export(data: Any, task: Any) -> None:
     data.official_test()
 
 
-def _run(settings: dict[str, Any], data: Any, task: Any, folder: Path, *, resumed: bool, unchanged: bool) -> None:
+def _run(
+    settings: dict[str, Any],
+    data: Any,
+    task: Any,
+    folder: Path,
+    told: dict[str, float],
+    *,
+    resumed: bool,
+    unchanged: bool,
+) -> None:
     chosen = settings["trainer"]
     if settings["init"] is not None and not resumed:
         loaded = load_weights(task.model, settings["init"])
@@ -165,7 +203,7 @@ def _run(settings: dict[str, Any], data: Any, task: Any, folder: Path, *, resume
     material = task.material(data, best_device(chosen["accelerator"]))
     if not (resumed and unchanged and _was_stopped(folder)):
         _train(trainer, task, material, folder, resumed)
-    _finish(trainer, task, data, material, figures, settings, folder)
+    _finish(trainer, task, data, material, figures, settings, folder, told)
 
 
 def _parameters(task: Any) -> str:
@@ -219,6 +257,7 @@ def _finish(
     figures: dict[str, Any],
     settings: dict[str, Any],
     folder: Path,
+    told: dict[str, float],
 ) -> None:
     """Test once, on the best epoch; draw the figures; write the numbers."""
     path = folder / "checkpoints" / "best.ckpt"
@@ -238,6 +277,7 @@ def _finish(
     numbers = {name: value for row in history if row["epoch"] == epoch for name, value in row.items() if "/" in name}
     numbers |= {name: float(value) for name, value in tested.items()} | {"best/epoch": epoch}
     numbers["test/images"] = len(data.labels("test"))
+    numbers |= task.leave(data, folder) | told
     subject = Subject(
         runs.labels([folder])[0],
         task=lambda: task,
@@ -258,7 +298,7 @@ def _finish(
     learnt_with = {name: value for name, value in settings.items() if name not in ("callback", "figure", "control")}
     write_results(folder, results.flat(learnt_with), numbers, epoch)
     spent = sum(row["seconds"] for row in history)
-    speed = len(data.labels("train")) * len(history) / spent if spent else None
+    speed = (data.epoch_size or len(data.labels("train"))) * len(history) / spent if spent else None
     speeds = {"images_per_second": speed, "test_images_per_second": tested_per_second}
     runs.note(folder, **speeds, peak_memory_mb=_peak_memory())
     log.info("%s", results.numbers_as_text(numbers))

@@ -17,7 +17,7 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
-from netgaze import analysis, arguments, experiment, results, runs, schema
+from netgaze import analysis, arguments, chain, results, runs, schema
 from netgaze.build import build
 from netgaze.errors import NetgazeError, sentence
 from netgaze.inline import Comparison, Run, Seen
@@ -146,7 +146,7 @@ def _train(job: _Job, whole: Path) -> None:
     """Train one run; `whole` is what can be resumed after an interruption."""
     try:
         with _telling(job.folder / "train.log"):
-            experiment.fit(job.config, job.folder, job.about)
+            chain.fit(job.config, job.folder, job.about)
     except KeyboardInterrupt:
         print(f'Stopped. Go on with: fit(["resume={whole}"])', file=sys.stderr)
         raise

@@ -106,7 +106,9 @@ def find(paths: Iterable[str]) -> list[Path]:
 def _below(folder: Path) -> list[Path]:
     if is_run(folder):
         return [folder]
-    return sorted((path.parent for path in folder.glob("**/run.json")), key=_by_number)
+    below = [path.parent for path in folder.glob("**/run.json")]
+    # Its stages lie inside a run; they are found by their own paths.
+    return sorted((run for run in below if not any(other in run.parents for other in below)), key=_by_number)
 
 
 def _by_number(folder: Path) -> tuple[str, int, str]:

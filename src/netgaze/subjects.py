@@ -161,8 +161,10 @@ def forget_data() -> None:
 
 
 def _what_is_shown(settings: dict[str, Any]) -> dict[str, Any]:
-    """The settings of a data set without those that only training reads; the seed draws images of `per_class`."""
-    training_only = {"batch_size", "augment"} | ({"seed"} if settings.get("per_class") is None else set())
+    """The settings of a data set without those that only training reads; the seed counts where it draws labels."""
+    training_only = {"batch_size", "augment", "sampler", "epoch_size"}
+    if not any(settings.get(drawing) for drawing in ("per_class", "labelled_share", "label_noise")):
+        training_only.add("seed")
     return {key: value for key, value in settings.items() if key not in training_only}
 
 

@@ -8,7 +8,9 @@ from pytorch_lightning import Trainer
 from torchvision.transforms.functional import resize
 
 from netgaze.data.augment import Augment
-from netgaze.data.base import ImageData, Images, held_out, stratified
+from netgaze.data.base import ImageData
+from netgaze.data.draws import held_out, stratified
+from netgaze.data.images import Images
 from netgaze.errors import NetgazeError
 
 FACTS = {"num_classes": 3, "num_channels": 3, "image_size": 8, "mean": (0.5, 0.4, 0.3), "std": (0.2, 0.25, 0.3)}

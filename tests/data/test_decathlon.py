@@ -24,7 +24,7 @@ from netgaze.errors import NetgazeError
 STATS = {"mean": (0.5, 0.5, 0.5), "std": (0.25, 0.25, 0.25)}
 # Not in order and with gaps: labels are places among the sorted ids.
 IDS = {50000031: "yield", 50000002: "stop", 50000007: "stop"}
-SETS = sorted(path.stem for path in (CONF / "data" / "decathlon").glob("*.yaml"))
+SETS = sorted(path.stem for path in (CONF / "data" / "decathlon").glob("[!_]*.yaml"))
 # (classes, training, validation and test images), as published.
 PUBLISHED = {
     "aircraft": (100, 3334, 3333, 3333),

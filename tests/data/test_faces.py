@@ -9,8 +9,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from netgaze.data.base import Images
 from netgaze.data.faces import GLASSES, FaceData
+from netgaze.data.images import Images
 
 SEED = st.integers(0, 2**40)
 FACTS = {"num_channels": 1, "image_size": 4, "mean": [0.5], "std": [0.25]}
@@ -317,3 +317,20 @@ def test_marks_are_in_the_fingerprint():
     assert prints[0] == prints[1]
     assert len(set(prints)) == 4
     assert len({data.judged_on for data in (same, other, gone)}) == 1
+
+
+@pytest.mark.parametrize("changes", [{"sampler": "sqrt"}, {"sampler": "uniform"}, {"epoch_size": 20}], ids=str)
+def test_batches_of_people_are_not_resampled(changes, says):
+    with says("are not for faces, whose batches are drawn by people"):
+        Made([4] * 10, **changes)
+
+
+def test_training_on_faces_may_be_uneven_and_partly_wrong():
+    data, clean = Made([8] * 10, long_tail=4, label_noise=0.5), Made([8] * 10)
+    assert sorted(data.truth("train").unique(return_counts=True)[1].tolist()) == [2, 2, 3, 4, 6, 8]
+    assert data.truth("train").tolist() == data.who[numbers_of(data.images("train"))].tolist()
+    assert data.labels("train").tolist() != data.truth("train").tolist()
+    for split in ("val", "test"):
+        assert torch.equal(data.images(split), clean.images(split))
+        assert torch.equal(data.labels(split), clean.labels(split))
+    assert len(list(data.training_batches(data.labels("train"), 0, 1)))

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from netgaze.data.base import ImageData, Images
+from netgaze.data.base import ImageData
+from netgaze.data.images import Images
 from netgaze.models.resnet import ResNet
 from netgaze.schedules import Constant
 from netgaze.subject import Subject
@@ -19,9 +20,9 @@ SIZE = 16
 class Blobs(ImageData):
     """A bright square of its class's colour somewhere in noise; its mask is known."""
 
-    def __init__(self, *, num_classes=3, num_channels=3, sizes=(("train", 60), ("val", 30), ("test", 40))):
-        half = (0.5,) * num_channels
-        super().__init__(num_classes=num_classes, num_channels=num_channels, image_size=SIZE, mean=half, std=half)
+    def __init__(self, *, num_classes=3, num_channels=3, sizes=(("train", 60), ("val", 30), ("test", 40)), **part):
+        half, facts = (0.5,) * num_channels, {"num_classes": num_classes, "num_channels": num_channels}
+        super().__init__(**facts, image_size=SIZE, mean=half, std=half, **part)
         self.sizes = dict(sizes)
 
     def load(self):

@@ -17,8 +17,9 @@ from netgaze.files import plain
 from netgaze.subject import Finding
 
 CONF = Path(__file__).parents[2] / "conf" / "figure"
-# These show nothing but own pictures: tests/figures/test_verification.py, test_predict.py.
-NAMES = [path.stem for path in sorted(CONF.glob("*.yaml")) if path.stem not in ("verify", "predict")]
+# Asked in tests of their own: what shows nothing but own pictures, and what asks a task that labels images.
+OWN = {"verify": "test_verification", "predict": "test_predict", "pseudo_labels": "test_pseudo_labels"}
+NAMES = [path.stem for path in sorted(CONF.glob("*.yaml")) if path.stem not in OWN]
 # What searches for images by gradient does so briefly: how well it does is tested beside the figure.
 BRIEF = {
     "deep_dream": {"size": 48, "steps": 2},

@@ -13,8 +13,8 @@ from PIL import Image
 from sklearn.metrics import roc_auc_score, roc_curve
 from tests.figures.test_figures import assert_readable
 
-from netgaze.data.base import Images
 from netgaze.data.faces import GLASSES, FaceData
+from netgaze.data.images import Images
 from netgaze.errors import NetgazeError
 from netgaze.figures.examples import distinct
 from netgaze.figures.pair_columns import hardest

@@ -3,16 +3,17 @@
 import hashlib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Unpack
 
 import torch
 from PIL import Image
 from torch import Tensor
 
 from netgaze.data.augment import Augment
-from netgaze.data.base import Images
+from netgaze.data.base import TrainingPart
 from netgaze.data.decode import Form, decoded
 from netgaze.data.faces import GLASSES, FaceData
+from netgaze.data.images import Images
 from netgaze.download import fetch, unzip
 from netgaze.errors import NetgazeError
 
@@ -76,10 +77,7 @@ class AttFaces(FaceData):
         std: Sequence[float],
         augment: Augment | None = None,
         batch_size: int = 64,
-        limit: int | None = None,
-        per_class: int | None = None,
-        split_seed: int = 0,
-        seed: int = 0,
+        **part: Unpack[TrainingPart],
     ) -> None:
         super().__init__(
             num_val_people=num_val_people,
@@ -94,10 +92,7 @@ class AttFaces(FaceData):
             std=std,
             augment=augment,
             batch_size=batch_size,
-            limit=limit,
-            per_class=per_class,
-            split_seed=split_seed,
-            seed=seed,
+            **part,
         )
         if split not in ("people", "notebook"):
             raise NetgazeError(f"data.split={split} is not known. It is people or notebook.")

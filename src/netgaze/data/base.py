@@ -3,139 +3,41 @@
 import copy
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import replace
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal, TypedDict
 
 import torch
 from pytorch_lightning import LightningDataModule
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader
 from tqdm import tqdm
 
 from netgaze.data.augment import Augment, at_size, centre
 from netgaze.data.decode import Form, read_images, read_picture
-from netgaze.data.sampler import PlainBatches
+from netgaze.data.draws import by_share, drawn, held_out, long_tailed, others, redrawn, stratified
+from netgaze.data.images import Images, Unlabelled, Vectors
+from netgaze.data.sampler import PlainBatches, ResampledBatches
 from netgaze.errors import NetgazeError
 from netgaze.files import digest
+from netgaze.pseudo_labels import read
+
+POWERS = {"natural": 1.0, "sqrt": 0.5, "uniform": 0.0}  # of a class's images, by `sampler`
 
 
-@dataclass
-class Images(Dataset[tuple[Tensor, Tensor]]):
-    """A split: images uint8 [N,C,H,W], labels int64 [N], and object masks bool [M,H,W] where there are any.
+class TrainingPart(TypedDict, total=False):
+    """What every data set takes besides its own: which training images, how labelled, how drawn; see `ImageData`."""
 
-    `mask_of` says which mask is whose, int64 [N], -1 where an image has none; None where all have one, in order.
-    `marks` are further things known of each image, bool [N] by name, such as who wears glasses.
-
-    Images are kept with channels last in memory, as networks and augmentation like them best.
-
-    Indexed by an index tensor [B], it gives a batch (images uint8 [B,C,H,W], labels [B]).
-    """
-
-    images: Tensor
-    labels: Tensor
-    masks: Tensor | None = None
-    mask_of: Tensor | None = None
-    marks: dict[str, Tensor] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        self.images = self.images.contiguous(memory_format=torch.channels_last)
-        if self.mask_of is None:
-            self.mask_of = torch.full_like(self.labels, -1) if self.masks is None else torch.arange(len(self.labels))
-
-    def __len__(self) -> int:
-        return len(self.labels)
-
-    def __getitem__(self, index: Tensor) -> tuple[Tensor, Tensor]:
-        # Seen with channels last, an image is one run of bytes: one copy an image instead of one a value.
-        pixels = self.images.permute(0, 2, 3, 1).index_select(0, index)
-        return pixels.permute(0, 3, 1, 2), self.labels.index_select(0, index)
-
-    def take(self, index: Tensor) -> "Images":
-        """The part of the split at `index` [M]."""
-        assert self.mask_of is not None
-        marks = {name: mark[index] for name, mark in self.marks.items()}
-        return Images(*self[index], self.masks, self.mask_of[index], marks)
-
-
-@dataclass
-class Vectors(Dataset[tuple[Tensor, Tensor]]):
-    """Features in the place of a split's images: V views [V,N,D] of each, and labels int64 [N].
-
-    Indexed by an index tensor [B], it gives a batch (features [B,D], labels [B]), of each image a view drawn by lot.
-    """
-
-    features: Tensor
-    labels: Tensor
-
-    def __len__(self) -> int:
-        return len(self.labels)
-
-    def __getitem__(self, index: Tensor) -> tuple[Tensor, Tensor]:
-        views = torch.randint(len(self.features), index.shape) if len(self.features) > 1 else torch.zeros_like(index)
-        return self.features[views, index], self.labels.index_select(0, index)
-
-
-def stratified(labels: Tensor, num: int, seed: int) -> Tensor:
-    """`num` indices into `labels` [N] with each class's share kept, ascending, drawn by `seed`.
-
-    Shares are rounded down, but to no less than one image a class, and what is then missing (or too much) goes to
-    (or from) the classes that are furthest from their exact share.
-    """
-    classes, counts = labels.unique(return_counts=True)
-    exact = counts.double() * num / len(labels)
-    quota = exact.floor().long()
-    if num >= len(classes):
-        quota.clamp_(min=1)
-    while int(quota.sum()) != num:
-        step = 1 if int(quota.sum()) < num else -1
-        quota[(step * (exact - quota)).argmax()] += step
-    return stratified_by(labels, dict(zip(classes.tolist(), quota.tolist(), strict=True)), seed)
-
-
-def drawn(labels: Tensor, per_class: int, seed: int) -> Tensor:
-    """`per_class` indices of each class in `labels` [N], ascending, drawn by `seed`.
-
-    Raises:
-        NetgazeError: a class has fewer images.
-    """
-    classes, counts = labels.unique(return_counts=True)
-    if not 1 <= per_class <= int(counts.min()):
-        raise NetgazeError(
-            f"data.per_class={per_class} must be from 1 to {int(counts.min())}, the smallest class's images."
-        )
-    return stratified_by(labels, {int(label): per_class for label in classes}, seed)
-
-
-def stratified_by(labels: Tensor, quotas: dict[int, int], seed: int) -> Tensor:
-    """So many indices of each class, by its label, into `labels` [N], ascending, drawn by `seed`."""
-    generator = torch.Generator().manual_seed(seed)
-    chosen = []
-    for label, share in quotas.items():
-        members = (labels == label).nonzero().flatten()
-        chosen.append(members[torch.randperm(len(members), generator=generator)[:share]])
-    return torch.cat(chosen).sort().values if chosen else torch.zeros(0, dtype=torch.int64)
-
-
-def held_out(labels: Tensor, num: int, seed: int, key: str) -> tuple[Tensor, Tensor]:
-    """Divide off `num` of the images by class share: the indices that stay [N-num], and those held out [num].
-
-    Raises:
-        NetgazeError: that leaves less than one image a class on a side; `key` names the setting.
-    """
-    counts = labels.unique(return_counts=True)[1]
-    num_classes = len(counts)
-    if len(counts) and int(counts.min()) < 2:
-        raise NetgazeError(f"{key}: a class has a single image, which cannot be on both sides. Give it more, or none.")
-    if not num_classes <= num <= len(labels) - num_classes:
-        raise NetgazeError(
-            f"{key}={num} must leave at least one image for each of the {num_classes} classes on both sides, of "
-            f"{len(labels)} images."
-        )
-    out = stratified(labels, num, seed)
-    stays = torch.ones(len(labels), dtype=torch.bool)
-    stays[out] = False
-    return stays.nonzero().flatten(), out
+    limit: int | None
+    per_class: int | None
+    labelled_share: float | None
+    long_tail: float | None
+    label_noise: float
+    pseudo_labels: str | None
+    sampler: Literal["natural", "sqrt", "uniform"]
+    epoch_size: int | None
+    split_seed: int
+    seed: int
 
 
 class ImageData(LightningDataModule):
@@ -155,9 +57,20 @@ class ImageData(LightningDataModule):
         num_val: validation images, taken from the training set by class share where the set has no own validation.
         limit: at most so many training images by class share, and at most as many for validation and for test;
             null for all.
-        per_class: exactly so many training images of each class, drawn by `seed`: a draw a run; null for all.
+        per_class: exactly so many training images of each class, drawn by `seed`: a draw a run; null for all. The
+            others become the part "unlabelled".
+        labelled_share: in its place, this share of the training images, by class share; more than 0, less than 1.
+        long_tail: how many times as many training images the first class has as the last, see `draws.long_tailed`;
+            drawn by `split_seed`; null for as many as there are.
+        label_noise: share of the labels trained on that are drawn anew from all of them by `seed`, 0..1, see
+            `draws.redrawn`. Validation and test stay as they are.
+        pseudo_labels: the folder of a run that has labelled the unlabelled images of this set, or its file. What it
+            names, with its labels, is then trained on, in place of the labelled images.
+        sampler: how often a class is seen: "natural" in proportion to its n images, "sqrt" to n^0.5, "uniform" as
+            often as any other (Mahajan et al. 2018, arXiv 1805.00932).
+        epoch_size: training images an epoch, over all devices; null for as many as there are.
         split_seed: of the split and of the subset: a fact of the data, not of the run.
-        seed: of the order of the training batches, and of the draw of `per_class`.
+        seed: of the order of the training batches, and of the draws of `per_class`, `labelled_share`, `label_noise`.
         stored_size: side of the images as `load` gives them; null for `image_size`. Of larger ones, training sees a
             random window, a new one each time, and all else the centre; smaller ones are enlarged, a batch at a time.
     """
@@ -178,6 +91,12 @@ class ImageData(LightningDataModule):
         num_val: int = 0,
         limit: int | None = None,
         per_class: int | None = None,
+        labelled_share: float | None = None,
+        long_tail: float | None = None,
+        label_noise: float = 0.0,
+        pseudo_labels: str | None = None,
+        sampler: Literal["natural", "sqrt", "uniform"] = "natural",
+        epoch_size: int | None = None,
         split_seed: int = 0,
         seed: int = 0,
         stored_size: int | None = None,
@@ -193,13 +112,32 @@ class ImageData(LightningDataModule):
             raise NetgazeError(f"data.batch_size={batch_size} must be 1 or more.")
         if limit is not None and limit < num_classes:
             raise NetgazeError(f"data.limit={limit} is less than one image for each of the {num_classes} classes.")
+        if per_class is not None and labelled_share is not None:
+            raise NetgazeError(
+                f"data.per_class={per_class} and data.labelled_share={labelled_share} both say which images keep their "
+                "labels. Give one, and null for the other."
+            )
+        if pseudo_labels is not None and per_class is None and labelled_share is None:
+            raise NetgazeError(
+                f"data.pseudo_labels={pseudo_labels} is about unlabelled images, and there are none. Give "
+                "data.per_class or data.labelled_share as the run that wrote it."
+            )
+        if sampler not in POWERS:
+            raise NetgazeError(f"data.sampler={sampler} is not known. It is natural, sqrt or uniform.")
+        if epoch_size is not None and epoch_size < 1:
+            raise NetgazeError(f"data.epoch_size={epoch_size} must be 1 or more; null is as many as there are.")
         self.title = type(self).__name__
         self.num_classes, self.num_channels, self.image_size = num_classes, num_channels, image_size
         self.stored_size = image_size if stored_size is None else stored_size
         self.mean, self.std, self.augment = mean, std, augment
-        self.batch_size, self.num_val, self.limit, self.per_class = batch_size, num_val, limit, per_class
+        self.batch_size, self.num_val, self.limit = batch_size, num_val, limit
+        self.per_class, self.labelled_share, self.long_tail = per_class, labelled_share, long_tail
+        self.label_noise, self.pseudo_labels = label_noise, pseudo_labels
+        self.sampler, self.epoch_size = sampler, epoch_size
         self.split_seed, self.seed = split_seed, seed
         self._splits: dict[str, Images] = {}
+        self._unlabelled: Unlabelled | None = None
+        self._true: Tensor | None = None
         self._features: dict[str, Vectors] = {}
 
     def load(self) -> dict[str, Images]:
@@ -225,9 +163,47 @@ class ImageData(LightningDataModule):
                 name: split.take(stratified(split.labels, min(self.limit, len(split)), self.split_seed))
                 for name, split in splits.items()
             }
-        if self.per_class is not None and len(splits["train"]):
-            splits["train"] = splits["train"].take(drawn(splits["train"].labels, self.per_class, self.seed))
+        if len(splits["train"]):
+            splits["train"] = self._trained_on(splits["train"])
         self._splits = splits
+
+    def _trained_on(self, whole: Images) -> Images:
+        """What is trained on, of the whole training split; those whose labels are taken away are kept aside."""
+        if self.long_tail is not None:
+            whole = whole.take(long_tailed(whole.labels, self.long_tail, self.split_seed))
+        part = whole
+        if self.per_class is not None or self.labelled_share is not None:
+            chosen = self._labelled(whole.labels)
+            part, self._unlabelled = whole.take(chosen), Unlabelled(whole, others(chosen, len(whole)))
+        labels = part.labels
+        if self._unlabelled is not None and self.pseudo_labels is not None:
+            part, labels = self._pseudo_labelled(self._unlabelled, self.pseudo_labels)
+        self._true = part.labels
+        return replace(part, labels=redrawn(labels, self.label_noise, self.seed) if self.label_noise else labels)
+
+    def _labelled(self, labels: Tensor) -> Tensor:
+        """Indices of the training images [N] that keep their labels."""
+        if self.labelled_share is not None:
+            return by_share(labels, self.labelled_share, self.seed)
+        assert self.per_class is not None
+        return drawn(labels, self.per_class, self.seed)
+
+    def _pseudo_labelled(self, unlabelled: Unlabelled, path: str) -> tuple[Images, Tensor]:
+        """The unlabelled images that the file of another run names, with their own labels, and those of the file.
+
+        Raises:
+            NetgazeError: the file is about other images or classes, or names none.
+        """
+        found = read(path)
+        if found.unlabelled != unlabelled.digest or list(found.class_names) != self.class_names:
+            raise NetgazeError(
+                f"data.pseudo_labels={path}: the labels are of other images. Give the same data, data.per_class or "
+                "data.labelled_share, data.seed and data.split_seed as the run that wrote them."
+            )
+        if not len(found) or int(found.index.max()) >= len(unlabelled):
+            wrong = f"images beyond the {len(unlabelled)} unlabelled ones" if len(found) else "no image"
+            raise NetgazeError(f"data.pseudo_labels={path} names {wrong}. Let its run write it anew.")
+        return unlabelled.whole.take(unlabelled.index[found.index]), found.label
 
     def _check(self, splits: dict[str, Images]) -> None:
         found = len(self.class_names)
@@ -252,10 +228,45 @@ class ImageData(LightningDataModule):
         self.setup()
         return self._splits
 
+    def _split(self, name: str) -> Images | Unlabelled:
+        """A split, or the part "unlabelled".
+
+        Raises:
+            NetgazeError: all images have labels.
+        """
+        if name != "unlabelled":
+            return self.splits[name]
+        self.setup()
+        if self._unlabelled is None or not len(self._unlabelled):
+            raise NetgazeError(
+                f"{self.title} has no unlabelled images: give data.per_class=100 or data.labelled_share=0.1."
+            )
+        return self._unlabelled
+
+    def truth(self, split: str) -> Tensor:
+        """The labels int64 [N] that a split or "unlabelled" had before any was taken away, guessed or drawn anew.
+
+        For figures and numbers to judge by, never for training.
+        """
+        part = self._split(split)
+        if isinstance(part, Unlabelled):
+            return part.whole.labels[part.index]
+        return part.labels if split != "train" or self._true is None else self._true
+
+    @property
+    def unlabelled_digest(self) -> str:
+        """A short name for the unlabelled images, by which labels given to them are known to fit.
+
+        Raises:
+            NetgazeError: all images have labels.
+        """
+        part = self._split("unlabelled")
+        assert isinstance(part, Unlabelled)
+        return part.digest
+
     def images(self, split: str, index: Any = None) -> Tensor:
         """All images of a split as networks see them, or those at `index` [M], uint8 [N or M,C,H,W]."""
-        stored = self.splits[split].images
-        return at_size(stored if index is None else stored[index], self.image_size)
+        return at_size(self._split(split).stored(index), self.image_size)
 
     @property
     def window(self) -> int:
@@ -286,12 +297,12 @@ class ImageData(LightningDataModule):
         return read_picture(path, longest, self.num_channels)
 
     def labels(self, split: str) -> Tensor:
-        """All labels of a split, int64 [N]."""
-        return self.splits[split].labels
+        """All labels of a split, int64 [N]; -1 for each of "unlabelled"."""
+        return self._split(split).labels
 
     def masks(self, split: str) -> tuple[Tensor, Tensor] | None:
         """Which images of a split have object masks, int64 [M], and these, bool [M,H,W]; None where none has."""
-        part = self.splits[split]
+        part = self._split(split)
         if part.masks is None or part.mask_of is None or not (part.mask_of >= 0).any():
             return None
         there = (part.mask_of >= 0).nonzero().flatten()
@@ -356,7 +367,7 @@ class ImageData(LightningDataModule):
         self, split: str, batch_size: int | None = None, augmented: bool = False
     ) -> Iterator[tuple[Tensor, Tensor]]:
         """A split in order, as it is or augmented: (images [B,C,H,W] normalised, labels [B]), on the CPU."""
-        part, batch_size = self.splits[split], batch_size or self.test_batch_size
+        part, batch_size = self._split(split), batch_size or self.test_batch_size
         starts = range(0, len(part), batch_size)
         # A bar in a terminal, once it takes long enough to wonder.
         for start in tqdm(starts, f"Looking at {split}", leave=False, delay=5, disable=not sys.stderr.isatty()):
@@ -380,9 +391,21 @@ class ImageData(LightningDataModule):
 
     def training_batches(self, labels: Tensor, rank: int, world: int) -> Any:
         """The sampler of training: index tensors into labels [N], of process `rank` of `world`."""
-        full = len(labels) >= self.batch_size * world
-        return PlainBatches(
-            len(labels), self.batch_size, shuffle=True, drop_last=full, seed=self.seed, rank=rank, world=world
+        num = len(labels) if self.epoch_size is None else self.epoch_size
+        full = num >= self.batch_size * world
+        if self.sampler == "natural" and self.epoch_size is None:
+            return PlainBatches(
+                num, self.batch_size, shuffle=True, drop_last=full, seed=self.seed, rank=rank, world=world
+            )
+        return ResampledBatches(
+            labels,
+            self.batch_size,
+            power=POWERS[self.sampler],
+            epoch_size=num,
+            drop_last=full,
+            seed=self.seed,
+            rank=rank,
+            world=world,
         )
 
     def val_dataloader(self) -> DataLoader:

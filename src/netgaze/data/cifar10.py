@@ -3,13 +3,14 @@
 import pickle
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Unpack
 
 import numpy as np
 import torch
 
 from netgaze.data.augment import Augment
-from netgaze.data.base import ImageData, Images
+from netgaze.data.base import ImageData, TrainingPart
+from netgaze.data.images import Images
 from netgaze.download import extract, fetch
 from netgaze.errors import NetgazeError
 from netgaze.files import file_md5
@@ -65,10 +66,7 @@ class Cifar10(ImageData):
         augment: Augment | None = None,
         batch_size: int = 256,
         num_val: int = 5000,
-        limit: int | None = None,
-        per_class: int | None = None,
-        split_seed: int = 0,
-        seed: int = 0,
+        **part: Unpack[TrainingPart],
     ) -> None:
         super().__init__(
             num_classes=num_classes,
@@ -79,11 +77,8 @@ class Cifar10(ImageData):
             augment=augment,
             batch_size=batch_size,
             num_val=num_val,
-            limit=limit,
-            per_class=per_class,
-            split_seed=split_seed,
-            seed=seed,
             stored_size=SIDE,
+            **part,
         )
         self.dir, self.urls = Path(dir).expanduser(), (url,) if url else URLS
         self.download, self.verify = download, verify

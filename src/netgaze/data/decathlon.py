@@ -4,14 +4,17 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Unpack
 
 import torch
 from torch import Tensor
 
 from netgaze.data.annotations import Annotations, Listing, read_annotations, read_listing
 from netgaze.data.augment import Augment, centre
-from netgaze.data.base import ImageData, Images, held_out
+from netgaze.data.base import ImageData, TrainingPart
 from netgaze.data.decode import Form, decoded
+from netgaze.data.draws import held_out
+from netgaze.data.images import Images
 from netgaze.errors import NetgazeError
 
 log = logging.getLogger(__name__)
@@ -71,10 +74,7 @@ class Decathlon(ImageData):
         std: Sequence[float],
         augment: Augment | None = None,
         batch_size: int = 128,
-        limit: int | None = None,
-        per_class: int | None = None,
-        split_seed: int = 0,
-        seed: int = 0,
+        **part: Unpack[TrainingPart],
     ) -> None:
         super().__init__(
             num_classes=num_classes,
@@ -85,10 +85,7 @@ class Decathlon(ImageData):
             std=std,
             augment=augment,
             batch_size=batch_size,
-            limit=limit,
-            per_class=per_class,
-            split_seed=split_seed,
-            seed=seed,
+            **part,
         )
         self.title, self.set = f"{type(self).__name__} {set}", set
         self.dir, self.root = Path(dir).expanduser(), Path(dir).expanduser() / FOLDER

@@ -1,12 +1,15 @@
 """Scikit-learn's 1,797 handwritten digits: real data that comes with an installed package."""
 
 from collections.abc import Sequence
+from typing import Unpack
 
 import numpy as np
 import torch
 
 from netgaze.data.augment import Augment
-from netgaze.data.base import ImageData, Images, held_out
+from netgaze.data.base import ImageData, TrainingPart
+from netgaze.data.draws import held_out
+from netgaze.data.images import Images
 
 SIDE = 32
 
@@ -33,10 +36,7 @@ class Digits(ImageData):
         augment: Augment | None = None,
         batch_size: int = 64,
         num_val: int = 180,
-        limit: int | None = None,
-        per_class: int | None = None,
-        split_seed: int = 0,
-        seed: int = 0,
+        **part: Unpack[TrainingPart],
     ) -> None:
         super().__init__(
             num_classes=num_classes,
@@ -47,11 +47,8 @@ class Digits(ImageData):
             augment=augment,
             batch_size=batch_size,
             num_val=num_val,
-            limit=limit,
-            per_class=per_class,
-            split_seed=split_seed,
-            seed=seed,
             stored_size=SIDE,
+            **part,
         )
         self.num_test = num_test
 

@@ -1,15 +1,16 @@
 """Drawn faces, made from a seed: people who differ in their features, seen with and without glasses."""
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Literal, Unpack
 
 import numpy as np
 import torch
 
 from netgaze.data.augment import Augment
-from netgaze.data.base import Images
+from netgaze.data.base import TrainingPart
 from netgaze.data.doodles import draw_faces
 from netgaze.data.faces import GLASSES, FaceData
+from netgaze.data.images import Images
 from netgaze.errors import NetgazeError
 from netgaze.files import cached_arrays, digest
 
@@ -44,10 +45,7 @@ class DoodleFaces(FaceData):
         std: Sequence[float],
         augment: Augment | None = None,
         batch_size: int = 64,
-        limit: int | None = None,
-        per_class: int | None = None,
-        split_seed: int = 0,
-        seed: int = 0,
+        **part: Unpack[TrainingPart],
     ) -> None:
         super().__init__(
             num_val_people=num_val_people,
@@ -62,10 +60,7 @@ class DoodleFaces(FaceData):
             std=std,
             augment=augment,
             batch_size=batch_size,
-            limit=limit,
-            per_class=per_class,
-            split_seed=split_seed,
-            seed=seed,
+            **part,
         )
         if num_channels not in (1, 3):
             raise NetgazeError(f"data.num_channels={num_channels} is not possible. It is 3 (colour) or 1 (grey).")

@@ -2,15 +2,16 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Unpack
 
 import torch
 
 from netgaze.data.augment import Augment
-from netgaze.data.base import Images
+from netgaze.data.base import TrainingPart
 from netgaze.data.count import subfolders
 from netgaze.data.decode import Form, decoded, image_files
 from netgaze.data.faces import FaceData
+from netgaze.data.images import Images
 from netgaze.errors import NetgazeError
 
 
@@ -40,10 +41,7 @@ class FaceFolder(FaceData):
         std: Sequence[float],
         augment: Augment | None = None,
         batch_size: int = 64,
-        limit: int | None = None,
-        per_class: int | None = None,
-        split_seed: int = 0,
-        seed: int = 0,
+        **part: Unpack[TrainingPart],
     ) -> None:
         share = max(2, round(0.15 * num_classes))
         super().__init__(
@@ -57,10 +55,7 @@ class FaceFolder(FaceData):
             std=std,
             augment=augment,
             batch_size=batch_size,
-            limit=limit,
-            per_class=per_class,
-            split_seed=split_seed,
-            seed=seed,
+            **part,
         )
         self.own_fit = fit
         self.root, self.form = Path(dir).expanduser(), Form(image_size, num_channels, fit)

@@ -2,13 +2,14 @@
 
 import logging
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any, Literal, Unpack
 
 import torch
 from torch import Tensor
 
 from netgaze.data.augment import Augment
-from netgaze.data.base import ImageData, Images
+from netgaze.data.base import ImageData, TrainingPart
+from netgaze.data.images import Images
 from netgaze.data.sampler import IdentityBatches
 from netgaze.errors import NetgazeError
 
@@ -21,7 +22,8 @@ class FaceData(ImageData):
     """Base of the face data sets: a subclass gives all its photos in `photos`; no person is in two splits.
 
     Labels are people, numbered over all splits. Where it is known who wears glasses (`marks["glasses"]`), pairs are
-    also compared by it: without, with, and mixed, of which one wears glasses. Other arguments: see `ImageData`.
+    also compared by it: without, with, and mixed, of which one wears glasses. Other arguments: see `ImageData`, but
+    `sampler` and `epoch_size`, which are not for batches of people.
 
     Args:
         num_val_people, num_test_people: people of validation and of test, drawn by `split_seed`; the others train. The
@@ -47,10 +49,7 @@ class FaceData(ImageData):
         std: Sequence[float],
         augment: Augment | None = None,
         batch_size: int = 64,
-        limit: int | None = None,
-        per_class: int | None = None,
-        split_seed: int = 0,
-        seed: int = 0,
+        **part: Unpack[TrainingPart],
     ) -> None:
         super().__init__(
             num_classes=num_classes,
@@ -60,11 +59,13 @@ class FaceData(ImageData):
             std=std,
             augment=augment,
             batch_size=batch_size,
-            limit=limit,
-            per_class=per_class,
-            split_seed=split_seed,
-            seed=seed,
+            **part,
         )
+        if self.sampler != "natural" or self.epoch_size is not None:
+            raise NetgazeError(
+                f"data.sampler={self.sampler} and data.epoch_size={self.epoch_size} are not for faces, whose batches "
+                "are drawn by people. Leave both out; data.images_per_person says how many of each person."
+            )
         if glasses == "test" and gradual_epochs:
             raise NetgazeError(
                 f"data.gradual_epochs={gradual_epochs} lets images with glasses into training, data.glasses=test keeps "

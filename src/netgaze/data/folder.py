@@ -2,14 +2,16 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Unpack
 
 import torch
 
 from netgaze.data.augment import Augment
-from netgaze.data.base import ImageData, Images, held_out
+from netgaze.data.base import ImageData, TrainingPart
 from netgaze.data.count import split_folders, subfolders
 from netgaze.data.decode import Form, decoded, image_files
+from netgaze.data.draws import held_out
+from netgaze.data.images import Images
 from netgaze.errors import NetgazeError
 
 
@@ -41,10 +43,7 @@ class Folder(ImageData):
         std: Sequence[float],
         augment: Augment | None = None,
         batch_size: int = 128,
-        limit: int | None = None,
-        per_class: int | None = None,
-        split_seed: int = 0,
-        seed: int = 0,
+        **part: Unpack[TrainingPart],
     ) -> None:
         super().__init__(
             num_classes=num_classes,
@@ -54,10 +53,7 @@ class Folder(ImageData):
             std=std,
             augment=augment,
             batch_size=batch_size,
-            limit=limit,
-            per_class=per_class,
-            split_seed=split_seed,
-            seed=seed,
+            **part,
         )
         self.root, self.form = Path(dir).expanduser(), Form(image_size, num_channels, fit)
         self.shares = {"test": num_test, "val": num_val}

@@ -2,16 +2,17 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Unpack
 
 import torch
 from torch import Tensor
 
 from netgaze.data.augment import Augment
-from netgaze.data.base import Images
+from netgaze.data.base import TrainingPart
 from netgaze.data.count import identity
 from netgaze.data.decode import Form, decoded
 from netgaze.data.faces import GLASSES, FaceData
+from netgaze.data.images import Images
 from netgaze.errors import NetgazeError
 
 PHOTOS, LABELS = "MeGlass_120x120", "meta.txt"
@@ -54,10 +55,7 @@ class MeGlass(FaceData):
         std: Sequence[float],
         augment: Augment | None = None,
         batch_size: int = 64,
-        limit: int | None = None,
-        per_class: int | None = None,
-        split_seed: int = 0,
-        seed: int = 0,
+        **part: Unpack[TrainingPart],
     ) -> None:
         share = max(2, round(0.15 * (num_classes - (num_test_people or 0))))
         super().__init__(
@@ -73,10 +71,7 @@ class MeGlass(FaceData):
             std=std,
             augment=augment,
             batch_size=batch_size,
-            limit=limit,
-            per_class=per_class,
-            split_seed=split_seed,
-            seed=seed,
+            **part,
         )
         self.title, self.root = "MeGlass", Path(dir).expanduser()
         self.chosen_val_people = num_val_people

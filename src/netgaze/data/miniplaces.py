@@ -3,14 +3,17 @@
 import logging
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Unpack
 
 import torch
 from torch import Tensor
 
 from netgaze.data.augment import Augment
-from netgaze.data.base import ImageData, Images, held_out
+from netgaze.data.base import ImageData, TrainingPart
 from netgaze.data.boxes import object_mask, read_boxes
 from netgaze.data.decode import Form, decoded
+from netgaze.data.draws import held_out
+from netgaze.data.images import Images
 from netgaze.download import extract, fetch
 from netgaze.errors import NetgazeError
 
@@ -63,10 +66,7 @@ class Miniplaces(ImageData):
         augment: Augment | None = None,
         batch_size: int = 128,
         num_val: int | None = None,
-        limit: int | None = None,
-        per_class: int | None = None,
-        split_seed: int = 0,
-        seed: int = 0,
+        **part: Unpack[TrainingPart],
     ) -> None:
         super().__init__(
             num_classes=num_classes,
@@ -77,10 +77,7 @@ class Miniplaces(ImageData):
             std=std,
             augment=augment,
             batch_size=batch_size,
-            limit=limit,
-            per_class=per_class,
-            split_seed=split_seed,
-            seed=seed,
+            **part,
         )
         self.root, self.urls = Path(dir).expanduser() / FOLDER, (url,) if url else URLS
         self.download, self.held_out = download, num_val

@@ -44,13 +44,84 @@ class PlainBatches:
 
     def __iter__(self) -> Iterator[Tensor]:
         generator = torch.Generator().manual_seed(self.seed * 1_000_003 + self.epoch)
-        order = torch.randperm(self.num_items, generator=generator) if self.shuffle else torch.arange(self.num_items)
-        mine = order[: self._shared()][self.rank :: self.world]
+        mine = self._order(generator)[: self._shared()][self.rank :: self.world]
         for start in range(0, len(self) * self.batch_size, self.batch_size):
             yield mine[start : start + self.batch_size]
 
+    def _order(self, generator: torch.Generator) -> Tensor:
+        return torch.randperm(self.num_items, generator=generator) if self.shuffle else torch.arange(self.num_items)
+
     def _shared(self) -> int:
         return self.num_items - self.num_items % self.world if self.shuffle else self.num_items
+
+
+class ResampledBatches(PlainBatches):
+    """So many images an epoch, each class in proportion to a power of its n images; yields int64 index tensors [B].
+
+    Mahajan et al. 2018 (arXiv 1805.00932) draw hashtags by their frequency, its square root, or all alike. Here an
+    epoch holds each class's share of it exactly, but for the part of an image, which falls by lot: so a class too rare
+    for one image an epoch is still seen, in some epochs. Within an epoch no image of a class comes a second time before
+    each of them came once.
+
+    Args:
+        labels: the class of each image, int64 [N].
+        batch_size, drop_last, seed, rank, world: see `PlainBatches`; all that is drawn follows from (seed, epoch).
+        power: 1 for as frequent as the images are, 0.5 for the square root of that, 0 for all classes alike.
+        epoch_size: images an epoch, over all ranks; None for N.
+    """
+
+    def __init__(
+        self,
+        labels: Tensor,
+        batch_size: int,
+        *,
+        power: float,
+        epoch_size: int | None = None,
+        drop_last: bool = False,
+        seed: int = 0,
+        rank: int = 0,
+        world: int = 1,
+    ) -> None:
+        super().__init__(
+            len(labels) if epoch_size is None else epoch_size,
+            batch_size,
+            shuffle=True,
+            drop_last=drop_last,
+            seed=seed,
+            rank=rank,
+            world=world,
+        )
+        counts = labels.unique(return_counts=True)[1]
+        self.members = labels.argsort(stable=True).split(counts.tolist())
+        weights = counts.double() ** power
+        self.shares = self.num_items * weights / weights.sum()
+
+    def _order(self, generator: torch.Generator) -> Tensor:
+        quotas = rounded_by_lot(self.shares, generator).tolist()
+        drawn = [_in_rounds(*pair, generator) for pair in zip(self.members, quotas, strict=True)]
+        return torch.cat(drawn)[torch.randperm(self.num_items, generator=generator)]
+
+
+def rounded_by_lot(shares: Tensor, generator: torch.Generator) -> Tensor:
+    """Whole numbers for `shares` [K] whose sum is whole, int64 [K]: the same sum, and on average the shares.
+
+    Each is rounded down or up, up with the probability of its fraction: systematic sampling of the fractions, in a
+    random order.
+    """
+    down = shares.floor()
+    left = round(float((shares - down).sum()))
+    order = torch.randperm(len(shares), generator=generator)
+    ends = (shares - down)[order].cumsum(0).clamp(max=left)
+    ends[-1] = left
+    marks = torch.cat([torch.zeros(1, dtype=ends.dtype), ends]) + torch.rand(1, generator=generator)
+    down[order] += marks.floor().diff()
+    return down.long()
+
+
+def _in_rounds(members: Tensor, num: int, generator: torch.Generator) -> Tensor:
+    """`num` of `members` [M], each as often as any other or once more, in rounds of random order [num]."""
+    lots = torch.rand(-(-num // len(members)), len(members), generator=generator, dtype=torch.float64)
+    return members[lots.argsort(dim=1).flatten()[:num]]
 
 
 class IdentityBatches:

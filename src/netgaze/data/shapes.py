@@ -1,12 +1,14 @@
 """Ten classes of drawn 32x32 scenes, made from a seed in seconds: an object on the ground, under a sky."""
 
 from collections.abc import Sequence
+from typing import Unpack
 
 import numpy as np
 import torch
 
 from netgaze.data.augment import Augment
-from netgaze.data.base import ImageData, Images
+from netgaze.data.base import ImageData, TrainingPart
+from netgaze.data.images import Images
 from netgaze.data.scenes import CLASS_NAMES, S, draw_scenes
 from netgaze.files import cached_arrays, digest
 
@@ -38,10 +40,7 @@ class Shapes(ImageData):
         std: Sequence[float],
         augment: Augment | None = None,
         batch_size: int = 64,
-        limit: int | None = None,
-        per_class: int | None = None,
-        split_seed: int = 0,
-        seed: int = 0,
+        **part: Unpack[TrainingPart],
     ) -> None:
         super().__init__(
             num_classes=num_classes,
@@ -52,11 +51,8 @@ class Shapes(ImageData):
             augment=augment,
             batch_size=batch_size,
             num_val=num_val,
-            limit=limit,
-            per_class=per_class,
-            split_seed=split_seed,
-            seed=seed,
             stored_size=S,
+            **part,
         )
         self.sizes = {"train": num_train, "val": num_val, "test": num_test}
 

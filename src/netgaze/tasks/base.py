@@ -1,6 +1,7 @@
 """What every way of training shares: the step, the sums, the optimiser. Knows nothing of figures or data sets."""
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -115,6 +116,15 @@ class Task(LightningModule):
             device: where the network may work.
         """
         return data
+
+    def leave(self, data: Any, folder: Path) -> dict[str, float]:
+        """Write what a run leaves beside its network into its folder; numbers of it by name. Nothing, for most tasks.
+
+        Args:
+            data: a `data.base.ImageData`, set up.
+            folder: the run's.
+        """
+        return {}
 
     def parts(self) -> list[dict[str, Any]]:
         """What may learn, in optimiser groups: `params`, and where it is not the optimiser's own, `lr`."""

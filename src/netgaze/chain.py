@@ -1,0 +1,156 @@
+"""A run that needs others before it: its stages in order, each a run in a folder of its own, joined by `init`.
+
+`stages` names them, each with what differs from the run's own config. The last is the run itself; those before it lie
+in `<run>/stages/<name>`. An `init` or a `data.pseudo_labels` that is the name of an earlier stage means its folder.
+"""
+
+import logging
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from netgaze import experiment, runs
+from netgaze.analysis import compare_stages
+from netgaze.build import build_task, resolved
+from netgaze.errors import NetgazeError
+from netgaze.files import write_text
+
+log = logging.getLogger(__name__)
+
+REFERENCES = ("init", "data.pseudo_labels")  # keys whose value may be the name of an earlier stage
+
+
+def fit(config: DictConfig, folder: Path, about: dict[str, Any]) -> None:
+    """Train a run, its stages before it; each is resumable, and one that is finished is not trained again.
+
+    In a sweep, a stage that another job has finished with the very same config is taken from there. A stage with the
+    key `run` is that run, finished before. In the end all stages are laid side by side in `<run>/stages/report.html`.
+
+    Args:
+        config: composed from `conf/train.yaml`, not resolved.
+        folder: the run's folder.
+        about: what the command line knows: `overrides`, `choices`.
+
+    Raises:
+        NetgazeError: what a person can mend; `run.json` says it too.
+    """
+    if not config.stages:
+        experiment.fit(config, folder, about)
+        return
+    started, (*names, last) = time.time(), map(str, config.stages)
+    try:
+        _check(config, folder, [*names, last])
+        places = _earlier(config, folder, about, names)
+    except BaseException as error:
+        experiment.note_failure(folder, about, error, time.time() - started)
+        raise
+    stage = stage_config(config, last, places)
+    stage.stages = config.stages  # a record, for figures that ask how the run came about
+    experiment.fit(stage, folder, about, asked=config, told=_numbers(places))
+    compare_stages(places | {last: folder}, folder / "stages")
+
+
+def stage_config(config: DictConfig, name: str, places: Mapping[str, Path]) -> DictConfig:
+    """The config of one stage: the run's own, with what the stage names in its place.
+
+    A group for which the stage names a `_target_` is replaced as a whole; of others the named keys are. A stage starts
+    from random weights unless it says otherwise. The run's figures are drawn of the last; others draw what they name.
+
+    Args:
+        config: of the run, not resolved.
+        name: of the stage.
+        places: folders of the stages before it.
+    """
+    asked = OmegaConf.masked_copy(config.stages[name], [key for key in config.stages[name] if key != "run"])
+    stage = config.copy()
+    OmegaConf.set_struct(stage, False)
+    stage.stages, stage.init = {}, None
+    if name != list(config.stages)[-1]:
+        stage.figure = {}
+    for group, content in asked.items():
+        if OmegaConf.is_dict(content) and "_target_" in content:
+            stage[group] = {}
+    stage.merge_with(asked)
+    for key in REFERENCES:
+        place = places.get(str(OmegaConf.select(stage, key)))
+        if place is not None:
+            OmegaConf.update(stage, key, str(place))
+    return stage
+
+
+def _check(config: DictConfig, folder: Path, names: list[str]) -> None:
+    """Say before the first stage is trained what a later one would refuse."""
+    places = {name: folder / "stages" / name for name in names[:-1]}
+    used = set()
+    for name in names:
+        stage = resolved(stage_config(config, name, places))
+        build_task(stage, [""] * stage["data"]["num_classes"])
+        used |= {str(OmegaConf.select(config.stages[name], key)) for key in REFERENCES}
+        data = stage["data"]
+        if data.get("pseudo_labels") and data.get("per_class") is None and data.get("labelled_share") is None:
+            raise NetgazeError(
+                f"The stage {name} learns from unlabelled images, but all are labelled: give data.per_class=100, or "
+                "data.labelled_share=0.1; the rest then has no labels."
+            )
+    if unused := [name for name in names[:-1] if name not in used]:
+        raise NetgazeError(
+            f"No stage starts from {unused[0]}: give its name as init or data.pseudo_labels of a later stage, as in "
+            f"stages.{names[-1]}.init={unused[0]}."
+        )
+
+
+def _earlier(config: DictConfig, folder: Path, about: dict[str, Any], names: list[str]) -> dict[str, Path]:
+    """Train the stages before the last; the folder of each, by name."""
+    places: dict[str, Path] = {}
+    for number, name in enumerate(names, start=1):
+        stage, own = stage_config(config, name, places), folder / "stages" / name
+        place = _ready(config.stages[name].get("run"), name) or _of_the_sweep(stage, folder, name) or own
+        places[name] = place
+        if place != own or experiment.is_done(stage, own):
+            log.info("Stage %d of %d, %s: %s is finished.", number, len(names) + 1, name, place)
+            continue
+        if (folder / "checkpoints" / "last.ckpt").exists():
+            raise NetgazeError(
+                f"{folder} was trained from what its stage {name} was before. Start a new run with these settings."
+            )
+        log.info("Stage %d of %d, %s", number, len(names) + 1, name)
+        runs.begin(folder, about)
+        write_text(folder / ".hydra" / "config.yaml", OmegaConf.to_yaml(config))
+        experiment.fit(stage, own, _about(about, name))
+    return places
+
+
+def _ready(run: str | None, name: str) -> Path | None:
+    """The finished run that a stage shall be, if it names one."""
+    if run is None:
+        return None
+    if not runs.is_run(Path(run)) or runs.read(Path(run))["status"] != "finished":
+        raise NetgazeError(f"stages.{name}.run={run} is no finished run. Give the folder of one, or null to train it.")
+    return Path(run)
+
+
+def _of_the_sweep(stage: DictConfig, folder: Path, name: str) -> Path | None:
+    """The same stage of an earlier job of the same sweep, finished; None where there is none, or no sweep."""
+    if not (folder.parent / "multirun.yaml").exists():
+        return None
+    others = sorted(folder.parent.glob(f"*/stages/{name}"))
+    return next((other for other in others if other.parents[1] != folder and experiment.is_done(stage, other)), None)
+
+
+def _about(about: dict[str, Any], name: str) -> dict[str, Any]:
+    """What is known of a stage: what was typed for all stages, and its name."""
+    typed = [word for word in about["overrides"] if not word.lstrip("+").startswith(("task=", "stages."))]
+    return about | {"overrides": [*typed, f"stage={name}"], "choices": about["choices"] | {"task": name}}
+
+
+def _numbers(places: Mapping[str, Path]) -> dict[str, float]:
+    """What the run tells of its stages: each one's test accuracy as `<stage>/acc`, and what pseudo-labels are worth."""
+    found: dict[str, float] = {}
+    for name, place in places.items():
+        numbers = runs.read_metrics(place)
+        found |= {f"{name}/acc": numbers["test/acc"]} if "test/acc" in numbers else {}
+        found |= {key: value for key, value in numbers.items() if key.startswith("unlabelled/")}
+    return found

@@ -1,0 +1,106 @@
+"""Which labels a network gives to images that have none, and which of them are kept: a pure choice, and its file.
+
+Yalniz et al. 2019 (arXiv 1905.00546), section 3: of each image the P classes with the highest scores, then of each
+class the K images with the highest score.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from netgaze.errors import NetgazeError
+from netgaze.files import stored_arrays, whole
+
+FILE = "pseudo_labels.npz"
+_ARRAYS = {"index": "i8", "label": "i8", "score": "f4", "rank": "i8"}
+
+
+@dataclass(frozen=True)
+class PseudoLabels:
+    """Chosen pairs of an image and a class, class by class, highest score first; letters: M pairs.
+
+    Attributes:
+        index: of the image among the unlabelled ones, int64 [M]; an image may come several times.
+        label: its class, int64 [M].
+        score: the probability that the network gave it for this class, float32 [M], 0..1.
+        rank: its place within the class, int64 [M], 0 for the highest score.
+        unlabelled: a digest of the unlabelled images that `index` counts.
+        class_names: of the classes that `label` counts.
+    """
+
+    index: Tensor
+    label: Tensor
+    score: Tensor
+    rank: Tensor
+    unlabelled: str = ""
+    class_names: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+    def write(self, folder: Path) -> None:
+        """Write `pseudo_labels.npz` into `folder`, whole."""
+        arrays: dict[str, np.ndarray] = {name: getattr(self, name).numpy() for name in _ARRAYS}
+        arrays |= {"unlabelled": np.array(self.unlabelled), "class_names": np.array(self.class_names)}
+        with whole(folder / FILE) as beside, open(beside, "wb") as file:
+            np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
+
+
+def choose(scores: Tensor, k: int, p: int) -> PseudoLabels:
+    """The K images with the highest score of each class, among those that have it in their P best classes.
+
+    A class that fewer images have among their best gets those alone. Of equal scores the lower class, and the earlier
+    image, comes first.
+
+    Args:
+        scores: of N images for C classes, [N,C].
+        k: most images a class.
+        p: classes an image.
+
+    Raises:
+        ValueError: k below 1, or p not in 1..C.
+    """
+    num_classes = scores.shape[1]
+    if k < 1 or not 1 <= p <= num_classes:
+        raise ValueError(f"expected k of 1 or more and p from 1 to the {num_classes} classes, got k={k} and p={p}")
+    ranked = scores.sort(dim=1, descending=True, stable=True)
+    candidates = torch.zeros_like(scores, dtype=torch.bool).scatter_(1, ranked.indices[:, :p], True)
+    chosen = []
+    for number in range(num_classes):
+        own = candidates[:, number].nonzero().flatten()
+        chosen.append(own[scores[own, number].argsort(descending=True, stable=True)[:k]])
+    index = torch.cat(chosen)
+    label = torch.repeat_interleave(torch.arange(num_classes), torch.tensor([len(own) for own in chosen]))
+    rank = torch.cat([torch.arange(len(own)) for own in chosen])
+    return PseudoLabels(index, label, scores[index, label].float(), rank)
+
+
+def read(path: Path | str) -> PseudoLabels:
+    """The pseudo-labels in a file, or in the folder of the run that wrote one.
+
+    Raises:
+        NetgazeError: nothing is there, or it is no such file.
+    """
+    path = Path(path)
+    path = path / FILE if path.is_dir() else path
+    if not path.is_file():
+        raise NetgazeError(f"There are no pseudo-labels at {path}. A run of task=pseudo_labels writes them.")
+    arrays = stored_arrays(path) or {}
+    fits = all(name in arrays and arrays[name].dtype == kind for name, kind in _ARRAYS.items())
+    if not fits or not {"unlabelled", "class_names"} <= set(arrays) or not _is_sound(arrays):
+        raise NetgazeError(f"{path} holds no pseudo-labels, or damaged ones. Let a run of task=pseudo_labels write it.")
+    index, label, score, rank = (torch.from_numpy(arrays[name]) for name in _ARRAYS)
+    return PseudoLabels(
+        index, label, score, rank, str(arrays["unlabelled"]), tuple(map(str, arrays["class_names"].tolist()))
+    )
+
+
+def _is_sound(arrays: dict[str, np.ndarray]) -> bool:
+    """Whether all arrays are of one length, and no number points outside what it counts."""
+    label = arrays["label"]
+    if any(arrays[name].shape != (label.size,) for name in _ARRAYS):
+        return False
+    return bool((arrays["index"] >= 0).all() and (label >= 0).all() and (label < arrays["class_names"].size).all())

@@ -1,0 +1,186 @@
+"""Teacher and student: stages in folders of their own, resumed, shared in a sweep; labels taken away are not seen."""
+
+import json
+import shutil
+
+import pytest
+import torch
+from omegaconf import OmegaConf
+from tests.conftest import TINY, composed, typed
+from tests.run.test_runs import NO_FIGURES, same, weights
+
+from netgaze import chain, runs
+from netgaze.build import build, resolved
+from netgaze.data import base
+from netgaze.errors import NetgazeError
+from netgaze.experiment import open_run
+from netgaze.pseudo_labels import read
+
+STAGES = ("teacher", "pseudo_labels", "student")
+SMALL = ["data.per_class=4", "data.epoch_size=80", "stages.pseudo_labels.task.k=6"]
+WORDS = [*TINY, *NO_FIGURES, "task=teacher_student", *SMALL, "trainer.max_epochs=1", "control=null"]
+
+
+def about(words):
+    return {"overrides": list(words), "choices": {"task": "teacher_student"}, "command": "train"}
+
+
+def train(folder, *words):
+    chain.fit(composed(*WORDS, *words), folder, about([*WORDS, *words]))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """Teacher, pseudo-labels, student and finetuning, by the command line, with a picture."""
+    folder = tmp_path_factory.mktemp("chain")
+    words = [*(word for word in WORDS if word not in NO_FIGURES), "figure=[confusion]", "hydra.run.dir=run"]
+    code, printed = typed(*words, cwd=folder)
+    assert code == 0, printed
+    return folder / "run"
+
+
+def test_each_stage_is_a_run_of_its_own(run):
+    for name in STAGES:
+        place = run / "stages" / name
+        assert runs.read(place)["status"] == "finished"
+        assert 0 <= runs.read_metrics(place)["test/acc"] <= 1
+        assert open_run(place).task.num_classes == 10
+    assert runs.read(run)["status"] == "finished"
+    kinds = [runs.read(place)["task"].rpartition(".")[2] for place in (*((run / "stages" / s) for s in STAGES), run)]
+    assert kinds == ["Supervised", "PseudoLabels", "Supervised", "Finetune"]
+
+
+def test_the_stages_are_joined_by_init_and_by_their_labels(run, monkeypatch):
+    stages = run / "stages"
+    monkeypatch.chdir(run.parent)  # where the command was typed
+    assert same(weights(stages / "teacher", "best"), weights(stages / "pseudo_labels", "best"))
+    assert runs.read(stages / "student").get("init") is None, "the student starts from nothing"
+    assert runs.read(run)["init"]["source"].endswith("stages/student")
+    assert not runs.read(run)["init"]["skipped"], "the student's last layer goes on too"
+    labels = read(stages / "pseudo_labels")
+    data = open_run(stages / "student").data
+    assert torch.equal(data.labels("train"), labels.label)
+    assert torch.equal(data.images("train"), data.images("unlabelled", labels.index))
+
+
+def test_the_run_tells_the_numbers_of_its_stages(run):
+    numbers, stages = runs.read_metrics(run), run / "stages"
+    for name in STAGES:
+        assert numbers[f"{name}/acc"] == runs.read_metrics(stages / name)["test/acc"]
+    assert numbers["unlabelled/right"] == runs.read_metrics(stages / "pseudo_labels")["unlabelled/right"]
+
+
+def test_the_report_shows_the_stages_side_by_side(run):
+    page = (run / "stages" / "report.html").read_text(encoding="utf-8")
+    for name in ("confusion", "pseudo_labels", "accuracy_vs_k"):
+        assert f'id="{name}"' in page
+    said = json.loads((run / "stages" / "figures" / "confusion.json").read_text())
+    assert list(said["numbers"]) == ["teacher", "student", "finetune"]
+
+
+def test_a_finished_chain_is_left_alone_and_a_killed_one_goes_on(run, tmp_path):
+    """Without the student and what came after it, the run is as a kill before the student leaves it."""
+    again = tmp_path / "run"
+    shutil.copytree(run, again)
+    for name in ("checkpoints", "stages/student/checkpoints"):
+        shutil.rmtree(again / name)
+    teacher = (again / "stages" / "teacher" / "checkpoints" / "best.ckpt").stat().st_mtime_ns
+    code, printed = typed(f"resume={again}", cwd=tmp_path)
+    assert code == 0, printed
+    assert (again / "stages" / "teacher" / "checkpoints" / "best.ckpt").stat().st_mtime_ns == teacher
+    assert same(weights(again), weights(run))
+    code, printed = typed(f"resume={again}", cwd=tmp_path)
+    assert code == 0, printed
+    assert "is finished already" in printed
+
+
+def test_labels_that_were_taken_away_change_nothing(tmp_path, monkeypatch):
+    """Once the labelled part is drawn, all other labels become wrong ones: every weight and number stays."""
+    train(tmp_path / "true")
+    drawn = base.drawn
+
+    def poisoning(labels, per_class, seed):
+        chosen = drawn(labels, per_class, seed)
+        others = torch.ones(len(labels), dtype=torch.bool)
+        others[chosen] = False
+        labels[others] = (labels[others] + 1 + torch.arange(int(others.sum())) % 9) % 10
+        return chosen
+
+    monkeypatch.setattr(base, "drawn", poisoning)
+    train(tmp_path / "poisoned")
+    for place in ("", *(f"stages/{name}" for name in STAGES)):
+        assert same(weights(tmp_path / "true" / place), weights(tmp_path / "poisoned" / place))
+        first, second = (runs.read_metrics(tmp_path / kind / place) for kind in ("true", "poisoned"))
+        judged = ("unlabelled/right",)  # the one number that may look
+        assert {k: v for k, v in first.items() if k not in judged} == {
+            k: v for k, v in second.items() if k not in judged
+        }
+    assert runs.read_metrics(tmp_path / "true")["unlabelled/right"] != runs.read_metrics(tmp_path / "poisoned").get(
+        "unlabelled/right"
+    )
+
+
+@pytest.mark.slow
+def test_a_sweep_trains_the_teacher_once(tmp_path):
+    words = ["-m", *(word for word in WORDS if not word.startswith("stages.")), "hydra.sweep.dir=sweep"]
+    code, printed = typed(*words, "stages.pseudo_labels.task.k=3,6", "seed=0,1", cwd=tmp_path)
+    assert code == 0, printed
+    sweep = tmp_path / "sweep"
+    there = sorted(str(path.parent.relative_to(sweep)) for path in sweep.glob("*/stages/*/run.json"))
+    assert [place for place in there if "teacher" in place] == ["0/stages/teacher", "1/stages/teacher"]
+    assert len([place for place in there if "student" in place]) == 4
+    for job, seed in ((2, 0), (3, 1)):
+        config = runs.read(sweep / str(job) / "stages" / "pseudo_labels")["config"]
+        assert config["init"].endswith(f"sweep/{seed}/stages/teacher")
+    with open(sweep / "results.csv", encoding="utf-8") as file:
+        assert len(file.readlines()) == 1 + 4
+    said = json.loads((sweep / "figures" / "accuracy_vs_k.json").read_text())
+    assert len(said["numbers"]) == 4
+
+
+def test_a_stage_may_be_a_run_that_is_there(run, tmp_path):
+    teacher = run / "stages" / "teacher"
+    train(tmp_path / "own", f"++stages.teacher.run={teacher}")
+    assert not (tmp_path / "own" / "stages" / "teacher").exists()
+    assert same(weights(tmp_path / "own" / "stages" / "pseudo_labels", "best"), weights(teacher, "best"))
+    with pytest.raises(NetgazeError, match=r"stages.teacher.run=.* is no finished run"):
+        train(tmp_path / "none", f"++stages.teacher.run={tmp_path}")
+
+
+def test_a_stage_that_changes_under_a_finished_run_is_refused(run, tmp_path):
+    again = tmp_path / "run"
+    shutil.copytree(run, again)
+    code, printed = typed(f"resume={again}", "stages.student.trainer.max_epochs=2", cwd=tmp_path)
+    assert code == 1
+    assert "was trained from what its stage" in printed
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["data.per_class=null"], "all are labelled: give data.per_class=100"),
+        (["stages.pseudo_labels.task.p=11"], "p from 1 to the 10 classes"),
+        (["stages.pseudo_labels.task.k=0"], "k of 1 or more"),
+        (["stages.finetune.init=null"], "No stage starts from student"),
+    ],
+)
+def test_what_a_later_stage_would_refuse_is_said_before_the_first_is_trained(tmp_path, words, said):
+    with pytest.raises(NetgazeError, match=said):
+        train(tmp_path, *words)
+    assert not (tmp_path / "stages").exists()
+    assert runs.read(tmp_path)["status"] == "failed"
+
+
+def test_a_stage_takes_the_runs_settings_but_for_its_own(tmp_path):
+    config = composed(*WORDS, "optim=adamw", "data.seed=7", "+model@stages.teacher.model=resnet20")
+    stages = {name: resolved(chain.stage_config(config, name, {})) for name in config.stages}
+    assert {stage["optim"]["_target_"] for stage in stages.values()} == {"torch.optim.AdamW"}
+    assert {stage["data"]["seed"] for stage in stages.values()} == {7}
+    assert [stage["data"]["epoch_size"] for stage in stages.values()] == [80, 80, 80, 2500]
+    assert stages["teacher"]["model"]["_target_"].endswith("CifarResNet")
+    assert build(stages["teacher"]["model"]).num_features == 64
+    assert stages["student"]["model"]["widths"] == [8, 16]
+    assert all(stage["stages"] == {} for stage in stages.values())
+    assert config.stages.teacher == OmegaConf.select(config, "stages.teacher"), "the config itself is as it was"
+    assert config.init is None
