@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,18 @@ log = logging.getLogger(__name__)
 
 MAX_COLUMNS = 4  # runs side by side in one picture
 ANATOMY = {"anatomy": {"_target_": "netgaze.figures.anatomy.Anatomy"}}  # what any network can be asked
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """Figures by name, and the networks that they are asked of.
+
+    `like` are those whose untrained twins are asked too; None for all.
+    """
+
+    figures: dict[str, Any]
+    subjects: list[Subject]
+    like: list[Subject] | None = None
 
 
 def analyze(config: DictConfig, folder: Path, about: dict[str, Any]) -> None:
@@ -62,7 +75,7 @@ def analyze(config: DictConfig, folder: Path, about: dict[str, Any]) -> None:
         subjects.append(_network(config, subjects, labels[-1]))
     figures = _asked(settings["figure"] or own or (ANATOMY if config.model else {}), settings["images"])
     title, note = ("Side by side", note) if found else (labels[-1], f"Asked by: {about['command']}")
-    seen = _show(folder, rows, [(figures, subjects)], settings["control"], title=title, note=note)
+    seen = _show(folder, rows, [_Asked(figures, subjects)], settings["control"], title=title, note=note)
     if not found and not seen:
         raise NetgazeError(
             f"{', '.join(figures)} cannot be asked of a network without a run: give runs=[...], or choose "
@@ -124,26 +137,27 @@ def compare(folder: Path) -> bool:
     note = note if num_finished > len(best) else ""
     control = subjects[0].config["control"] if subjects and subjects[0].config else None
     figures = _own_figures(subjects)
-    asked = [(_of_numbers(figures, True), every), (_of_numbers(figures, False), subjects)]
+    asked = [_Asked(_of_numbers(figures, True), every), _Asked(_of_numbers(figures, False), subjects)]
     _show(folder, rows, asked, control, title=folder.parent.name, note=note)
     return num_finished == len(rows)
 
 
 def compare_stages(stages: Mapping[str, Path], folder: Path) -> None:
-    """Lay the stages of a run side by side: their table, and report.html.
+    """Lay the stages of a run side by side: the table of those that were trained, and report.html.
 
-    It shows the last one's figures of all stages that were trained, and of each stage what it drew alone.
+    It shows the last one's figures of all that were trained, and of each stage what it drew alone.
 
     Args:
         stages: folders of the runs, by name.
         folder: where the pictures and the page go.
     """
-    rows = runs.rows(list(stages.values()), list(stages))
-    *earlier, last = [open_run(place, label=name) for name, place in stages.items()]
-    trained = [subject for subject in earlier if not subject.lacks(("history",))]
+    subjects = [open_run(place, label=name) for name, place in stages.items()]
+    trained = [subject for subject in subjects if not subject.lacks(("history",))]
+    rows = runs.rows([stages[subject.label] for subject in trained], [subject.label for subject in trained])
+    *earlier, last = subjects
     figures = _own_figures([last])
-    asked = [(_own_figures([subject]), [subject]) for subject in earlier]
-    asked += [(_of_numbers(figures, False), [*trained, last]), (_of_numbers(figures, True), [last])]
+    asked = [_Asked(_own_figures([subject]), [subject]) for subject in earlier]
+    asked += [_Asked(_of_numbers(figures, False), trained, like=[last]), _Asked(_of_numbers(figures, True), [last])]
     _show(folder, rows, asked, (last.config or {})["control"], title=folder.parent.parent.name)
 
 
@@ -178,7 +192,7 @@ def _own_figures(subjects: list[Subject]) -> dict[str, Any]:
 def _show(
     folder: Path,
     rows: list[results.Row],
-    asked: Sequence[tuple[dict[str, Any], list[Subject]]],
+    asked: Sequence[_Asked],
     control: str | None,
     title: str,
     note: str = "",
@@ -188,16 +202,18 @@ def _show(
     Args:
         folder: where all goes.
         rows: of the table.
-        asked: figures by name, and the networks that they are asked of.
+        asked: figures and the networks that they are asked of.
         control: as in the config.
         title: of the page.
         note: below it.
     """
     seen: dict[str, Any] = {}
-    for figures, subjects in asked:
-        built = {name: build(figure) for name, figure in figures.items()}
-        trained = [subject for subject in subjects if subject.config is not None]
-        seen |= look(built, [*subjects, *controls(trained, control)], folder / "figures") if built and subjects else {}
+    for question in asked:
+        built = {name: build(figure) for name, figure in question.figures.items()}
+        if built and question.subjects:
+            like = question.subjects if question.like is None else question.like
+            untrained = controls([subject for subject in like if subject.config is not None], control)
+            seen |= look(built, [*question.subjects, *untrained], folder / "figures")
     if not rows:
         if seen:
             log.info("Report: %s", report.write(folder, title, rows, list(seen), note=note))

@@ -47,6 +47,8 @@ def fit(config: DictConfig, folder: Path, about: dict[str, Any]) -> None:
     except BaseException as error:
         experiment.note_failure(folder, about, error, time.time() - started)
         raise
+    if runs.is_run(folder):
+        runs.spend(folder, time.time() - started)
     stage = stage_config(config, last, places)
     stage.stages = config.stages  # a record, for figures that ask how the run came about
     experiment.fit(stage, folder, about, asked=config, told=_numbers(places))
