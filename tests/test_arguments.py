@@ -1,5 +1,7 @@
 """What people type: quoted, checked, answered with a sentence."""
 
+import re
+
 import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hypothesis import given
@@ -76,6 +78,7 @@ def test_a_mistake_gets_a_sentence(typed, said):
         ["trainer.precision=32"],
         ["trainer.gradient_clip_val=1"],
         ["data.limit=100"],
+        ["task=teacher_student", "data.per_class=null", "data.labelled_share=0.1"],
         ["init=imagenet"],
         ["control=null"],
         ["figure=[]"],
@@ -114,3 +117,50 @@ def test_a_resumed_run_keeps_its_choices(tmp_path):
     (tmp_path / ".hydra" / "config.yaml").write_text("name: a\n")
     with pytest.raises(NetgazeError, match="keeps its choices"):
         prepare([f"resume={tmp_path}", "figure=[curves]"], CONF, "train")
+
+
+STAGED = "task=teacher_student"
+
+
+@pytest.mark.parametrize(
+    ("typed", "given"),
+    [
+        ("stages.teacher.optim.lr=0.1", "++stages.teacher.optim.lr=0.1"),
+        ("stages.pseudo_labels.task.k=30", "++stages.pseudo_labels.task.k=30"),
+        ("stages.teacher.run=a b (1)", "++stages.teacher.run='a b (1)'"),
+        ("stages.teacher.init=a=b", "++stages.teacher.init='a=b'"),
+        ("stages.teacher.model=resnet18", "+model@stages.teacher.model=resnet18"),
+        ("stages.teacher.task=rotation", "task@stages.teacher=rotation"),
+        ("stages.teacher.figure=[cam]", "+figure@stages.teacher.figure.cam=cam"),
+    ],
+)
+def test_a_stage_takes_any_key_and_a_choice(typed, given):
+    assert prepare([STAGED, typed], CONF, "train") == [STAGED, given]
+
+
+def test_a_choice_of_a_stage_has_its_own_keys():
+    words = [STAGED, "stages.teacher.model=resnet18", "stages.teacher.model.stem=imagenet"]
+    assert prepare(words, CONF, "train")[-1] == "++stages.teacher.model.stem=imagenet"
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        ("stages.techer.optim.lr=0.1", "no stage techer with task=teacher_student. Did you mean teacher?"),
+        ("stages.teacher.optim.lrr=0.1", "no key optim.lrr with task=teacher_student. Did you mean optim.lr?"),
+        ("stages.teacher.optim.lr=fast", "stages.teacher.optim.lr=fast: expected a number"),
+        ("stages.pseudo_labels.task.k=many", "expected a whole number, as in stages.pseudo_labels.task.k=1000"),
+        ("stages.teacher.model=resnet19", "no model=resnet19"),
+        ("stages.techer.model=resnet18", "no stage techer with task=teacher_student. Did you mean teacher?"),
+        ("stages.teacher={trainer:{max_epochs:1}}", "type the keys of a stage"),
+        ("task.k=30", "Did you mean stages.pseudo_labels.task.k?"),
+    ],
+)
+def test_a_mistake_in_a_stage_gets_a_sentence(typed, said):
+    with pytest.raises(NetgazeError, match=re.escape(said)):
+        prepare([STAGED, typed], CONF, "train")
+
+
+def test_a_run_without_stages_has_none():
+    with pytest.raises(NetgazeError, match="There is no stage teacher"):
+        prepare(["stages.teacher.optim.lr=0.1"], CONF, "train")

@@ -37,7 +37,7 @@ def prepare(words: Sequence[str], conf: Path, name: str) -> list[str]:
         NetgazeError: a key, a choice or a value that cannot be.
     """
     sweeps = "-m" in words or "--multirun" in words
-    words = [_staged(quote(word, sweeps), conf) for word in words]
+    words = [staged for word in words for staged in _staged(quote(word, sweeps), conf)]
     resumed = [word for word in words if word.startswith("resume=")]
     if not resumed:
         check(without_flags(words), conf, name, sweeps)
@@ -51,7 +51,7 @@ def prepare(words: Sequence[str], conf: Path, name: str) -> list[str]:
         raise NetgazeError(f"resume={folder}: there is no run (no .hydra/config.yaml). Give a folder below outputs/.")
     if set(OmegaConf.load(stored)) & {"hydra", "defaults"}:
         raise NetgazeError(f"{stored} was not written by train.py: it would change how commands are run.")
-    groups = [word for word in rest if word.partition("=")[0] in _groups(conf)]
+    groups = [word for word in rest if word.partition("=")[0].lstrip("+").partition("@")[0] in _groups(conf)]
     if groups:
         raise NetgazeError(f"{groups[0]}: a resumed run keeps its choices; figures are chosen anew with analyze.py.")
     check(without_flags(rest), stored.parent, "config")
@@ -78,15 +78,22 @@ def _resume_sweep(folder: Path, rest: Sequence[str], conf: Path, name: str) -> l
     return ["-m", *typed, f"hydra.sweep.dir={quoted(str(folder))}", *rest]
 
 
-def _staged(word: str, conf: Path) -> str:
+def _staged(word: str, conf: Path) -> list[str]:
     """A key of one stage in Hydra's words: any key of a run may be given, or a choice, `stages.teacher.model=vgg19`."""
     key, _, value = word.partition("=")
     stage, own = _stage_of(key)
-    if stage is None or not own:
-        return word
-    if (conf / own).is_dir() and value != "null":
-        return f"+{own}@stages.{stage}.{own}={value}"
-    return f"++{word.lstrip('+')}"
+    if stage is None or word.startswith(("~", "+")):
+        return [word]
+    if not own:
+        raise NetgazeError(f"{word}: type the keys of a stage, as in stages.{stage}.trainer.max_epochs=3.")
+    if not (conf / own).is_dir() or value == "null":
+        return [f"++{word}"]
+    if own == "task":  # its file says where it goes, and a stage has one
+        return [f"task@stages.{stage}={value}"]
+    if value.startswith("[") and value.endswith("]"):
+        names = [name.strip() for name in value[1:-1].split(",") if name.strip()]
+        return [f"+{own}@stages.{stage}.{own}.{name}={name}" for name in names]
+    return [f"+{own}@stages.{stage}.{own}={value}"]
 
 
 def _stage_of(key: str) -> tuple[str | None, str]:
@@ -163,6 +170,7 @@ def check(words: Sequence[str], conf: Path, name: str, sweeps: bool = False) -> 
                 f"{override.input_line} has several values: add -m to run them all, one after the other."
             )
     groups = [override for override in overrides if _is_group(override, conf)]
+    _check_stages(groups, conf, name)
     for override in groups:
         for choice in _values(override):
             _check_choice(override.key_or_group, choice, conf)
@@ -172,9 +180,21 @@ def check(words: Sequence[str], conf: Path, name: str, sweeps: bool = False) -> 
         _check_values(others, _compose(chosen, conf, name), " ".join(chosen))
 
 
+def _check_stages(groups: Sequence[Override], conf: Path, name: str) -> None:
+    """Choices for a stage must be for one that there is: Hydra would make it."""
+    stages = {_stage_of(f"{group.package or ''}.")[0] for group in groups} - {None}
+    if stages:
+        plain = [f"{g.key_or_group}={_literal(_values(g)[0])}" for g in groups if g.package is None]
+        known = list(_compose(plain, conf, name).get("stages", {}))
+        for stage in sorted(map(str, stages)):
+            if stage not in known:
+                raise NetgazeError(f"There is no stage {stage}{_with(' '.join(plain))}.{_nearest(stage, known)}")
+
+
 def _place(group: Override) -> str:
     """The group of a choice, with the place that it is for where it is not its own: `+model@stages.teacher.model`."""
-    return group.key_or_group if group.package is None else f"+{group.key_or_group}@{group.package}"
+    added = "+" if group.is_add() else ""
+    return group.key_or_group if group.package is None else f"{added}{group.key_or_group}@{group.package}"
 
 
 def _is_group(override: Override, conf: Path) -> bool:
@@ -273,8 +293,8 @@ def _default(reference: DictConfig, key: str) -> Any:
 
 
 def _fits(value: Any, default: Any) -> bool:
-    """Whether a value has the type of its default; None as default takes anything, and text may be a number."""
-    if default is None or (isinstance(value, str) and "${" in value):
+    """Whether a value has the type of its default; None as either fits, and text may be a number."""
+    if default is None or value is None or (isinstance(value, str) and "${" in value):
         return True
     if isinstance(default, bool):
         return isinstance(value, bool)
@@ -302,8 +322,9 @@ def _show(default: Any) -> str:
 
 
 def _nearest(name: str, known: Sequence[str]) -> str:
-    """A question that names what may have been meant: by the whole key, or by its last part."""
-    near = difflib.get_close_matches(name, known, n=1, cutoff=0.75)
+    """A question that names what may have been meant: the same deeper down, else by the whole key, or its last part."""
+    near = [key for key in known if key.endswith(f".{name}")][:1]
+    near = near or difflib.get_close_matches(name, known, n=1, cutoff=0.75)
     if not near:
         last = name.rpartition(".")[2]
         ends = {key.rpartition(".")[2]: key for key in reversed(known)}

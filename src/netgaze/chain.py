@@ -14,7 +14,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from netgaze import experiment, runs
 from netgaze.analysis import compare_stages
-from netgaze.build import build_task, resolved
+from netgaze.build import build, build_task, resolved
 from netgaze.errors import NetgazeError
 from netgaze.files import write_text
 
@@ -41,16 +41,19 @@ def fit(config: DictConfig, folder: Path, about: dict[str, Any]) -> None:
         experiment.fit(config, folder, about)
         return
     started, (*names, last) = time.time(), map(str, config.stages)
+    finished = runs.is_run(folder) and runs.read(folder)["status"] == "finished"
     try:
         _check(config, folder, [*names, last])
         places = _earlier(config, folder, about, names)
     except BaseException as error:
-        experiment.note_failure(folder, about, error, time.time() - started)
+        if not finished:  # else what was typed does not fit the run that is there: it stays as it was
+            experiment.note_failure(folder, about, error, time.time() - started)
         raise
-    if runs.is_run(folder):
-        runs.spend(folder, time.time() - started)
     stage = stage_config(config, last, places)
     stage.stages = config.stages  # a record, for figures that ask how the run came about
+    if experiment.is_done(stage, folder, REFERENCES):
+        log.info("%s is finished already.", folder)
+        return
     experiment.fit(stage, folder, about, asked=config, told=_numbers(places))
     compare_stages(places | {last: folder}, folder / "stages")
 
@@ -59,7 +62,8 @@ def stage_config(config: DictConfig, name: str, places: Mapping[str, Path]) -> D
     """The config of one stage: the run's own, with what the stage names in its place.
 
     A group for which the stage names a `_target_` is replaced as a whole; of others the named keys are. A stage starts
-    from random weights unless it says otherwise. The run's figures are drawn of the last; others draw what they name.
+    from random weights unless it says otherwise, and one that starts from another has its network, unless it names its
+    own. The run's figures are drawn of the last; others draw what they name.
 
     Args:
         config: of the run, not resolved.
@@ -67,6 +71,9 @@ def stage_config(config: DictConfig, name: str, places: Mapping[str, Path]) -> D
         places: folders of the stages before it.
     """
     asked = OmegaConf.masked_copy(config.stages[name], [key for key in config.stages[name] if key != "run"])
+    if (model := _model_of(config, name)) is not None:
+        OmegaConf.set_struct(asked, False)
+        asked.model = model
     stage = config.copy()
     OmegaConf.set_struct(stage, False)
     stage.stages, stage.init = {}, None
@@ -79,24 +86,35 @@ def stage_config(config: DictConfig, name: str, places: Mapping[str, Path]) -> D
     for key in REFERENCES:
         place = places.get(str(OmegaConf.select(stage, key)))
         if place is not None:
-            OmegaConf.update(stage, key, str(place))
+            OmegaConf.update(stage, key, str(place.resolve()))
     return stage
+
+
+def _model_of(config: DictConfig, name: str) -> Any:
+    """The model that a stage names, or the one from which it starts; None for the run's own."""
+    stage = config.stages[name]
+    if stage.get("model") is not None:
+        return stage.model
+    source = stage.get("init")
+    return _model_of(config, source) if source in config.stages and source != name else None
 
 
 def _check(config: DictConfig, folder: Path, names: list[str]) -> None:
     """Say before the first stage is trained what a later one would refuse."""
+    if config.init is not None:
+        raise NetgazeError(
+            f"init={config.init}: this run has stages. Say which one starts there: stages.{names[0]}.init="
+        )
     places = {name: folder / "stages" / name for name in names[:-1]}
     used = set()
     for name in names:
         stage = resolved(stage_config(config, name, places))
         build_task(stage, [""] * stage["data"]["num_classes"])
+        data = build(stage["data"])
         used |= {str(OmegaConf.select(config.stages[name], key)) for key in REFERENCES}
-        data = stage["data"]
-        if data.get("pseudo_labels") and data.get("per_class") is None and data.get("labelled_share") is None:
-            raise NetgazeError(
-                f"The stage {name} learns from unlabelled images, but all are labelled: give data.per_class=100, or "
-                "data.labelled_share=0.1; the rest then has no labels."
-            )
+        if data.pseudo_labels is not None and data.pseudo_labels in map(str, map(Path.resolve, places.values())):
+            unlabelled = build(stage["data"] | {"pseudo_labels": None})
+            unlabelled.labels("unlabelled")  # says it where there are none
     if unused := [name for name in names[:-1] if name not in used]:
         raise NetgazeError(
             f"No stage starts from {unused[0]}: give its name as init or data.pseudo_labels of a later stage, as in "
@@ -109,15 +127,15 @@ def _earlier(config: DictConfig, folder: Path, about: dict[str, Any], names: lis
     places: dict[str, Path] = {}
     for number, name in enumerate(names, start=1):
         stage, own = stage_config(config, name, places), folder / "stages" / name
-        place = _ready(config.stages[name].get("run"), name) or _of_the_sweep(stage, folder, name) or own
+        begun = own if runs.is_run(own) else None
+        place = _ready(config.stages[name].get("run"), name) or begun or _of_the_sweep(stage, folder, name) or own
         places[name] = place
-        if place != own or experiment.is_done(stage, own):
+        if place != own or experiment.is_done(stage, own, REFERENCES):
             log.info("Stage %d of %d, %s: %s is finished.", number, len(names) + 1, name, place)
             continue
-        if (folder / "checkpoints" / "last.ckpt").exists():
-            raise NetgazeError(
-                f"{folder} was trained from what its stage {name} was before. Start a new run with these settings."
-            )
+        later = [*(folder / "stages" / other for other in names[number:]), folder]
+        if after := next((run for run in later if (run / "checkpoints" / "last.ckpt").exists()), None):
+            raise NetgazeError(f"{after} came of what {own} was before. Start a new run with these settings.")
         log.info("Stage %d of %d, %s", number, len(names) + 1, name)
         runs.begin(folder, about)
         write_text(folder / ".hydra" / "config.yaml", OmegaConf.to_yaml(config))
@@ -153,6 +171,7 @@ def _numbers(places: Mapping[str, Path]) -> dict[str, float]:
     found: dict[str, float] = {}
     for name, place in places.items():
         numbers = runs.read_metrics(place)
-        found |= {f"{name}/acc": numbers["test/acc"]} if "test/acc" in numbers else {}
+        if numbers.get("best/epoch"):  # else nothing was trained: its accuracy is another stage's
+            found |= {f"{name}/acc": numbers["test/acc"]}
         found |= {key: value for key, value in numbers.items() if key.startswith("unlabelled/")}
     return found

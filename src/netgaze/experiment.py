@@ -6,7 +6,7 @@ import resource
 import sys
 import time
 import traceback
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -83,15 +83,22 @@ def note_failure(folder: Path, about: dict[str, Any], error: BaseException, seco
     runs.spend(folder, seconds)
 
 
-def is_done(config: DictConfig, folder: Path) -> bool:
+def is_done(config: DictConfig, folder: Path, whatever: Sequence[str] = ()) -> bool:
     """Whether the folder holds a finished run of this very config.
 
     Args:
         config: composed, not resolved.
         folder: of a run, or none.
+        whatever: keys that may have any value.
     """
     before = _before(folder)
-    return before is not None and _is_finished(folder, before, _settle(resolved(config), before, set()))
+    if before is None:
+        return False
+    compared = [OmegaConf.create(it) for it in (before, _settle(resolved(config), before, set()))]
+    for settings in compared:
+        for key in whatever:
+            OmegaConf.update(settings, key, None)
+    return _is_finished(folder, *(OmegaConf.to_container(settings) for settings in compared))  # type: ignore[arg-type]
 
 
 def _is_finished(folder: Path, before: dict[str, Any] | None, settings: dict[str, Any]) -> bool:
@@ -178,11 +185,13 @@ def _run(
         loaded = load_weights(task.model, settings["init"])
         log.info("%s", loaded)
         runs.note(folder, init=vars(loaded))
+    if not task.learns:
+        _check_asked(task, settings["init"], data, runs.read(folder).get("init"))
     if settings["init"] is None and not all(p.requires_grad for p in task.model.parameters()):
         log.warning("What is frozen starts from random weights, its norms unscaled (init=null): it knows nothing.")
     figures = {name: build(figure) for name, figure in settings["figure"].items()}
     trainer = build(
-        chosen,
+        chosen if task.learns else chosen | {"max_epochs": 0},
         callbacks=[build(callback) for callback in settings["callback"].values()],
         folder=folder,
         facts={"config": settings, "class_names": list(task.class_names), "data": data.fingerprint},
@@ -204,6 +213,23 @@ def _run(
     if not (resumed and unchanged and _was_stopped(folder)):
         _train(trainer, task, material, folder, resumed)
     _finish(trainer, task, data, material, figures, settings, folder, told)
+
+
+def _check_asked(task: Any, init: str | None, data: Any, loaded: dict[str, Any] | None) -> None:
+    """Of a task that learns nothing: whether the whole of a trained network was loaded, and what it may have seen."""
+    if loaded is None or loaded["new"]:
+        missing = f"{loaded['new'][0]} is not in {init}" if loaded else "init=null gives none"
+        raise NetgazeError(
+            f"{type(task).__name__} asks a trained network, but {missing}: give init=outputs/<run> of a run with the "
+            "same model and classes."
+        )
+    source = Path(loaded["source"])
+    seen = runs.read(source).get("data") if runs.is_run(source) else data.fingerprint
+    if seen != data.fingerprint:
+        log.warning(
+            "%s was trained on other labelled images than are labelled here: it may know labels that were taken away.",
+            source,
+        )
 
 
 def _parameters(task: Any) -> str:

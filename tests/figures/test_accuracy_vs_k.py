@@ -203,7 +203,7 @@ def test_teachers():
     assert "teacher = supervised only: 0.5000" in words
     larger = {"model": {"_target_": "netgaze.models.resnet.ResNet"}}
     words = drawn(asked(student(100, teacher_stage=larger)))[2]
-    assert "teacher (another network): 0.5000" in words
+    assert "teacher: 0.5000" in words
     both = asked(student(100, p=1), student(100, p=2), student(100, p=5, teacher=0.7))
     upper, _, words = drawn(both)
     assert levels_of(upper) == [0.5, 0.7]  # the same teacher of two curves is one line

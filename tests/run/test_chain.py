@@ -66,7 +66,7 @@ def test_the_stages_are_joined_by_init_and_by_their_labels(run, monkeypatch):
 
 def test_the_run_tells_the_numbers_of_its_stages(run):
     numbers, stages = runs.read_metrics(run), run / "stages"
-    for name in STAGES:
+    for name in ("teacher", "student"):
         assert numbers[f"{name}/acc"] == runs.read_metrics(stages / name)["test/acc"]
     assert numbers["unlabelled/right"] == runs.read_metrics(stages / "pseudo_labels")["unlabelled/right"]
 
@@ -79,6 +79,7 @@ def test_the_report_shows_the_stages_side_by_side(run):
     assert list(said["numbers"]) == ["teacher", "student", "finetune"]
 
 
+@pytest.mark.slow
 def test_a_finished_chain_is_left_alone_and_a_killed_one_goes_on(run, tmp_path):
     """Without the student and what came after it, the run is as a kill before the student leaves it."""
     again = tmp_path / "run"
@@ -91,6 +92,10 @@ def test_a_finished_chain_is_left_alone_and_a_killed_one_goes_on(run, tmp_path):
     assert (again / "stages" / "teacher" / "checkpoints" / "best.ckpt").stat().st_mtime_ns == teacher
     assert same(weights(again), weights(run))
     code, printed = typed(f"resume={again}", cwd=tmp_path)
+    assert code == 0, printed
+    assert "is finished already" in printed
+    (tmp_path / "elsewhere").mkdir()
+    code, printed = typed("resume=../run", cwd=tmp_path / "elsewhere")
     assert code == 0, printed
     assert "is finished already" in printed
 
@@ -148,18 +153,53 @@ def test_a_stage_may_be_a_run_that_is_there(run, tmp_path):
         train(tmp_path / "none", f"++stages.teacher.run={tmp_path}")
 
 
-def test_a_stage_that_changes_under_a_finished_run_is_refused(run, tmp_path):
+@pytest.mark.slow
+def test_a_stage_that_changes_under_what_came_of_it_is_refused_and_all_stays_as_it_was(run, tmp_path):
     again = tmp_path / "run"
     shutil.copytree(run, again)
+    before = (again / "stages" / "student" / "run.json").read_bytes()
     code, printed = typed(f"resume={again}", "stages.student.trainer.max_epochs=2", cwd=tmp_path)
     assert code == 1
-    assert "was trained from what its stage" in printed
+    assert "came of what" in printed
+    assert runs.read(again)["status"] == "finished"
+    assert (again / "stages" / "student" / "run.json").read_bytes() == before
+    shutil.rmtree(again / "checkpoints")  # as a kill in the student's training leaves it
+    code, printed = typed(f"resume={again}", "stages.pseudo_labels.task.k=3", cwd=tmp_path)
+    assert code == 1
+    assert "stages/student came of what" in printed
+
+
+def test_a_stage_has_the_network_of_the_one_from_which_it_starts():
+    """A larger teacher labels by its own weights, not by as many of them as fit the student's network."""
+    config = composed(*WORDS, "+model@stages.teacher.model=resnet20")
+    models = {name: resolved(chain.stage_config(config, name, {}))["model"] for name in config.stages}
+    assert models["pseudo_labels"] == models["teacher"] != models["student"] == models["finetune"]
+
+
+def test_a_teacher_that_knows_more_labels_is_named(run, tmp_path, caplog):
+    with caplog.at_level("WARNING", "netgaze"):
+        train(tmp_path, f"++stages.teacher.run={run / 'stages' / 'teacher'}", "data.per_class=5")
+    assert "it may know labels that were taken away" in caplog.text
+
+
+@pytest.mark.parametrize("init", ["null", "rotation"])
+def test_labels_by_a_network_that_was_not_trained_for_them_are_refused(init, tmp_path):
+    words = [*TINY, *NO_FIGURES, "control=null", "data.per_class=4"]
+    if init == "rotation":
+        chain.fit(composed(*words, "task=rotation", "trainer.max_epochs=1"), tmp_path / "source", about(words))
+        init = str(tmp_path / "source")
+    label = composed(*words, "task=pseudo_labels", f"init={init}", "~figure.pseudo_labels")
+    with pytest.raises(NetgazeError, match=r"asks a trained network, but .*: give init=outputs/<run>"):
+        chain.fit(label, tmp_path / "labels", about(words))
 
 
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["data.per_class=null"], "all are labelled: give data.per_class=100"),
+        (["data.per_class=null"], "is about unlabelled images, and there are none"),
+        (["data.per_class=10", "data.limit=100"], "labels all of them. Give less"),
+        (["++stages.student.data.sampler=cubic"], "data.sampler=cubic is not known"),
+        (["init=outputs/there"], "this run has stages. Say which one starts there: stages.teacher.init="),
         (["stages.pseudo_labels.task.p=11"], "p from 1 to the 10 classes"),
         (["stages.pseudo_labels.task.k=0"], "k of 1 or more"),
         (["stages.finetune.init=null"], "No stage starts from student"),
@@ -184,3 +224,15 @@ def test_a_stage_takes_the_runs_settings_but_for_its_own(tmp_path):
     assert all(stage["stages"] == {} for stage in stages.values())
     assert config.stages.teacher == OmegaConf.select(config, "stages.teacher"), "the config itself is as it was"
     assert config.init is None
+
+
+def test_labelling_trains_nothing_whatever_the_epochs(run, tmp_path):
+    teacher = run / "stages" / "teacher"
+    words = [*TINY, *NO_FIGURES, "task=pseudo_labels", "data.per_class=4", "trainer.max_epochs=3", "control=null"]
+    words += [f"init={teacher}", "task.k=6", "~figure.pseudo_labels"]
+    chain.fit(composed(*words), tmp_path, about(words))
+    assert runs.read_history(tmp_path) == []
+    assert same(weights(tmp_path, "best"), weights(teacher, "best"))
+    first, second = (read(place) for place in (tmp_path, run / "stages" / "pseudo_labels"))
+    assert torch.equal(first.index, second.index)
+    assert torch.equal(first.label, second.label)

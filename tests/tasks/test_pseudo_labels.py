@@ -91,7 +91,7 @@ def test_a_class_that_nobody_names_is_empty(data, tmp_path):
     assert numbers["unlabelled/labels"] > 0
 
 
-@pytest.mark.parametrize("words", [[], ["data.per_class=1", "data.limit=10"]])
+@pytest.mark.parametrize("words", [[], ["data.per_class=10", "data.limit=100"]])
 def test_no_unlabelled_images_are_a_sentence(words, tmp_path):
     with pytest.raises(NetgazeError, match="no unlabelled images"):
         task().leave(digits(*words), tmp_path)

@@ -237,9 +237,13 @@ class ImageData(LightningDataModule):
         if name != "unlabelled":
             return self.splits[name]
         self.setup()
-        if self._unlabelled is None or not len(self._unlabelled):
+        if self._unlabelled is None:
             raise NetgazeError(
                 f"{self.title} has no unlabelled images: give data.per_class=100 or data.labelled_share=0.1."
+            )
+        if not len(self._unlabelled):
+            raise NetgazeError(
+                f"{self.title} has no unlabelled images: data.per_class={self.per_class} labels all of them. Give less."
             )
         return self._unlabelled
 

@@ -11,7 +11,7 @@ from netgaze.figures.line_key import draw_key, key_height
 from netgaze.figures.panels import GREY, SMALL, TEXT, WIDTH, Sheet, lines_height, wrapped
 from netgaze.subject import Finding, Subject
 
-_LEFT, _WIDE, _UPPER, _LOWER = 0.7, 5.6, 3.0, 1.5  # inches: the plots' left edge, their width and heights
+_LEFT, _WIDE, _UPPER, _LOWER = 0.9, 5.4, 3.0, 1.5  # inches: the plots' left edge, their width and heights
 _CAPTION = (
     "K: the pseudo-labels of a class, those with the highest scores of the teacher. P: the classes that an image may "
     "count for. Runs that differ in their seeds alone are one point: their mean, with the standard deviation (n - 1) "
@@ -28,8 +28,9 @@ class AccuracyVsK:
 
     Numbers of a run: `k`, `p`, `acc` (the finetuned student's test accuracy, 0..1), `student` (before finetuning),
     `teacher`, `right` (share of the pseudo-labels that are right), `val_acc`; null where not known. `same_network`:
-    whether teacher and student have the same architecture. Of a line `acc`, `val_acc` and `supervised`; of both
-    `num_classes`, `data`, `repeat` and the other `settings`. Of a run that is neither, `not_counted` says why.
+    whether the teacher is the student's network, trained on the same labels alone. Of a line `acc`, `val_acc` and
+    `supervised`; of both `num_classes`, `data`, `repeat` and the other `settings`. Of a run that is neither,
+    `not_counted` says why.
     """
 
     title = "Accuracy against K"
@@ -51,7 +52,8 @@ class AccuracyVsK:
         if is_student:
             names = {"student": "student/acc", "teacher": "teacher/acc", "right": "unlabelled/right"}
             numbers |= {name: metrics.get(key) for name, key in names.items()} | {"k": choice["k"], "p": choice["p"]}
-            numbers |= {"same_network": "model" not in _stages(config).get("teacher", {})}
+            own = {"model", "data", "init", "run"} & set(_stages(config).get("teacher", {}))
+            numbers |= {"same_network": not own}
         else:
             numbers |= {"supervised": True}
         numbers |= {

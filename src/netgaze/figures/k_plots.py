@@ -29,7 +29,7 @@ def _levels(found: Sequence[Curve], lines: dict[str, Spread]) -> list[tuple[str,
     teachers = [curve for place, curve in enumerate(found) if _teacher(curve) not in map(_teacher, found[:place])]
     teachers = [curve for curve in teachers if curve.teachers]
     for curve in teachers:
-        name = "teacher = supervised only" if curve.same_network else "teacher (another network)"
+        name = "teacher = supervised only" if curve.same_network else "teacher"
         name += f", {curve.name}" if len(teachers) > 1 else ""
         colour = _COLOURS[found.index(curve) % len(_COLOURS)] if len(teachers) > 1 else "black"
         told = spread(curve.teachers)

@@ -34,7 +34,7 @@ class Curve:
     Attributes:
         name: what tells it from the other curves; empty where it is the only one.
         p: classes an image.
-        same_network: whether teacher and student are the same network.
+        same_network: whether the teacher is the student's network, trained on the same labels alone.
         runs: the numbers of its runs by K, ascending.
     """
 

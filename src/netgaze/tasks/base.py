@@ -21,6 +21,7 @@ class Task(LightningModule):
     Attributes:
         embeds: its outputs are no logits but embeddings [M,D], which tell images apart by their distance, of classes
             never seen in training too.
+        learns: False for a task that trains nothing: its run tests the network as it is, whatever the epochs.
         monitor: the number that chooses the best epoch, the largest or the smallest by `monitor_mode`.
         numbers: of the current epoch by name; callbacks may add theirs.
         num_classes, class_names: of what *this task* predicts.
@@ -36,6 +37,7 @@ class Task(LightningModule):
     monitor = "val/acc"
     monitor_mode = "max"
     embeds = False
+    learns = True
     class_names: list[str]
 
     def __init__(

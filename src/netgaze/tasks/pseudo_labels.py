@@ -35,6 +35,8 @@ class PseudoLabels(Supervised):
         ValueError: k below 1, or p not in 1..num_classes.
     """
 
+    learns = False
+
     def __init__(
         self,
         *,
