@@ -27,6 +27,9 @@ SHOWN = (
     "test/auc",
     "test/knn20",
     "test/knn200",
+    "teacher/acc",
+    "student/acc",
+    "unlabelled/right",
     "best/epoch",
     "seconds",
 )
