@@ -158,7 +158,7 @@ def compare_stages(stages: Mapping[str, Path], folder: Path) -> None:
     figures = _own_figures([last])
     asked = [_Asked(_own_figures([subject]), [subject]) for subject in earlier]
     asked += [_Asked(_of_numbers(figures, False), trained, like=[last]), _Asked(_of_numbers(figures, True), [last])]
-    _show(folder, rows, asked, (last.config or {})["control"], title=folder.parent.parent.name)
+    _show(folder, rows, asked, (last.config or {})["control"], title=", ".join(stages))
 
 
 def _of_numbers(figures: dict[str, Any], wanted: bool) -> dict[str, Any]:

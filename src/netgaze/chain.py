@@ -51,11 +51,13 @@ def fit(config: DictConfig, folder: Path, about: dict[str, Any]) -> None:
         raise
     stage = stage_config(config, last, places)
     stage.stages = config.stages  # a record, for figures that ask how the run came about
-    if experiment.is_done(stage, folder, REFERENCES):
+    done = experiment.is_done(stage, folder, REFERENCES)
+    if done:
         log.info("%s is finished already.", folder)
-        return
-    experiment.fit(stage, folder, about, asked=config, told=_numbers(places))
-    compare_stages(places | {last: folder}, folder / "stages")
+    else:
+        experiment.fit(stage, folder, about, asked=config, told=_numbers(places))
+    if not done or not (folder / "stages" / "report.html").exists():  # a kill may have come between the two
+        compare_stages(places | {last: folder}, folder / "stages")
 
 
 def stage_config(config: DictConfig, name: str, places: Mapping[str, Path]) -> DictConfig:
@@ -110,11 +112,10 @@ def _check(config: DictConfig, folder: Path, names: list[str]) -> None:
     for name in names:
         stage = resolved(stage_config(config, name, places))
         build_task(stage, [""] * stage["data"]["num_classes"])
-        data = build(stage["data"])
+        build(stage["data"])
         used |= {str(OmegaConf.select(config.stages[name], key)) for key in REFERENCES}
-        if data.pseudo_labels is not None and data.pseudo_labels in map(str, map(Path.resolve, places.values())):
-            unlabelled = build(stage["data"] | {"pseudo_labels": None})
-            unlabelled.labels("unlabelled")  # says it where there are none
+        if OmegaConf.select(config.stages[name], "data.pseudo_labels") in places:
+            build(stage["data"] | {"pseudo_labels": None}).labels("unlabelled")  # says it where there are none
     if unused := [name for name in names[:-1] if name not in used]:
         raise NetgazeError(
             f"No stage starts from {unused[0]}: give its name as init or data.pseudo_labels of a later stage, as in "

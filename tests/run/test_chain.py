@@ -93,9 +93,11 @@ def test_a_finished_chain_is_left_alone_and_a_killed_one_goes_on(run, tmp_path):
     assert (again / "stages" / "teacher" / "checkpoints" / "best.ckpt").stat().st_mtime_ns == teacher
     assert same(weights(again), weights(run))
     (tmp_path / "elsewhere").mkdir()
+    (again / "stages" / "report.html").unlink()
     code, printed = typed("resume=../run", cwd=tmp_path / "elsewhere")
     assert code == 0, printed
     assert "is finished already" in printed
+    assert (again / "stages" / "report.html").exists(), "a kill after the last stage leaves no run without its page"
 
 
 def test_labels_that_were_taken_away_change_nothing(tmp_path, monkeypatch):
