@@ -32,7 +32,7 @@ ORDER = [
     {"build"},
     {"runs"},
     {"results", "subjects"},
-    {"report"},
+    {"report", "ending"},
     {"experiment", "analysis"},
     {"chain"},
     {"arguments", "inline"},

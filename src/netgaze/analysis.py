@@ -154,6 +154,7 @@ def compare_stages(stages: Mapping[str, Path], folder: Path) -> None:
     subjects = [open_run(place, label=name) for name, place in stages.items()]
     trained = [subject for subject in subjects if not subject.lacks(("history",))]
     rows = runs.rows([stages[subject.label] for subject in trained], [subject.label for subject in trained])
+    rows = [row | {"seconds": runs.read(stages[row["run"]]).get("seconds")} for row in rows]  # of each stage alone
     *earlier, last = subjects
     figures = _own_figures([last])
     asked = [_Asked(_own_figures([subject]), [subject]) for subject in earlier]

@@ -1,27 +1,22 @@
-"""fit, analyze, compare (and open_run): the only file that knows all rooms."""
+"""fit (and open_run): one run from its config to its end, trained, taken up again or left alone."""
 
 import gc
 import logging
-import resource
-import sys
 import time
 import traceback
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import torch
 from omegaconf import DictConfig, OmegaConf
 
-from netgaze import results, runs
+from netgaze import runs
 from netgaze.build import build, build_task, resolved
 from netgaze.callbacks.keep import Keep
-from netgaze.callbacks.tensorboard import write_results
+from netgaze.ending import end
 from netgaze.errors import NetgazeError
-from netgaze.files import write_json, write_text
-from netgaze.gallery import look
-from netgaze.subject import Subject, device_of, looking
-from netgaze.subjects import check_data, checkpoint_facts, controls, open_run
+from netgaze.files import write_text
+from netgaze.subjects import check_data, checkpoint_facts, open_run
 from netgaze.trainer import best_device, processor, resolve_precision, set_globals
 from netgaze.weights import load_weights, read_checkpoint, restore
 
@@ -146,7 +141,7 @@ def _check_seen(data: Any, task: Any) -> None:
     """Say before training that there is nothing to train on, or classes to name that training does not show."""
     data.training_batches(data.labels("train"), 0, 1)
     unseen = set(data.labels("test").tolist()) - set(data.labels("train").tolist())
-    told = data.pseudo_labels is not None  # a network's answers need not know every class; finetuning follows
+    told = data.training.pseudo_labels is not None  # a network's answers need not know every class; finetuning follows
     if unseen and not told and not task.embeds and task.class_names == data.class_names:
         raise NetgazeError(
             f"{type(task).__name__} learns to name classes, but {len(unseen)} of those in the test of {data.title} are "
@@ -212,7 +207,7 @@ def _run(
     material = task.material(data, best_device(chosen["accelerator"]))
     if not (resumed and unchanged and _was_stopped(folder)):
         _train(trainer, task, material, folder, resumed)
-    _finish(trainer, task, data, material, figures, settings, folder, told)
+    end(trainer, task, data, material, figures, settings, folder, told)
 
 
 def _check_asked(task: Any, init: str | None, data: Any, loaded: dict[str, Any] | None) -> None:
@@ -273,78 +268,3 @@ def _was_stopped(folder: Path) -> bool:
     """Whether training ended before its last epoch, by patience or budget."""
     kept = read_checkpoint(folder / "checkpoints" / "last.ckpt")["callbacks"].get("Keep", {})
     return bool(kept.get("stopped"))
-
-
-def _finish(
-    trainer: Any,
-    task: Any,
-    data: Any,
-    material: Any,
-    figures: dict[str, Any],
-    settings: dict[str, Any],
-    folder: Path,
-    told: dict[str, float],
-) -> None:
-    """Test once, on the best epoch; draw the figures; write the numbers."""
-    path = folder / "checkpoints" / "best.ckpt"
-    best = read_checkpoint(path)
-    restore(task, best, path)
-    started = time.perf_counter()
-    tested = trainer.test(task, datamodule=material, verbose=False)[0]
-    tested_per_second = None
-    if material is data:  # else it was features that were tested, not images
-        tested_per_second = len(data.labels("test")) / (time.perf_counter() - started)
-        log.info("tested on %d images, %.0f a second", len(data.labels("test")), tested_per_second)
-    task.to(best_device(settings["trainer"]["accelerator"]))  # Lightning hands it back on the CPU
-    if settings.get("export_predictions"):  # runs from before there was this key can be resumed
-        write_json(folder / "results.json", _predictions(task, data))
-    history = runs.read_history(folder)
-    epoch = best["epoch"] + 1 if history else 0
-    numbers = {name: value for row in history if row["epoch"] == epoch for name, value in row.items() if "/" in name}
-    numbers |= {name: float(value) for name, value in tested.items()} | {"best/epoch": epoch}
-    numbers["test/images"] = len(data.labels("test"))
-    numbers |= task.leave(data, folder) | told
-    subject = Subject(
-        runs.labels([folder])[0],
-        task=lambda: task,
-        data=lambda: data,
-        history=(lambda: history) if history else None,
-        metrics=numbers,
-        config=settings,
-        folder=folder,
-    )
-    seen = look(figures, [subject, *controls([subject], settings["control"])], folder / "figures")
-    for name, findings in seen.items():
-        found = findings[subject.label].numbers if subject.label in findings else {}
-        # Of a number that the test has found already, the test's own stands.
-        numbers = {f"test/{metric}": found[metric] for metric in figures[name].metrics if metric in found} | numbers
-    write_json(folder / "metrics.json", numbers)
-    if task.variants:
-        write_json(folder / "variants.json", task.variants)
-    learnt_with = {name: value for name, value in settings.items() if name not in ("callback", "figure", "control")}
-    write_results(folder, results.flat(learnt_with), numbers, epoch)
-    spent = sum(row["seconds"] for row in history)
-    speed = (data.epoch_size or len(data.labels("train"))) * len(history) / spent if spent else None
-    speeds = {"images_per_second": speed, "test_images_per_second": tested_per_second}
-    runs.note(folder, **speeds, peak_memory_mb=_peak_memory())
-    log.info("%s", results.numbers_as_text(numbers))
-
-
-def _predictions(task: Any, data: Any) -> list[dict[str, int]]:
-    """The class of each image of the official test, in fp32, as the Visual Decathlon's server takes it."""
-    test, answers = data.official_test(), []
-    with looking(task), torch.no_grad():
-        for images in test.images.split(data.test_batch_size):
-            answers += task(data.normalise(images).to(device_of(task))).argmax(dim=1).tolist()
-    return [
-        {"image_id": image, "category_id": test.category_ids[answer]}
-        for image, answer in zip(test.image_ids, answers, strict=True)
-    ]
-
-
-def _peak_memory() -> float:
-    """The largest memory in use so far, in MB: the device's where there is one, else this process's."""
-    if torch.cuda.is_available():
-        return torch.cuda.max_memory_allocated() / 2**20
-    unit = 2**20 if sys.platform == "darwin" else 2**10  # macOS counts bytes, Linux KiB
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit

@@ -87,6 +87,12 @@ def spend(folder: Path, seconds: float) -> None:
     note(folder, seconds=seconds + (read(folder).get("seconds") or 0))
 
 
+def seconds(folder: Path) -> float | None:
+    """What a run has taken, with the stages that lie in it; None before its first attempt has ended."""
+    spent = [read(run).get("seconds") for run in (folder, *(path.parent for path in folder.glob("stages/*/run.json")))]
+    return sum(part or 0 for part in spent) if spent[0] is not None else None
+
+
 def find(paths: Iterable[str]) -> list[Path]:
     """The run folders that were meant: runs themselves, folders with runs below (a sweep), patterns with `*`.
 
@@ -143,7 +149,7 @@ def rows(folders: Sequence[Path], titles: Sequence[str] | None = None) -> list[d
             | {"judged_on": run.get("judged_on", run.get("data")), "drawn": division}
             | read_metrics(folder)
             | ({"final/acc": last["val/acc"]} if "val/acc" in last else {})
-            | {"seconds": run.get("seconds"), "error": run.get("error")}
+            | {"seconds": seconds(folder), "error": run.get("error")}
         )
         table += [_of_variant(row, variant, last, len(folders)) for variant in read_variants(folder)] or [row]
     return table

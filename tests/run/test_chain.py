@@ -1,5 +1,6 @@
 """Teacher and student: stages in folders of their own, resumed, shared in a sweep; labels taken away are not seen."""
 
+import csv
 import json
 import shutil
 
@@ -11,7 +12,7 @@ from tests.run.test_runs import NO_FIGURES, same, weights
 
 from netgaze import chain, runs
 from netgaze.build import build, resolved
-from netgaze.data import base
+from netgaze.data import training
 from netgaze.errors import NetgazeError
 from netgaze.experiment import open_run
 from netgaze.pseudo_labels import read
@@ -73,6 +74,17 @@ def test_the_run_tells_the_numbers_of_its_stages(run):
     assert numbers["unlabelled/right"] == runs.read_metrics(stages / "pseudo_labels")["unlabelled/right"]
 
 
+def test_a_row_has_the_seconds_of_all_stages_and_a_stage_its_own(run):
+    own = {name: runs.read(run / "stages" / name)["seconds"] for name in STAGES} | {
+        "finetune": runs.read(run)["seconds"]
+    }
+    assert runs.rows([run])[0]["seconds"] == pytest.approx(sum(own.values()))
+    with open(run / "stages" / "results.csv", newline="", encoding="utf-8") as file:
+        rows = {row["label"]: float(row["seconds"]) for row in csv.DictReader(file)}
+    assert rows["teacher"] == pytest.approx(own["teacher"], rel=0.01)
+    assert rows["finetune"] == pytest.approx(own["finetune"], rel=0.01)
+
+
 def test_the_report_shows_the_stages_side_by_side(run):
     page = (run / "stages" / "report.html").read_text(encoding="utf-8")
     for name in ("confusion", "pseudo_labels", "accuracy_vs_k"):
@@ -103,7 +115,7 @@ def test_a_finished_chain_is_left_alone_and_a_killed_one_goes_on(run, tmp_path):
 def test_labels_that_were_taken_away_change_nothing(tmp_path, monkeypatch):
     """Once the labelled part is drawn, all other labels become wrong ones: every weight and number stays."""
     train(tmp_path / "true")
-    drawn = base.drawn
+    drawn = training.drawn
 
     def poisoning(labels, per_class, seed):
         chosen = drawn(labels, per_class, seed)
@@ -112,7 +124,7 @@ def test_labels_that_were_taken_away_change_nothing(tmp_path, monkeypatch):
         labels[others] = (labels[others] + 1 + torch.arange(int(others.sum())) % 9) % 10
         return chosen
 
-    monkeypatch.setattr(base, "drawn", poisoning)
+    monkeypatch.setattr(training, "drawn", poisoning)
     train(tmp_path / "poisoned")
     for place in ("", *(f"stages/{name}" for name in STAGES)):
         assert same(weights(tmp_path / "true" / place), weights(tmp_path / "poisoned" / place))

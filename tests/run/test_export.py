@@ -139,8 +139,8 @@ def test_nothing_is_written_where_writing_fails(signs, tmp_path, monkeypatch):
                 patch.setattr(os, "replace", fail)
             real(path, content)
 
-    real = experiment.write_json
-    monkeypatch.setattr(experiment, "write_json", write)
+    real = ending.write_json
+    monkeypatch.setattr(ending, "write_json", write)
     with pytest.raises(NetgazeError, match=r"results\.json"):
         fit(words(signs, EXPORT), tmp_path, ABOUT)
     assert not list(tmp_path.glob("*results.json*"))

@@ -10,10 +10,10 @@ from PIL import Image
 from torch import Tensor
 
 from netgaze.data.augment import Augment
-from netgaze.data.base import TrainingPart
 from netgaze.data.decode import Form, decoded
 from netgaze.data.faces import GLASSES, FaceData
 from netgaze.data.images import Images
+from netgaze.data.training import TrainingPart
 from netgaze.download import fetch, unzip
 from netgaze.errors import NetgazeError
 

@@ -3,9 +3,8 @@
 import copy
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from functools import cached_property
-from typing import Any, Literal, TypedDict
+from typing import Any, Unpack
 
 import torch
 from pytorch_lightning import LightningDataModule
@@ -15,29 +14,12 @@ from tqdm import tqdm
 
 from netgaze.data.augment import Augment, at_size, centre
 from netgaze.data.decode import Form, read_images, read_picture
-from netgaze.data.draws import by_share, drawn, held_out, long_tailed, others, redrawn, stratified
+from netgaze.data.draws import held_out, stratified
 from netgaze.data.images import Images, Unlabelled, Vectors
-from netgaze.data.sampler import PlainBatches, ResampledBatches
+from netgaze.data.sampler import PlainBatches
+from netgaze.data.training import Training, TrainingPart
 from netgaze.errors import NetgazeError
 from netgaze.files import digest
-from netgaze.pseudo_labels import read
-
-POWERS = {"natural": 1.0, "sqrt": 0.5, "uniform": 0.0}  # of a class's images, by `sampler`
-
-
-class TrainingPart(TypedDict, total=False):
-    """What every data set takes besides its own: which training images, how labelled, how drawn; see `ImageData`."""
-
-    limit: int | None
-    per_class: int | None
-    labelled_share: float | None
-    long_tail: float | None
-    label_noise: float
-    pseudo_labels: str | None
-    sampler: Literal["natural", "sqrt", "uniform"]
-    epoch_size: int | None
-    split_seed: int
-    seed: int
 
 
 class ImageData(LightningDataModule):
@@ -55,24 +37,9 @@ class ImageData(LightningDataModule):
         augment: what training batches go through.
         batch_size: images a training step (on each device).
         num_val: validation images, taken from the training set by class share where the set has no own validation.
-        limit: at most so many training images by class share, and at most as many for validation and for test;
-            null for all.
-        per_class: exactly so many training images of each class, drawn by `seed`: a draw a run; null for all. The
-            others become the part "unlabelled".
-        labelled_share: in its place, this share of the training images, by class share; more than 0, less than 1.
-        long_tail: how many times as many training images the first class has as the last, see `draws.long_tailed`;
-            drawn by `split_seed`; null for as many as there are.
-        label_noise: share of the labels trained on that are drawn anew from all of them by `seed`, 0..1, see
-            `draws.redrawn`. Validation and test stay as they are.
-        pseudo_labels: the folder of a run that has labelled the unlabelled images of this set, or its file. What it
-            names, with its labels, is then trained on, in place of the labelled images.
-        sampler: how often a class is seen: "natural" in proportion to its n images, "sqrt" to n^0.5, "uniform" as
-            often as any other (Mahajan et al. 2018, arXiv 1805.00932).
-        epoch_size: training images an epoch, over all devices; null for as many as there are.
-        split_seed: of the split and of the subset: a fact of the data, not of the run.
-        seed: of the order of the training batches, and of the draws of `per_class`, `labelled_share`, `label_noise`.
         stored_size: side of the images as `load` gives them; null for `image_size`. Of larger ones, training sees a
             random window, a new one each time, and all else the centre; smaller ones are enlarged, a batch at a time.
+        part: which of the training images, how labelled, how drawn; see `Training`.
     """
 
     class_names: list[str]
@@ -89,17 +56,8 @@ class ImageData(LightningDataModule):
         augment: Augment | None = None,
         batch_size: int = 256,
         num_val: int = 0,
-        limit: int | None = None,
-        per_class: int | None = None,
-        labelled_share: float | None = None,
-        long_tail: float | None = None,
-        label_noise: float = 0.0,
-        pseudo_labels: str | None = None,
-        sampler: Literal["natural", "sqrt", "uniform"] = "natural",
-        epoch_size: int | None = None,
-        split_seed: int = 0,
-        seed: int = 0,
         stored_size: int | None = None,
+        **part: Unpack[TrainingPart],
     ) -> None:
         super().__init__()
         mean, std = (tuple(values) * num_channels if len(values) == 1 else tuple(values) for values in (mean, std))
@@ -110,31 +68,16 @@ class ImageData(LightningDataModule):
             )
         if batch_size < 1:
             raise NetgazeError(f"data.batch_size={batch_size} must be 1 or more.")
-        if limit is not None and limit < num_classes:
-            raise NetgazeError(f"data.limit={limit} is less than one image for each of the {num_classes} classes.")
-        if per_class is not None and labelled_share is not None:
+        self.training = Training(**part)
+        if self.training.limit is not None and self.training.limit < num_classes:
             raise NetgazeError(
-                f"data.per_class={per_class} and data.labelled_share={labelled_share} both say which images keep their "
-                "labels. Give one, and null for the other."
+                f"data.limit={self.training.limit} is less than one image for each of the {num_classes} classes."
             )
-        if pseudo_labels is not None and per_class is None and labelled_share is None:
-            raise NetgazeError(
-                f"data.pseudo_labels={pseudo_labels} is about unlabelled images, and there are none. Give "
-                "data.per_class or data.labelled_share as the run that wrote it."
-            )
-        if sampler not in POWERS:
-            raise NetgazeError(f"data.sampler={sampler} is not known. It is natural, sqrt or uniform.")
-        if epoch_size is not None and epoch_size < 1:
-            raise NetgazeError(f"data.epoch_size={epoch_size} must be 1 or more; null is as many as there are.")
         self.title = type(self).__name__
         self.num_classes, self.num_channels, self.image_size = num_classes, num_channels, image_size
         self.stored_size = image_size if stored_size is None else stored_size
         self.mean, self.std, self.augment = mean, std, augment
-        self.batch_size, self.num_val, self.limit = batch_size, num_val, limit
-        self.per_class, self.labelled_share, self.long_tail = per_class, labelled_share, long_tail
-        self.label_noise, self.pseudo_labels = label_noise, pseudo_labels
-        self.sampler, self.epoch_size = sampler, epoch_size
-        self.split_seed, self.seed = split_seed, seed
+        self.batch_size, self.num_val = batch_size, num_val
         self._splits: dict[str, Images] = {}
         self._unlabelled: Unlabelled | None = None
         self._true: Tensor | None = None
@@ -156,54 +99,20 @@ class ImageData(LightningDataModule):
         self._check(splits)
         if "val" not in splits:
             whole = splits["train"]
-            train, val = held_out(whole.labels, self.num_val, self.split_seed, "data.num_val")
+            train, val = held_out(whole.labels, self.num_val, self.training.split_seed, "data.num_val")
             splits |= {"train": whole.take(train), "val": whole.take(val)}
-        if self.limit is not None:
+        if self.training.limit is not None:
             splits = {
-                name: split.take(stratified(split.labels, min(self.limit, len(split)), self.split_seed))
+                name: split.take(
+                    stratified(split.labels, min(self.training.limit, len(split)), self.training.split_seed)
+                )
                 for name, split in splits.items()
             }
         if len(splits["train"]):
-            splits["train"] = self._trained_on(splits["train"])
+            divided = self.training.divide(splits["train"], self.class_names)
+            self._true, self._unlabelled = divided.true, divided.unlabelled
+            splits["train"] = divided.trained_on
         self._splits = splits
-
-    def _trained_on(self, whole: Images) -> Images:
-        """What is trained on, of the whole training split; those whose labels are taken away are kept aside."""
-        if self.long_tail is not None:
-            whole = whole.take(long_tailed(whole.labels, self.long_tail, self.split_seed))
-        part = whole
-        if self.per_class is not None or self.labelled_share is not None:
-            chosen = self._labelled(whole.labels)
-            part, self._unlabelled = whole.take(chosen), Unlabelled(whole, others(chosen, len(whole)))
-        labels = part.labels
-        if self._unlabelled is not None and self.pseudo_labels is not None:
-            part, labels = self._pseudo_labelled(self._unlabelled, self.pseudo_labels)
-        self._true = part.labels
-        return replace(part, labels=redrawn(labels, self.label_noise, self.seed) if self.label_noise else labels)
-
-    def _labelled(self, labels: Tensor) -> Tensor:
-        """Indices of the training images [N] that keep their labels."""
-        if self.labelled_share is not None:
-            return by_share(labels, self.labelled_share, self.seed)
-        assert self.per_class is not None
-        return drawn(labels, self.per_class, self.seed)
-
-    def _pseudo_labelled(self, unlabelled: Unlabelled, path: str) -> tuple[Images, Tensor]:
-        """The unlabelled images that the file of another run names, with their own labels, and those of the file.
-
-        Raises:
-            NetgazeError: the file is about other images or classes, or names none.
-        """
-        found = read(path)
-        if found.unlabelled != unlabelled.digest or list(found.class_names) != self.class_names:
-            raise NetgazeError(
-                f"data.pseudo_labels={path}: the labels are of other images. Give the same data, data.per_class or "
-                "data.labelled_share, data.seed and data.split_seed as the run that wrote them."
-            )
-        if not len(found) or int(found.index.max()) >= len(unlabelled):
-            wrong = f"images beyond the {len(unlabelled)} unlabelled ones" if len(found) else "no image"
-            raise NetgazeError(f"data.pseudo_labels={path} names {wrong}. Let its run write it anew.")
-        return unlabelled.whole.take(unlabelled.index[found.index]), found.label
 
     def _check(self, splits: dict[str, Images]) -> None:
         found = len(self.class_names)
@@ -243,7 +152,8 @@ class ImageData(LightningDataModule):
             )
         if not len(self._unlabelled):
             raise NetgazeError(
-                f"{self.title} has no unlabelled images: data.per_class={self.per_class} labels all of them. Give less."
+                f"{self.title} has no unlabelled images: data.per_class={self.training.per_class} labels all of them. "
+                "Give less."
             )
         return self._unlabelled
 
@@ -395,22 +305,7 @@ class ImageData(LightningDataModule):
 
     def training_batches(self, labels: Tensor, rank: int, world: int) -> Any:
         """The sampler of training: index tensors into labels [N], of process `rank` of `world`."""
-        num = len(labels) if self.epoch_size is None else self.epoch_size
-        full = num >= self.batch_size * world
-        if self.sampler == "natural" and self.epoch_size is None:
-            return PlainBatches(
-                num, self.batch_size, shuffle=True, drop_last=full, seed=self.seed, rank=rank, world=world
-            )
-        return ResampledBatches(
-            labels,
-            self.batch_size,
-            power=POWERS[self.sampler],
-            epoch_size=num,
-            drop_last=full,
-            seed=self.seed,
-            rank=rank,
-            world=world,
-        )
+        return self.training.batches(labels, self.batch_size, rank, world)
 
     def val_dataloader(self) -> DataLoader:
         """The validation split in order."""

@@ -9,8 +9,9 @@ import numpy as np
 import torch
 
 from netgaze.data.augment import Augment
-from netgaze.data.base import ImageData, TrainingPart
+from netgaze.data.base import ImageData
 from netgaze.data.images import Images
+from netgaze.data.training import TrainingPart
 from netgaze.download import extract, fetch
 from netgaze.errors import NetgazeError
 from netgaze.files import file_md5

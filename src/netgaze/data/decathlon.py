@@ -11,10 +11,11 @@ from torch import Tensor
 
 from netgaze.data.annotations import Annotations, Listing, read_annotations, read_listing
 from netgaze.data.augment import Augment, centre
-from netgaze.data.base import ImageData, TrainingPart
+from netgaze.data.base import ImageData
 from netgaze.data.decode import Form, decoded
 from netgaze.data.draws import held_out
 from netgaze.data.images import Images
+from netgaze.data.training import TrainingPart
 from netgaze.errors import NetgazeError
 
 log = logging.getLogger(__name__)
@@ -162,7 +163,7 @@ class Decathlon(ImageData):
     def _halves(self, whole: Images) -> dict[str, Images]:
         """The official validation split, divided to select by one half and to report on the other."""
         key = f"{self._json('val').name}, halved for want of a labelled test: num_test"
-        val, test = held_out(whole.labels, len(whole) // 2, self.split_seed, key)
+        val, test = held_out(whole.labels, len(whole) // 2, self.training.split_seed, key)
         log.info(
             "%s has no labels of the official test (%s), so its %d validation images are divided: %d select, %d report",
             *(self.title, self._json("test").name, len(whole), len(val), len(test)),

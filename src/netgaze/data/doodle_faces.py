@@ -7,10 +7,10 @@ import numpy as np
 import torch
 
 from netgaze.data.augment import Augment
-from netgaze.data.base import TrainingPart
 from netgaze.data.doodles import draw_faces
 from netgaze.data.faces import GLASSES, FaceData
 from netgaze.data.images import Images
+from netgaze.data.training import TrainingPart
 from netgaze.errors import NetgazeError
 from netgaze.files import cached_arrays, digest
 
@@ -73,8 +73,8 @@ class DoodleFaces(FaceData):
         self.class_names = [f"person {person + 1}" for person in range(self.num_classes)]
         people = np.arange(self.num_classes).repeat(self.images_each)
         worn = np.tile(np.arange(self.images_each) % 2 == 1, self.num_classes)
-        known = digest(VERSION, self.num_classes, self.images_each, self.image_size, self.split_seed)
-        draw = lambda: {"images": draw_faces(people, worn, self.split_seed, self.image_size)}  # noqa: E731
+        known = digest(VERSION, self.num_classes, self.images_each, self.image_size, self.training.split_seed)
+        draw = lambda: {"images": draw_faces(people, worn, self.training.split_seed, self.image_size)}  # noqa: E731
         images = torch.from_numpy(cached_arrays("doodle_faces", known, draw)["images"])
         if self.num_channels == 1:  # ITU-R BT.601, as Pillow makes grey
             weights = torch.tensor([0.299, 0.587, 0.114]).view(3, 1, 1)

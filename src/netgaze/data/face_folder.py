@@ -7,11 +7,11 @@ from typing import Literal, Unpack
 import torch
 
 from netgaze.data.augment import Augment
-from netgaze.data.base import TrainingPart
 from netgaze.data.count import subfolders
 from netgaze.data.decode import Form, decoded, image_files
 from netgaze.data.faces import FaceData
 from netgaze.data.images import Images
+from netgaze.data.training import TrainingPart
 from netgaze.errors import NetgazeError
 
 

@@ -8,9 +8,10 @@ import torch
 from torch import Tensor
 
 from netgaze.data.augment import Augment
-from netgaze.data.base import ImageData, TrainingPart
+from netgaze.data.base import ImageData
 from netgaze.data.images import Images
 from netgaze.data.sampler import IdentityBatches
+from netgaze.data.training import TrainingPart
 from netgaze.errors import NetgazeError
 
 log = logging.getLogger(__name__)
@@ -61,10 +62,11 @@ class FaceData(ImageData):
             batch_size=batch_size,
             **part,
         )
-        if self.sampler != "natural" or self.epoch_size is not None:
+        chosen = self.training
+        if chosen.sampler != "natural" or chosen.epoch_size is not None:
             raise NetgazeError(
-                f"data.sampler={self.sampler} and data.epoch_size={self.epoch_size} are not for faces, whose batches "
-                "are drawn by people. Leave both out; data.images_per_person says how many of each person."
+                f"data.sampler={chosen.sampler} and data.epoch_size={chosen.epoch_size} are not for faces, whose "
+                "batches are drawn by people. Leave both out; data.images_per_person says how many of each person."
             )
         if glasses == "test" and gradual_epochs:
             raise NetgazeError(
@@ -100,7 +102,7 @@ class FaceData(ImageData):
                 f"2 or more of the {num} people of {self.title} for training."
             )
         # Seeds 0, 1, ... are the folds of one order, then of the next: folds test different people.
-        draw, fold = divmod(self.split_seed, num // num_test)
+        draw, fold = divmod(self.training.split_seed, num // num_test)
         order = torch.randperm(num, generator=torch.Generator().manual_seed(draw)).roll(-fold * num_test)
         test, val, train = order.split([num_test, num_val, num - num_test - num_val])
         return {"train": train, "val": val, "test": test}
@@ -123,7 +125,7 @@ class FaceData(ImageData):
                 f"data.num_val_people={num_val} must be from 2 to {len(others) - 2}: {chosen} leave "
                 f"{len(others)} people for validation and training."
             )
-        others = others[torch.randperm(len(others), generator=torch.Generator().manual_seed(self.split_seed))]
+        others = others[torch.randperm(len(others), generator=torch.Generator().manual_seed(self.training.split_seed))]
         return {"train": others[num_val:], "val": others[:num_val], "test": test}
 
     def load(self) -> dict[str, Images]:
@@ -191,7 +193,7 @@ class FaceData(ImageData):
             self.images_per_person,
             held_back=held_back,
             ramp=self.gradual_epochs,
-            seed=self.seed,
+            seed=self.training.seed,
             rank=rank,
             world=world,
         )

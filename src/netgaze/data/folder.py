@@ -7,11 +7,12 @@ from typing import Literal, Unpack
 import torch
 
 from netgaze.data.augment import Augment
-from netgaze.data.base import ImageData, TrainingPart
+from netgaze.data.base import ImageData
 from netgaze.data.count import split_folders, subfolders
 from netgaze.data.decode import Form, decoded, image_files
 from netgaze.data.draws import held_out
 from netgaze.data.images import Images
+from netgaze.data.training import TrainingPart
 from netgaze.errors import NetgazeError
 
 
@@ -111,7 +112,7 @@ class Folder(ImageData):
         for split in ("test", "val"):
             if split not in listed:
                 num = self.shares[split] or round(0.15 * len(files))
-                stays, out = held_out(labels[train], num, self.split_seed, f"data.num_{split}")
+                stays, out = held_out(labels[train], num, self.training.split_seed, f"data.num_{split}")
                 train, shares[split] = train[stays], train[out]
         chosen = {"train": train} | shares
         listed |= {split: ([files[i] for i in index], labels[index]) for split, index in chosen.items()}

@@ -8,11 +8,11 @@ import torch
 from torch import Tensor
 
 from netgaze.data.augment import Augment
-from netgaze.data.base import TrainingPart
 from netgaze.data.count import identity
 from netgaze.data.decode import Form, decoded
 from netgaze.data.faces import GLASSES, FaceData
 from netgaze.data.images import Images
+from netgaze.data.training import TrainingPart
 from netgaze.errors import NetgazeError
 
 PHOTOS, LABELS = "MeGlass_120x120", "meta.txt"

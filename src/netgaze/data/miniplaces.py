@@ -9,11 +9,12 @@ import torch
 from torch import Tensor
 
 from netgaze.data.augment import Augment
-from netgaze.data.base import ImageData, TrainingPart
+from netgaze.data.base import ImageData
 from netgaze.data.boxes import object_mask, read_boxes
 from netgaze.data.decode import Form, decoded
 from netgaze.data.draws import held_out
 from netgaze.data.images import Images
+from netgaze.data.training import TrainingPart
 from netgaze.download import extract, fetch
 from netgaze.errors import NetgazeError
 
@@ -95,7 +96,7 @@ class Miniplaces(ImageData):
         files, labels = self._listed("train")
         least = len(labels.unique())
         num_val = max(least, round(VAL_SHARE * len(files))) if self.held_out is None else self.held_out
-        stays, out = held_out(labels, num_val, self.split_seed, "data.num_val")
+        stays, out = held_out(labels, num_val, self.training.split_seed, "data.num_val")
         parts = {"train": stays, "val": out}
         listed = {split: ([files[i] for i in index], labels[index]) for split, index in parts.items()}
         return {split: self._images(*part, objects) for split, part in (listed | {"test": self._listed("val")}).items()}

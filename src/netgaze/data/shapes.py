@@ -7,9 +7,10 @@ import numpy as np
 import torch
 
 from netgaze.data.augment import Augment
-from netgaze.data.base import ImageData, TrainingPart
+from netgaze.data.base import ImageData
 from netgaze.data.images import Images
 from netgaze.data.scenes import CLASS_NAMES, S, draw_scenes
+from netgaze.data.training import TrainingPart
 from netgaze.files import cached_arrays, digest
 
 # Belongs to the name in the cache: raise it whenever the pictures change.
@@ -59,7 +60,7 @@ class Shapes(ImageData):
     def load(self) -> dict[str, Images]:
         """The splits "train", "val" and "test"."""
         self.class_names = list(CLASS_NAMES)
-        arrays = cached_arrays("shapes", digest(VERSION, self.sizes, self.split_seed), self._draw)
+        arrays = cached_arrays("shapes", digest(VERSION, self.sizes, self.training.split_seed), self._draw)
         tensors = {name: torch.from_numpy(array) for name, array in arrays.items()}
         return {
             split: Images(tensors[f"{split}_images"], tensors[f"{split}_labels"], tensors[f"{split}_masks"])
@@ -69,7 +70,7 @@ class Shapes(ImageData):
     def _draw(self) -> dict[str, np.ndarray]:
         arrays: dict[str, np.ndarray] = {}
         for number, (split, size) in enumerate(self.sizes.items()):
-            rng = np.random.default_rng([self.split_seed, number])
+            rng = np.random.default_rng([self.training.split_seed, number])
             labels = rng.permutation(np.arange(size) % len(CLASS_NAMES))
             images, masks = draw_scenes(labels, rng)
             arrays |= {f"{split}_images": images, f"{split}_labels": labels, f"{split}_masks": masks}
