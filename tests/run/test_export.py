@@ -11,7 +11,7 @@ from tests.conftest import REAL, TINY, composed
 from tests.data.test_decathlon import IDS, read_json, strip, write_split
 from tests.run.test_runs import ABOUT, NO_FIGURES
 
-from netgaze import experiment, runs
+from netgaze import ending, experiment, runs
 from netgaze.errors import NetgazeError
 from netgaze.experiment import fit, open_run
 
