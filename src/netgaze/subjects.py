@@ -43,6 +43,7 @@ def open_run(
     stored = read_checkpoint(path)
     facts = checkpoint_facts(path, stored)
     own, class_names = facts["config"], facts["class_names"]
+    own = own | {"data": _with_labels_beside(own["data"], folder)}
     settings = own if other is None else own | {"data": _in_the_form_of(own["data"], other)}
 
     def task() -> Any:
@@ -92,6 +93,15 @@ def open_model(settings: dict[str, Any], input_shape: tuple[int, int, int], labe
             return build(settings)
 
     return Subject(label, model=model, input_shape=input_shape)
+
+
+def _with_labels_beside(settings: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """The settings of a run's data; of a chain that was moved, with the pseudo-labels that were moved with it."""
+    known = settings.get("pseudo_labels")
+    if known is None or Path(known).exists():
+        return settings
+    beside = folder.resolve().parent / Path(known).name  # another stage of the same chain
+    return settings | {"pseudo_labels": str(beside)} if beside.exists() else settings
 
 
 def _in_the_form_of(own: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:

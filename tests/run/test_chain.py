@@ -67,6 +67,17 @@ def test_the_stages_are_joined_by_init_and_by_their_labels(run, monkeypatch):
     assert torch.equal(data.images("train"), data.images("unlabelled", labels.index))
 
 
+def test_a_chain_that_was_moved_finds_its_labels(run, tmp_path):
+    moved = tmp_path / "moved"
+    run.rename(moved)
+    try:
+        assert torch.equal(
+            open_run(moved / "stages" / "student").data.labels("train"), read(moved / "stages" / "pseudo_labels").label
+        )
+    finally:
+        moved.rename(run)
+
+
 def test_the_run_tells_the_numbers_of_its_stages(run):
     numbers, stages = runs.read_metrics(run), run / "stages"
     for name in ("teacher", "student"):
