@@ -43,7 +43,16 @@ def main() -> None:
         if not real:
             root = Path(scratch)
             write_random_cifar10(root)
-        data = Cifar10(dir=str(root), verify=False, mean=MEAN, std=STD, augment=Augment(crop=4, flip=True))
+        data = Cifar10(
+            dir=str(root),
+            verify=False,
+            num_classes=10,
+            num_channels=3,
+            image_size=32,
+            mean=MEAN,
+            std=STD,
+            augment=Augment(crop=4, flip=True),
+        )
         data.setup()
     print(f"images: {'CIFAR-10' if real else 'random, in the form of CIFAR-10'}")
 

@@ -14,7 +14,7 @@ from netgaze.data import att_faces as module
 from netgaze.data.att_faces import ALWAYS, ARCHIVE, FOLDER, SOMETIMES, AttFaces, wears_glasses
 from netgaze.data.faces import GLASSES
 
-STATS = {"mean": (0.5,), "std": (0.25,)}
+STATS = {"num_classes": 40, "num_channels": 1, "mean": (0.5,), "std": (0.25,)}
 LAYOUTS = ["plain", "notebook"]
 WIDTH, HEIGHT = 12, 14
 

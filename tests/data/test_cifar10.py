@@ -14,7 +14,13 @@ from netgaze.data import cifar10
 from netgaze.data.cifar10 import FOLDER, META, Cifar10, read_batch
 from netgaze.errors import NetgazeError
 
-STATS = {"mean": (0.4914, 0.4822, 0.4465), "std": (0.2470, 0.2435, 0.2616)}
+STATS = {
+    "num_classes": 10,
+    "num_channels": 3,
+    "image_size": 32,
+    "mean": (0.4914, 0.4822, 0.4465),
+    "std": (0.2470, 0.2435, 0.2616),
+}
 NOWHERE = "http://127.0.0.1:9/cifar-10-python.tar.gz"
 
 

@@ -21,7 +21,7 @@ from netgaze.data.augment import Augment
 from netgaze.data.decathlon import Decathlon
 from netgaze.errors import NetgazeError
 
-STATS = {"mean": (0.5, 0.5, 0.5), "std": (0.25, 0.25, 0.25)}
+STATS = {"num_channels": 3, "image_size": 64, "mean": (0.5, 0.5, 0.5), "std": (0.25, 0.25, 0.25)}
 # Not in order and with gaps: labels are places among the sorted ids.
 IDS = {50000031: "yield", 50000002: "stop", 50000007: "stop"}
 SETS = sorted(path.stem for path in (CONF / "data" / "decathlon").glob("[!_]*.yaml"))

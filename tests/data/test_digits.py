@@ -8,7 +8,7 @@ from netgaze.data.digits import Digits
 
 
 def test_they_are_scikit_learn_s():
-    data = Digits(mean=(0.3,), std=(0.38,))
+    data = Digits(num_classes=10, num_channels=1, image_size=32, mean=(0.3,), std=(0.38,))
     assert [len(data.labels(split)) for split in ("train", "val", "test")] == [1257, 180, 360]
     assert data.class_names == list("0123456789")
     images = torch.cat([data.images(split) for split in ("train", "val", "test")])
@@ -24,5 +24,5 @@ def test_they_are_scikit_learn_s():
 
 
 def test_shares_are_kept():
-    data = Digits(mean=(0.3,), std=(0.38,))
+    data = Digits(num_classes=10, num_channels=1, image_size=32, mean=(0.3,), std=(0.38,))
     assert all(35 <= count <= 37 for count in torch.bincount(data.labels("test")).tolist())

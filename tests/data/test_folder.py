@@ -16,7 +16,7 @@ from netgaze.data.decode import Form, decode
 from netgaze.data.folder import Folder
 from netgaze.errors import NetgazeError
 
-STATS = {"mean": (0.5, 0.5, 0.5), "std": (0.25, 0.25, 0.25)}
+STATS = {"num_channels": 3, "mean": (0.5, 0.5, 0.5), "std": (0.25, 0.25, 0.25)}
 
 
 def paint(path, colour=(200, 30, 30), size=(20, 16), mode="RGB", **options):

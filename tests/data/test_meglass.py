@@ -17,7 +17,7 @@ from netgaze.data.faces import GLASSES
 from netgaze.data.meglass import LISTS, PROTOCOLS, MeGlass, read_labels, read_list
 from netgaze.errors import NetgazeError
 
-STATS = {"mean": (0.5, 0.5, 0.5), "std": (0.25, 0.25, 0.25)}
+STATS = {"num_channels": 3, "mean": (0.5, 0.5, 0.5), "std": (0.25, 0.25, 0.25)}
 BARE, BLACK = 3, 4  # photos of each person without and with glasses
 # What each protocol compares with what (Guo et al. 2018).
 NAIVE = {

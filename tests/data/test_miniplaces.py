@@ -18,7 +18,7 @@ from netgaze.data.miniplaces import Miniplaces
 from netgaze.errors import NetgazeError
 from netgaze.files import file_md5
 
-STATS = {"mean": (0.5, 0.5, 0.5), "std": (0.25, 0.25, 0.25)}
+STATS = {"num_channels": 3, "image_size": 128, "mean": (0.5, 0.5, 0.5), "std": (0.25, 0.25, 0.25)}
 CLASSES = ["/a/abbey", "/b/bakery/shop", "/y/yard"]
 OBJECTS = ["wall", "chair", "tree"]
 BOX = """<objects><class>{}</class><bndbox><xmin>{}</xmin><xmax>{}</xmax><ymin>{}</ymin><ymax>{}</ymax></bndbox>
@@ -217,7 +217,8 @@ def real():
     if not (REAL / "miniplaces").is_dir():
         pytest.skip("the real Miniplaces is not here (NETGAZE_DATA)")
     # Small pictures: this is about lists and boxes.
-    return Miniplaces(dir=str(REAL), image_size=16, mean=(0.4583, 0.4467, 0.4135), std=(0.262, 0.259, 0.277))
+    published = {"mean": (0.4583, 0.4467, 0.4135), "std": (0.262, 0.259, 0.277)}
+    return Miniplaces(dir=str(REAL), num_classes=100, num_channels=3, image_size=16, **published)
 
 
 @pytest.mark.slow

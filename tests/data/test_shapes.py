@@ -11,7 +11,13 @@ from netgaze.data import shapes as module
 from netgaze.data.scenes import CLASS_NAMES, draw_scenes
 from netgaze.data.shapes import Shapes
 
-STATS = {"mean": (0.438, 0.438, 0.438), "std": (0.18, 0.18, 0.18)}
+STATS = {
+    "num_classes": 10,
+    "num_channels": 3,
+    "image_size": 32,
+    "mean": (0.438, 0.438, 0.438),
+    "std": (0.18, 0.18, 0.18),
+}
 
 
 def small(**changes):

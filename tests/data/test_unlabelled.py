@@ -16,6 +16,8 @@ from netgaze.pseudo_labels import PseudoLabels
 
 FACTS = {"num_classes": 3, "num_channels": 1, "image_size": 4, "mean": [0.5], "std": [0.2]}
 
+DIGITS = {"num_classes": 10, "num_channels": 1, "image_size": 32, "mean": [0.3], "std": [0.4]}
+
 
 class Numbered(ImageData):
     """300 images for training, whose every pixel is the image's number; 30 to validate and 30 to test by."""
@@ -273,7 +275,7 @@ class TestSampler:
         assert [len(index) for index in data.training_batches(data.labels("train"), 0, 1)] == [5]
 
     def test_features_are_drawn_as_images_are(self):
-        data = Digits(mean=[0.3], std=[0.4], limit=100, sampler="uniform", long_tail=5, batch_size=4, epoch_size=40)
+        data = Digits(**DIGITS, limit=100, sampler="uniform", long_tail=5, batch_size=4, epoch_size=40)
         features = {split: data.images(split).flatten(1).float()[None] for split in ("train", "val", "test")}
         labels = torch.cat([labels for _, labels in data.with_features(features).train_dataloader()])
         assert labels.bincount().tolist() == [4] * 10

@@ -37,7 +37,7 @@ def subject_of(data, model, kind=Supervised, label="run", **arguments):
 @pytest.fixture(scope="module")
 def digits():
     """A small residual network, trained for some steps on the embedded digits."""
-    data = Digits(mean=[0.3], std=[0.35], num_val=100)
+    data = Digits(num_classes=10, num_channels=1, image_size=32, mean=[0.3], std=[0.35], num_val=100)
     data.setup()
     torch.manual_seed(0)
     model = ResNet(depths=[1, 1], widths=[8, 16], stem="cifar", in_channels=1, num_classes=10)

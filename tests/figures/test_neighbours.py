@@ -21,7 +21,9 @@ from netgaze.tasks.supervised import Supervised
 
 @pytest.fixture(scope="module")
 def digits():
-    data = Digits(mean=[0.306], std=[0.376], num_val=180, num_test=120, limit=300)
+    data = Digits(
+        num_classes=10, num_channels=1, image_size=32, mean=[0.306], std=[0.376], num_val=180, num_test=120, limit=300
+    )
     data.setup()
     return data
 

@@ -1,7 +1,6 @@
 """The AT&T (ORL) Database of Faces: 40 people, ten grey photos each (Samaria and Harter 1994)."""
 
 import hashlib
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal, Unpack
 
@@ -9,11 +8,9 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from netgaze.data.augment import Augment
 from netgaze.data.decode import Form, decoded
-from netgaze.data.faces import GLASSES, FaceData
+from netgaze.data.faces import GLASSES, FaceData, OfFaces
 from netgaze.data.images import Images
-from netgaze.data.training import TrainingPart
 from netgaze.download import fetch, unzip
 from netgaze.errors import NetgazeError
 
@@ -67,39 +64,15 @@ class AttFaces(FaceData):
         split: Literal["people", "notebook"] = "people",
         num_val_people: int = 5,
         num_test_people: int = 5,
-        images_per_person: int = 4,
-        glasses: Literal["all", "test"] = "all",
-        gradual_epochs: int = 0,
-        num_classes: int = NUM_PEOPLE,
-        num_channels: int = 1,
-        image_size: int = 64,
-        mean: Sequence[float],
-        std: Sequence[float],
-        augment: Augment | None = None,
-        batch_size: int = 64,
-        **part: Unpack[TrainingPart],
+        **shared: Unpack[OfFaces],
     ) -> None:
-        super().__init__(
-            num_val_people=num_val_people,
-            num_test_people=num_test_people,
-            images_per_person=images_per_person,
-            glasses=glasses,
-            gradual_epochs=gradual_epochs,
-            num_classes=num_classes,
-            num_channels=num_channels,
-            image_size=image_size,
-            mean=mean,
-            std=std,
-            augment=augment,
-            batch_size=batch_size,
-            **part,
-        )
+        super().__init__(num_val_people=num_val_people, num_test_people=num_test_people, **shared)
         if split not in ("people", "notebook"):
             raise NetgazeError(f"data.split={split} is not known. It is people or notebook.")
         self.title, self.own_fit = "AT&T faces", fit
         self.dir, self.urls = Path(dir).expanduser(), (*([url] if url else []), *URLS)
         self.download, self.verify, self.split = download, verify, split
-        self.form = Form(image_size, num_channels, fit)
+        self.form = Form(self.image_size, self.num_channels, fit)
 
     def photos(self) -> Images:
         """All 400 photos, and who wears glasses in them.

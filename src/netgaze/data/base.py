@@ -4,7 +4,7 @@ import copy
 import sys
 from collections.abc import Iterator, Sequence
 from functools import cached_property
-from typing import Any, Unpack
+from typing import Any, NotRequired, Unpack
 
 import torch
 from pytorch_lightning import LightningDataModule
@@ -20,6 +20,18 @@ from netgaze.data.sampler import PlainBatches
 from netgaze.data.training import Training, TrainingPart
 from netgaze.errors import NetgazeError
 from netgaze.files import digest
+
+
+class Shared(TrainingPart):
+    """What every data set takes besides its own: its facts, its batches, its training part; see `ImageData`."""
+
+    num_classes: int
+    num_channels: int
+    image_size: int
+    mean: Sequence[float]
+    std: Sequence[float]
+    augment: NotRequired[Augment | None]
+    batch_size: NotRequired[int]
 
 
 class ImageData(LightningDataModule):

@@ -1,17 +1,14 @@
 """CIFAR-10: 60,000 photos of ten kinds of things at 32x32 (Krizhevsky 2009)."""
 
 import pickle
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Unpack
 
 import numpy as np
 import torch
 
-from netgaze.data.augment import Augment
-from netgaze.data.base import ImageData
+from netgaze.data.base import ImageData, Shared
 from netgaze.data.images import Images
-from netgaze.data.training import TrainingPart
 from netgaze.download import extract, fetch
 from netgaze.errors import NetgazeError
 from netgaze.files import file_md5
@@ -59,28 +56,10 @@ class Cifar10(ImageData):
         url: str | None = None,
         download: bool = True,
         verify: bool = True,
-        num_classes: int = 10,
-        num_channels: int = 3,
-        image_size: int = 32,
-        mean: Sequence[float],
-        std: Sequence[float],
-        augment: Augment | None = None,
-        batch_size: int = 256,
         num_val: int = 5000,
-        **part: Unpack[TrainingPart],
+        **shared: Unpack[Shared],
     ) -> None:
-        super().__init__(
-            num_classes=num_classes,
-            num_channels=num_channels,
-            image_size=image_size,
-            mean=mean,
-            std=std,
-            augment=augment,
-            batch_size=batch_size,
-            num_val=num_val,
-            stored_size=SIDE,
-            **part,
-        )
+        super().__init__(num_val=num_val, stored_size=SIDE, **shared)
         self.dir, self.urls = Path(dir).expanduser(), (url,) if url else URLS
         self.download, self.verify = download, verify
 

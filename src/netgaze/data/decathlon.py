@@ -1,7 +1,6 @@
 """The ten data sets of the Visual Decathlon (Rebuffi, Bilen and Vedaldi 2017), from their official files."""
 
 import logging
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Unpack
@@ -10,12 +9,11 @@ import torch
 from torch import Tensor
 
 from netgaze.data.annotations import Annotations, Listing, read_annotations, read_listing
-from netgaze.data.augment import Augment, centre
-from netgaze.data.base import ImageData
+from netgaze.data.augment import centre
+from netgaze.data.base import ImageData, Shared
 from netgaze.data.decode import Form, decoded
 from netgaze.data.draws import held_out
 from netgaze.data.images import Images
-from netgaze.data.training import TrainingPart
 from netgaze.errors import NetgazeError
 
 log = logging.getLogger(__name__)
@@ -67,30 +65,14 @@ class Decathlon(ImageData):
         *,
         dir: str,
         set: str,
-        num_classes: int,
-        num_channels: int = 3,
-        image_size: int = SHOWN,
         stored_size: int | None = None,
-        mean: Sequence[float],
-        std: Sequence[float],
-        augment: Augment | None = None,
-        batch_size: int = 128,
-        **part: Unpack[TrainingPart],
+        **shared: Unpack[Shared],
     ) -> None:
-        super().__init__(
-            num_classes=num_classes,
-            num_channels=num_channels,
-            image_size=image_size,
-            stored_size=round(image_size * PUBLISHED / SHOWN) if stored_size is None else stored_size,
-            mean=mean,
-            std=std,
-            augment=augment,
-            batch_size=batch_size,
-            **part,
-        )
+        published = round(shared["image_size"] * PUBLISHED / SHOWN)
+        super().__init__(stored_size=published if stored_size is None else stored_size, **shared)
         self.title, self.set = f"{type(self).__name__} {set}", set
         self.dir, self.root = Path(dir).expanduser(), Path(dir).expanduser() / FOLDER
-        self.form = Form(self.stored_size, num_channels, self.own_fit)
+        self.form = Form(self.stored_size, self.num_channels, self.own_fit)
 
     def load(self) -> dict[str, Images]:
         """The splits "train", "val" and "test".

@@ -1,16 +1,13 @@
 """Scikit-learn's 1,797 handwritten digits: real data that comes with an installed package."""
 
-from collections.abc import Sequence
 from typing import Unpack
 
 import numpy as np
 import torch
 
-from netgaze.data.augment import Augment
-from netgaze.data.base import ImageData
+from netgaze.data.base import ImageData, Shared
 from netgaze.data.draws import held_out
 from netgaze.data.images import Images
-from netgaze.data.training import TrainingPart
 
 SIDE = 32
 
@@ -25,32 +22,8 @@ class Digits(ImageData):
         num_test: test images, taken by class share with `split_seed`.
     """
 
-    def __init__(
-        self,
-        *,
-        num_test: int = 360,
-        num_classes: int = 10,
-        num_channels: int = 1,
-        image_size: int = 32,
-        mean: Sequence[float],
-        std: Sequence[float],
-        augment: Augment | None = None,
-        batch_size: int = 64,
-        num_val: int = 180,
-        **part: Unpack[TrainingPart],
-    ) -> None:
-        super().__init__(
-            num_classes=num_classes,
-            num_channels=num_channels,
-            image_size=image_size,
-            mean=mean,
-            std=std,
-            augment=augment,
-            batch_size=batch_size,
-            num_val=num_val,
-            stored_size=SIDE,
-            **part,
-        )
+    def __init__(self, *, num_test: int = 360, num_val: int = 180, **shared: Unpack[Shared]) -> None:
+        super().__init__(num_val=num_val, stored_size=SIDE, **shared)
         self.num_test = num_test
 
     def load(self) -> dict[str, Images]:

@@ -1,16 +1,13 @@
 """Drawn faces, made from a seed: people who differ in their features, seen with and without glasses."""
 
-from collections.abc import Sequence
-from typing import Literal, Unpack
+from typing import Unpack
 
 import numpy as np
 import torch
 
-from netgaze.data.augment import Augment
 from netgaze.data.doodles import draw_faces
-from netgaze.data.faces import GLASSES, FaceData
+from netgaze.data.faces import GLASSES, FaceData, OfFaces
 from netgaze.data.images import Images
-from netgaze.data.training import TrainingPart
 from netgaze.errors import NetgazeError
 from netgaze.files import cached_arrays, digest
 
@@ -35,35 +32,11 @@ class DoodleFaces(FaceData):
         images_each: int = 12,
         num_val_people: int = 30,
         num_test_people: int = 60,
-        images_per_person: int = 4,
-        glasses: Literal["all", "test"] = "all",
-        gradual_epochs: int = 0,
-        num_classes: int = 200,
-        num_channels: int = 3,
-        image_size: int = 64,
-        mean: Sequence[float],
-        std: Sequence[float],
-        augment: Augment | None = None,
-        batch_size: int = 64,
-        **part: Unpack[TrainingPart],
+        **shared: Unpack[OfFaces],
     ) -> None:
-        super().__init__(
-            num_val_people=num_val_people,
-            num_test_people=num_test_people,
-            images_per_person=images_per_person,
-            glasses=glasses,
-            gradual_epochs=gradual_epochs,
-            num_classes=num_classes,
-            num_channels=num_channels,
-            image_size=image_size,
-            mean=mean,
-            std=std,
-            augment=augment,
-            batch_size=batch_size,
-            **part,
-        )
-        if num_channels not in (1, 3):
-            raise NetgazeError(f"data.num_channels={num_channels} is not possible. It is 3 (colour) or 1 (grey).")
+        super().__init__(num_val_people=num_val_people, num_test_people=num_test_people, **shared)
+        if self.num_channels not in (1, 3):
+            raise NetgazeError(f"data.num_channels={self.num_channels} is not possible. It is 3 (colour) or 1 (grey).")
         if images_each < 2:
             raise NetgazeError(f"data.images_each={images_each} must be 2 or more: else nobody has a pair.")
         self.title, self.images_each = "Doodle faces", images_each

@@ -1,17 +1,15 @@
 """A person's own face photos: one folder a person."""
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal, Unpack
 
 import torch
 
-from netgaze.data.augment import Augment
+from netgaze.data.base import Shared
 from netgaze.data.count import subfolders
 from netgaze.data.decode import Form, decoded, image_files
 from netgaze.data.faces import FaceData
 from netgaze.data.images import Images
-from netgaze.data.training import TrainingPart
 from netgaze.errors import NetgazeError
 
 
@@ -34,31 +32,17 @@ class FaceFolder(FaceData):
         num_val_people: int | None = None,
         num_test_people: int | None = None,
         images_per_person: int = 4,
-        num_classes: int,
-        num_channels: int = 3,
-        image_size: int = 64,
-        mean: Sequence[float],
-        std: Sequence[float],
-        augment: Augment | None = None,
-        batch_size: int = 64,
-        **part: Unpack[TrainingPart],
+        **shared: Unpack[Shared],
     ) -> None:
-        share = max(2, round(0.15 * num_classes))
+        share = max(2, round(0.15 * shared["num_classes"]))
         super().__init__(
             num_val_people=share if num_val_people is None else num_val_people,
             num_test_people=share if num_test_people is None else num_test_people,
             images_per_person=images_per_person,
-            num_classes=num_classes,
-            num_channels=num_channels,
-            image_size=image_size,
-            mean=mean,
-            std=std,
-            augment=augment,
-            batch_size=batch_size,
-            **part,
+            **shared,
         )
         self.own_fit = fit
-        self.root, self.form = Path(dir).expanduser(), Form(image_size, num_channels, fit)
+        self.root, self.form = Path(dir).expanduser(), Form(self.image_size, self.num_channels, fit)
 
     def photos(self) -> Images:
         """All images, people numbered in the order of their folders' names.

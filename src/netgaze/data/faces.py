@@ -1,22 +1,27 @@
 """People told apart by photos of their faces: divided by people, drawn P people x K images a batch."""
 
 import logging
-from collections.abc import Sequence
 from typing import Any, Literal, Unpack
 
 import torch
 from torch import Tensor
 
-from netgaze.data.augment import Augment
-from netgaze.data.base import ImageData
+from netgaze.data.base import ImageData, Shared
 from netgaze.data.images import Images
 from netgaze.data.sampler import IdentityBatches
-from netgaze.data.training import TrainingPart
 from netgaze.errors import NetgazeError
 
 log = logging.getLogger(__name__)
 
 GLASSES = "glasses"
+
+
+class OfFaces(Shared, total=False):
+    """What most face sets take besides their own; see `FaceData`."""
+
+    images_per_person: int
+    glasses: Literal["all", "test"]
+    gradual_epochs: int
 
 
 class FaceData(ImageData):
@@ -43,25 +48,9 @@ class FaceData(ImageData):
         images_per_person: int = 4,
         glasses: Literal["all", "test"] = "all",
         gradual_epochs: int = 0,
-        num_classes: int,
-        num_channels: int,
-        image_size: int,
-        mean: Sequence[float],
-        std: Sequence[float],
-        augment: Augment | None = None,
-        batch_size: int = 64,
-        **part: Unpack[TrainingPart],
+        **shared: Unpack[Shared],
     ) -> None:
-        super().__init__(
-            num_classes=num_classes,
-            num_channels=num_channels,
-            image_size=image_size,
-            mean=mean,
-            std=std,
-            augment=augment,
-            batch_size=batch_size,
-            **part,
-        )
+        super().__init__(**shared)
         chosen = self.training
         if chosen.sampler != "natural" or chosen.epoch_size is not None:
             raise NetgazeError(
@@ -75,10 +64,10 @@ class FaceData(ImageData):
             )
         if glasses not in ("all", "test"):
             raise NetgazeError(f"data.glasses={glasses} is not known. It is all or test.")
-        if images_per_person < 2 or batch_size < 2 * images_per_person:
+        if images_per_person < 2 or self.batch_size < 2 * images_per_person:
             raise NetgazeError(
-                f"data.images_per_person={images_per_person} must be 2 or more, and data.batch_size={batch_size} at "
-                "least twice that: a batch shows two people or more."
+                f"data.images_per_person={images_per_person} must be 2 or more, and data.batch_size={self.batch_size} "
+                "at least twice that: a batch shows two people or more."
             )
         if gradual_epochs < 0:
             raise NetgazeError(f"data.gradual_epochs={gradual_epochs} must be 0 or more.")

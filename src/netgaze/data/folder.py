@@ -1,18 +1,15 @@
 """A person's own images: one folder a class."""
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal, Unpack
 
 import torch
 
-from netgaze.data.augment import Augment
-from netgaze.data.base import ImageData
+from netgaze.data.base import ImageData, Shared
 from netgaze.data.count import split_folders, subfolders
 from netgaze.data.decode import Form, decoded, image_files
 from netgaze.data.draws import held_out
 from netgaze.data.images import Images
-from netgaze.data.training import TrainingPart
 from netgaze.errors import NetgazeError
 
 
@@ -37,26 +34,10 @@ class Folder(ImageData):
         fit: Literal["crop", "squash"] = "crop",
         num_val: int | None = None,
         num_test: int | None = None,
-        num_classes: int,
-        num_channels: int = 3,
-        image_size: int = 64,
-        mean: Sequence[float],
-        std: Sequence[float],
-        augment: Augment | None = None,
-        batch_size: int = 128,
-        **part: Unpack[TrainingPart],
+        **shared: Unpack[Shared],
     ) -> None:
-        super().__init__(
-            num_classes=num_classes,
-            num_channels=num_channels,
-            image_size=image_size,
-            mean=mean,
-            std=std,
-            augment=augment,
-            batch_size=batch_size,
-            **part,
-        )
-        self.root, self.form = Path(dir).expanduser(), Form(image_size, num_channels, fit)
+        super().__init__(**shared)
+        self.root, self.form = Path(dir).expanduser(), Form(self.image_size, self.num_channels, fit)
         self.shares = {"test": num_test, "val": num_val}
 
     def load(self) -> dict[str, Images]:

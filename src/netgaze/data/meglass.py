@@ -2,17 +2,15 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal, Unpack
+from typing import Any, Unpack
 
 import torch
 from torch import Tensor
 
-from netgaze.data.augment import Augment
 from netgaze.data.count import identity
 from netgaze.data.decode import Form, decoded
-from netgaze.data.faces import GLASSES, FaceData
+from netgaze.data.faces import GLASSES, FaceData, OfFaces
 from netgaze.data.images import Images
-from netgaze.data.training import TrainingPart
 from netgaze.errors import NetgazeError
 
 PHOTOS, LABELS = "MeGlass_120x120", "meta.txt"
@@ -45,37 +43,17 @@ class MeGlass(FaceData):
         dir: str,
         num_val_people: int | None = None,
         num_test_people: int | None = None,
-        images_per_person: int = 4,
-        glasses: Literal["all", "test"] = "all",
-        gradual_epochs: int = 0,
-        num_classes: int,
-        num_channels: int = 3,
-        image_size: int = 64,
-        mean: Sequence[float],
-        std: Sequence[float],
-        augment: Augment | None = None,
-        batch_size: int = 64,
-        **part: Unpack[TrainingPart],
+        **shared: Unpack[OfFaces],
     ) -> None:
-        share = max(2, round(0.15 * (num_classes - (num_test_people or 0))))
+        share = max(2, round(0.15 * (shared["num_classes"] - (num_test_people or 0))))
         super().__init__(
             num_val_people=share if num_val_people is None else num_val_people,
             num_test_people=num_test_people or 0,
-            images_per_person=images_per_person,
-            glasses=glasses,
-            gradual_epochs=gradual_epochs,
-            num_classes=num_classes,
-            num_channels=num_channels,
-            image_size=image_size,
-            mean=mean,
-            std=std,
-            augment=augment,
-            batch_size=batch_size,
-            **part,
+            **shared,
         )
         self.title, self.root = "MeGlass", Path(dir).expanduser()
         self.chosen_val_people = num_val_people
-        self.form = Form(image_size, num_channels, self.own_fit)
+        self.form = Form(self.image_size, self.num_channels, self.own_fit)
 
     def photos(self) -> Images:
         """All photos of `meta.txt`, who wears glasses in them, and which are in each list.

@@ -1,20 +1,17 @@
 """Miniplaces: photos of a hundred kinds of places at 128x128, with boxes around the objects of some."""
 
 import logging
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Unpack
 
 import torch
 from torch import Tensor
 
-from netgaze.data.augment import Augment
-from netgaze.data.base import ImageData
+from netgaze.data.base import ImageData, Shared
 from netgaze.data.boxes import object_mask, read_boxes
 from netgaze.data.decode import Form, decoded
 from netgaze.data.draws import held_out
 from netgaze.data.images import Images
-from netgaze.data.training import TrainingPart
 from netgaze.download import extract, fetch
 from netgaze.errors import NetgazeError
 
@@ -58,31 +55,14 @@ class Miniplaces(ImageData):
         dir: str,
         url: str | None = None,
         download: bool = True,
-        num_classes: int = 100,
-        num_channels: int = 3,
-        image_size: int = 128,
         stored_size: int | None = None,
-        mean: Sequence[float],
-        std: Sequence[float],
-        augment: Augment | None = None,
-        batch_size: int = 128,
         num_val: int | None = None,
-        **part: Unpack[TrainingPart],
+        **shared: Unpack[Shared],
     ) -> None:
-        super().__init__(
-            num_classes=num_classes,
-            num_channels=num_channels,
-            image_size=image_size,
-            stored_size=stored_size,
-            mean=mean,
-            std=std,
-            augment=augment,
-            batch_size=batch_size,
-            **part,
-        )
+        super().__init__(stored_size=stored_size, **shared)
         self.root, self.urls = Path(dir).expanduser() / FOLDER, (url,) if url else URLS
         self.download, self.held_out = download, num_val
-        self.form = Form(self.stored_size, num_channels, self.own_fit)
+        self.form = Form(self.stored_size, self.num_channels, self.own_fit)
 
     def load(self) -> dict[str, Images]:
         """The splits "train", "val" and "test".

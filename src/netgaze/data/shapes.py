@@ -1,16 +1,13 @@
 """Ten classes of drawn 32x32 scenes, made from a seed in seconds: an object on the ground, under a sky."""
 
-from collections.abc import Sequence
 from typing import Unpack
 
 import numpy as np
 import torch
 
-from netgaze.data.augment import Augment
-from netgaze.data.base import ImageData
+from netgaze.data.base import ImageData, Shared
 from netgaze.data.images import Images
 from netgaze.data.scenes import CLASS_NAMES, S, draw_scenes
-from netgaze.data.training import TrainingPart
 from netgaze.files import cached_arrays, digest
 
 # Belongs to the name in the cache: raise it whenever the pictures change.
@@ -34,27 +31,9 @@ class Shapes(ImageData):
         num_train: int = 4000,
         num_val: int = 500,
         num_test: int = 1000,
-        num_classes: int = 10,
-        num_channels: int = 3,
-        image_size: int = 32,
-        mean: Sequence[float],
-        std: Sequence[float],
-        augment: Augment | None = None,
-        batch_size: int = 64,
-        **part: Unpack[TrainingPart],
+        **shared: Unpack[Shared],
     ) -> None:
-        super().__init__(
-            num_classes=num_classes,
-            num_channels=num_channels,
-            image_size=image_size,
-            mean=mean,
-            std=std,
-            augment=augment,
-            batch_size=batch_size,
-            num_val=num_val,
-            stored_size=S,
-            **part,
-        )
+        super().__init__(num_val=num_val, stored_size=S, **shared)
         self.sizes = {"train": num_train, "val": num_val, "test": num_test}
 
     def load(self) -> dict[str, Images]:
