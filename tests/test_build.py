@@ -54,3 +54,23 @@ def test_a_target_that_is_not_there():
 def test_arguments_that_do_not_fit():
     with pytest.raises(NetgazeError, match="unexpected keyword argument 'deep'"):
         build({"_target_": "netgaze.models.resnet_cifar.CifarResNet", "deep": 3})
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"per_class": 2.5}, "refuses per_class=2.5: expected a whole number, or null"),
+        ({"per_class": "few"}, "refuses per_class=few: expected a whole number, or null"),
+        ({"epoch_size": True}, "refuses epoch_size=True: expected a whole number, or null"),
+        ({"long_tail": "much"}, "refuses long_tail=much: expected a number, or null"),
+        ({"image_size": None}, "refuses image_size=None: expected a whole number"),
+        ({"label_noise": [0.1]}, r"refuses label_noise=\[0.1\]: expected a number"),
+    ],
+    ids=str,
+)
+def test_what_is_no_number_is_said(changes, said):
+    facts = {"num_classes": 10, "num_channels": 1, "image_size": 32, "mean": [0.3], "std": [0.4]}
+    fine = {"per_class": None, "long_tail": 5, "label_noise": 0, "augment": None}  # whole numbers are numbers
+    build({"_target_": "netgaze.data.digits.Digits"} | facts | fine)
+    with pytest.raises(NetgazeError, match=said):
+        build({"_target_": "netgaze.data.digits.Digits"} | facts | fine | changes)

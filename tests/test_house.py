@@ -18,7 +18,7 @@ ROOMS = {"data", "models", "tasks", "callbacks", "figures"}
 # Each may import what stands before it.
 ORDER = [
     {"errors"},
-    {"files"},
+    {"files", "kinds"},
     {"download", "pseudo_labels"},
     {"pairs", "rates", "neighbours"},
     {"layers", "sights"},

@@ -25,6 +25,8 @@ from netgaze.inline import Comparison
 from netgaze.notebook import _product
 from netgaze.subject import Finding
 
+pytestmark = pytest.mark.slow  # each test trains
+
 WORDS = [*TINY, "figure=[curves]"]
 TOUR = ROOT / "notebooks" / "transfer.ipynb"
 
@@ -69,7 +71,6 @@ def test_a_run_lies_where_the_command_line_would_put_it(run):
         assert (run.folder / name).stat().st_size > 0
 
 
-@pytest.mark.slow
 def test_the_same_words_give_the_same_bits_the_second_time_too(run):
     """The command line's process is a fresh one; here another run with another seed came between."""
     fit([*WORDS, "task=supervised", "seed=3", "trainer.deterministic=false"])
@@ -212,7 +213,6 @@ def test_the_tour_is_committed_without_outputs():
     assert all(cell.outputs == [] and cell.execution_count is None for cell in cells("code"))
 
 
-@pytest.mark.slow
 def test_the_tour_runs(tmp_path, monkeypatch):
     monkeypatch.setenv("NETGAZE_DATA", str(tmp_path / "none"))
     tour = nbformat.read(TOUR, as_version=4)

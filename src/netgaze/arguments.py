@@ -18,6 +18,7 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from netgaze import kinds
 from netgaze.errors import NetgazeError
 
 PATHS = ("init", "resume", "run", "data.dir", "data.pseudo_labels")
@@ -259,7 +260,7 @@ def _check_value(override: Override, default: Any) -> None:
     for value in _values(override):
         typed = _typed(value) if override.is_sweep_override() else value
         if not _fits(typed, default):
-            raise NetgazeError(f"{key}={value}: expected {_kind(default)}, as in {key}={_show(default)}.")
+            raise NetgazeError(f"{key}={value}: expected {kinds.name(type(default))}, as in {key}={_show(default)}.")
 
 
 def _with(chosen: str) -> str:
@@ -296,25 +297,7 @@ def _fits(value: Any, default: Any) -> bool:
     """Whether a value has the type of its default; None as either fits, and text may be a number."""
     if default is None or value is None or (isinstance(value, str) and "${" in value):
         return True
-    if isinstance(default, bool):
-        return isinstance(value, bool)
-    if isinstance(default, float):
-        return isinstance(value, int | float) and not isinstance(value, bool)
-    if isinstance(default, str):
-        return isinstance(value, str | int | float) or value is None
-    return isinstance(value, type(default))
-
-
-def _kind(default: Any) -> str:
-    names = {
-        bool: "true or false",
-        int: "a whole number",
-        float: "a number",
-        str: "text",
-        list: "a list",
-        dict: "a dict",
-    }
-    return names.get(type(default), type(default).__name__)
+    return kinds.fits(value, type(default))
 
 
 def _show(default: Any) -> str:

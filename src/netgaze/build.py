@@ -3,7 +3,8 @@
 import inspect
 import pkgutil
 from collections.abc import Sequence
-from typing import Any
+from types import UnionType
+from typing import Any, Unpack, get_args, get_origin, get_type_hints
 
 import hydra
 import torch
@@ -18,6 +19,7 @@ from torch.nn import Module
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
+from netgaze import kinds
 from netgaze.errors import NetgazeError
 
 MAKE_TRAINER = "netgaze.trainer.make_trainer"  # the one function that a config may name
@@ -57,6 +59,7 @@ def _check_targets(content: Any) -> None:
     if isinstance(content, dict):
         if "_target_" in content:
             _check_target(str(content["_target_"]))
+            _check_kinds(content)
         for value in content.values():
             _check_targets(value)
     elif isinstance(content, list):
@@ -75,6 +78,32 @@ def _check_target(path: str) -> None:
         raise NetgazeError(
             f"_target_: {path} is refused: outside netgaze only classes derived from {kinds} may be built."
         )
+
+
+def _check_kinds(content: dict[str, Any]) -> None:
+    """Refuse what is no number, or no answer to yes or no, where our constructor asks for such.
+
+    The command line knows a key's kind by its default, so of one that is null it knows nothing.
+    """
+    target = pkgutil.resolve_name(content["_target_"])
+    if not target.__module__.startswith("netgaze."):
+        return
+    for key, hint in _hints(target).items():
+        asked = set(get_args(hint)) if isinstance(hint, UnionType) else {hint}
+        if key not in content or not asked <= {int, float, bool, type(None)}:
+            continue
+        value, named = content[key], " or ".join(kinds.name(kind) for kind in asked - {type(None)})
+        if not any(kinds.fits(value, kind) for kind in asked):
+            null = ", or null" if type(None) in asked else ""
+            raise NetgazeError(f"{content['_target_']} refuses {key}={value}: expected {named}{null}.")
+
+
+def _hints(target: Any) -> dict[str, Any]:
+    """What a constructor takes, by name, with the keys that it shares with others."""
+    hints = get_type_hints(target.__init__ if inspect.isclass(target) else target)
+    for shared in [get_args(hint) for hint in hints.values() if get_origin(hint) is Unpack]:
+        hints |= get_type_hints(shared[0])
+    return hints
 
 
 def build_task(settings: dict[str, Any], class_names: Sequence[str]) -> Any:

@@ -5,7 +5,6 @@ in `<run>/stages/<name>`. An `init` or a `data.pseudo_labels` that is the name o
 """
 
 import logging
-import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from netgaze.analysis import compare_stages
 from netgaze.build import build, build_task, resolved
 from netgaze.errors import NetgazeError
 from netgaze.files import write_text
+from netgaze.pseudo_labels import read as read_labels
 
 log = logging.getLogger(__name__)
 
@@ -40,14 +40,14 @@ def fit(config: DictConfig, folder: Path, about: dict[str, Any]) -> None:
     if not config.stages:
         experiment.fit(config, folder, about)
         return
-    started, (*names, last) = time.time(), map(str, config.stages)
+    *names, last = map(str, config.stages)
     finished = runs.is_run(folder) and runs.read(folder)["status"] == "finished"
     try:
         _check(config, folder, [*names, last])
         places = _earlier(config, folder, about, names)
     except BaseException as error:
         if not finished:  # else what was typed does not fit the run that is there: it stays as it was
-            experiment.note_failure(folder, about, error, time.time() - started)
+            experiment.note_failure(folder, about, error, 0)  # a stage has its own seconds
         raise
     stage = stage_config(config, last, places)
     stage.stages = config.stages  # a record, for figures that ask how the run came about
@@ -114,7 +114,10 @@ def _check(config: DictConfig, folder: Path, names: list[str]) -> None:
         build_task(stage, [""] * stage["data"]["num_classes"])
         build(stage["data"])
         used |= {str(OmegaConf.select(config.stages[name], key)) for key in REFERENCES}
-        if OmegaConf.select(config.stages[name], "data.pseudo_labels") in places:
+        labels = OmegaConf.select(config.stages[name], "data.pseudo_labels")
+        if labels is not None and labels not in places:
+            read_labels(labels)  # says it where there are none
+        if labels in places:
             build(stage["data"] | {"pseudo_labels": None}).labels("unlabelled")  # says it where there are none
     if unused := [name for name in names[:-1] if name not in used]:
         raise NetgazeError(

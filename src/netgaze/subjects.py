@@ -96,12 +96,14 @@ def open_model(settings: dict[str, Any], input_shape: tuple[int, int, int], labe
 
 
 def _with_labels_beside(settings: dict[str, Any], folder: Path) -> dict[str, Any]:
-    """The settings of a run's data; of a chain that was moved, with the pseudo-labels that were moved with it."""
+    """The settings of a run's data; of a chain or sweep that was moved, with the labels that were moved with it."""
     known = settings.get("pseudo_labels")
     if known is None or Path(known).exists():
         return settings
-    beside = folder.resolve().parent / Path(known).name  # another stage of the same chain
-    return settings | {"pseudo_labels": str(beside)} if beside.exists() else settings
+    parts = Path(known).parts
+    ends = [Path(*parts[-length:]) for length in (3, 1)]  # a stage of another job, or of the same chain
+    moved = [parent / end for end in ends for parent in folder.resolve().parents[:3] if (parent / end).exists()]
+    return settings | {"pseudo_labels": str(moved[0])} if moved else settings
 
 
 def _in_the_form_of(own: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:

@@ -78,6 +78,21 @@ def test_a_chain_that_was_moved_finds_its_labels(run, tmp_path):
         moved.rename(run)
 
 
+def test_a_sweep_that_was_moved_finds_the_labels_of_another_job(run, tmp_path):
+    """The student of the second job learnt from what the first had labelled."""
+    known = str(run.resolve() / "stages" / "pseudo_labels")
+    moved = tmp_path / "moved"
+    shutil.copytree(run, moved / "0")
+    shutil.copytree(run / "stages" / "student", moved / "1" / "stages" / "student")
+    path = moved / "1" / "stages" / "student" / "checkpoints" / "best.ckpt"
+    stored = torch.load(path, weights_only=True)
+    assert stored["netgaze"]["config"]["data"]["pseudo_labels"] == known
+    stored["netgaze"]["config"]["data"]["pseudo_labels"] = "/gone/sweep/0/stages/pseudo_labels"
+    torch.save(stored, path)
+    labels = open_run(moved / "1" / "stages" / "student").data.labels("train")
+    assert torch.equal(labels, read(moved / "0" / "stages" / "pseudo_labels").label)
+
+
 def test_the_run_tells_the_numbers_of_its_stages(run):
     numbers, stages = runs.read_metrics(run), run / "stages"
     for name in ("teacher", "student"):
@@ -94,6 +109,15 @@ def test_a_row_has_the_seconds_of_all_stages_and_a_stage_its_own(run):
         rows = {row["label"]: float(row["seconds"]) for row in csv.DictReader(file)}
     assert rows["teacher"] == pytest.approx(own["teacher"], rel=0.01)
     assert rows["finetune"] == pytest.approx(own["finetune"], rel=0.01)
+
+
+def test_seconds_of_a_stage_that_failed_count_once(tmp_path):
+    with pytest.raises(NetgazeError, match="non-finite"):
+        train(tmp_path, "++stages.student.optim.lr=1e30", "++stages.student.trainer.max_epochs=3")
+    own = [runs.read(path.parent)["seconds"] for path in tmp_path.glob("stages/*/run.json")]
+    assert len(own) == 3
+    assert runs.read(tmp_path)["status"] == "failed"
+    assert runs.seconds(tmp_path) == pytest.approx(sum(own))
 
 
 def test_the_report_shows_the_stages_side_by_side(run):
@@ -224,6 +248,7 @@ def test_labels_by_a_network_that_was_not_trained_for_them_are_refused(init, tmp
         (["stages.pseudo_labels.task.p=11"], "p from 1 to the 10 classes"),
         (["stages.pseudo_labels.task.k=0"], "k of 1 or more"),
         (["stages.finetune.init=null"], "No stage starts from student"),
+        (["stages.student.data.pseudo_labels=labels"], "There are no pseudo-labels at labels"),
     ],
 )
 def test_what_a_later_stage_would_refuse_is_said_before_the_first_is_trained(tmp_path, words, said):

@@ -12,6 +12,8 @@ from tests.run.test_runs import ABOUT, rows, same, weights
 from netgaze.errors import NetgazeError
 from netgaze.experiment import fit, open_run
 
+pytestmark = pytest.mark.slow  # each test trains
+
 SMALL = ["task=dynamic_conv", "data=digits", "data.limit=120", "data.batch_size=40", "model.depths=[1,1]"]
 SMALL += ["model.widths=[8,12]", "model.stem=cifar", "optim.lr=0.05", "trainer.max_epochs=2", "trainer.precision=32"]
 SMALL += ["trainer.threads=1"]
@@ -128,7 +130,6 @@ def sweep(tmp_path_factory):
     return folder / "sweep", printed
 
 
-@pytest.mark.slow
 class TestSweep:
     def test_one_table_with_means_over_seeds(self, sweep):
         folder, printed = sweep
@@ -156,7 +157,6 @@ class TestSweep:
         assert len(maps["numbers"]) - len(maps["controls"]) == 4, "one run of each of the four best settings"
 
 
-@pytest.mark.slow
 def test_own_pictures(sweep, tmp_path):
     folder, _ = sweep
     _picture(tmp_path / "my (1).png", 2)
@@ -173,7 +173,6 @@ def test_own_pictures(sweep, tmp_path):
         assert (code, said in printed, "Traceback" in printed) == (1, True, False)
 
 
-@pytest.mark.slow
 def test_analyze_shows_what_the_runs_themselves_drew(sweep, tmp_path):
     folder, _ = sweep
     code, printed = typed(f"runs=[{folder / '0'}]", "hydra.run.dir=seen", cwd=tmp_path, script="analyze.py")

@@ -59,6 +59,7 @@ def test_composes(experiment, task):
             build_task(resolved(stage), [""] * stage.data.num_classes)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("experiment", "task"), TRAINED)
 def test_two_steps(experiment, task, tmp_path):
     words = [*asked(experiment, task), "callback.look.every=0"]

@@ -15,6 +15,8 @@ from netgaze import ending, experiment, runs
 from netgaze.errors import NetgazeError
 from netgaze.experiment import fit, open_run
 
+pytestmark = pytest.mark.slow  # each test trains
+
 SHORT = [word for word in TINY if not word.startswith("data")]
 SIGNS = ["data=decathlon/gtsrb", "data.set=signs", "data.image_size=16", "data.batch_size=8"]
 EXPORT = "export_predictions=true"
@@ -149,7 +151,6 @@ def test_nothing_is_written_where_writing_fails(signs, tmp_path, monkeypatch):
     assert_told(signs, tmp_path)
 
 
-@pytest.mark.slow
 def test_the_real_traffic_signs(tmp_path):
     if not (REAL / "decathlon-1.0" / "annotations" / "gtsrb_test.json").exists():
         pytest.skip(f"no labelled test of decathlon/gtsrb at {REAL}: set NETGAZE_DATA")

@@ -19,6 +19,8 @@ from netgaze.errors import NetgazeError
 from netgaze.experiment import fit, open_run
 from netgaze.verification import verify
 
+pytestmark = pytest.mark.slow  # each test trains
+
 # 24 drawn people, 6 images each: a run takes a second or two.
 FACES = ["data=doodle_faces", "data.num_classes=24", "data.num_val_people=6", "data.num_test_people=8"]
 FACES += ["data.images_each=6", "data.image_size=32"]
@@ -59,7 +61,6 @@ def sweep(tmp_path_factory):
     return folder / "sweep", printed
 
 
-@pytest.mark.slow
 class TestSweep:
     def test_it_ends_in_a_comparison(self, sweep):
         folder, printed = sweep
@@ -143,7 +144,6 @@ def test_resume_goes_on_as_if_never_stopped(more, tmp_path):
     assert numbers(tmp_path / "whole") == numbers(tmp_path / "parts")
 
 
-@pytest.mark.slow
 def test_two_processes_find_the_numbers_of_one_look_at_all_pairs(tmp_path):
     words = [*SIAMESE, "trainer.max_epochs=1", "trainer.devices=2", "trainer.accelerator=cpu", "figure=[verification]"]
     code, printed = typed(*words, "control=null", "hydra.run.dir=here", cwd=tmp_path)
@@ -177,7 +177,6 @@ def analyzed(run, cwd, *words):
     return code, printed
 
 
-@pytest.mark.slow
 def test_two_pictures_and_an_answer(run, pictures, tmp_path):
     files = [str(pictures / "a.png"), str(pictures / "b.png")]
     code, printed = analyzed(run, tmp_path, "figure=[verify]", f"images=[{','.join(files)}]")
@@ -194,7 +193,6 @@ def test_two_pictures_and_an_answer(run, pictures, tmp_path):
     assert (tmp_path / "seen" / "figures" / "verify.png").stat().st_size > 5000
 
 
-@pytest.mark.slow
 def test_what_asks_for_classes_is_left_out_and_named(run, tmp_path):
     code, printed = analyzed(run, tmp_path, "figure=[cam,filters]")
     assert code == 0, printed
@@ -202,7 +200,6 @@ def test_what_asks_for_classes_is_left_out_and_named(run, tmp_path):
     assert sorted(path.name for path in (tmp_path / "seen" / "figures").glob("*.png")) == ["filters.png"]
 
 
-@pytest.mark.slow
 def test_other_people_of_another_size(run, tmp_path):
     """Their images take the run's size; the threshold stays the run's; the run's folder stays as it is."""
     before = sorted(run.rglob("*"))
@@ -272,7 +269,6 @@ def test_pictures_that_do_not_do(run, pictures, tmp_path, names, said):
     assert "\n" not in str(error.value)
 
 
-@pytest.mark.slow
 def test_a_mistyped_loss_on_the_command_line(tmp_path):
     code, printed = typed(*SIAMESE, *NO_FIGURES, "task.loss=contrastiv", cwd=tmp_path)
     assert code == 1
@@ -280,7 +276,6 @@ def test_a_mistyped_loss_on_the_command_line(tmp_path):
     assert "Traceback" not in printed
 
 
-@pytest.mark.slow
 def test_a_missing_picture_on_the_command_line(run, pictures, tmp_path):
     code, printed = analyzed(run, tmp_path, "figure=[verify]", f"images=[{pictures / 'a.png'},nowhere.png]")
     assert code == 1

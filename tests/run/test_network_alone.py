@@ -12,6 +12,8 @@ from netgaze.analysis import analyze
 from netgaze.errors import NetgazeError
 from netgaze.experiment import fit
 
+pytestmark = pytest.mark.slow  # each command starts a process
+
 
 def asked(folder, *words):
     """An analysis as the command line starts it."""

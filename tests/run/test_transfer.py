@@ -11,6 +11,8 @@ from netgaze import features, results, runs
 from netgaze.errors import NetgazeError
 from netgaze.experiment import fit, open_run
 
+pytestmark = pytest.mark.slow  # each test trains
+
 PROBE = [*TINY, *NO_FIGURES, "task=linear_probe", "trainer.max_epochs=4"]
 
 

@@ -72,14 +72,19 @@ class ImageData(LightningDataModule):
         **part: Unpack[TrainingPart],
     ) -> None:
         super().__init__()
+        if num_channels not in (1, 3):
+            raise NetgazeError(f"data.num_channels={num_channels} is not possible. It is 3 (colour) or 1 (grey).")
         mean, std = (tuple(values) * num_channels if len(values) == 1 else tuple(values) for values in (mean, std))
         if len(mean) != num_channels or len(std) != num_channels:
             raise NetgazeError(
                 f"data.mean and data.std need one number for each of the {num_channels} channels, got "
                 f"{len(mean)} and {len(std)}."
             )
-        if batch_size < 1:
-            raise NetgazeError(f"data.batch_size={batch_size} must be 1 or more.")
+        if not all(value > 0 for value in std):
+            raise NetgazeError(f"data.std={list(std)} must be above 0: pixels are divided by it.")
+        for name, value in (("image_size", image_size), ("batch_size", batch_size)):
+            if value < 1:
+                raise NetgazeError(f"data.{name}={value} must be 1 or more.")
         self.training = Training(**part)
         if self.training.limit is not None and self.training.limit < num_classes:
             raise NetgazeError(
@@ -164,7 +169,7 @@ class ImageData(LightningDataModule):
             )
         if not len(self._unlabelled):
             raise NetgazeError(
-                f"{self.title} has no unlabelled images: data.per_class={self.training.per_class} labels all of them. "
+                f"{self.title} has no unlabelled images: data.per_class or data.labelled_share labels all of them. "
                 "Give less."
             )
         return self._unlabelled

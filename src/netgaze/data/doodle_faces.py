@@ -35,8 +35,6 @@ class DoodleFaces(FaceData):
         **shared: Unpack[OfFaces],
     ) -> None:
         super().__init__(num_val_people=num_val_people, num_test_people=num_test_people, **shared)
-        if self.num_channels not in (1, 3):
-            raise NetgazeError(f"data.num_channels={self.num_channels} is not possible. It is 3 (colour) or 1 (grey).")
         if images_each < 2:
             raise NetgazeError(f"data.images_each={images_each} must be 2 or more: else nobody has a pair.")
         self.title, self.images_each = "Doodle faces", images_each

@@ -90,6 +90,8 @@ class Training:
                 f"data.pseudo_labels={self.pseudo_labels} is about unlabelled images, and there are none. Give "
                 "data.per_class or data.labelled_share as the run that wrote it."
             )
+        if self.split_seed < 0:
+            raise NetgazeError(f"data.split_seed={self.split_seed} must be 0 or more.")
         if self.sampler not in POWERS:
             raise NetgazeError(f"data.sampler={self.sampler} is not known. It is natural, sqrt or uniform.")
         if self.epoch_size is not None and self.epoch_size < 1:
