@@ -38,6 +38,7 @@ def test_reads_the_official_form(cifar_files):
     assert data.labels("test").tolist() == raw["labels"]
 
 
+@pytest.mark.slow
 def test_other_sizes(cifar_files):
     whole = opened(cifar_files)
     large = opened(cifar_files, image_size=48)
@@ -161,6 +162,7 @@ def archive(cifar_files, tmp_path, monkeypatch):
     shutil.rmtree(tmp_path)  # hundreds of MB, which pytest would keep
 
 
+@pytest.mark.slow
 def test_downloaded_verified_and_unpacked_once(archive, tmp_path):
     root = tmp_path / "data"
     first = opened(root, url=archive.as_uri(), verify=True)
@@ -170,6 +172,7 @@ def test_downloaded_verified_and_unpacked_once(archive, tmp_path):
     assert opened(root, verify=True).fingerprint == first.fingerprint
 
 
+@pytest.mark.slow
 def test_an_archive_put_there_by_hand(archive):
     assert len(opened(archive.parent, verify=True, download=False).images("test")) == 10_000
 
@@ -183,6 +186,7 @@ def test_a_cut_archive(archive):
     assert [path.name for path in archive.parent.iterdir()] == [cifar10.ARCHIVE]
 
 
+@pytest.mark.slow
 def test_the_real_images(real_cifar):
     data = opened(real_cifar)
     splits = data.load()

@@ -98,6 +98,7 @@ for path in sys.argv[1:]:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no account of memory")
+@pytest.mark.slow
 def test_large_and_very_long_pictures_need_little_memory(tmp_path):
     """Megabytes, the peak so far: a JPEG is read at a part of its size; of a PNG (120 MB) there is one copy."""
     sizes = {"tall.png": (1, 5000), "wide.png": (5000, 1), "large.jpg": (8000, 5000), "large.png": (8000, 5000)}

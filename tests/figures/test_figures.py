@@ -79,7 +79,7 @@ def test_question_and_contract(name):
     assert (CONF / f"{name}.yaml").read_text().startswith(f"# @package figure.{name}\n")
 
 
-@pytest.mark.parametrize("num_columns", [1, 4])
+@pytest.mark.parametrize("num_columns", [1, pytest.param(4, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("name", NAMES)
 def test_draws_from_what_was_saved(name, num_columns, subjects, tmp_path):
     figure = make_figure(name)
@@ -104,6 +104,7 @@ def test_same_question_same_finding(name, make_data, make_subjects):
             np.testing.assert_array_equal(first[label].arrays[array], second[label].arrays[array])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("arguments", [{"num_channels": 1}, {"num_classes": 23}, {"num_classes": 40}], ids=str)
 @pytest.mark.parametrize("name", NAMES)
 def test_grey_images_and_many_classes(name, arguments, make_data, make_subjects):
@@ -112,6 +113,7 @@ def test_grey_images_and_many_classes(name, arguments, make_data, make_subjects)
     assert_readable(figure.draw(asked(figure, make_subjects(make_data(sizes=sizes, **arguments))[:2])))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_five_long_labels(name, subjects):
     figure = make_figure(name)

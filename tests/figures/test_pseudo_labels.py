@@ -225,6 +225,7 @@ def test_numbers_out_of_range_are_said(arguments):
 
 @pytest.mark.parametrize("num_each", [1, 3, 8])
 @pytest.mark.parametrize("num_networks", [1, 2, 5])
+@pytest.mark.slow
 def test_readable_whatever_is_shown(num_each, num_networks):
     rng = np.random.default_rng(0)
     figure = PseudoLabels(num_each=num_each)

@@ -12,6 +12,8 @@ from netgaze.errors import NetgazeError
 from netgaze.experiment import fit, open_run
 from netgaze.weights import read_checkpoint
 
+pytestmark = pytest.mark.slow  # each test trains
+
 ABOUT = {"overrides": [], "choices": {}}
 NO_FIGURES = ["figure=[]"]
 
@@ -123,7 +125,6 @@ def test_tensorboard_finds_what_the_readme_promises(run):
     assert b"test/acc" in reader.SummaryMetadata("_hparams_/experiment").plugin_data.content
 
 
-@pytest.mark.slow
 def test_two_runs_in_the_same_second_are_two_and_equal(tmp_path):
     """Two folders, and with one seed and the same threads the same bits."""
     processes = [start(*TINY, *NO_FIGURES, cwd=tmp_path) for _ in range(2)]
@@ -182,7 +183,6 @@ def test_early_stopping(tmp_path):
     assert len(rows(tmp_path)) <= 4
 
 
-@pytest.mark.slow
 def test_non_finite_training_names_the_step(tmp_path):
     code, printed = typed(*TINY, *NO_FIGURES, "optim.lr=1e30", "hydra.run.dir=run", cwd=tmp_path)
     assert code == 1
@@ -191,7 +191,6 @@ def test_non_finite_training_names_the_step(tmp_path):
     assert json.loads((tmp_path / "run" / "run.json").read_text())["status"] == "failed"
 
 
-@pytest.mark.slow
 def test_init_from_a_run_is_reported(run, tmp_path):
     code, printed = typed(*TINY, *NO_FIGURES, f"init={run}", "trainer.max_epochs=0", cwd=tmp_path)
     assert code == 0, printed
@@ -231,7 +230,6 @@ def test_a_persons_mistake_gets_a_sentence(words, said, tmp_path, monkeypatch):
     assert json.loads((tmp_path / "run" / "run.json").read_text())["status"] == "failed"
 
 
-@pytest.mark.slow
 def test_outputs_that_cannot_be_written(tmp_path):
     (tmp_path / "outputs").write_text("a file where the folder should be")
     code, printed = typed(*TINY, *NO_FIGURES, cwd=tmp_path)
