@@ -74,9 +74,9 @@ def _check_target(path: str) -> None:
         raise NetgazeError(f"_target_: {path} cannot be found. Check the name in the config.") from error
     ours = path == MAKE_TRAINER or (inspect.isclass(target) and target.__module__.startswith("netgaze."))
     if not ours and not (inspect.isclass(target) and issubclass(target, FOREIGN)):
-        kinds = ", ".join(sorted(kind.__name__ for kind in FOREIGN))
+        allowed = ", ".join(sorted(kind.__name__ for kind in FOREIGN))
         raise NetgazeError(
-            f"_target_: {path} is refused: outside netgaze only classes derived from {kinds} may be built."
+            f"_target_: {path} is refused: outside netgaze only classes derived from {allowed} may be built."
         )
 
 
