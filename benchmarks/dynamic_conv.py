@@ -20,7 +20,7 @@ from torch import Tensor
 
 from netgaze.models.dynamic_conv import DynamicConv
 from netgaze.schema import num_cpus
-from netgaze.trainer import processor, resolve_precision, set_globals
+from netgaze.trainer import describe_device, resolve_precision, set_globals
 
 BATCH, CLASSES = 256, 10
 DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -73,7 +73,7 @@ def head_step(model: DynamicConv, head: Callable[[Tensor], Tensor], maps: Tensor
 
 
 def training_step(filters: str, precision: str) -> Callable[[], None]:
-    """A whole step of a network: forward, backward, optimiser."""
+    """A whole step of a network: forward, backward, optimizer."""
     model = network(filters)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.01, momentum=0.9, nesterov=True, fused=True)
     images = torch.randn(BATCH, 3, 32, 32, device=DEVICE).contiguous(memory_format=torch.channels_last)
@@ -126,7 +126,7 @@ def main() -> None:
         (f"step, static filters ({precision})", static),
     ):
         print(f"{name:34s}{1000 * value:8.2f}")
-    facts = {"name": "dynamic_conv", "ratio": round(ratio, 4), "device": processor(), "torch": torch.__version__}
+    facts = {"name": "dynamic_conv", "ratio": round(ratio, 4), "device": describe_device(), "torch": torch.__version__}
     print(json.dumps(facts | {"times_as_fast": round(1 / ratio, 2), "step_ratio": round(step_ratio, 4)}))
 
 

@@ -1,6 +1,6 @@
 """ratio = our images per second over torchvision's, for the same training batches (higher is better for us).
 
-Batches of 256 of CIFAR-10 with a random crop (padding 4), a random flip and normalisation. Ours: the set's own
+Batches of 256 of CIFAR-10 with a random crop (padding 4), a random flip and normalization. Ours: the set's own
 loader, then what happens to a batch on its device. Theirs: torchvision's CIFAR10 with its usual transforms behind a
 DataLoader, with the best of 0, 1 and 2 workers. Both on the CPU, in turn, in one process.
 
@@ -51,7 +51,7 @@ def main() -> None:
             image_size=32,
             mean=MEAN,
             std=STD,
-            augment=Augment(crop=4, flip=True),
+            augment=Augment(crop_padding=4, flip=True),
         )
         data.setup()
     print(f"images: {'CIFAR-10' if real else 'random, in the form of CIFAR-10'}")
@@ -85,7 +85,7 @@ def ours(data: Cifar10) -> Iterator[torch.Tensor]:
         loader = data.train_dataloader()
         loader.sampler.set_epoch(epoch)  # type: ignore[attr-defined]
         for images, _ in loader:
-            yield data.normalise(data.augment(images))  # type: ignore[misc]
+            yield data.normalize(data.augment(images))  # type: ignore[misc]
 
 
 def theirs(data: Cifar10, workers: int) -> Iterator[torch.Tensor]:

@@ -1,6 +1,6 @@
 """ratio = peak memory of `verify` on MeGlass's largest protocol over 2 GB (below 1 is good).
 
-The four protocols of MeGlass (Guo et al. 2018) on its lists of images, with made-up embeddings of 512 numbers: a centre
+The four protocols of MeGlass (Guo et al. 2018) on its lists of images, with made-up embeddings of 512 numbers: a center
 for each person, noise, and a shift that glasses give to all. Every protocol is counted in a process of its own, first
 without and then with 100 replicates of the bootstrap; peak_gb is that of the whole process, torch included. Theirs is
 scikit-learn's roc_curve on the matrix of all distances, in a process of its own too. EER, AUC and TAR must agree to
@@ -26,9 +26,9 @@ from sklearn.metrics import auc, roc_curve
 from sklearn.metrics.pairwise import euclidean_distances
 from torch import Tensor
 
+from netgaze.measures.verification import FARS, verify
 from netgaze.schema import num_cpus
-from netgaze.trainer import processor, set_globals
-from netgaze.verification import FARS, verify
+from netgaze.trainer import describe_device, set_globals
 
 FOLDER = Path(os.environ.get("NETGAZE_DATA", Path(__file__).parents[1] / "data")) / "meglass" / "test"
 PEOPLE, FEATURES, REPLICATES, NOISE = 1710, 512, 100, 3.0
@@ -53,19 +53,19 @@ def embeddings(names: list[str], most: int) -> tuple[Tensor, Tensor]:
     """Of the lists' images, [N,512], and their people, int64 [N]; of each list the first `most` people."""
     known = {person: number for number, person in enumerate(sorted(set(identities(LISTS[0]))))}
     generator = torch.Generator().manual_seed(0)
-    centres = torch.randn(len(known), FEATURES, generator=generator)
+    centers = torch.randn(len(known), FEATURES, generator=generator)
     shift = torch.randn(FEATURES, generator=generator)
     rows, people = [], []
     for name in names:
         who = torch.tensor([known[person] for person in identities(name)])
         who = who[who < most]
         noise = torch.randn(len(who), FEATURES, generator=torch.Generator().manual_seed(1 + LISTS.index(name)))
-        rows.append(centres[who] + NOISE * noise + ("black" in name) * shift)
+        rows.append(centers[who] + NOISE * noise + ("black" in name) * shift)
         people.append(who)
     return torch.cat(rows), torch.cat(people)
 
 
-def material(protocol: str, most: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+def training_data(protocol: str, most: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Gallery and probes of a protocol, each with its people."""
     gallery, probe = PROTOCOLS[protocol]
     return *embeddings(gallery, most), *embeddings(probe, most)
@@ -79,7 +79,7 @@ def peak_gb() -> float:
 def ours(protocol: str, most: int) -> dict[str, Any]:
     """Counts, rates, seconds and memory of `verify`."""
     set_globals(seed=0, threads=num_cpus(), deterministic=True)
-    some = material(protocol, most)
+    some = training_data(protocol, most)
     started = time.perf_counter()
     found = verify(*some)
     rates = {"eer": found.eer, "auc": found.auc} | {far: found.tar_at(float(far))["value"] for far in FARS}
@@ -99,7 +99,7 @@ def ours(protocol: str, most: int) -> dict[str, Any]:
 def theirs(protocol: str, most: int) -> dict[str, Any]:
     """The same rates from the matrix of all distances."""
     set_globals(seed=0, threads=num_cpus(), deterministic=True)
-    gallery, people, probe, probe_people = (some.numpy() for some in material(protocol, most))
+    gallery, people, probe, probe_people = (some.numpy() for some in training_data(protocol, most))
     started = time.perf_counter()
     scores = -euclidean_distances(probe.astype(np.float64), gallery.astype(np.float64))
     far, tar, _ = roc_curve((probe_people[:, None] == people).ravel(), scores.ravel(), drop_intermediate=False)
@@ -147,7 +147,7 @@ def main() -> None:
     facts = {"name": "meglass_protocol", "ratio": round(largest["peak_gb"] / 2, 3)}
     facts |= {"pairs": {protocol: result["pairs"] for protocol, result in mine.items()}}
     facts |= {"seconds": column(mine, "seconds"), "seconds_with_replicates": column(mine, "replicated")}
-    facts |= {"peak_gb": column(mine, "peak_gb"), "device": processor("cpu"), "torch": torch.__version__}
+    facts |= {"peak_gb": column(mine, "peak_gb"), "device": describe_device("cpu"), "torch": torch.__version__}
     facts |= {"theirs": {"seconds": column(peers, "seconds"), "peak_gb": column(peers, "peak_gb")}}
     print(json.dumps(facts | {"real_lists": real, "agree": True}))
 

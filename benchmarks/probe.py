@@ -29,13 +29,13 @@ from netgaze.models.resnet import ResNet
 from netgaze.schedules import MultiStep
 from netgaze.schema import num_cpus
 from netgaze.tasks.linear_probe import LinearProbe
-from netgaze.trainer import best_device, make_trainer, processor, set_globals
+from netgaze.trainer import choose_device, describe_device, make_trainer, set_globals
 
 RATES, EPOCHS, MILESTONES = [1.0, 0.1, 0.01, 0.001], 60, [15, 30, 45]
 CLASSES, SIZE = 10, 64
 
 
-class Colours(ImageData):
+class Colors(ImageData):
     """Noise tinted by its class: as many images as a small set of the Visual Decathlon has, and learnable."""
 
     def __init__(self, num: int):
@@ -64,7 +64,7 @@ class Colours(ImageData):
         return {"train": split(self.num), "val": split(self.num // 2), "test": split(self.num // 2)}
 
 
-def sweep(data: Colours, rates: list[float], epochs: int, cached: bool) -> tuple[float, list[float]]:
+def sweep(data: Colors, rates: list[float], epochs: int, cached: bool) -> tuple[float, list[float]]:
     """Seconds of a run with a head for each rate, and the heads' test accuracies."""
     torch.manual_seed(0)
     model = ResNet(depths=[2] * 4, widths=[64, 128, 256, 512], stem="imagenet", in_channels=3, num_classes=CLASSES).to(
@@ -97,10 +97,10 @@ def sweep(data: Colours, rates: list[float], epochs: int, cached: bool) -> tuple
             folder=Path(folder),
         )
         started = time.perf_counter()
-        material = task.material(data, best_device())
-        trainer.fit(task, datamodule=material)
+        training_data = task.training_data(data, choose_device())
+        trainer.fit(task, datamodule=training_data)
         seconds = time.perf_counter() - started
-        trainer.test(task, datamodule=material, verbose=False)
+        trainer.test(task, datamodule=training_data, verbose=False)
     return seconds, [variant["test/acc"] for variant in task.variants]
 
 
@@ -110,7 +110,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="fewer images and rounds")
     quick = parser.parse_args().quick
     set_globals(seed=0, threads=num_cpus(), deterministic=True)
-    data = Colours(300 if quick else 2000)
+    data = Colors(300 if quick else 2000)
     data.setup()
     few, rounds = (1, 1) if quick else (2, 3)
     ours, plain, gaps = [], [], []
@@ -125,7 +125,7 @@ def main() -> None:
     print(f"{'':44s}{'seconds':>10s}")
     print(f"{'four heads together, features once':44s}{statistics.median(ours):10.1f}")
     print(f"{f'four runs, network in each step ({few} epochs, scaled)':44s}{statistics.median(plain):10.1f}")
-    facts = {"name": "probe", "ratio": round(ratio, 2), "device": processor(), "torch": torch.__version__}
+    facts = {"name": "probe", "ratio": round(ratio, 2), "device": describe_device(), "torch": torch.__version__}
     print(json.dumps(facts | {"accuracy_gap": round(max(gaps), 4), "images": data.num, "epochs_measured": few}))
 
 

@@ -1,6 +1,6 @@
 """ratio = seconds of an epoch under our `fit` over those of a bare PyTorch loop of the same steps (at most 1.05).
 
-Same network (resnet_small), images in memory, augmentation, batch of 256, optimiser, schedule, precision and
+Same network (resnet_small), images in memory, augmentation, batch of 256, optimizer, schedule, precision and
 threads; both take all steps of an epoch, without validation, alternating in one run; medians after a warm-up.
 
     python benchmarks/step_overhead.py [--quick]
@@ -27,7 +27,7 @@ from netgaze.models.resnet import ResNet
 from netgaze.schedules import OneCycle
 from netgaze.schema import num_cpus
 from netgaze.tasks.supervised import Supervised
-from netgaze.trainer import make_trainer, processor, resolve_precision, set_globals
+from netgaze.trainer import describe_device, make_trainer, resolve_precision, set_globals
 
 BATCH = 256
 
@@ -42,7 +42,7 @@ class Noise(ImageData):
             image_size=32,
             mean=(0.5,) * 3,
             std=(0.25,) * 3,
-            augment=Augment(crop=4, flip=True),
+            augment=Augment(crop_padding=4, flip=True),
             batch_size=BATCH,
         )
         self.num_steps = num_steps
@@ -120,7 +120,7 @@ def bare(data: Noise, precision: str) -> float:
     order = torch.randperm(len(labels))
     for step in range(data.num_steps):
         index = order[step * BATCH : (step + 1) * BATCH]
-        batch = data.normalise(data.augment(images[index].to(device)))  # type: ignore[misc]
+        batch = data.normalize(data.augment(images[index].to(device)))  # type: ignore[misc]
         with torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16-mixed"):
             loss = torch.nn.functional.cross_entropy(model(batch), labels[index].to(device))
         for group in optimizer.param_groups:
@@ -153,7 +153,7 @@ def main() -> None:
     print(f"{'':12s}{'ms a step':>12s}")
     print(f"{'our fit':12s}{step(mine):12.1f}")
     print(f"{'bare loop':12s}{step(theirs):12.1f}")
-    facts = {"name": "step_overhead", "ratio": round(ratio, 4), "device": processor(), "torch": torch.__version__}
+    facts = {"name": "step_overhead", "ratio": round(ratio, 4), "device": describe_device(), "torch": torch.__version__}
     print(json.dumps(facts | {"precision": precision, "ms_per_step": {"ours": step(mine), "bare": step(theirs)}}))
 
 

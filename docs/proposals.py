@@ -19,8 +19,8 @@ from torch import Tensor
 from torchvision.ops import box_iou, nms
 
 from netgaze.data.scenes import CLASS_NAMES, S, draw_scenes
-from netgaze.figures.panels import GREY, RIGHT, SMALL, TEXT, TITLE, WRONG, Sheet, columns
-from netgaze.files import whole
+from netgaze.drawing.panels import GRAY, RIGHT, SMALL, TEXT, TITLE, WRONG, Sheet, place_columns
+from netgaze.files import atomic_write
 
 STRIDE = 4  # pixels from one place of the map to the next; 16 in the paper
 SIDES = (6, 12, 24)  # of square anchors, in pixels; 128, 256 and 512 in the paper
@@ -57,8 +57,8 @@ def scene() -> tuple[np.ndarray, Tensor]:
 
 def all_anchors(size: int = S, stride: int = STRIDE) -> Tensor:
     """The anchors of a square image, [places, sides * ratios, 4], places row by row: equal areas for each side."""
-    centres = torch.arange(stride / 2, size, stride)
-    y, x = torch.meshgrid(centres, centres, indexing="ij")
+    centers = torch.arange(stride / 2, size, stride)
+    y, x = torch.meshgrid(centers, centers, indexing="ij")
     widths = torch.tensor([side / ratio**0.5 for side in SIDES for ratio in RATIOS])
     heights = torch.tensor([side * ratio**0.5 for side in SIDES for ratio in RATIOS])
     half = torch.stack([-widths, -heights, widths, heights], dim=1) / 2
@@ -75,9 +75,9 @@ def offsets(anchors: Tensor, boxes: Tensor) -> Tensor:
 def moved(anchors: Tensor, numbers: Tensor) -> Tensor:
     """Anchors with such numbers applied."""
     sizes = anchors[:, 2:] - anchors[:, :2]
-    centres = (anchors[:, :2] + anchors[:, 2:]) / 2 + numbers[:, :2] * sizes
+    centers = (anchors[:, :2] + anchors[:, 2:]) / 2 + numbers[:, :2] * sizes
     half = sizes * numbers[:, 2:].exp() / 2
-    return torch.cat([centres - half, centres + half], dim=1)
+    return torch.cat([centers - half, centers + half], dim=1)
 
 
 def stand_in(anchors: Tensor, truth: Tensor, seed: int = 0) -> tuple[Tensor, Tensor]:
@@ -112,27 +112,27 @@ def draw() -> Figure:
     boxes, scores = stand_in(grid.flatten(0, 1), truth)
     best = scores.argsort(descending=True, stable=True)[:BEST]
     left = best[nms(boxes[best], scores[best], THRESHOLD)]
-    edges, side = columns(3, 0.1, 0.15)
+    edges, side = place_columns(3, 0.1, 0.15)
     sheet, top = Sheet(2 * side + 1.3), 0.3
     second = top + side + 0.8
     _panel(sheet, image, edges[0], top, side, "1. Nine anchors at one place")
     _anchors(sheet, grid[PLACE[0] * (S // STRIDE) + PLACE[1]], truth, edges[0], top, side)
     words = f"Squares of {', '.join(map(str, SIDES))} pixels, and 2:1, 1:2 of the same\nareas; dashed: the true box. "
-    sheet.text(edges[0] + 0.15, top + side, words + f"{len(grid)} places: {len(boxes)} anchors.", SMALL, color=GREY)
+    sheet.text(edges[0] + 0.15, top + side, words + f"{len(grid)} places: {len(boxes)} anchors.", SMALL, color=GRAY)
     _panel(sheet, image, edges[1], top, side, f"2. The {BEST} best boxes of {len(boxes)}")
     _scored(sheet, boxes[best], scores[best], edges[1], top, side)
     words = "Boxes and scores are made up from the true box and\na seed: no network was trained for this picture."
-    sheet.text(edges[1] + 0.15, top + side, words, SMALL, color=GREY)
+    sheet.text(edges[1] + 0.15, top + side, words, SMALL, color=GRAY)
     _panel(sheet, image, edges[2], top, side, f"3. After suppression: {len(left)}")
     _scored(sheet, boxes[left], scores[left], edges[2], top, side)
-    sheet.bar(edges[2], top + side, side, [0.5, 0.75, 1], _COLOURS, "score")
+    sheet.bar(edges[2], top + side, side, [0.5, 0.75, 1], _COLORS, "score")
     _panel(sheet, image, edges[0], second, side, "4. Six boxes, by hand")
     _example(sheet, edges[0], second, side)
     _table(sheet, edges[1] + 0.15, second + 0.1)
     return sheet.figure
 
 
-_COLOURS, _MARGIN, _FADED = "viridis_r", 3.5, 0.55  # margin: pixels of paper around the image, for boxes that reach out
+_COLORS, _MARGIN, _FADED = "viridis_r", 3.5, 0.55  # margin: pixels of paper around the image, for boxes that reach out
 # Where a box's letter stands: at its right side, at its bottom, and to which side of that corner.
 _LABELS = {
     "A": (1, 0, "right", "bottom"),
@@ -163,27 +163,25 @@ def _box(sheet: Sheet, box: Tensor, x: float, y: float, side: float, **style: ob
 
 def _anchors(sheet: Sheet, anchors: Tensor, truth: Tensor, x: float, y: float, side: float) -> None:
     for number, anchor in enumerate(anchors):
-        colour = ("#009E73", RIGHT, WRONG)[number // len(RATIOS)]
-        _box(sheet, anchor, x, y, side, edgecolor=colour, linewidth=1.3)
+        color = ("#009E73", RIGHT, WRONG)[number // len(RATIOS)]
+        _box(sheet, anchor, x, y, side, edgecolor=color, linewidth=1.3)
     _box(sheet, truth[0], x, y, side, edgecolor="black", linewidth=1.3, linestyle="--")
 
 
 def _scored(sheet: Sheet, boxes: Tensor, scores: Tensor, x: float, y: float, side: float) -> None:
     """Boxes, the best on top."""
     for place in scores.argsort():
-        _box(
-            sheet, boxes[place], x, y, side, edgecolor=colormaps[_COLOURS](2 * float(scores[place]) - 1), linewidth=1.1
-        )
+        _box(sheet, boxes[place], x, y, side, edgecolor=colormaps[_COLORS](2 * float(scores[place]) - 1), linewidth=1.1)
 
 
 def _example(sheet: Sheet, x: float, y: float, side: float) -> None:
     for name, box, step in zip(NAMES, EXAMPLE, greedy(EXAMPLE, EXAMPLE_SCORES, THRESHOLD), strict=True):
-        colour = RIGHT if step.kept else WRONG
+        color = RIGHT if step.kept else WRONG
         style = "-" if step.kept else (0, (3, 2))
-        left, top, right, bottom = _box(sheet, box, x, y, side, edgecolor=colour, linewidth=1.5, linestyle=style)
+        left, top, right, bottom = _box(sheet, box, x, y, side, edgecolor=color, linewidth=1.5, linestyle=style)
         across, down, ha, va = _LABELS[name]
         place = (right if across else left, bottom if down else top)
-        sheet.text(*place, f" {name} ", TEXT, va, ha=ha, color=colour, weight="bold")
+        sheet.text(*place, f" {name} ", TEXT, va, ha=ha, color=color, weight="bold")
 
 
 def _table(sheet: Sheet, x: float, y: float) -> None:
@@ -207,10 +205,10 @@ def _table(sheet: Sheet, x: float, y: float) -> None:
         f"than {THRESHOLD}. Only kept boxes count: E overlaps B by {overlap:.3f}, but B is gone, so E stays.\n"
         "F is no object, and stays too: suppression judges overlap alone, the score says the rest."
     )
-    sheet.text(x, y + 0.25 + len(rows) * row, said, TEXT, color=GREY)
+    sheet.text(x, y + 0.25 + len(rows) * row, said, TEXT, color=GRAY)
 
 
 if __name__ == "__main__":
     out = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parent / "images" / "proposals.png"
-    with whole(out) as beside:
+    with atomic_write(out) as beside:
         draw().savefig(beside, format="png", dpi=120)

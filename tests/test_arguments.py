@@ -78,7 +78,7 @@ def test_a_mistake_gets_a_sentence(typed, said):
         ["trainer.precision=32"],
         ["trainer.gradient_clip_val=1"],
         ["data.limit=100"],
-        ["task=teacher_student", "data.per_class=null", "data.labelled_share=0.1"],
+        ["task=teacher_student", "data.per_class=null", "data.labeled_fraction=0.1"],
         ["init=imagenet"],
         ["control=null"],
         ["figure=[]"],

@@ -1,4 +1,4 @@
-"""Files whole or not at all; a cache that is damaged is made again."""
+"""Files atomic_write or not at all; a cache that is damaged is made again."""
 
 import json
 
@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 
 from netgaze.errors import NetgazeError
-from netgaze.files import cache_root, cached_arrays, digest, read_json, whole, write_json
+from netgaze.files import atomic_write, cache_root, cached_arrays, digest, read_json, write_json
 
 
 def test_a_failure_leaves_the_old_file(tmp_path):
     path = tmp_path / "a.txt"
     path.write_text("old")
-    with pytest.raises(RuntimeError), whole(path) as beside:  # noqa: PT012
+    with pytest.raises(RuntimeError), atomic_write(path) as beside:  # noqa: PT012
         beside.write_text("half")
         raise RuntimeError
     assert path.read_text() == "old"

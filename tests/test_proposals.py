@@ -80,8 +80,8 @@ def test_anchors_have_their_areas_shapes_and_places():
     for number, (side, ratio) in enumerate((side, ratio) for side in (6, 12, 24) for ratio in (0.5, 1, 2)):
         assert torch.allclose(areas[:, number], torch.tensor(float(side**2)), rtol=1e-4)
         assert torch.allclose(shapes[:, number], torch.tensor(float(ratio)), rtol=1e-4)
-    centres = ((grid[..., :2] + grid[..., 2:]) / 2).view(8, 8, 9, 2)
-    assert torch.allclose(centres[3, 5], torch.tensor([22.0, 14.0]))  # row 3, column 5, of 4 pixels each
+    centers = ((grid[..., :2] + grid[..., 2:]) / 2).view(8, 8, 9, 2)
+    assert torch.allclose(centers[3, 5], torch.tensor([22.0, 14.0]))  # row 3, column 5, of 4 pixels each
 
 
 def test_the_true_box_is_that_of_the_mask():

@@ -73,7 +73,7 @@ def test_a_file_gives_back_what_was_written(chosen, tmp_path):
         found = read(path)
         for name in ("index", "label", "score", "rank"):
             assert torch.equal(getattr(found, name), getattr(chosen, name))
-        assert (found.unlabelled, found.class_names) == ("0a1b", ("cat", "dog", "übel"))
+        assert (found.unlabeled, found.class_names) == ("0a1b", ("cat", "dog", "übel"))
 
 
 def test_nothing_there_is_said(tmp_path):

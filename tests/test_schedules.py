@@ -59,6 +59,6 @@ def test_warmup_is_linear_then_hands_over(warmup, epoch):
 
 
 @given(epoch=st.floats(0, 6))
-def test_factors_stay_between_nought_and_one(epoch):
+def test_factors_stay_between_zero_and_one(epoch):
     for schedule in (Constant(), Cosine(warmup_epochs=1), MultiStep([1, 3], warmup_epochs=0.5), OneCycle()):
         assert 0 <= schedule(epoch, EPOCHS) <= 1

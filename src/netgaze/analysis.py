@@ -9,8 +9,8 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from netgaze import report, results, runs
-from netgaze.build import build, resolved
-from netgaze.data.decode import picture_files
+from netgaze.build import build, resolve_config
+from netgaze.data.decode import find_pictures
 from netgaze.errors import NetgazeError
 from netgaze.gallery import look
 from netgaze.schema import check_analyze, num_cpus
@@ -49,7 +49,7 @@ def analyze(config: DictConfig, folder: Path, about: dict[str, Any]) -> None:
             more than a network without a run has.
     """
     check_analyze(config)
-    settings = resolved(OmegaConf.masked_copy(config, [str(key) for key in config if key != "model"]))
+    settings = resolve_config(OmegaConf.masked_copy(config, [str(key) for key in config if key != "model"]))
     set_globals(seed=0, threads=num_cpus(), deterministic=True)
     found = runs.find(settings["runs"] or [])
     names = [*(runs.labels(found) if found else []), *([_model_name(about)] if config.model else [])]
@@ -98,7 +98,7 @@ def _network(config: DictConfig, subjects: list[Subject], label: str) -> Subject
     facts = {"num_classes": 1000}
     if subjects and subjects[0].config:
         facts |= subjects[0].config["data"] | {"num_classes": subjects[0].config["task"]["num_classes"]}
-    facts |= resolved(config.data)
+    facts |= resolve_config(config.data)
     if config.input is not None:
         channels, height, width = config.input
         facts |= {"num_channels": channels, "image_size": height}
@@ -112,7 +112,7 @@ def _network(config: DictConfig, subjects: list[Subject], label: str) -> Subject
         )
     num_classes = facts["num_classes"] if config.task.num_classes is None else config.task.num_classes
     whole = {"model": config.model, "data": facts, "task": {"num_classes": num_classes}}
-    return open_model(resolved(OmegaConf.create(whole))["model"], (channels, height, width), label)
+    return open_model(resolve_config(OmegaConf.create(whole))["model"], (channels, height, width), label)
 
 
 def compare(folder: Path) -> bool:
@@ -175,7 +175,7 @@ def _asked(figures: dict[str, Any], images: list[str] | None) -> dict[str, Any]:
     """
     if not images:
         return figures
-    own = picture_files(images)
+    own = find_pictures(images)
     showing = {name: figure | {"images": own} for name, figure in figures.items() if "images" in figure}
     if not showing:
         raise NetgazeError("images: choose a figure that shows own pictures, as in figure=[response_maps].")

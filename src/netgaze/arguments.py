@@ -18,8 +18,8 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from netgaze import kinds
 from netgaze.errors import NetgazeError
+from netgaze.kinds import fits, name_kind
 
 PATHS = ("init", "resume", "run", "data.dir", "data.pseudo_labels")
 PATH_LISTS = ("runs", "images", "labels")
@@ -41,7 +41,7 @@ def prepare(words: Sequence[str], conf: Path, name: str) -> list[str]:
     words = [staged for word in words for staged in _staged(quote(word, sweeps), conf)]
     resumed = [word for word in words if word.startswith("resume=")]
     if not resumed:
-        check(without_flags(words), conf, name, sweeps)
+        check(drop_flags(words), conf, name, sweeps)
         return words
     rest = [word for word in words if word not in resumed]
     folder = Path(_unquote(resumed[-1].partition("=")[2])).resolve()
@@ -55,16 +55,16 @@ def prepare(words: Sequence[str], conf: Path, name: str) -> list[str]:
     groups = [word for word in rest if word.partition("=")[0].lstrip("+").partition("@")[0] in _groups(conf)]
     if groups:
         raise NetgazeError(f"{groups[0]}: a resumed run keeps its choices; figures are chosen anew with analyze.py.")
-    check(without_flags(rest), stored.parent, "config")
+    check(drop_flags(rest), stored.parent, "config")
     return [
         *("--config-path", str(stored.parent), "--config-name", "config", "--config-dir", str(conf)),
-        *(f"hydra.run.dir={quoted(str(folder))}", "hydra.output_subdir=null"),
+        *(f"hydra.run.dir={quote_value(str(folder))}", "hydra.output_subdir=null"),
         *("hydra/job_logging=netgaze", "hydra/hydra_logging=netgaze", "hydra.job.name=train"),
         *rest,
     ]
 
 
-def without_flags(words: Sequence[str]) -> list[str]:
+def drop_flags(words: Sequence[str]) -> list[str]:
     """The words that are no flags, nor a flag's value."""
     values = {after + 1 for after, word in enumerate(words) if word in FLAGS_WITH_VALUE}
     return [word for place, word in enumerate(words) if place not in values and not word.startswith("-")]
@@ -75,8 +75,8 @@ def _resume_sweep(folder: Path, rest: Sequence[str], conf: Path, name: str) -> l
     typed = [str(word) for word in OmegaConf.load(folder / "multirun.yaml").hydra.overrides.task]
     if any(word.lstrip("+~").startswith(("-", "hydra")) for word in typed):
         raise NetgazeError(f"{folder}/multirun.yaml was not written by train.py: it would change how commands are run.")
-    check([*typed, *without_flags(rest)], conf, name, sweeps=True)
-    return ["-m", *typed, f"hydra.sweep.dir={quoted(str(folder))}", *rest]
+    check([*typed, *drop_flags(rest)], conf, name, sweeps=True)
+    return ["-m", *typed, f"hydra.sweep.dir={quote_value(str(folder))}", *rest]
 
 
 def _staged(word: str, conf: Path) -> list[str]:
@@ -115,12 +115,12 @@ def quote(word: str, sweeps: bool = False) -> str:
         return word
     if own in PATH_LISTS:
         items = value[1:-1].split(",") if value.startswith("[") and value.endswith("]") else [value]
-        return f"{key}=[{','.join(quoted(item.strip()) for item in items if item.strip())}]"
+        return f"{key}=[{','.join(quote_value(item.strip()) for item in items if item.strip())}]"
     items = value.split(",") if sweeps else [value]
-    return f"{key}={','.join(item if item == 'null' else quoted(item) for item in items)}"
+    return f"{key}={','.join(item if item == 'null' else quote_value(item) for item in items)}"
 
 
-def quoted(value: str) -> str:
+def quote_value(value: str) -> str:
     """A text in Hydra's quotes, unless it stands in quotes already."""
     if value[:1] in "'\"" and value[-1:] == value[:1] and len(value) > 1:
         return value
@@ -131,7 +131,7 @@ def _unquote(value: str) -> str:
     return value[1:-1].replace("\\'", "'") if value[:1] in "'\"" else value
 
 
-def choices(conf: Path) -> str:
+def list_choices(conf: Path) -> str:
     """The choices of every group, one line each."""
     lines = [f"  {group}={' | '.join(_options(conf, group))}" for group in _groups(conf)]
     return "Choices (python train.py data=shapes model=resnet20 ...):\n" + "\n".join(lines)
@@ -260,7 +260,7 @@ def _check_value(override: Override, default: Any) -> None:
     for value in _values(override):
         typed = _typed(value) if override.is_sweep_override() else value
         if not _fits(typed, default):
-            raise NetgazeError(f"{key}={value}: expected {kinds.name(type(default))}, as in {key}={_show(default)}.")
+            raise NetgazeError(f"{key}={value}: expected {name_kind(type(default))}, as in {key}={_show(default)}.")
 
 
 def _with(chosen: str) -> str:
@@ -297,7 +297,7 @@ def _fits(value: Any, default: Any) -> bool:
     """Whether a value has the type of its default; None as either fits, and text may be a number."""
     if default is None or value is None or (isinstance(value, str) and "${" in value):
         return True
-    return kinds.fits(value, type(default))
+    return fits(value, type(default))
 
 
 def _show(default: Any) -> str:

@@ -92,7 +92,7 @@ def _check_kinds(content: dict[str, Any]) -> None:
         asked = set(get_args(hint)) if isinstance(hint, UnionType) else {hint}
         if key not in content or not asked <= {int, float, bool, type(None)}:
             continue
-        value, named = content[key], " or ".join(kinds.name(kind) for kind in asked - {type(None)})
+        value, named = content[key], " or ".join(kinds.name_kind(kind) for kind in asked - {type(None)})
         if not any(kinds.fits(value, kind) for kind in asked):
             null = ", or null" if type(None) in asked else ""
             raise NetgazeError(f"{content['_target_']} refuses {key}={value}: expected {named}{null}.")
@@ -132,7 +132,7 @@ def build_task(settings: dict[str, Any], class_names: Sequence[str]) -> Any:
     return task
 
 
-def resolved(config: DictConfig) -> Any:
+def resolve_config(config: DictConfig) -> Any:
     """The config as a plain dict.
 
     Raises:

@@ -13,7 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from netgaze import experiment, runs
 from netgaze.analysis import compare_stages
-from netgaze.build import build, build_task, resolved
+from netgaze.build import build, build_task, resolve_config
 from netgaze.errors import NetgazeError
 from netgaze.files import write_text
 from netgaze.pseudo_labels import read as read_labels
@@ -110,7 +110,7 @@ def _check(config: DictConfig, folder: Path, names: list[str]) -> None:
     places = {name: folder / "stages" / name for name in names[:-1]}
     used = set()
     for name in names:
-        stage = resolved(stage_config(config, name, places))
+        stage = resolve_config(stage_config(config, name, places))
         build_task(stage, [""] * stage["data"]["num_classes"])
         build(stage["data"])
         used |= {str(OmegaConf.select(config.stages[name], key)) for key in REFERENCES}
@@ -118,7 +118,7 @@ def _check(config: DictConfig, folder: Path, names: list[str]) -> None:
         if labels is not None and labels not in places:
             read_labels(labels)  # says it where there are none
         if labels in places:
-            build(stage["data"] | {"pseudo_labels": None}).labels("unlabelled")  # says it where there are none
+            build(stage["data"] | {"pseudo_labels": None}).labels("unlabeled")  # says it where there are none
     if unused := [name for name in names[:-1] if name not in used]:
         raise NetgazeError(
             f"No stage starts from {unused[0]}: give its name as init or data.pseudo_labels of a later stage, as in "
@@ -177,5 +177,5 @@ def _numbers(places: Mapping[str, Path]) -> dict[str, float]:
         numbers = runs.read_metrics(place)
         if numbers.get("best/epoch"):  # else nothing was trained: its accuracy is another stage's
             found |= {f"{name}/acc": numbers["test/acc"]}
-        found |= {key: value for key, value in numbers.items() if key.startswith("unlabelled/")}
+        found |= {key: value for key, value in numbers.items() if key.startswith("unlabeled/")}
     return found

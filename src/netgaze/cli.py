@@ -36,7 +36,7 @@ def run(conf: Path, name: str, job: Job, usage: str) -> None:
     schema.register()
     words = sys.argv[1:]
     if {"--help", "-h"} & set(words):
-        print(usage.rstrip() + "\n\n" + arguments.choices(conf))
+        print(usage.rstrip() + "\n\n" + arguments.list_choices(conf))
         return
     try:
         command = shlex.join(["python", f"{name}.py", *words])

@@ -19,7 +19,7 @@ from typing import BinaryIO
 from tqdm import tqdm
 
 from netgaze.errors import NetgazeError
-from netgaze.files import file_md5, file_sha256
+from netgaze.files import hash_md5, hash_sha256
 
 try:
     import fcntl
@@ -54,8 +54,8 @@ def fetch(
     failures = []
 
     def is_right(file: Path) -> bool:
-        md5_fits = md5 is None or file_md5(file).startswith(md5)
-        return md5_fits and (sha256 is None or file_sha256(file).startswith(sha256))
+        md5_fits = md5 is None or hash_md5(file).startswith(md5)
+        return md5_fits and (sha256 is None or hash_sha256(file).startswith(sha256))
 
     with _alone(path):
         if path.exists():  # another process was quicker

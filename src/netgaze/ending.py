@@ -13,9 +13,9 @@ from netgaze import results, runs
 from netgaze.callbacks.tensorboard import write_results
 from netgaze.files import write_json
 from netgaze.gallery import look
-from netgaze.subject import Subject, device_of, looking
+from netgaze.subject import Subject, device_of, evaluating
 from netgaze.subjects import controls
-from netgaze.trainer import best_device
+from netgaze.trainer import choose_device
 from netgaze.weights import read_checkpoint, restore
 
 log = logging.getLogger(__name__)
@@ -25,7 +25,7 @@ def end(
     trainer: Any,
     task: Any,
     data: Any,
-    material: Any,
+    training_data: Any,
     figures: dict[str, Any],
     settings: dict[str, Any],
     folder: Path,
@@ -37,21 +37,21 @@ def end(
         trainer: has trained the task.
         task: as its last epoch left it.
         data: what the figures show.
-        material: what was trained on: `data`, or features in its place.
+        training_data: what was trained on: `data`, or features in its place.
         figures: built, by name.
         settings: the resolved config.
         folder: the run's.
         told: numbers of earlier stages, by name.
     """
-    epoch, tested = _test(trainer, task, data, material, folder)
-    task.to(best_device(settings["trainer"]["accelerator"]))  # Lightning hands it back on the CPU
+    epoch, tested = _test(trainer, task, data, training_data, folder)
+    task.to(choose_device(settings["trainer"]["accelerator"]))  # Lightning hands it back on the CPU
     if settings.get("export_predictions"):  # runs from before there was this key can be resumed
         write_json(folder / "results.json", _predictions(task, data))
     history = runs.read_history(folder)
     epoch = epoch if history else 0
     numbers = {name: value for row in history if row["epoch"] == epoch for name, value in row.items() if "/" in name}
     numbers |= tested | {"best/epoch": epoch, "test/images": len(data.labels("test"))}
-    numbers |= task.leave(data, folder) | told
+    numbers |= task.save_artifacts(data, folder) | told
     subject = Subject(
         runs.labels([folder])[0],
         task=lambda: task,
@@ -69,21 +69,21 @@ def end(
     write_json(folder / "metrics.json", numbers)
     if task.variants:
         write_json(folder / "variants.json", task.variants)
-    learnt_with = {name: value for name, value in settings.items() if name not in ("callback", "figure", "control")}
-    write_results(folder, results.flat(learnt_with), numbers, epoch)
+    learned_with = {name: value for name, value in settings.items() if name not in ("callback", "figure", "control")}
+    write_results(folder, results.flat(learned_with), numbers, epoch)
     _note_training(data, history, folder)
     log.info("%s", results.numbers_as_text(numbers))
 
 
-def _test(trainer: Any, task: Any, data: Any, material: Any, folder: Path) -> tuple[int, dict[str, float]]:
+def _test(trainer: Any, task: Any, data: Any, training_data: Any, folder: Path) -> tuple[int, dict[str, float]]:
     """The best epoch, from 1, and what its test found; the task then has its weights."""
     path = folder / "checkpoints" / "best.ckpt"
     best = read_checkpoint(path)
     restore(task, best, path)
     started = time.perf_counter()
-    tested = trainer.test(task, datamodule=material, verbose=False)[0]
+    tested = trainer.test(task, datamodule=training_data, verbose=False)[0]
     speed = None
-    if material is data:  # else it was features that were tested, not images
+    if training_data is data:  # else it was features that were tested, not images
         speed = len(data.labels("test")) / (time.perf_counter() - started)
         log.info("tested on %d images, %.0f a second", len(data.labels("test")), speed)
     runs.note(folder, test_images_per_second=speed)
@@ -100,9 +100,9 @@ def _note_training(data: Any, history: list[dict[str, float]], folder: Path) -> 
 def _predictions(task: Any, data: Any) -> list[dict[str, int]]:
     """The class of each image of the official test, in fp32, as the Visual Decathlon's server takes it."""
     test, answers = data.official_test(), []
-    with looking(task), torch.no_grad():
+    with evaluating(task), torch.no_grad():
         for images in test.images.split(data.test_batch_size):
-            answers += task(data.normalise(images).to(device_of(task))).argmax(dim=1).tolist()
+            answers += task(data.normalize(images).to(device_of(task))).argmax(dim=1).tolist()
     return [
         {"image_id": image, "category_id": test.category_ids[answer]}
         for image, answer in zip(test.image_ids, answers, strict=True)

@@ -11,13 +11,13 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from netgaze import runs
-from netgaze.build import build, build_task, resolved
+from netgaze.build import build, build_task, resolve_config
 from netgaze.callbacks.keep import Keep
 from netgaze.ending import end
 from netgaze.errors import NetgazeError
 from netgaze.files import write_text
 from netgaze.subjects import check_data, checkpoint_facts, open_run
-from netgaze.trainer import best_device, processor, resolve_precision, set_globals
+from netgaze.trainer import choose_device, describe_device, resolve_precision, set_globals
 from netgaze.weights import load_weights, read_checkpoint, restore
 
 __all__ = ["fit", "open_run"]
@@ -49,7 +49,7 @@ def fit(
     try:
         before = _before(folder)
         typed = {override.partition("=")[0] for override in about["overrides"]}
-        settings = _settle(resolved(config), before, typed)
+        settings = _settle(resolve_config(config), before, typed)
         if _is_finished(folder, before, settings):
             log.info("%s is finished already.", folder)
             return
@@ -89,7 +89,7 @@ def is_done(config: DictConfig, folder: Path, whatever: Sequence[str] = ()) -> b
     before = _before(folder)
     if before is None:
         return False
-    compared = [OmegaConf.create(it) for it in (before, _settle(resolved(config), before, set()))]
+    compared = [OmegaConf.create(it) for it in (before, _settle(resolve_config(config), before, set()))]
     for settings in compared:
         for key in whatever:
             OmegaConf.update(settings, key, None)
@@ -180,13 +180,13 @@ def _run(
         loaded = load_weights(task.model, settings["init"])
         log.info("%s", loaded)
         runs.note(folder, init=vars(loaded))
-    if not task.learns:
+    if not task.trainable:
         _check_asked(task, settings["init"], data, runs.read(folder).get("init"))
     if settings["init"] is None and not all(p.requires_grad for p in task.model.parameters()):
         log.warning("What is frozen starts from random weights, its norms unscaled (init=null): it knows nothing.")
     figures = {name: build(figure) for name, figure in settings["figure"].items()}
     trainer = build(
-        chosen if task.learns else chosen | {"max_epochs": 0},
+        chosen if task.trainable else chosen | {"max_epochs": 0},
         callbacks=[build(callback) for callback in settings["callback"].values()],
         folder=folder,
         facts={"config": settings, "class_names": list(task.class_names), "data": data.fingerprint},
@@ -202,12 +202,12 @@ def _run(
         len(data.labels("train")),
         _parameters(task),
         chosen["precision"],
-        processor(chosen["accelerator"]),
+        describe_device(chosen["accelerator"]),
     )
-    material = task.material(data, best_device(chosen["accelerator"]))
+    training_data = task.training_data(data, choose_device(chosen["accelerator"]))
     if not (resumed and unchanged and _was_stopped(folder)):
-        _train(trainer, task, material, folder, resumed)
-    end(trainer, task, data, material, figures, settings, folder, told)
+        _train(trainer, task, training_data, folder, resumed)
+    end(trainer, task, data, training_data, figures, settings, folder, told)
 
 
 def _check_asked(task: Any, init: str | None, data: Any, loaded: dict[str, Any] | None) -> None:
@@ -222,7 +222,7 @@ def _check_asked(task: Any, init: str | None, data: Any, loaded: dict[str, Any] 
     seen = runs.read(source).get("data") if runs.is_run(source) else data.fingerprint
     if seen != data.fingerprint:
         log.warning(
-            "%s was trained on other labelled images than are labelled here: it may know labels that were taken away.",
+            "%s was trained on other labeled images than are labeled here: it may know labels that were taken away.",
             source,
         )
 
@@ -243,10 +243,10 @@ def _circumstances(settings: dict[str, Any], data: Any, task: Any) -> dict[str, 
         "monitor_mode": task.monitor_mode,
         "seed": settings["seed"],
         "data": data.fingerprint,
-        "judged_on": data.judged_on,
+        "eval_fingerprint": data.eval_fingerprint,
         "precision": settings["trainer"]["precision"],
         "threads": settings["trainer"]["threads"],
-        "device": processor(settings["trainer"]["accelerator"]),
+        "device": describe_device(settings["trainer"]["accelerator"]),
         "config": settings,
     }
 

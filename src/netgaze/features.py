@@ -33,25 +33,25 @@ def extract(model: nn.Module, batches: Iterable[tuple[Tensor, Tensor]], device: 
             module.training = mode
 
 
-def weights_digest(module: nn.Module) -> str:
+def digest_weights(module: nn.Module) -> str:
     """A short name for all weights and buffers of a module."""
     state = module.state_dict()
     return digest(list(state), *(value.detach().float().cpu().numpy() for value in state.values()))
 
 
-def body_digest(model: nn.Module) -> str:
+def digest_body(model: nn.Module) -> str:
     """A short name for all weights and buffers but those of the last layer, which features come before."""
     last = getattr(model, "last_layer", None)
     state = {name: value for name, value in model.state_dict().items() if not last or not name.startswith(f"{last}.")}
     return digest(list(state), *(value.detach().float().cpu().numpy() for value in state.values()))
 
 
-def source(thing: Any) -> str:
+def read_source(thing: Any) -> str:
     """The code of the module that an object's class is from: a stored answer is stale when it has changed."""
     return inspect.getsource(sys.modules[type(thing).__module__])
 
 
-def cached_features(model: nn.Module, data: Any, split: str, device: torch.device | str, view: int = 0) -> Tensor:
+def extract_cached(model: nn.Module, data: Any, split: str, device: torch.device | str, view: int = 0) -> Tensor:
     """`extract` on all images of a split, kept on disk under the digests of the network's body and of the data.
 
     Args:
@@ -68,5 +68,5 @@ def cached_features(model: nn.Module, data: Any, split: str, device: torch.devic
             torch.manual_seed(view)
             return {"features": extract(model, data.batches(split, augmented=view > 0), device).numpy()}
 
-    key = digest(body_digest(model), source(model), data.fingerprint, split, *how)
+    key = digest(digest_body(model), read_source(model), data.fingerprint, split, *how)
     return torch.from_numpy(cached_arrays("features", key, make)["features"])

@@ -18,7 +18,7 @@ from netgaze.errors import NetgazeError
 
 
 @contextmanager
-def whole(path: Path | str) -> Iterator[Path]:
+def atomic_write(path: Path | str) -> Iterator[Path]:
     """Yield a path to write to; on success it becomes `path` in one step, on failure nothing is left.
 
     Raises:
@@ -41,13 +41,13 @@ def whole(path: Path | str) -> Iterator[Path]:
 
 def write_text(path: Path | str, text: str) -> None:
     """Write `text` to `path`, whole."""
-    with whole(path) as beside:
+    with atomic_write(path) as beside:
         beside.write_text(text, encoding="utf-8")
 
 
 def write_json(path: Path | str, content: Any) -> None:
     """Write `content` as indented, standard JSON (numbers that are not finite become null), whole."""
-    write_text(path, json.dumps(plain(content), indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+    write_text(path, json.dumps(to_plain(content), indent=2, ensure_ascii=False, allow_nan=False) + "\n")
 
 
 def read_json(path: Path | str) -> Any:
@@ -62,16 +62,16 @@ def read_json(path: Path | str) -> Any:
         raise NetgazeError(f"{path} is not a JSON file ({error}). It may be damaged.") from error
 
 
-def plain(content: Any) -> Any:
+def to_plain(content: Any) -> Any:
     """`content` with NumPy and torch numbers, tuples and paths turned into what JSON knows."""
     if isinstance(content, dict):
-        return {str(key): plain(value) for key, value in content.items()}
+        return {str(key): to_plain(value) for key, value in content.items()}
     if isinstance(content, list | tuple):
-        return [plain(value) for value in content]
+        return [to_plain(value) for value in content]
     if isinstance(content, Path):
         return str(content)
     if hasattr(content, "tolist"):
-        return plain(content.tolist())
+        return to_plain(content.tolist())
     if isinstance(content, float) and not math.isfinite(content):
         return None
     return content
@@ -85,17 +85,17 @@ def digest(*parts: Any) -> str:
             state.update(f"{part.dtype}{part.shape}".encode())
             state.update(np.ascontiguousarray(part).data)
         else:
-            state.update(json.dumps(plain(part), sort_keys=True, default=str).encode())
+            state.update(json.dumps(to_plain(part), sort_keys=True, default=str).encode())
     return state.hexdigest()
 
 
-def file_md5(path: Path | str) -> str:
+def hash_md5(path: Path | str) -> str:
     """The md5 of a file, as published lists of data sets state it."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
 
 
-def file_sha256(path: Path | str) -> str:
+def hash_sha256(path: Path | str) -> str:
     """The sha256 of a file, whose first digits torchvision writes into the names of its weights."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
@@ -106,7 +106,7 @@ def cache_root() -> Path:
     return Path(os.environ.get("NETGAZE_CACHE") or Path.home() / ".cache" / "netgaze")
 
 
-def stored_arrays(path: Path | str) -> dict[str, np.ndarray] | None:
+def read_arrays(path: Path | str) -> dict[str, np.ndarray] | None:
     """The arrays of an npz file, or None where there is none or a damaged one."""
     try:
         with np.load(path, allow_pickle=False) as stored:
@@ -121,12 +121,12 @@ def cached_arrays(folder: str, key: str, make: Callable[[], dict[str, np.ndarray
     A cache that cannot be written to costs time, not the run: the arrays are then made each time.
     """
     path = cache_root() / folder / f"{key}.npz"
-    stored = stored_arrays(path)
+    stored = read_arrays(path)
     if stored is not None:
         return stored
     arrays = make()
     try:
-        with whole(path) as beside, open(beside, "wb") as file:
+        with atomic_write(path) as beside, open(beside, "wb") as file:
             np.savez(file, **arrays)  # type: ignore[arg-type]
     except NetgazeError:
         pass

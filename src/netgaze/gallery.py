@@ -13,8 +13,8 @@ import numpy as np
 from PIL import Image
 
 from netgaze.errors import NetgazeError
-from netgaze.features import source
-from netgaze.files import digest, whole, write_json, write_text
+from netgaze.features import read_source
+from netgaze.files import atomic_write, digest, write_json, write_text
 from netgaze.subject import Figure, Finding, Subject
 
 log = logging.getLogger(__name__)
@@ -30,7 +30,7 @@ def look(
     The findings of a subject that has a folder lie there as `figures/<figure>.npz`, and are read back when the
     same question is asked of the same weights and data again. A subject that lacks what a figure needs, or cannot be
     asked, is left out and named in the JSON; a figure for which that leaves none is not drawn, and the log says why.
-    The `extras` of a figure become `<out>/<figure>/<label>/<name>.png`, or `.gif` where they move; its tables
+    The `files` of a figure become `<out>/<figure>/<label>/<name>.png`, or `.gif` where they move; its tables
     `<out>/<figure>.csv`, of several networks below one another under their names, and `tables` in the JSON.
 
     Args:
@@ -88,7 +88,7 @@ def _ask(name: str, figure: Figure, subject: Subject, out: Path) -> Finding:
     if subject.folder is None or subject.training:
         return figure.compute(subject)
     own = [(path, os.path.getmtime(path), os.path.getsize(path)) for path in _own_pictures(figure)]
-    key = digest(name, source(figure), vars(figure), own, subject.identity(figure.needs), subject.split)
+    key = digest(name, read_source(figure), vars(figure), own, subject.identity(figure.needs), subject.split)
     stem = subject.folder / "figures" / name
     finding = Finding.load(stem, key)
     if finding is None:
@@ -113,11 +113,11 @@ def _write(
     out: Path,
 ) -> None:
     picture = figure.draw(findings)
-    with whole(out / f"{name}.png") as beside:
+    with atomic_write(out / f"{name}.png") as beside:
         picture.savefig(beside, format="png", dpi=120)
-    if hasattr(figure, "extras"):
+    if hasattr(figure, "files"):
         for label, finding in findings.items():
-            _write_extras(figure.extras(finding), out / name / re.sub(r"[^\w.=-]+", "_", label))
+            _write_files(figure.files(finding), out / name / re.sub(r"[^\w.=-]+", "_", label))
     content: dict[str, Any] = {
         "figure": name,
         "title": figure.title,
@@ -129,14 +129,14 @@ def _write(
     }
     if hasattr(figure, "compare"):
         content["compared"] = figure.compare(findings)
-    if hasattr(figure, "facts"):
-        content |= figure.facts(findings)
+    if hasattr(figure, "metadata"):
+        content |= figure.metadata(findings)
     if hasattr(figure, "table"):
         content["tables"] = {label: figure.table(finding) for label, finding in findings.items()}
         _write_table(content["tables"], out / f"{name}.csv")
     write_json(out / f"{name}.json", content)
-    if hasattr(figure, "say"):
-        log.info("%s", figure.say(findings))
+    if hasattr(figure, "summary"):
+        log.info("%s", figure.summary(findings))
     log.info("%s", out / f"{name}.png")
 
 
@@ -151,13 +151,13 @@ def _write_table(tables: dict[str, list[dict[str, Any]]], path: Path) -> None:
     write_text(path, text.getvalue())
 
 
-def _write_extras(images: dict[str, np.ndarray], folder: Path) -> None:
+def _write_files(images: dict[str, np.ndarray], folder: Path) -> None:
     for name, image in images.items():
         if image.ndim == 4:
             first, *others = [Image.fromarray(frame) for frame in image]
-            with whole(folder / f"{name}.gif") as beside:
+            with atomic_write(folder / f"{name}.gif") as beside:
                 durations = [_FRAME] * len(others) + [_LAST_FRAME]
                 first.save(beside, format="gif", save_all=True, append_images=others, duration=durations, loop=0)
         else:
-            with whole(folder / f"{name}.png") as beside:
+            with atomic_write(folder / f"{name}.png") as beside:
                 Image.fromarray(image).save(beside, format="png")

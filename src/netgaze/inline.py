@@ -21,7 +21,7 @@ try:
 except ImportError as error:
     raise NetgazeError("Tables in a notebook need pandas: pip install 'netgaze[notebook]'.") from error
 
-_INTERNAL = ["run", "setting", "kind", "monitor", "monitor_mode", "judged_on"]  # columns of results.csv
+_INTERNAL = ["run", "setting", "kind", "monitor", "monitor_mode", "eval_fingerprint"]  # columns of results.csv
 
 
 @dataclass(frozen=True)

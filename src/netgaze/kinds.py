@@ -12,7 +12,7 @@ NAMES = {
 }
 
 
-def name(kind: type) -> str:
+def name_kind(kind: type) -> str:
     """What people call a kind of value."""
     return NAMES.get(kind, kind.__name__)
 

@@ -44,7 +44,7 @@ def fit(words: Sequence[str]) -> Run | Comparison:
     """
     prepared, call = _prepared(words, "train", SWEEP), f"fit({list(words)})"
     if set(SWEEP) & set(prepared):
-        return _sweep(arguments.without_flags(prepared), call)
+        return _sweep(arguments.drop_flags(prepared), call)
     job = _job(_composed(prepared, "train"), call)
     _train(job, job.folder)
     return Run(job.folder)
@@ -112,7 +112,7 @@ def _composed(prepared: Sequence[str], name: str) -> DictConfig:
     """The config with Hydra's own part under `hydra`."""
     flags = dict(itertools.pairwise(prepared))  # of a resumed run, whose own config takes the place of ours
     conf, name = flags.get("--config-path", str(CONF)), flags.get("--config-name", name)
-    words = [word for word in arguments.without_flags(prepared) if not word.startswith("hydra/")]
+    words = [word for word in arguments.drop_flags(prepared) if not word.startswith("hydra/")]
     try:
         with _own_hydra(), initialize_config_dir(conf, version_base="1.3"):
             return compose(name, overrides=words, return_hydra_config=True)
@@ -122,7 +122,7 @@ def _composed(prepared: Sequence[str], name: str) -> DictConfig:
 
 @contextmanager
 def _own_hydra() -> Iterator[None]:
-    """Hydra as if nobody had initialised it; one that the caller did stands there again afterwards."""
+    """Hydra as if nobody had initialized it; one that the caller did stands there again afterwards."""
     before = GlobalHydra.instance().hydra
     GlobalHydra.instance().clear()
     try:
@@ -158,7 +158,7 @@ def _sweep(words: Sequence[str], call: str) -> Comparison:
     config = _composed([str(override.input_line) for override in parsed if not override.is_sweep_override()], "train")
     folder = Path(config.hydra.sweep.dir)
     config.hydra.overrides.task = [word for word in words if not word.startswith("hydra")]
-    pinned = f"hydra.sweep.dir={arguments.quoted(str(folder))}"  # each job would have a time of its own
+    pinned = f"hydra.sweep.dir={arguments.quote_value(str(folder))}"  # each job would have a time of its own
     composed = [
         _composed([*job, pinned, f"hydra.job.num={number}"], "train") for number, job in enumerate(_product(parsed))
     ]

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from netgaze.errors import NetgazeError
-from netgaze.files import stored_arrays, whole
+from netgaze.files import atomic_write, read_arrays
 
 FILE = "pseudo_labels.npz"
 _ARRAYS = {"index": "i8", "label": "i8", "score": "f4", "rank": "i8"}
@@ -23,11 +23,11 @@ class PseudoLabels:
     """Chosen pairs of an image and a class, class by class, highest score first; letters: M pairs.
 
     Attributes:
-        index: of the image among the unlabelled ones, int64 [M]; an image may come several times.
+        index: of the image among the unlabeled ones, int64 [M]; an image may come several times.
         label: its class, int64 [M].
         score: the probability that the network gave it for this class, float32 [M], 0..1.
         rank: its place within the class, int64 [M], 0 for the highest score.
-        unlabelled: a digest of the unlabelled images that `index` counts.
+        unlabeled: a digest of the unlabeled images that `index` counts.
         class_names: of the classes that `label` counts.
     """
 
@@ -35,7 +35,7 @@ class PseudoLabels:
     label: Tensor
     score: Tensor
     rank: Tensor
-    unlabelled: str = ""
+    unlabeled: str = ""
     class_names: tuple[str, ...] = ()
 
     def __len__(self) -> int:
@@ -44,8 +44,8 @@ class PseudoLabels:
     def write(self, folder: Path) -> None:
         """Write `pseudo_labels.npz` into `folder`, whole."""
         arrays: dict[str, np.ndarray] = {name: getattr(self, name).numpy() for name in _ARRAYS}
-        arrays |= {"unlabelled": np.array(self.unlabelled), "class_names": np.array(self.class_names)}
-        with whole(folder / FILE) as beside, open(beside, "wb") as file:
+        arrays |= {"unlabeled": np.array(self.unlabeled), "class_names": np.array(self.class_names)}
+        with atomic_write(folder / FILE) as beside, open(beside, "wb") as file:
             np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
 
 
@@ -88,13 +88,13 @@ def read(path: Path | str) -> PseudoLabels:
     path = path / FILE if path.is_dir() else path
     if not path.is_file():
         raise NetgazeError(f"There are no pseudo-labels at {path}. A run of task=pseudo_labels writes them.")
-    arrays = stored_arrays(path) or {}
+    arrays = read_arrays(path) or {}
     fits = all(name in arrays and arrays[name].dtype == kind for name, kind in _ARRAYS.items())
-    if not fits or not {"unlabelled", "class_names"} <= set(arrays) or not _is_sound(arrays):
+    if not fits or not {"unlabeled", "class_names"} <= set(arrays) or not _is_sound(arrays):
         raise NetgazeError(f"{path} holds no pseudo-labels, or damaged ones. Let a run of task=pseudo_labels write it.")
     index, label, score, rank = (torch.from_numpy(arrays[name]) for name in _ARRAYS)
     return PseudoLabels(
-        index, label, score, rank, str(arrays["unlabelled"]), tuple(map(str, arrays["class_names"].tolist()))
+        index, label, score, rank, str(arrays["unlabeled"]), tuple(map(str, arrays["class_names"].tolist()))
     )
 
 

@@ -64,7 +64,7 @@ def _figure(folder: Path, name: str) -> dict[str, Any]:
     labels = list(content["numbers"])
     names = list(dict.fromkeys(key for numbers in content["numbers"].values() for key in numbers))
     simple = [key for key in names if all(_is_simple(content["numbers"][label].get(key)) for label in labels)]
-    table = [[key, *(number(content["numbers"][label].get(key)) for label in labels)] for key in simple]
+    table = [[key, *(format_number(content["numbers"][label].get(key)) for label in labels)] for key in simple]
     return {
         "name": name,
         "title": content["title"],
@@ -74,7 +74,7 @@ def _figure(folder: Path, name: str) -> dict[str, Any]:
         "labels": labels,
         "controls": content["controls"],
         "table": table,
-        "compared": [[key, number(value)] for key, value in content.get("compared", {}).items()],
+        "compared": [[key, format_number(value)] for key, value in content.get("compared", {}).items()],
         "left_out": _left_out(content["left_out"]),
         "tables": [_table(label, rows) for label, rows in content.get("tables", {}).items()],
     }
@@ -88,7 +88,7 @@ def _table(label: str, rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
         "label": label,
         "titles": [name.replace("_", " ") for name in titles],
         "numeric": numeric,
-        "lines": [[number(row.get(name)) for name in titles] for row in rows],
+        "lines": [[format_number(row.get(name)) for name in titles] for row in rows],
     }
 
 
@@ -119,7 +119,7 @@ def _is_simple(value: Any) -> bool:
     return value is None or isinstance(value, bool | int | float | str)
 
 
-def number(value: Any) -> str:
+def format_number(value: Any) -> str:
     """A number as a reader wants it: four digits behind the point, whole numbers whole, by thousands."""
     if value is None:
         return "-"

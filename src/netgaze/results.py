@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from netgaze.files import whole, write_text
+from netgaze.files import atomic_write, write_text
 
 Row = dict[str, Any]
 
@@ -18,7 +18,7 @@ SHARED_NUMBER = "test/knn20"  # compares networks that were trained to predict d
 SHOWN = (
     "train/acc",
     "val/acc",
-    "final/acc",
+    "last/val_acc",
     "test/acc",
     "test/acc_macro",
     "test/top5",
@@ -29,7 +29,7 @@ SHOWN = (
     "test/knn200",
     "teacher/acc",
     "student/acc",
-    "unlabelled/right",
+    "unlabeled/right",
     "best/epoch",
     "seconds",
 )
@@ -43,7 +43,7 @@ _ABOUT = (
     "seed",
     "monitor",
     "monitor_mode",
-    "judged_on",
+    "eval_fingerprint",
     "drawn",
     "error",
 )
@@ -70,7 +70,7 @@ def over_seeds(rows: Sequence[Row]) -> list[Row]:
     """Finished runs that differ in nothing but their seed, or in how the data was divided, as one row of means.
 
     None where no two runs do. Such a row has the `setting` as its label, `runs` (how many), the mean of every number,
-    and as `spread` the standard deviation of every number over the runs (n - 1), where two or more have it.
+    and as `std` the standard deviation of every number over the runs (n - 1), where two or more have it.
     """
     groups: dict[tuple[Any, ...], list[Row]] = {}
     for row in rows:
@@ -85,19 +85,19 @@ def over_seeds(rows: Sequence[Row]) -> list[Row]:
 
 def _setting(row: Row) -> tuple[Any, ...]:
     """What runs of several seeds, or of several divisions of the data, have in common."""
-    return row["setting"], row.get("kind"), None if row.get("drawn") is not None else row.get("judged_on")
+    return row["setting"], row.get("kind"), None if row.get("drawn") is not None else row.get("eval_fingerprint")
 
 
 def _mean(group: Sequence[Row]) -> Row:
-    merged = dict(group[0]) | {"label": group[0]["setting"], "runs": len(group), "spread": {}}
+    merged = dict(group[0]) | {"label": group[0]["setting"], "runs": len(group), "std": {}}
     if merged.get("drawn") is not None:
-        merged["judged_on"] = tuple(sorted({str(row.get("judged_on")) for row in group}))
+        merged["eval_fingerprint"] = tuple(sorted({str(row.get("eval_fingerprint")) for row in group}))
     for name in group[0]:
         values = [row.get(name) for row in group]
         if ("/" in name or name == "seconds") and all(isinstance(value, int | float) for value in values):
             merged[name] = statistics.fmean(values)  # type: ignore[arg-type]
             if len(values) > 1:
-                merged["spread"][name] = statistics.stdev(values)  # type: ignore[type-var]
+                merged["std"][name] = statistics.stdev(values)  # type: ignore[type-var]
     return merged
 
 
@@ -106,8 +106,8 @@ def seeds_table(means: Sequence[Row]) -> tuple[list[str], list[list[str]]]:
     names = [name for name in _filled(means) if name != "best/epoch"]
 
     def cell(row: Row, name: str) -> str:
-        spread = row["spread"].get(name)
-        return _cell(name, row.get(name)) + ("" if spread is None else f" ± {_cell(name, spread)}")
+        std = row["std"].get(name)
+        return _cell(name, row.get(name)) + ("" if std is None else f" ± {_cell(name, std)}")
 
     return ["setting", "runs", *names], [
         [row["label"], str(row["runs"]), *(cell(row, name) for name in names)] for row in means
@@ -167,12 +167,12 @@ def ranked(rows: Sequence[Row]) -> tuple[str | None, list[Row]]:
     split. Others compare by a shared number where every one has it, or else not at all: then the number is None.
     """
     finished = [row for row in rows if row["status"] == "finished"]
-    kinds = {(row.get("kind"), row.get("monitor"), row.get("judged_on")) for row in finished}
+    kinds = {(row.get("kind"), row.get("monitor"), row.get("eval_fingerprint")) for row in finished}
     if len(kinds) == 1:
         number, sign = str(finished[0].get("monitor")), 1 if finished[0].get("monitor_mode") == "max" else -1
     else:
         number, sign = SHARED_NUMBER, 1
-    same_data = len({row.get("judged_on") for row in finished}) == 1
+    same_data = len({row.get("eval_fingerprint") for row in finished}) == 1
     if not finished or not same_data or any(row.get(number) is None for row in finished):
         return None, finished
     return number, sorted(finished, key=lambda row: -sign * row[number])
@@ -201,14 +201,14 @@ def winner(rows: Sequence[Row]) -> str:
 
 def swept_number(rows: Sequence[Row]) -> str | None:
     """The setting that was swept over numbers, in all rows; None where there is none, or more than one."""
-    known = {*SHOWN, *_ABOUT, "runs", "spread"}
+    known = {*SHOWN, *_ABOUT, "runs", "std"}
     keys = dict.fromkeys(name for row in rows for name in row if name not in known and "/" not in name)
     swept = [key for key in keys if len({_number(row.get(key)) for row in rows} - {None}) > 1]
     return swept[0] if len(swept) == 1 and all(_number(row.get(swept[0])) is not None for row in rows) else None
 
 
 def plot_sweep(rows: Sequence[Row], path: Path) -> bool:
-    """Plot the swept number against accuracy: best on validation, of the last epoch, and test, a colour an approach.
+    """Plot the swept number against accuracy: best on validation, of the last epoch, and test, a color an approach.
 
     Where runs differ in their seeds too, their means, with the standard deviations as bars. False where no number was
     swept, or the runs do not compare.
@@ -221,18 +221,18 @@ def plot_sweep(rows: Sequence[Row], path: Path) -> bool:
     approaches = _approaches(rows, key)
     figure = Figure(figsize=(6.4, 4.8), layout="constrained")
     axes = figure.add_subplot()
-    for colour, (approach, group) in enumerate(approaches.items()):
-        for name, style in ((number, "o-"), ("final/acc", "v:"), ("test/acc", "s--"), (SHARED_NUMBER, "^-.")):
+    for color, (approach, group) in enumerate(approaches.items()):
+        for name, style in ((number, "o-"), ("last/val_acc", "v:"), ("test/acc", "s--"), (SHARED_NUMBER, "^-.")):
             points = [
-                (_number(row[key]), row[name], row.get("spread", {}).get(name, 0))
+                (_number(row[key]), row[name], row.get("std", {}).get(name, 0))
                 for row in sorted(group, key=lambda row: _number(row[key]) or 0.0)
                 if row.get(name) is not None
             ]
             if points and (name == number or name != SHARED_NUMBER or len(approaches) == 1):
-                across, heights, spreads = zip(*points, strict=True)
-                bars = spreads if any(spreads) else None
+                across, heights, stds = zip(*points, strict=True)
+                bars = stds if any(stds) else None
                 words = f"{approach} {name}".strip()
-                shade = f"C{colour}" if len(approaches) > 1 else None
+                shade = f"C{color}" if len(approaches) > 1 else None
                 axes.errorbar(across, heights, bars, fmt=style, color=shade, label=words, capsize=3)
     places = sorted({_number(row[key]) or 0.0 for row in rows})
     if places[0] > 0 and places[-1] / places[0] >= 10:
@@ -243,7 +243,7 @@ def plot_sweep(rows: Sequence[Row], path: Path) -> bool:
     axes.set(xlabel=key, ylabel=what, title=f"{key} against {what}")
     axes.grid(alpha=0.3)
     figure.legend(loc="outside lower center", fontsize="small", ncols=1 if len(approaches) == 1 else 2)
-    with whole(path) as beside:
+    with atomic_write(path) as beside:
         figure.savefig(beside, format="png", dpi=120)
     return True
 
@@ -269,13 +269,13 @@ def plot_matrix(rows: Sequence[Row], path: Path) -> bool:
                 chosen[cell], values[cell] = row["val/acc"], row["test/acc"]
         axes.imshow(values, vmin=0, vmax=1, cmap="viridis", aspect="auto")
         for (down, across), value in np.ndenumerate(values):
-            words, colour = ("-", "black") if np.isnan(value) else (f"{value:.3f}", "black" if value > 0.6 else "white")
-            axes.text(across, down, words, ha="center", va="center", color=colour)
+            words, color = ("-", "black") if np.isnan(value) else (f"{value:.3f}", "black" if value > 0.6 else "white")
+            axes.text(across, down, words, ha="center", va="center", color=color)
         axes.set_xticks(range(len(targets)), targets)
         axes.set_yticks(range(len(sources)), sources if place == 0 else [""] * len(sources))
         axes.set_title(panel, fontsize="medium")
     figure.suptitle("Test accuracy: from what (rows) to what (columns)", fontsize="medium")
-    with whole(path) as beside:
+    with atomic_write(path) as beside:
         figure.savefig(beside, format="png", dpi=120)
     return True
 

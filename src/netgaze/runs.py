@@ -126,7 +126,7 @@ def rows(folders: Sequence[Path], titles: Sequence[str] | None = None) -> list[d
 
     A run that trained several networks at once (the heads of a linear probe) has a row for each; `run` is what they
     share. `setting` is what runs of several seeds, or of several divisions of the data, share; `drawn` is the division
-    where it differs between the runs. `final/acc` is the last epoch's validation accuracy.
+    where it differs between the runs. `last/val_acc` is the last epoch's validation accuracy.
 
     Args:
         folders: of the runs.
@@ -146,9 +146,9 @@ def rows(folders: Sequence[Path], titles: Sequence[str] | None = None) -> list[d
             | {key: value for key, value in settings.items() if key in differing}
             | {"kind": digest(run.get("classes", run.get("task")))}  # right answers to other questions do not compare
             | {key: run.get(key) for key in ("seed", "monitor", "monitor_mode")}
-            | {"judged_on": run.get("judged_on", run.get("data")), "drawn": division}
+            | {"eval_fingerprint": run.get("eval_fingerprint", run.get("data")), "drawn": division}
             | read_metrics(folder)
-            | ({"final/acc": last["val/acc"]} if "val/acc" in last else {})
+            | ({"last/val_acc": last["val/acc"]} if "val/acc" in last else {})
             | {"seconds": seconds(folder), "error": run.get("error")}
         )
         table += [_of_variant(row, variant, last, len(folders)) for variant in read_variants(folder)] or [row]
@@ -180,10 +180,10 @@ def _of_variant(
         key: rate if num_runs == 1 else f"{name}, {rate}"
         for key, name in zip(("label", "setting"), shared, strict=True)
     }
-    row = {name: value for name, value in row.items() if "/" not in name or name == "final/acc"}
-    final = last.get(f"val/acc {rate}", row.get("final/acc"))
+    row = {name: value for name, value in row.items() if "/" not in name or name == "last/val_acc"}
+    final = last.get(f"val/acc {rate}", row.get("last/val_acc"))
     numbers = {name: value for name, value in variant.items() if name != "lr"}
-    return row | called | {"optim.lr": f"{variant['lr']:g}", "monitor": "val/acc", "final/acc": final} | numbers
+    return row | called | {"optim.lr": f"{variant['lr']:g}", "monitor": "val/acc", "last/val_acc": final} | numbers
 
 
 def labels(folders: Sequence[Path]) -> list[str]:

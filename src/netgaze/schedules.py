@@ -1,7 +1,7 @@
 """Learning-rate schedules as pure functions of the point in training.
 
 Each is called with (epoch, max_epochs), epoch a decimal number of epochs done, and gives the factor on every
-learning rate. Warm-up is linear from nought over the first `warmup_epochs`, and the rest of the schedule is laid
+learning rate. Warm-up is linear from zero over the first `warmup_epochs`, and the rest of the schedule is laid
 over what remains.
 """
 

@@ -1,4 +1,4 @@
-"""What is looked at and what is seen: Subject, Finding, looking(task).
+"""What is looked at and what is seen: Subject, Finding, evaluating(task).
 
 Built objects are handed in; nothing here knows how they were made. Letters: N images, C channels, D features,
 K classes of the task, M examples that the task makes of N images (rotation: M = 4N).
@@ -16,14 +16,14 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from netgaze.features import cached_features, extract, source, weights_digest
-from netgaze.files import digest, plain, stored_arrays, whole
-from netgaze.verification import verify
+from netgaze.features import digest_weights, extract, extract_cached, read_source
+from netgaze.files import atomic_write, digest, read_arrays, to_plain
+from netgaze.measures.verification import verify
 
 
 @dataclass
 class Finding:
-    """What a figure learnt of one subject; all that `draw` and `compare` may use.
+    """What a figure learned of one subject; all that `draw` and `compare` may use.
 
     Attributes:
         numbers: JSON values by name; a name that the figure lists in `metrics` also becomes a number of the run.
@@ -37,14 +37,14 @@ class Finding:
 
     def save(self, stem: Path, key: str) -> None:
         """Write `<stem>.npz` with everything, under the key of what was asked."""
-        said = json.dumps(plain({"numbers": self.numbers, "caption": self.caption, "key": key}))
-        with whole(stem.with_suffix(".npz")) as beside, open(beside, "wb") as file:
+        said = json.dumps(to_plain({"numbers": self.numbers, "caption": self.caption, "key": key}))
+        with atomic_write(stem.with_suffix(".npz")) as beside, open(beside, "wb") as file:
             np.savez_compressed(file, finding=np.array(said), **self.arrays)  # type: ignore[arg-type]
 
     @classmethod
     def load(cls, stem: Path, key: str) -> "Finding | None":
         """The finding saved under `<stem>.npz`, or None where there is none for this key, or a damaged one."""
-        arrays = stored_arrays(stem.with_suffix(".npz"))
+        arrays = read_arrays(stem.with_suffix(".npz"))
         if arrays is None or "finding" not in arrays:
             return None
         said = json.loads(str(arrays.pop("finding")))
@@ -58,9 +58,9 @@ class Figure(Protocol):
     "data", "history", "metrics", "config", "features"); `metrics` names the numbers of a finding that belong among the
     run's own (`test/knn20`). `compute` asks one subject; `draw` lays findings side by side, a column a label, from
     nothing but the findings, and returns a matplotlib Figure (object interface, never pyplot). What a figure may have:
-    `compare(findings) -> dict` for numbers across subjects, `extras(finding) -> {name: uint8 [H,W,3]}` for images that
-    are files of their own, or animations, uint8 [T,H,W,3], `say(findings) -> str` for what belongs into the terminal,
-    `table(finding) -> list of dicts`, a row each, for a CSV file and the report, `facts(findings) -> dict` for what
+    `compare(findings) -> dict` for numbers across subjects, `files(finding) -> {name: uint8 [H,W,3]}` for images that
+    are files of their own, or animations, uint8 [T,H,W,3], `summary(findings) -> str` for the terminal,
+    `table(finding) -> list of dicts`, a row each, for a CSV file and the report, `metadata(findings) -> dict` for what
     belongs at the top of its JSON, and `controls = False` if untrained networks have nothing to tell it.
     Examples are chosen from the data alone, so that columns show the same images; a figure that lets each
     network choose says so in the finding's caption.
@@ -197,7 +197,7 @@ class Subject:
         return self._data()
 
     @property
-    def home(self) -> Any:
+    def train_data(self) -> Any:
         """The data that the network was trained on, or would have been."""
         return self.data if self._home is None else self._home()
 
@@ -211,10 +211,10 @@ class Subject:
         """A short name for the parts in `needs`: equal weights, data, history and so on have equal names."""
         parts: list[Any] = [self.label if self.pixels else None]
         if not self.pixels and {"task", "classes", "features"} & set(needs):
-            parts += [weights_digest(self.task), source(self.task), source(self.task.model)]
+            parts += [digest_weights(self.task), read_source(self.task), read_source(self.task.model)]
             parts += [(self.config or {}).get("task")] if self.task.embeds else []  # how it mirrors, scales, decides
         if "model" in needs:
-            parts += [(self.config or {}).get("model"), self.input_shape, source(self.model)]
+            parts += [(self.config or {}).get("model"), self.input_shape, read_source(self.model)]
         if {"data", "features", "task", "classes"} & set(needs):
             parts += [self.data.fingerprint]
         parts += [getattr(self, need) for need in ("history", "metrics", "config") if need in needs]
@@ -238,8 +238,8 @@ class Subject:
             return torch.from_numpy(self.outputs(split).logits)
         if self.training:
             return extract(self.task.model, self.data.batches(split), device_of(self.task))
-        with looking(self.task):
-            return cached_features(self.task.model, self.data, split, device_of(self.task))
+        with evaluating(self.task):
+            return extract_cached(self.task.model, self.data, split, device_of(self.task))
 
     def embeddings(self, split: str) -> Tensor:
         """What tells images of a split apart by Euclidean distance, [N,D] float32 on the CPU.
@@ -256,8 +256,8 @@ class Subject:
         """What `features` gives, of pictures: uint8 [N,C,H,W] -> [N,D]."""
         if self.pixels:
             return images.flatten(1).float() / 255
-        device, shown = device_of(self.task), self.data.normalise(images)
-        with looking(self.task), torch.no_grad():
+        device, shown = device_of(self.task), self.data.normalize(images)
+        with evaluating(self.task), torch.no_grad():
             if self.task.embeds:
                 return self.task(shown.to(device)).float().cpu()
             return extract(self.task.model, [(shown, torch.zeros(len(shown)))], device)
@@ -286,10 +286,10 @@ class Subject:
         """The task's logits [M,K] and targets [M] on all that it makes of `split`, in fp32, once."""
         if split not in self._outputs:
             logits, targets, index, start = [], [], [], 0
-            with looking(self.task), torch.no_grad():
+            with evaluating(self.task), torch.no_grad():
                 for images, labels in self.data.batches(split):
                     device = device_of(self.task)
-                    examples, answers = self.task.present(images.to(device), labels.to(device))
+                    examples, answers = self.task.make_examples(images.to(device), labels.to(device))
                     logits.append(self.task(examples).float().cpu())
                     targets.append(answers.cpu())
                     index.append(torch.arange(start, start + len(images)).repeat(len(answers) // len(images)))
@@ -299,7 +299,7 @@ class Subject:
 
 
 @contextmanager
-def looking(task: nn.Module) -> Iterator[nn.Module]:
+def evaluating(task: nn.Module) -> Iterator[nn.Module]:
     """Eval mode and gradients for a while; every module's mode, gradients, `requires_grad` and the RNG come back.
 
     Each module's mode is restored by itself: `train()` on the whole would wake frozen BatchNorm layers. Gradients

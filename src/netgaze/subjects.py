@@ -14,7 +14,7 @@ from netgaze.build import build, build_task
 from netgaze.errors import NetgazeError
 from netgaze.files import digest
 from netgaze.subject import Subject
-from netgaze.trainer import best_device
+from netgaze.trainer import choose_device
 from netgaze.weights import read_checkpoint, restore
 
 log = logging.getLogger(__name__)
@@ -49,7 +49,7 @@ def open_run(
     def task() -> Any:
         built = build_task(own, class_names)
         restore(built, stored, path)
-        return built.to(best_device(settings["trainer"]["accelerator"])).eval()
+        return built.to(choose_device(settings["trainer"]["accelerator"])).eval()
 
     def home() -> Any:
         built = _open_data(own["data"])
@@ -107,7 +107,7 @@ def _with_labels_beside(settings: dict[str, Any], folder: Path) -> dict[str, Any
 
 
 def _in_the_form_of(own: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
-    """The settings of another data set, with the size, channels and normalisation that a network knows."""
+    """The settings of another data set, with the size, channels and normalization that a network knows."""
     known = ("num_channels", "image_size", "stored_size", "mean", "std", "fit")
     return other | {name: own[name] for name in known if name in own and name in other}
 
@@ -175,7 +175,7 @@ def forget_data() -> None:
 def _what_is_shown(settings: dict[str, Any]) -> dict[str, Any]:
     """The settings of a data set without those that only training reads; the seed counts where it draws labels."""
     training_only = {"batch_size", "augment", "sampler", "epoch_size"}
-    if not any(settings.get(drawing) for drawing in ("per_class", "labelled_share", "label_noise")):
+    if not any(settings.get(drawing) for drawing in ("per_class", "labeled_fraction", "label_noise")):
         training_only.add("seed")
     return {key: value for key, value in settings.items() if key not in training_only}
 
@@ -224,12 +224,12 @@ def _pixels(subject: Subject, title: str) -> Subject:
 def _untrained(subject: Subject, title: str) -> Subject:
     assert subject.config is not None
     settings = subject.config | {"seed": CONTROL_SEED, "init": None}
-    device = best_device(settings["trainer"]["accelerator"])
+    device = choose_device(settings["trainer"]["accelerator"])
 
     def task() -> Any:
-        built = build_task(settings, subject.home.class_names).to(device)
+        built = build_task(settings, subject.train_data.class_names).to(device)
         if built.embeds:
-            built.material(subject.home, device)  # finds its threshold as a trained one does
+            built.training_data(subject.train_data, device)  # finds its threshold as a trained one does
         return built.eval()
 
     return Subject(

@@ -8,7 +8,7 @@ from typing import Any
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, open_dict
 
-from netgaze.arguments import quoted
+from netgaze.arguments import quote_value
 from netgaze.errors import NetgazeError
 
 log = logging.getLogger(__name__)
@@ -22,7 +22,7 @@ class Compare(Callback):
         folder = str(config.hydra.sweep.dir)
         with open_dict(config):
             config.hydra.sweep.dir = folder
-            config.hydra.overrides.hydra.append(f"hydra.sweep.dir={quoted(folder)}")
+            config.hydra.overrides.hydra.append(f"hydra.sweep.dir={quote_value(folder)}")
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
         """Compare the runs in the sweep's folder."""

@@ -15,7 +15,7 @@ from pytorch_lightning.callbacks import Checkpoint, EarlyStopping, TQDMProgressB
 from pytorch_lightning.plugins.io import TorchCheckpointIO
 
 from netgaze.errors import NetgazeError
-from netgaze.files import whole
+from netgaze.files import atomic_write
 from netgaze.schema import num_cpus
 
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # malloc.h
@@ -34,7 +34,7 @@ class WholeFileIO(TorchCheckpointIO):
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
         """Write `checkpoint` and the facts to `path`, whole."""
-        with whole(path) as beside:
+        with atomic_write(path) as beside:
             torch.save({**checkpoint, "netgaze": self.facts}, beside)
 
     def load_checkpoint(self, path: Any, map_location: Any = None, weights_only: bool | None = True) -> dict[str, Any]:
@@ -164,14 +164,14 @@ def quiet_lightning() -> None:
     warnings.filterwarnings("ignore", ".*in eval mode at the start of training.*")  # a frozen backbone, on purpose
 
 
-def best_device(accelerator: str = "auto") -> torch.device:
+def choose_device(accelerator: str = "auto") -> torch.device:
     """Where networks are trained and looked at: the GPU, unless there is none or the CPU was asked for."""
     return torch.device("cuda" if accelerator != "cpu" and torch.cuda.is_available() else "cpu")
 
 
-def processor(accelerator: str = "auto") -> str:
+def describe_device(accelerator: str = "auto") -> str:
     """The name of the device that trains: the GPU's, or the processor's with its cores."""
-    if best_device(accelerator).type == "cuda":
+    if choose_device(accelerator).type == "cuda":
         return torch.cuda.get_device_name()
     can = torch.cpu.get_capabilities()
     units = [unit for unit in ("amx_bf16", "avx512_bf16", "avx2") if can.get(unit)]

@@ -300,8 +300,8 @@ def test_squash_and_crop(tmp_path):
 
 
 def test_three_channels(tmp_path):
-    grey, colour = (opened(lay(tmp_path, "plain"), num_channels=channels).photos().images for channels in (1, 3))
-    assert torch.equal(colour, grey.expand(-1, 3, -1, -1))
+    gray, color = (opened(lay(tmp_path, "plain"), num_channels=channels).photos().images for channels in (1, 3))
+    assert torch.equal(color, gray.expand(-1, 3, -1, -1))
 
 
 def test_the_table_of_glasses():

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torchvision.transforms.functional import resize
 
-from netgaze.data.augment import Augment, at_size, crop, cutout, flip, jitter, rotate90
+from netgaze.data.augment import Augment, crop, cutout, flip, jitter, resize_to, rotate90
 
 SHAPES = [(7, 3, 12, 12), (5, 1, 9, 9)]
 
@@ -40,17 +40,17 @@ def test_crop_at_the_corners_and_of_wide_images():
 @pytest.mark.parametrize("size", [17, 24, 31, 64])
 def test_at_size_enlarges_as_torchvision(images, size):
     expected = resize(images, [size, size], antialias=False)
-    found = at_size(images, size)
+    found = resize_to(images, size)
     assert found.dtype == torch.uint8
     assert (found.int() - expected.int()).abs().max() <= 1
-    assert torch.equal(found[:5], at_size(images[:5], size)), "each image by itself"
+    assert torch.equal(found[:5], resize_to(images[:5], size)), "each image by itself"
 
 
 def test_at_size_cuts_the_middle(images):
     size = images.shape[-1]
-    assert torch.equal(at_size(images, size), images)
-    assert torch.equal(at_size(images, size - 4), images[..., 2 : size - 2, 2 : size - 2])
-    assert at_size(images[:0], size + 3).shape == (0, images.shape[1], size + 3, size + 3)
+    assert torch.equal(resize_to(images, size), images)
+    assert torch.equal(resize_to(images, size - 4), images[..., 2 : size - 2, 2 : size - 2])
+    assert resize_to(images[:0], size + 3).shape == (0, images.shape[1], size + 3, size + 3)
 
 
 def test_operations_do_not_depend_on_the_layout_in_memory(images):
@@ -105,7 +105,7 @@ def test_jitter(images):
 
 
 @pytest.mark.parametrize(
-    "setting", [{"crop": 4}, {"flip": True}, {"jitter": 0.4}, {"rotate90": True}, {"cutout": 8}], ids=str
+    "setting", [{"crop_padding": 4}, {"flip": True}, {"jitter": 0.4}, {"rotate90": True}, {"cutout": 8}], ids=str
 )
 def test_each_image_has_its_own_draw(setting):
     torch.manual_seed(0)

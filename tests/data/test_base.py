@@ -1,4 +1,4 @@
-"""Splits, facts, normalisation and loaders of every data set."""
+"""Splits, facts, normalization and loaders of every data set."""
 
 import pytest
 import torch
@@ -9,8 +9,8 @@ from torchvision.transforms.functional import resize
 
 from netgaze.data.augment import Augment
 from netgaze.data.base import ImageData
-from netgaze.data.draws import held_out, stratified
 from netgaze.data.images import Images
+from netgaze.data.splits import draw_stratified, hold_out
 from netgaze.errors import NetgazeError
 
 FACTS = {"num_classes": 3, "num_channels": 3, "image_size": 8, "mean": (0.5, 0.4, 0.3), "std": (0.2, 0.25, 0.3)}
@@ -35,12 +35,12 @@ def tiny(**changes):
 @given(LABELS, st.data(), st.integers(0, 1000))
 def test_stratified_counts_are_exact_and_fair(labels, data, seed):
     num = data.draw(st.integers(0, len(labels)))
-    chosen = stratified(labels, num, seed)
+    chosen = draw_stratified(labels, num, seed)
     assert len(chosen.unique()) == len(chosen) == num
     for label in labels.unique():
         share = (labels == label).sum() * num / len(labels)
         assert abs((labels[chosen] == label).sum() - share) < 1 + 1e-6
-    assert torch.equal(chosen, stratified(labels, num, seed))
+    assert torch.equal(chosen, draw_stratified(labels, num, seed))
 
 
 @given(LABELS, st.data())
@@ -50,10 +50,10 @@ def test_held_out_is_a_partition(labels, data):
         return
     if labels.unique(return_counts=True)[1].min() < 2:
         with pytest.raises(NetgazeError, match="a class has a single image"):
-            held_out(labels, num_classes, 0, "data.num_val")
+            hold_out(labels, num_classes, 0, "data.num_val")
         return
     num = data.draw(st.integers(num_classes, len(labels) - num_classes))
-    stays, out = held_out(labels, num, 0, "data.num_val")
+    stays, out = hold_out(labels, num, 0, "data.num_val")
     assert torch.equal(torch.cat([stays, out]).sort().values, torch.arange(len(labels)))
     assert len(out) == num
 
@@ -77,7 +77,7 @@ def test_another_split_seed_holds_out_other_images():
         ({"mean": (0.5, 0.5)}, "data.mean"),
         ({"limit": 2}, "data.limit=2"),
         ({"image_size": 0}, "data.image_size=0 must be 1 or more"),
-        ({"num_channels": 2}, "It is 3 .colour. or 1 .grey."),
+        ({"num_channels": 2}, "It is 3 .color. or 1 .gray."),
         ({"std": (0,)}, "must be above 0"),
         ({"split_seed": -1}, "data.split_seed=-1 must be 0 or more"),
     ],
@@ -94,11 +94,11 @@ def test_limit_keeps_shares():
     assert len(data.labels("test")) == 6
 
 
-def test_normalise():
+def test_normalize():
     data = tiny()
     images = data.images("test")
     mean, std = (torch.tensor(FACTS[name]).view(-1, 1, 1) for name in ("mean", "std"))
-    result = data.normalise(images)
+    result = data.normalize(images)
     torch.testing.assert_close(result, (images / 255 - mean) / std)
     assert result.is_contiguous(memory_format=torch.channels_last)
     assert images.dtype == torch.uint8
@@ -107,11 +107,11 @@ def test_normalise():
 def test_batches_are_the_split_in_order():
     data = tiny()
     images, labels = map(torch.cat, zip(*data.batches("train", batch_size=7), strict=True))
-    assert torch.equal(images, data.normalise(data.images("train")))
+    assert torch.equal(images, data.normalize(data.images("train")))
     assert torch.equal(labels, data.labels("train"))
 
 
-def test_fingerprint_follows_content_and_normalisation():
+def test_fingerprint_follows_content_and_normalization():
     assert tiny().fingerprint == tiny().fingerprint
     assert tiny().fingerprint != tiny(split_seed=1).fingerprint
     assert tiny().fingerprint != tiny(mean=(0.1, 0.1, 0.1)).fingerprint
@@ -121,7 +121,7 @@ def test_only_training_batches_are_augmented():
     data = tiny(augment=Augment(cutout=8))
     data.trainer = Trainer(logger=False, enable_checkpointing=False, accelerator="cpu")
     batch = data.splits["train"][torch.arange(4)]
-    plain = data.normalise(batch[0])
+    plain = data.normalize(batch[0])
     data.trainer.testing = True
     assert torch.equal(data.on_after_batch_transfer(batch, 0)[0], plain)
     data.trainer.training = True
@@ -138,12 +138,12 @@ class TestStoredSmaller:
         assert (data.images("test").int() - whole.int()).abs().max() <= 1
         assert torch.equal(data.images("test", [4, 2]), data.images("test")[[4, 2]])
         assert torch.equal(
-            torch.cat([batch for batch, _ in data.batches("test", 2)]), data.normalise(data.images("test"))
+            torch.cat([batch for batch, _ in data.batches("test", 2)]), data.normalize(data.images("test"))
         )
         data.trainer = Trainer(logger=False, enable_checkpointing=False, accelerator="cpu")
         data.trainer.training = True
         batch, _ = data.on_after_batch_transfer(data.splits["test"][torch.arange(9)], 0)
-        assert torch.equal(batch, data.normalise(data.images("test")))
+        assert torch.equal(batch, data.normalize(data.images("test")))
 
     def test_augmented_before_they_are_enlarged(self):
         asked = []
@@ -155,7 +155,7 @@ class TestStoredSmaller:
         data = tiny(image_size=20, stored_size=8, augment=augment)
         batch, _ = next(data.batches("test", 4, augmented=True))
         assert asked == [((4, 3, 8, 8), 8)]
-        assert torch.allclose(batch, data.normalise(data.images("test")[:4]).flip(3), atol=0.02)
+        assert torch.allclose(batch, data.normalize(data.images("test")[:4]).flip(3), atol=0.02)
 
     def test_masks_are_enlarged_too(self):
         class Masked(Tiny):
@@ -173,9 +173,9 @@ class TestStoredSmaller:
         assert there.tolist() == [3]
         assert torch.equal(masks, expected)
 
-    def test_who_is_judged_on_the_same_images(self):
+    def test_who_is_eval_fingerprint_the_same_images(self):
         small, large = tiny(), tiny(image_size=20, stored_size=8)
-        assert small.judged_on == large.judged_on, "the same photos, enlarged"
+        assert small.eval_fingerprint == large.eval_fingerprint, "the same photos, enlarged"
         assert small.fingerprint != large.fingerprint, "but features are other ones"
 
 
@@ -201,11 +201,11 @@ def test_so_many_of_each_class_another_draw_a_seed():
     assert torch.equal(first.images("train"), tiny(per_class=4, seed=0).images("train"))
 
 
-def test_networks_of_other_draws_are_judged_on_the_same_images():
+def test_networks_of_other_draws_are_eval_fingerprint_the_same_images():
     first, second = tiny(per_class=4, seed=0), tiny(per_class=4, seed=1)
     assert first.fingerprint != second.fingerprint
-    assert first.judged_on == second.judged_on
-    assert first.judged_on != tiny(split_seed=5).judged_on
+    assert first.eval_fingerprint == second.eval_fingerprint
+    assert first.eval_fingerprint != tiny(split_seed=5).eval_fingerprint
 
 
 @pytest.mark.parametrize("num", [0, 17])

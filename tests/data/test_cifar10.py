@@ -44,7 +44,7 @@ def test_other_sizes(cifar_files):
     large = opened(cifar_files, image_size=48)
     assert large.splits["test"].images.shape == (10_000, 3, 32, 32), "kept small"
     assert large.images("test", [7, 9]).shape == (2, 3, 48, 48)
-    assert large.judged_on == whole.judged_on
+    assert large.eval_fingerprint == whole.eval_fingerprint
     assert torch.equal(opened(cifar_files, image_size=24).images("test"), whole.images("test")[..., 4:28, 4:28])
 
 
@@ -81,7 +81,7 @@ def test_altered_files_are_found_by_their_checksum(cifar_files):
 
 
 def test_files_with_the_official_checksums_pass(cifar_files, monkeypatch):
-    sums = {path.name: cifar10.file_md5(path) for path in (cifar_files / FOLDER).iterdir()}
+    sums = {path.name: cifar10.hash_md5(path) for path in (cifar_files / FOLDER).iterdir()}
     monkeypatch.setattr(cifar10, "MD5", sums)
     opened(cifar_files, verify=True).setup()
 
@@ -156,8 +156,8 @@ def archive(cifar_files, tmp_path, monkeypatch):
     path.parent.mkdir()
     with tarfile.open(path, "w") as tar:
         tar.add(cifar_files / FOLDER, FOLDER)
-    monkeypatch.setattr(cifar10, "ARCHIVE_MD5", cifar10.file_md5(path))
-    monkeypatch.setattr(cifar10, "MD5", {p.name: cifar10.file_md5(p) for p in (cifar_files / FOLDER).iterdir()})
+    monkeypatch.setattr(cifar10, "ARCHIVE_MD5", cifar10.hash_md5(path))
+    monkeypatch.setattr(cifar10, "MD5", {p.name: cifar10.hash_md5(p) for p in (cifar_files / FOLDER).iterdir()})
     yield path
     shutil.rmtree(tmp_path)  # hundreds of MB, which pytest would keep
 

@@ -1,4 +1,4 @@
-"""The official layout read naively beside ours, windows and centres, and all that can be wrong with the files."""
+"""The official layout read naively beside ours, windows and centers, and all that can be wrong with the files."""
 
 import json
 import logging
@@ -93,7 +93,7 @@ def naively(root, split, *steps, set="signs"):
 
 
 @pytest.mark.parametrize("size", [64, 32, 40])
-def test_what_is_seen_is_the_centre_of_the_resized_image(signs, size):
+def test_what_is_seen_is_the_center_of_the_resized_image(signs, size):
     data = opened(signs, image_size=size)
     stored = round(size * 72 / 64)
     images, labels = naively(signs, "train", stored, size)
@@ -133,7 +133,7 @@ def test_training_sees_windows_of_the_stored_image_each_its_own(signs):
     data = opened(signs, augment=Augment())
     data.trainer = Trainer(logger=False, enable_checkpointing=False, accelerator="cpu")
     data.trainer.training = True
-    data.normalise = lambda images: images
+    data.normalize = lambda images: images
     stored, labels = data.splits["train"][torch.arange(24)]
     seen, _ = data.on_after_batch_transfer((stored, labels), 0)
     places = [windows(whole, 64)[part.numpy().tobytes()] for whole, part in zip(stored, seen, strict=True)]
@@ -148,7 +148,7 @@ def test_training_sees_windows_of_the_stored_image_each_its_own(signs):
 def test_padding_and_windows_together():
     images = torch.randint(1, 256, (50, 3, 9, 9), dtype=torch.uint8)
     padded = torch.nn.functional.pad(images, (2, 2, 2, 2))
-    seen = Augment(crop=2)(images, 8)
+    seen = Augment(crop_padding=2)(images, 8)
     places = [windows(whole, 8)[part.contiguous().numpy().tobytes()] for whole, part in zip(padded, seen, strict=True)]
     assert {y for y, _ in places} == {x for _, x in places} == set(range(6))
 
@@ -203,11 +203,11 @@ def stripped(signs):
     return signs
 
 
-@pytest.mark.parametrize("labelled", [True, False])
-def test_the_official_test_is_whole_and_in_the_order_of_its_file(stripped, labelled):
+@pytest.mark.parametrize("labeled", [True, False])
+def test_the_official_test_is_whole_and_in_the_order_of_its_file(stripped, labeled):
     content = read_json(stripped, "test_stripped")
     of_id = {one["id"]: image for one, image in zip(read_json(stripped, "test")["images"], seen(stripped), strict=True)}
-    if not labelled:
+    if not labeled:
         (stripped / "decathlon-1.0" / "annotations" / "signs_test.json").unlink()
     test = opened(stripped, limit=6).official_test()
     assert test.image_ids == [one["id"] for one in content["images"]] != sorted(test.image_ids)

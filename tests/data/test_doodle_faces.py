@@ -1,4 +1,4 @@
-"""Drawn faces as a data set: drawn once, grey as Pillow makes it, glasses on every second image."""
+"""Drawn faces as a data set: drawn once, gray as Pillow makes it, glasses on every second image."""
 
 import numpy as np
 import pytest
@@ -10,13 +10,13 @@ from netgaze.data.doodle_faces import DoodleFaces
 from netgaze.data.faces import GLASSES
 from netgaze.files import cache_root
 
-COLOUR = {"num_channels": 3, "mean": (0.5,) * 3, "std": (0.25,) * 3}
-GREY = {"num_channels": 1, "mean": (0.5,), "std": (0.25,)}
+COLOR = {"num_channels": 3, "mean": (0.5,) * 3, "std": (0.25,) * 3}
+GRAY = {"num_channels": 1, "mean": (0.5,), "std": (0.25,)}
 
 
 def opened(**changes):
     few = {"num_classes": 8, "images_each": 4, "num_val_people": 2, "num_test_people": 3, "image_size": 32}
-    return DoodleFaces(**(few | COLOUR | changes))
+    return DoodleFaces(**(few | COLOR | changes))
 
 
 @pytest.fixture
@@ -36,7 +36,7 @@ def test_drawn_once(drawings):
     first = opened().fingerprint
     assert opened().fingerprint == first
     opened(num_val_people=3, batch_size=16, glasses="test", seed=7).setup()
-    opened(**GREY).setup()
+    opened(**GRAY).setup()
     assert drawings == [(32, 0, 32)]
 
 
@@ -81,23 +81,23 @@ def test_every_second_image_of_each_wears_glasses():
     assert differ.tolist() == whole.marks[GLASSES].tolist()
 
 
-def test_grey_is_pillow_s(monkeypatch):
-    """Of all colours, drawn by lot, and of the drawings."""
+def test_gray_is_pillow_s(monkeypatch):
+    """Of all colors, drawn at random, and of the drawings."""
     rng = np.random.default_rng(0)
     lot = rng.integers(0, 256, (32, 3, 32, 32), np.uint8)
     for images in (opened().photos().images.numpy(), lot):
         monkeypatch.setattr(module, "cached_arrays", lambda *args, images=images: {"images": images.copy()})
-        grey = opened(**GREY).photos().images
-        assert grey.shape == (32, 1, 32, 32)
-        assert grey.dtype == torch.uint8
+        gray = opened(**GRAY).photos().images
+        assert gray.shape == (32, 1, 32, 32)
+        assert gray.dtype == torch.uint8
         pillow = [np.asarray(Image.fromarray(image.transpose(1, 2, 0)).convert("L")) for image in images]
-        difference = np.abs(grey[:, 0].numpy().astype(int) - np.stack(pillow))
+        difference = np.abs(gray[:, 0].numpy().astype(int) - np.stack(pillow))
         assert difference.max() <= 1
         assert difference.mean() < 0.01
 
 
 @pytest.mark.parametrize("size", [16, 32, 64])
-@pytest.mark.parametrize("facts", [COLOUR, GREY], ids=["colour", "grey"])
+@pytest.mark.parametrize("facts", [COLOR, GRAY], ids=["color", "gray"])
 def test_sizes(size, facts):
     data = opened(image_size=size, **facts)
     channels = facts["num_channels"]

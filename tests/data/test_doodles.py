@@ -97,9 +97,9 @@ def test_people_differ_more_than_views(people, faces):
     assert similar[same & ~np.eye(len(people), dtype=bool)].mean() > similar[~same].mean() + 0.1
 
 
-def test_one_colour_does_not_tell_the_person(people, faces):
-    colour = faces.mean((2, 3))
-    distance = np.linalg.norm(colour[:, None] - colour[None], axis=2)
+def test_one_color_does_not_tell_the_person(people, faces):
+    color = faces.mean((2, 3))
+    distance = np.linalg.norm(color[:, None] - color[None], axis=2)
     np.fill_diagonal(distance, np.inf)
     assert (people[distance.argmin(1)] == people).mean() < 0.3
 

@@ -15,9 +15,9 @@ STATS = {"num_channels": 3, "mean": (0.5, 0.5, 0.5), "std": (0.25, 0.25, 0.25)}
 NAMES = ["Ada", "Bo", "Cy", "Di", "Ed", "Flo", "Gus", "Hal"]
 
 
-def paint(path, colour, size=(12, 9), mode="RGB"):
+def paint(path, color, size=(12, 9), mode="RGB"):
     path.parent.mkdir(parents=True, exist_ok=True)
-    Image.new(mode, size, colour).save(path)
+    Image.new(mode, size, color).save(path)
 
 
 @pytest.fixture
@@ -36,8 +36,8 @@ def opened(root, num_classes=8, **changes):
     return FaceFolder(**({"dir": str(root), "num_classes": num_classes, "image_size": 8} | STATS | changes))
 
 
-def colours(data, *splits):
-    """(person, photo) of every image, each of one colour."""
+def colors(data, *splits):
+    """(person, photo) of every image, each of one color."""
     found = []
     for split in splits or ("train", "val", "test"):
         images = data.images(split)
@@ -51,10 +51,10 @@ ALL = [(person, photo) for person in range(8) for photo in range(person + 3)]
 
 def test_each_folder_is_a_person(album):
     data = opened(album)
-    assert sorted(colours(data)) == ALL
+    assert sorted(colors(data)) == ALL
     assert data.class_names == NAMES
     for split in ("train", "val", "test"):
-        assert [person for person, _ in colours(data, split)] == data.labels(split).tolist()
+        assert [person for person, _ in colors(data, split)] == data.labels(split).tolist()
     people = [set(data.labels(split).tolist()) for split in ("train", "val", "test")]
     assert [len(some) for some in people] == [4, 2, 2]
     assert len(set.union(*people)) == 8
@@ -63,7 +63,7 @@ def test_each_folder_is_a_person(album):
 
 def test_subfolders_and_other_kinds_of_images_count(album):
     paint(album / "Ada" / "2019" / "summer.jpg", (0, 200, 7), (50, 50))
-    paint(album / "Ada" / "grey.pgm", 33, mode="L")
+    paint(album / "Ada" / "gray.pgm", 33, mode="L")
     whole = opened(album).photos()
     assert torch.bincount(whole.labels).tolist() == [5, *range(4, 11)]
 
@@ -79,11 +79,11 @@ def test_null_is_fifteen_percent_and_two_at_least(num, expected, tmp_path):
 def test_the_yaml_counts_the_people(album):
     data = instantiate(composed("data=face_folder", f"data.dir='{album}'", "data.image_size=8").data)
     assert data.num_classes == 8
-    assert sorted(colours(data)) == ALL
+    assert sorted(colors(data)) == ALL
 
 
 def test_photos_of_different_sizes_become_squares(tmp_path):
-    """The centre of the shorter side's square, or both sides scaled; sizes need not agree."""
+    """The center of the shorter side's square, or both sides scaled; sizes need not agree."""
     rows = np.zeros((9, 27, 3), np.uint8)
     rows[:, 7:20] = 255
     for number in range(6):
@@ -117,9 +117,9 @@ def test_corrupt_photos_are_left_out_and_named(album, caplog):
     assert f"Left out 2 of {len(ALL)} images" in caplog.text
     for name in ("Bo/01.png", "Hal/04.png"):
         assert name in caplog.text.replace("\\", "/")
-    assert sorted(colours(data)) == [photo for photo in ALL if photo not in [(1, 1), (7, 4)]]
+    assert sorted(colors(data)) == [photo for photo in ALL if photo not in [(1, 1), (7, 4)]]
     for split in ("train", "val", "test"):
-        assert [person for person, _ in colours(data, split)] == data.labels(split).tolist()
+        assert [person for person, _ in colors(data, split)] == data.labels(split).tolist()
 
 
 def test_a_person_whose_photos_are_all_corrupt(album, says):

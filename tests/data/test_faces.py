@@ -316,7 +316,7 @@ def test_marks_are_in_the_fingerprint():
     prints = [data.fingerprint for data in (same, again, other, renamed, gone)]
     assert prints[0] == prints[1]
     assert len(set(prints)) == 4
-    assert len({data.judged_on for data in (same, other, gone)}) == 1
+    assert len({data.eval_fingerprint for data in (same, other, gone)}) == 1
 
 
 @pytest.mark.parametrize("changes", [{"sampler": "sqrt"}, {"sampler": "uniform"}, {"epoch_size": 20}], ids=str)
@@ -327,9 +327,9 @@ def test_batches_of_people_are_not_resampled(changes, says):
 
 def test_training_on_faces_may_be_uneven_and_partly_wrong():
     data, clean = Made([8] * 10, long_tail=4, label_noise=0.5), Made([8] * 10)
-    assert sorted(data.truth("train").unique(return_counts=True)[1].tolist()) == [2, 2, 3, 4, 6, 8]
-    assert data.truth("train").tolist() == data.who[numbers_of(data.images("train"))].tolist()
-    assert data.labels("train").tolist() != data.truth("train").tolist()
+    assert sorted(data.true_labels("train").unique(return_counts=True)[1].tolist()) == [2, 2, 3, 4, 6, 8]
+    assert data.true_labels("train").tolist() == data.who[numbers_of(data.images("train"))].tolist()
+    assert data.labels("train").tolist() != data.true_labels("train").tolist()
     for split in ("val", "test"):
         assert torch.equal(data.images(split), clean.images(split))
         assert torch.equal(data.labels(split), clean.labels(split))

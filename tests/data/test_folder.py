@@ -19,15 +19,15 @@ from netgaze.errors import NetgazeError
 STATS = {"num_channels": 3, "mean": (0.5, 0.5, 0.5), "std": (0.25, 0.25, 0.25)}
 
 
-def paint(path, colour=(200, 30, 30), size=(20, 16), mode="RGB", **options):
+def paint(path, color=(200, 30, 30), size=(20, 16), mode="RGB", **options):
     path.parent.mkdir(parents=True, exist_ok=True)
-    Image.new(mode, size, colour).save(path, **options)
+    Image.new(mode, size, color).save(path, **options)
     return path
 
 
 @pytest.fixture
 def photos(tmp_path):
-    """Two classes of twenty images; an image's colour says its class and number."""
+    """Two classes of twenty images; an image's color says its class and number."""
     root = tmp_path / "photos"
     for red, name in ((200, "cat"), (50, "dog")):
         for number in range(20):
@@ -41,13 +41,13 @@ def opened(root, **changes):
     return Folder(**({"dir": str(root), "num_classes": 2, "image_size": 8} | STATS | changes))
 
 
-def colours(data, split):
+def colors(data, split):
     return {tuple(image[:, 0, 0].tolist()) for image in data.images(split)}
 
 
 def test_splits_are_stratified_disjoint_and_complete(photos):
     data = opened(photos)
-    parts = [colours(data, split) for split in ("train", "val", "test")]
+    parts = [colors(data, split) for split in ("train", "val", "test")]
     assert [len(part) for part in parts] == [28, 6, 6]
     assert len(set().union(*parts)) == 40
     assert data.class_names == ["cat", "dog"]
@@ -71,7 +71,7 @@ def test_own_splits(photos, tmp_path, own):
                 paint(root / split / name / f"{index}.png", (100 * number, index, len(split)))
     data = opened(root, num_val=4, num_test=4)
     for split in own:
-        assert {colour[2] for colour in colours(data, split)} == {len(split)}
+        assert {color[2] for color in colors(data, split)} == {len(split)}
         assert len(data.labels(split)) == 20
     assert len(data.labels("train")) == 20 - 4 * (2 - len(own))
     assert count_classes(str(root)) == 2
@@ -116,20 +116,20 @@ def middle(path, **form):
 
 
 def test_kinds_of_images(tmp_path):
-    assert middle(paint(tmp_path / "grey.png", 77, mode="L")) == [77] * 3
+    assert middle(paint(tmp_path / "gray.png", 77, mode="L")) == [77] * 3
     assert middle(paint(tmp_path / "palette.png", (200, 30, 30)).rename(tmp_path / "p.png")) == [200, 30, 30]
     assert middle(paint(tmp_path / "cmyk.jpg", (0, 0, 0, 0), mode="CMYK")) == [255] * 3
     assert middle(paint(tmp_path / "one_bit.png", 1, mode="1")) == [255] * 3
     Image.new("RGB", (9, 9), (200, 30, 30)).quantize(4).save(tmp_path / "palette.gif")
     assert middle(tmp_path / "palette.gif") == [200, 30, 30]
-    assert middle(paint(tmp_path / "colour.png", (255, 255, 255)), channels=1) == [255]
+    assert middle(paint(tmp_path / "color.png", (255, 255, 255)), channels=1) == [255]
 
 
 def test_transparent_parts_are_white(tmp_path):
     assert middle(paint(tmp_path / "clear.png", (9, 9, 9, 0), mode="RGBA")) == [255] * 3
     assert middle(paint(tmp_path / "half.png", (0, 0, 0, 128), mode="RGBA")) == [127] * 3
     assert middle(paint(tmp_path / "solid.png", (9, 99, 9, 255), mode="RGBA")) == [9, 99, 9]
-    assert middle(paint(tmp_path / "grey_clear.png", (9, 0), mode="LA")) == [255] * 3
+    assert middle(paint(tmp_path / "gray_clear.png", (9, 0), mode="LA")) == [255] * 3
     assert middle(paint(tmp_path / "key.png", (9, 9, 9), transparency=(9, 9, 9))) == [255] * 3
 
 
@@ -182,7 +182,7 @@ def test_unreadable_files_are_left_out_and_named_once(photos, caplog):
     assert len(caplog.records) == 1
     assert "Left out 2 of 40" in caplog.text
     assert "cat/05.png" in caplog.text.replace("\\", "/")
-    found = set().union(*(colours(data, split) for split in ("train", "val", "test")))
+    found = set().union(*(colors(data, split) for split in ("train", "val", "test")))
     assert found == {(red, n, 0) for red in (200, 50) for n in range(20)} - {(200, 5, 0), (50, 7, 0)}
     for split in ("train", "val", "test"):
         assert torch.equal(data.labels(split), (data.images(split)[:, 0, 0, 0] < 100).long())
@@ -226,7 +226,7 @@ def test_decoded_again_when_files_or_settings_change(photos, decodings):
     opened(photos).setup()
     paint(photos / "cat" / "03.png", (1, 2, 3), size=(31, 17))
     data = opened(photos)
-    assert (1, 2, 3) in set().union(*(colours(data, split) for split in ("train", "val", "test")))
+    assert (1, 2, 3) in set().union(*(colors(data, split) for split in ("train", "val", "test")))
     opened(photos, fit="squash").setup()
     assert len(decodings) == 120
 

@@ -150,7 +150,7 @@ def test_remainders(n, k, expected):
 
 
 @given(SEED)
-def test_neighbouring_rounds_do_not_meet_in_one_person(seed):
+def test_neighboring_rounds_do_not_meet_in_one_person(seed):
     """Three people in twos: batches lie across rounds, and each has two people all the same."""
     labels = labels_of([12] * 3)
     batches = drawn(made(labels, 2, 2, seed=seed))

@@ -12,7 +12,7 @@ from PIL import Image
 from tests.conftest import composed
 
 from netgaze.data import meglass as module
-from netgaze.data.count import count_identities, identity
+from netgaze.data.count import count_identities, parse_identity
 from netgaze.data.faces import GLASSES
 from netgaze.data.meglass import LISTS, PROTOCOLS, MeGlass, read_labels, read_list
 from netgaze.errors import NetgazeError
@@ -37,7 +37,7 @@ def photo_of(number, photo):
     return f"{person_of(number)}@{7 * photo}_0.jpg"
 
 
-def colour_of(number, photo):
+def color_of(number, photo):
     return (5 * number, 20 * photo, 200)
 
 
@@ -49,8 +49,8 @@ def write_meglass(root, num_people=12, num_listed=6, num_photos=BARE + BLACK):
     labels, lists = [], {name: [] for name in LISTS}
     for number in range(num_people):
         for photo in range(num_photos):
-            # By its name a JPEG; as PNG its colours stay exact.
-            Image.new("RGB", (20, 20), colour_of(number, photo)).save(folder / photo_of(number, photo), format="PNG")
+            # By its name a JPEG; as PNG its colors stay exact.
+            Image.new("RGB", (20, 20), color_of(number, photo)).save(folder / photo_of(number, photo), format="PNG")
             labels.append(f"{photo_of(number, photo)} {int(photo >= BARE)}")
         if number >= num_people - num_listed:
             for name, photo in zip(LISTS, (0, BARE, 2, BARE + 2), strict=True):
@@ -77,7 +77,7 @@ def names_of(images):
 
 def people_of(data, split):
     """By the pixels, and that the labels say the same."""
-    people = [identity(name) for name in names_of(data.images(split))]
+    people = [parse_identity(name) for name in names_of(data.images(split))]
     assert people == [data.class_names[label] for label in data.labels(split)]
     return set(people)
 
@@ -91,7 +91,7 @@ def naive_pairs(root, protocol, kept=None):
     found = Counter()
     for one in (name for list_ in gallery for name in lines(root, list_)):
         for other in (name for list_ in probe for name in lines(root, list_)):
-            if kept is None or (identity(one) in kept and identity(other) in kept):
+            if kept is None or (parse_identity(one) in kept and parse_identity(other) in kept):
                 found[one, other] += 1
     return found
 
@@ -147,7 +147,7 @@ def test_the_protocols_are_those_of_a_double_loop(glasses, protocol):
     found = own_pairs(data, protocol)
     assert found == naive_pairs(glasses, protocol)
     num_each = 2 if protocol.startswith("IV") else 1
-    same = sum(identity(one) == identity(other) for one, other in found.elements())
+    same = sum(parse_identity(one) == parse_identity(other) for one, other in found.elements())
     assert (same, found.total() - same) == (6 * num_each**2, 6 * 5 * num_each**2)
 
 
@@ -210,7 +210,7 @@ def test_lists_that_name_everyone_leave_the_test_alone(tmp_path, changes, says):
         "val": 0,
         "test": min(changes.get("limit", 48), 48),
     }
-    assert len(data.fingerprint) == len(data.judged_on) == 16
+    assert len(data.fingerprint) == len(data.eval_fingerprint) == 16
     assert list(data.batches("val")) == []
     assert sum(len(labels) for _, labels in data.batches("test")) == len(data.labels("test"))
     if not changes:
@@ -240,7 +240,7 @@ def test_null_is_fifteen_percent_and_two_at_least(tmp_path, num, num_test, expec
 def test_training_batches(glasses):
     data = opened(glasses, images_per_person=3, batch_size=6)
     for images, labels in data.train_dataloader():
-        assert [identity(name) for name in names_of(images)] == [data.class_names[label] for label in labels]
+        assert [parse_identity(name) for name in names_of(images)] == [data.class_names[label] for label in labels]
         assert len(labels.unique()) == 2
 
 
@@ -254,7 +254,7 @@ def test_training_batches(glasses):
     ],
 )
 def test_a_person_is_a_name_up_to_the_last_at(photo, person):
-    assert identity(photo) == person
+    assert parse_identity(photo) == person
 
 
 def edit(root, name, change):
@@ -386,9 +386,9 @@ def test_the_yaml_counts_the_people(glasses):
 def test_the_real_labels(real_meglass):
     worn = read_labels(real_meglass / "meta.txt")
     assert len((real_meglass / "meta.txt").read_text().splitlines()) == len(worn) == 47_917
-    assert len({identity(name) for name in worn}) == count_identities(str(real_meglass), 0) == 1710
+    assert len({parse_identity(name) for name in worn}) == count_identities(str(real_meglass), 0) == 1710
     assert sum(worn.values()) == 14_832
-    each = Counter((identity(name), worn[name]) for name in worn)
+    each = Counter((parse_identity(name), worn[name]) for name in worn)
     assert min(each.values()) >= 2, "everyone has two photos with glasses and two without"
     assert len(each) == 2 * 1710
 
@@ -397,7 +397,7 @@ def test_the_real_lists(real_meglass):
     worn = read_labels(real_meglass / "meta.txt")
     lists = {name: read_list(real_meglass / "test" / f"{name}.txt") for name in LISTS}
     for name, listed in lists.items():
-        assert len({identity(photo) for photo in listed}) == len(set(listed)) == len(listed) == 1710
+        assert len({parse_identity(photo) for photo in listed}) == len(set(listed)) == len(listed) == 1710
         assert {worn[photo] for photo in listed} == {"black" in name}
     gallery = {photo for name, listed in lists.items() if name.startswith("gallery") for photo in listed}
     probe = {photo for name, listed in lists.items() if name.startswith("probe") for photo in listed}
@@ -412,7 +412,7 @@ def real_without_images(real_meglass, monkeypatch):
     def black(root, files, form):
         return torch.zeros(len(files), 3, 1, 1, dtype=torch.uint8), np.ones(len(files), dtype=bool)
 
-    monkeypatch.setattr(module, "decoded", black)
+    monkeypatch.setattr(module, "decode_cached", black)
     monkeypatch.setattr(MeGlass, "_check_photos", lambda *args: None)
     return lambda **changes: opened(real_meglass, 1710, image_size=1, **changes)
 

@@ -13,10 +13,10 @@ from PIL import Image
 from tests.conftest import REAL
 
 from netgaze.data import miniplaces
-from netgaze.data.boxes import BACKGROUND, Box, object_mask, read_boxes
+from netgaze.data.boxes import BACKGROUND, Box, draw_mask, read_boxes
 from netgaze.data.miniplaces import Miniplaces
 from netgaze.errors import NetgazeError
-from netgaze.files import file_md5
+from netgaze.files import hash_md5
 
 STATS = {"num_channels": 3, "image_size": 128, "mean": (0.5, 0.5, 0.5), "std": (0.25, 0.25, 0.25)}
 CLASSES = ["/a/abbey", "/b/bakery/shop", "/y/yard"]
@@ -159,8 +159,8 @@ def test_a_mask_is_the_union_of_boxes_pixel_by_pixel():
             for column in range(1, 129):
                 if box.name != "wall" and box.top <= row <= box.bottom and box.left <= column <= box.right:
                     expected[row - 1, column - 1] = True
-    assert torch.equal(object_mask(boxes, 128), expected)
-    assert torch.equal(object_mask(boxes, 256), expected.repeat_interleave(2, 0).repeat_interleave(2, 1))
+    assert torch.equal(draw_mask(boxes, 128), expected)
+    assert torch.equal(draw_mask(boxes, 256), expected.repeat_interleave(2, 0).repeat_interleave(2, 1))
 
 
 @pytest.mark.parametrize(
@@ -197,7 +197,7 @@ def test_it_is_downloaded_from_the_first_address_that_has_it(places, tmp_path_fa
     with tarfile.open(served / "data.tar.gz", "w:gz") as tar:
         tar.add(root / "objects", "objects")
         tar.add(root / "images", "./images")
-    monkeypatch.setattr(miniplaces, "ARCHIVE_MD5", file_md5(served / "data.tar.gz"))
+    monkeypatch.setattr(miniplaces, "ARCHIVE_MD5", hash_md5(served / "data.tar.gz"))
     monkeypatch.setattr(miniplaces, "LISTS_URL", root.as_uri())
     urls = ((served / "none.tar.gz").as_uri(), (served / "data.tar.gz").as_uri())
     monkeypatch.setattr(miniplaces, "URLS", urls)

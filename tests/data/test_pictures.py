@@ -10,16 +10,16 @@ from PIL import Image
 from torchvision import transforms
 
 from netgaze.data import decode
-from netgaze.data.decode import Form, image_files, picture_files, read_images, read_picture
+from netgaze.data.decode import Form, find_images, find_pictures, read_images, read_picture
 from netgaze.errors import NetgazeError
 
-FITS = ("crop", "centre", "squash")
+FITS = ("crop", "center", "squash")
 RED = (200, 30, 30)
 
 
-def paint(path, colour=RED, size=(20, 16), mode="RGB", **options):
+def paint(path, color=RED, size=(20, 16), mode="RGB", **options):
     path.parent.mkdir(parents=True, exist_ok=True)
-    Image.new(mode, size, colour).save(path, **options)
+    Image.new(mode, size, color).save(path, **options)
     return path
 
 
@@ -28,8 +28,8 @@ def read(path, fit="crop", size=8, channels=3):
     return read_images([str(path)], Form(size, channels, fit))[0].permute(1, 2, 0).numpy()
 
 
-def colours(path, **form):
-    """The distinct colours of a picture that has one throughout."""
+def colors(path, **form):
+    """The distinct colors of a picture that has one throughout."""
     found = {tuple(pixel) for pixel in read(path, **form).reshape(-1, form.get("channels", 3)).tolist()}
     whole = {tuple(pixel) for pixel in read_picture(str(path), 8, 3).flatten(1).T.tolist()}
     assert len(found) == len(whole) == 1
@@ -81,7 +81,7 @@ def test_too_many_pixels_are_said(tmp_path, monkeypatch):
 @pytest.mark.parametrize("size", [(1, 1), (2, 1), (1, 3)])
 def test_the_smallest_pictures(tmp_path, fit, size):
     path = paint(tmp_path / "dot.png", size=size)
-    assert colours(path, fit=fit) == RED
+    assert colors(path, fit=fit) == RED
 
 
 _MEASURED = """
@@ -90,7 +90,7 @@ from netgaze.data.decode import Form, read_images, read_picture
 peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1 << 20 if sys.platform == "darwin" else 1 << 10)
 before = peak()
 for path in sys.argv[1:]:
-    for fit in ("crop", "centre", "squash"):
+    for fit in ("crop", "center", "squash"):
         assert tuple(read_images([path], Form(224, 3, fit)).shape) == (1, 3, 224, 224)
     read_picture(path, 512, 3)
     print(peak() - before)
@@ -120,13 +120,13 @@ def test_very_long_pictures(tmp_path, fit, kind, size):
 
 
 @pytest.mark.parametrize("shape", [(7, 130, 3), (130, 7, 3)])
-def test_the_centre_of_a_very_long_picture_is_its_centre(tmp_path, shape):
+def test_the_center_of_a_very_long_picture_is_its_center(tmp_path, shape):
     """Scaled alone as in the whole, but for rounding; the whole is torchvision's."""
     noise = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
     Image.fromarray(noise).save(tmp_path / "long.png")
     whole = transforms.Compose([transforms.Resize(24), transforms.CenterCrop(24)])
     expected = np.asarray(whole(Image.open(tmp_path / "long.png"))).astype(int)
-    assert np.abs(read(tmp_path / "long.png", "centre", size=24) - expected).max() <= 1
+    assert np.abs(read(tmp_path / "long.png", "center", size=24) - expected).max() <= 1
     assert expected.std() > 20
 
 
@@ -138,12 +138,12 @@ def test_forty_megapixels(tmp_path):
 
 
 def test_the_first_frame_of_an_animation(tmp_path):
-    frames = [Image.new("RGB", (20, 16), colour) for colour in (RED, (0, 255, 0), (0, 0, 255))]
+    frames = [Image.new("RGB", (20, 16), color) for color in (RED, (0, 255, 0), (0, 0, 255))]
     for kind, options in (("gif", {}), ("png", {}), ("webp", {"lossless": True})):
         frames[0].save(tmp_path / f"moving.{kind}", save_all=True, append_images=frames[1:], duration=50, **options)
         with Image.open(tmp_path / f"moving.{kind}") as opened:
             assert opened.n_frames == 3
-        assert colours(tmp_path / f"moving.{kind}") == RED
+        assert colors(tmp_path / f"moving.{kind}") == RED
 
 
 @pytest.mark.parametrize(
@@ -162,13 +162,13 @@ def test_the_inks_of_a_print(tmp_path, ink, seen):
         paint(path, ink, mode="CMYK", **({"quality": 95} if path.suffix == ".jpg" else {}))
         with Image.open(path) as opened:
             assert opened.mode == "CMYK"
-        assert np.abs(np.array(colours(path)) - seen).max() <= 3
+        assert np.abs(np.array(colors(path)) - seen).max() <= 3
     assert b"Adobe" in (tmp_path / "print.jpg").read_bytes()
 
 
-def test_grey_and_deep_pictures(tmp_path):
-    assert colours(paint(tmp_path / "grey.jpg", 77, mode="L")) == (77, 77, 77)
-    assert colours(paint(tmp_path / "colour.png", (255, 255, 255)), channels=1) == (255,)
+def test_gray_and_deep_pictures(tmp_path):
+    assert colors(paint(tmp_path / "gray.jpg", 77, mode="L")) == (77, 77, 77)
+    assert colors(paint(tmp_path / "color.png", (255, 255, 255)), channels=1) == (255,)
     ramp = np.linspace(0, 65_535, 64).astype(np.uint16)
     Image.fromarray(np.tile(ramp, (64, 1))).save(tmp_path / "deep.png")
     seen = read(tmp_path / "deep.png", size=64)
@@ -177,15 +177,15 @@ def test_grey_and_deep_pictures(tmp_path):
 
 
 def test_transparent_parts_are_white(tmp_path):
-    assert colours(paint(tmp_path / "clear.png", (9, 9, 9, 0), mode="RGBA")) == (255, 255, 255)
-    assert colours(paint(tmp_path / "half.png", (0, 0, 0, 128), mode="RGBA")) == (127, 127, 127)
-    assert colours(paint(tmp_path / "grey.png", (9, 0), mode="LA")) == (255, 255, 255)
+    assert colors(paint(tmp_path / "clear.png", (9, 9, 9, 0), mode="RGBA")) == (255, 255, 255)
+    assert colors(paint(tmp_path / "half.png", (0, 0, 0, 128), mode="RGBA")) == (127, 127, 127)
+    assert colors(paint(tmp_path / "gray.png", (9, 0), mode="LA")) == (255, 255, 255)
     palette = Image.new("P", (20, 16), 1)
     palette.putpalette([9, 9, 9, *RED])
     for number, seen in ((0, RED), (1, (255, 255, 255))):
         for kind in ("png", "gif"):
             palette.save(tmp_path / f"palette{number}.{kind}", transparency=number)
-            assert colours(tmp_path / f"palette{number}.{kind}") == seen
+            assert colors(tmp_path / f"palette{number}.{kind}") == seen
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
@@ -208,16 +208,16 @@ def test_a_camera_that_was_turned(tmp_path, orientation):
 
 
 @pytest.mark.parametrize("shape", [(90, 130), (131, 77), (64, 64), (33, 40), (20, 24)])
-def test_crop_and_centre_are_torchvisions(tmp_path, shape):
-    """Centre cuts at the same whole pixels; crop at parts of one, so a smooth picture differs by part of a step."""
+def test_crop_and_center_are_torchvisions(tmp_path, shape):
+    """Center cuts at the same whole pixels; crop at parts of one, so a smooth picture differs by part of a step."""
     rng = np.random.default_rng(0)
     coarse = Image.fromarray(rng.integers(0, 256, (5, 5, 3), dtype=np.uint8))
     coarse.resize(shape[::-1], Image.Resampling.BICUBIC).save(tmp_path / "smooth.png")
     theirs = transforms.Compose([transforms.Resize(32), transforms.CenterCrop(32)])
     with Image.open(tmp_path / "smooth.png") as opened:
         expected = np.asarray(theirs(opened)).astype(int)
-    centre, crop = (read(tmp_path / "smooth.png", fit, size=32).astype(int) for fit in ("centre", "crop"))
-    np.testing.assert_array_equal(centre, expected)
+    center, crop = (read(tmp_path / "smooth.png", fit, size=32).astype(int) for fit in ("center", "crop"))
+    np.testing.assert_array_equal(center, expected)
     step = np.abs(np.diff(expected, axis=0)).max() + np.abs(np.diff(expected, axis=1)).max()
     assert np.abs(crop - expected).max() <= max(2, 0.6 * step)
     assert np.abs(crop - expected).mean() < 3
@@ -230,7 +230,7 @@ def test_folders_are_searched(tmp_path):
         (tmp_path / "photos" / name).write_bytes(b"no picture")
     paint(tmp_path / "photos" / ".thumbnails" / "b.png")
     single = paint(tmp_path / "single.png")
-    found = picture_files([str(single), str(tmp_path / "photos"), str(tmp_path / "nowhere.png")])
+    found = find_pictures([str(single), str(tmp_path / "photos"), str(tmp_path / "nowhere.png")])
     names = [path[len(str(tmp_path)) + 1 :].replace("\\", "/") for path in found]
     assert names == ["single.png", "photos/b.JPG", "photos/c.webp", "photos/deep/er/a.png", "nowhere.png"]
     assert read_images(found[:-1], Form(8, 3, "crop")).shape == (4, 3, 8, 8)
@@ -238,7 +238,7 @@ def test_folders_are_searched(tmp_path):
 
 def test_a_hidden_folder_that_was_named_is_searched(tmp_path):
     path = paint(tmp_path / ".mine" / "a.png")
-    assert image_files(tmp_path / ".mine") == [path]
+    assert find_images(tmp_path / ".mine") == [path]
 
 
 @pytest.mark.parametrize("name", [None, ".DS_Store", "notes.txt"])
@@ -247,7 +247,7 @@ def test_a_folder_without_a_picture_is_said(tmp_path, name):
     if name:
         (tmp_path / "empty" / name).write_bytes(b"no picture")
     with pytest.raises(NetgazeError, match=r"empty holds no images \(\.bmp, .*\)"):
-        picture_files([str(tmp_path / "empty")])
+        find_pictures([str(tmp_path / "empty")])
 
 
 @pytest.mark.parametrize(
@@ -256,19 +256,19 @@ def test_a_folder_without_a_picture_is_said(tmp_path, name):
 def test_odd_names(tmp_path, name, monkeypatch):
     folder = tmp_path / name.removesuffix(".png")
     path = paint(folder / name)
-    assert picture_files([str(folder)]) == [str(path)]
-    assert colours(path) == RED
+    assert find_pictures([str(folder)]) == [str(path)]
+    assert colors(path) == RED
     monkeypatch.chdir(folder)
-    assert picture_files([name]) == [name]
-    assert colours(name) == RED
+    assert find_pictures([name]) == [name]
+    assert colors(name) == RED
 
 
 def test_a_home_folder(tmp_path, monkeypatch):
     paint(tmp_path / "a.png")
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("USERPROFILE", str(tmp_path))
-    assert picture_files(["~/a.png"]) == [str(tmp_path / "a.png")]
-    assert colours("~/a.png") == RED
+    assert find_pictures(["~/a.png"]) == [str(tmp_path / "a.png")]
+    assert colors("~/a.png") == RED
 
 
 def test_no_other_reader_is_asked(tmp_path):
@@ -296,4 +296,4 @@ def test_numbers_of_other_kinds_are_read_by_their_range(values, expected, tmp_pa
 def test_a_picture_named_twice_is_one(tmp_path):
     Image.new("RGB", (4, 4)).save(tmp_path / "a.png")
     paths = [str(tmp_path / "a.png"), f"{tmp_path}/./a.png", str(tmp_path)]
-    assert picture_files(paths) == [str(tmp_path / "a.png")]
+    assert find_pictures(paths) == [str(tmp_path / "a.png")]

@@ -7,7 +7,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from netgaze.data.sampler import PlainBatches, ResampledBatches, rounded_by_lot
+from netgaze.data.sampler import PlainBatches, ResampledBatches, round_randomly
 
 NUM = st.integers(1, 200)
 SIZE = st.integers(1, 50)
@@ -150,7 +150,7 @@ def test_a_class_too_rare_for_each_epoch_is_seen_in_some():
 def test_a_fraction_of_an_image_falls_by_lot():
     shares = torch.tensor([0.7, 0.2, 0.1, 3.0, 1.5, 1.5], dtype=torch.float64)
     generator = torch.Generator().manual_seed(0)
-    drawn = torch.stack([rounded_by_lot(shares, generator) for _ in range(4000)]).double()
+    drawn = torch.stack([round_randomly(shares, generator) for _ in range(4000)]).double()
     assert set(drawn.sum(dim=1).tolist()) == {7.0}
     torch.testing.assert_close(drawn.mean(dim=0), shares, atol=0.035, rtol=0)
     assert set(drawn[:, 3].tolist()) == {3.0}

@@ -1,4 +1,4 @@
-"""The embedded scenes: deterministic, balanced, masked, and told apart by shape, not by colour."""
+"""The embedded scenes: deterministic, balanced, masked, and told apart by shape, not by color."""
 
 import numpy as np
 import pytest
@@ -76,25 +76,25 @@ def test_the_object_stands_out_from_what_is_around_it(scenes):
 def test_light_comes_from_above(scenes):
     images, masks, _ = scenes
     rows = np.arange(32)[:, None]
-    centre = (masks * rows).sum((1, 2), keepdims=True) / masks.sum((1, 2), keepdims=True)
-    grey = images.mean(1)
-    upper, lower = masks & (rows < centre), masks & (rows >= centre)
-    lighter = (grey * upper).sum((1, 2)) / upper.sum((1, 2)) > (grey * lower).sum((1, 2)) / lower.sum((1, 2))
+    center = (masks * rows).sum((1, 2), keepdims=True) / masks.sum((1, 2), keepdims=True)
+    gray = images.mean(1)
+    upper, lower = masks & (rows < center), masks & (rows >= center)
+    lighter = (gray * upper).sum((1, 2)) / upper.sum((1, 2)) > (gray * lower).sum((1, 2)) / lower.sum((1, 2))
     assert lighter.mean() > 0.95
 
 
-def test_colour_does_not_tell_the_class(scenes):
+def test_color_does_not_tell_the_class(scenes):
     images, _, labels = scenes
-    colours = np.concatenate([images.mean((2, 3)), images.std((2, 3))], axis=1)
-    probe = make_pipeline(StandardScaler(), LogisticRegression(max_iter=500)).fit(colours[:1000], labels[:1000])
-    assert probe.score(colours[1000:], labels[1000:]) < 0.2
+    colors = np.concatenate([images.mean((2, 3)), images.std((2, 3))], axis=1)
+    probe = make_pipeline(StandardScaler(), LogisticRegression(max_iter=500)).fit(colors[:1000], labels[:1000])
+    assert probe.score(colors[1000:], labels[1000:]) < 0.2
 
 
 def test_masks_tell_the_class(scenes):
     """A linear probe on masks moved to the middle: the shapes themselves are told apart."""
     _, masks, labels = scenes
-    centred = np.stack([np.roll(m, (16 - np.argwhere(m).mean(0)).round().astype(int), (0, 1)) for m in masks])
-    flat = centred.reshape(len(masks), -1).astype(np.float32)
+    centered = np.stack([np.roll(m, (16 - np.argwhere(m).mean(0)).round().astype(int), (0, 1)) for m in masks])
+    flat = centered.reshape(len(masks), -1).astype(np.float32)
     probe = LogisticRegression(max_iter=200).fit(flat[:1000], labels[:1000])
     assert probe.score(flat[1000:], labels[1000:]) > 0.8
     assert len(CLASS_NAMES) == 10

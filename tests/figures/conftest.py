@@ -18,7 +18,7 @@ SIZE = 16
 
 
 class Blobs(ImageData):
-    """A bright square of its class's colour somewhere in noise; its mask is known."""
+    """A bright square of its class's color somewhere in noise; its mask is known."""
 
     def __init__(self, *, num_classes=3, num_channels=3, sizes=(("train", 60), ("val", 30), ("test", 40)), **part):
         half, facts = (0.5,) * num_channels, {"num_classes": num_classes, "num_channels": num_channels}

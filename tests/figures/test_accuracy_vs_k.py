@@ -16,7 +16,7 @@ from netgaze.gallery import look
 from netgaze.subject import Finding, Subject
 
 KEYS = {"acc": "test/acc", "val": "val/acc", "student": "student/acc", "teacher": "teacher/acc"}
-KEYS["right"] = "unlabelled/right"
+KEYS["right"] = "unlabeled/right"
 CIFAR10 = "netgaze.data.cifar10.Cifar10"
 
 
@@ -229,7 +229,7 @@ def test_runs_without_a_teacher_are_lines():
 
 
 def test_runs_that_cannot_count_say_why():
-    stage = plain("labelling")
+    stage = plain("labeling")
     stage.config["task"] |= {"k": 3, "p": 2}
     teacher = plain("the teacher itself", 0.5)
     pretrained = plain("before finetuning")
@@ -240,7 +240,7 @@ def test_runs_that_cannot_count_say_why():
     findings = asked(student(100), *runs)
     why = {
         "the teacher itself": "its line is the teacher's",
-        "labelling": "a stage of a student",
+        "labeling": "a stage of a student",
         "before finetuning": "a stage of a student",
         "another chain": "choose no pseudo-labels",
         "rotation": "another number of classes",

@@ -8,10 +8,10 @@ import torch
 from tests.figures.test_figures import assert_readable, texts_of
 from torch import nn
 
-from netgaze.anatomy import Layer, layers, totals
 from netgaze.figures.anatomy import Anatomy
-from netgaze.figures.anatomy_bars import blocks
+from netgaze.figures.anatomy.bars import group_blocks
 from netgaze.gallery import look
+from netgaze.inside.anatomy import Layer, list_layers, sum_totals
 from netgaze.models.alexnet import AlexNet
 from netgaze.models.resnet import ResNet
 from netgaze.subject import Finding, Subject
@@ -32,19 +32,19 @@ def test_rows_are_the_layers_and_come_back_from_the_finding(tmp_path):
     figure, model = Anatomy(every_layer=True), deep()
     figure.compute(alone(model)).save(tmp_path / "x", "key")
     finding = Finding.load(tmp_path / "x", "key")
-    rows, said = layers(model, (3, 32, 32)), figure.table(finding)
+    rows, said = list_layers(model, (3, 32, 32)), figure.table(finding)
     for key, name in (
         ("layer", "name"),
         *((same, same) for same in ("activations", "params", "macs", "stride", "start")),
     ):
         assert [row[key] for row in said] == [getattr(row, name) for row in rows]
     assert [row["output"] for row in said[:2]] == ["3x32x32", "8x16x16"] or said[1]["output"] == "64x16x16"
-    assert finding.numbers["macs"] == totals(rows)["macs"]
+    assert finding.numbers["macs"] == sum_totals(rows)["macs"]
 
 
 def test_what_costs_nothing_is_left_out_and_nothing_else():
     finding = Anatomy().compute(alone(deep()))
-    few, all_rows = Anatomy().table(finding), layers(deep(), (3, 32, 32))
+    few, all_rows = Anatomy().table(finding), list_layers(deep(), (3, 32, 32))
     assert len(few) < len(all_rows)
     assert not {row["kind"] for row in few} & {"ReLU", "add", "Identity"}
     for name in ("activations", "params", "params_no_bias", "macs"):
@@ -105,19 +105,19 @@ def test_the_input_is_what_the_data_gives_and_a_config_spares_opening_it(supervi
 
 
 def test_lines_are_summed_where_there_are_too_many():
-    rows = [row for row in layers(deep(), (3, 32, 32)) if row.params or row.macs or row.activations]
-    lines = blocks(rows, 30)
+    rows = [row for row in list_layers(deep(), (3, 32, 32)) if row.params or row.macs or row.activations]
+    lines = group_blocks(rows, 30)
     assert [line.name for line in lines][:6] == ["input", "conv1", "bn1", "maxpool", "layer1.0", "layer1.1"]
     assert len(lines) <= 30
     for name in ("params", "activations", "macs"):
         assert sum(getattr(line, name) for line in lines) == sum(getattr(row, name) for row in rows)
     assert [line.receptive_field for line in lines][-2:] == [427, 427]
-    assert blocks(rows, len(rows)) == rows
+    assert group_blocks(rows, len(rows)) == rows
 
 
 def test_work_of_the_network_itself_stays_in_its_place():
     rows = [Layer(name, "", params=1) for name in ("", "a.0", "a.1", "", "b.0", "b.1")]
-    assert [(line.name, line.params) for line in blocks(rows, 4)] == [("", 1), ("a", 2), ("", 1), ("b", 2)]
+    assert [(line.name, line.params) for line in group_blocks(rows, 4)] == [("", 1), ("a", 2), ("", 1), ("b", 2)]
 
 
 def test_the_picture_says_its_totals_and_the_images_side():

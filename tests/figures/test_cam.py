@@ -6,10 +6,10 @@ import torch
 from pytorch_grad_cam import GradCAM
 from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
 
+from netgaze.drawing.heat import describe_mass, enlarge, find_top_pixels, measure_drops, overlay, score_pointing
 from netgaze.errors import NetgazeError
 from netgaze.figures.cam import Cam
-from netgaze.figures.heat import enlarged, falls, overlaid, pointing, said_of_mass, top_pixels
-from netgaze.subject import looking
+from netgaze.subject import evaluating
 
 
 def scaled(maps):
@@ -19,10 +19,10 @@ def scaled(maps):
 
 def test_equals_gradcam_on_a_pooled_linear_head(supervised):
     data, task = supervised.data, supervised.task
-    images, targets = data.normalise(data.images("test")[:6]), data.labels("test")[:6]
-    with looking(task), torch.no_grad():
-        small = task.evidence(images)[torch.arange(6), targets]
-    ours = enlarged(small.clamp(min=0), images.shape[-2:]).numpy()
+    images, targets = data.normalize(data.images("test")[:6]), data.labels("test")[:6]
+    with evaluating(task), torch.no_grad():
+        small = task.class_maps(images)[torch.arange(6), targets]
+    ours = enlarge(small.clamp(min=0), images.shape[-2:]).numpy()
     task.eval()
     with GradCAM(task.model, [task.model.layer2]) as method:
         theirs = method(images, [ClassifierOutputTarget(int(target)) for target in targets])
@@ -31,9 +31,9 @@ def test_equals_gradcam_on_a_pooled_linear_head(supervised):
 
 
 def test_the_mean_of_the_evidence_and_the_bias_is_the_logit(supervised):
-    images = supervised.data.normalise(supervised.data.images("test")[:4])
-    with looking(supervised.task) as task, torch.no_grad():
-        logits = task.evidence(images).mean(dim=(2, 3)) + task.model.fc.bias
+    images = supervised.data.normalize(supervised.data.images("test")[:4])
+    with evaluating(supervised.task) as task, torch.no_grad():
+        logits = task.class_maps(images).mean(dim=(2, 3)) + task.model.fc.bias
         torch.testing.assert_close(logits, task(images))
 
 
@@ -46,30 +46,30 @@ def test_peak_and_mass_on_maps_made_by_hand():
     maps[2, 2, 2], maps[2, 0, 0] = -0.5, -9.0
     masks = torch.zeros(3, 4, 4, dtype=torch.bool)
     masks[:, 1:3, 1:3] = True
-    numbers = pointing(maps, masks)
+    numbers = score_pointing(maps, masks)
     assert numbers["peak_on_object"] == pytest.approx(2 / 3)
     assert numbers["mass_on_object"] == pytest.approx((0.75 + 0.0) / 2)
     assert numbers["object_area"] == 0.25
-    assert numbers["centre_on_object"] == 1.0
+    assert numbers["center_on_object"] == 1.0
 
 
 def test_maps_without_positive_evidence_have_no_mass():
-    numbers = pointing(-torch.ones(2, 4, 4), torch.ones(2, 4, 4, dtype=torch.bool))
+    numbers = score_pointing(-torch.ones(2, 4, 4), torch.ones(2, 4, 4, dtype=torch.bool))
     assert numbers["mass_on_object"] is None
-    assert said_of_mass(numbers) == "no positive mass (chance 1.00)"
+    assert describe_mass(numbers) == "no positive mass (chance 1.00)"
 
 
 def test_top_pixels_are_the_highest():
     maps = torch.randperm(100).float().view(1, 10, 10)
-    assert torch.equal(top_pixels(maps, 0.2), maps >= 80)
+    assert torch.equal(find_top_pixels(maps, 0.2), maps >= 80)
 
 
 def test_falls_against_a_loop(supervised):
     data = supervised.data
-    images, targets = data.normalise(data.images("test")[:5]), data.labels("test")[:5]
+    images, targets = data.normalize(data.images("test")[:5]), data.labels("test")[:5]
     heat = torch.rand(5, 16, 16)
-    with looking(supervised.task) as task, torch.no_grad():
-        ours = falls(task, images, targets, (heat,), 0.25)[0]
+    with evaluating(supervised.task) as task, torch.no_grad():
+        ours = measure_drops(task, images, targets, (heat,), 0.25)[0]
         for number in range(5):
             hole = images[[number]].clone()
             threshold = heat[number].flatten().sort(descending=True).values[63]
@@ -118,10 +118,10 @@ def test_only_images_that_have_masks_are_scored(supervised, monkeypatch):
     masks = torch.rand(3, 16, 16, generator=torch.Generator().manual_seed(0)) < 0.3
     monkeypatch.setattr(type(data), "masks", lambda self, split: (there, masks))
     finding = Cam().compute(supervised)
-    images, targets = data.normalise(data.images("test")[there]), data.labels("test")[there]
-    with looking(supervised.task) as task, torch.no_grad():
-        maps = enlarged(task.evidence(images)[torch.arange(3), targets], (16, 16))
-    expected = pointing(maps, masks)
+    images, targets = data.normalize(data.images("test")[there]), data.labels("test")[there]
+    with evaluating(supervised.task) as task, torch.no_grad():
+        maps = enlarge(task.class_maps(images)[torch.arange(3), targets], (16, 16))
+    expected = score_pointing(maps, masks)
     assert finding.numbers["num_scored"] == 3
     assert {name: finding.numbers[name] for name in expected} == pytest.approx(expected, abs=1e-5)
     assert "Scores on objects are of 3 images." in finding.caption
@@ -134,7 +134,7 @@ def test_a_coarse_map_is_called_coarse(supervised):
     assert "image_size" in _caption({"map_height": 2, "map_width": 2})
 
 
-def test_laid_over_nothing_is_the_grey_picture():
+def test_laid_over_nothing_is_the_gray_picture():
     picture = np.random.default_rng(0).integers(0, 256, (4, 4, 3)).astype(np.uint8)
-    laid = overlaid(picture, np.zeros((4, 4)), 1.0)
+    laid = overlay(picture, np.zeros((4, 4)), 1.0)
     np.testing.assert_allclose(laid, picture.mean(axis=2, keepdims=True).repeat(3, axis=2), atol=1)

@@ -7,9 +7,9 @@ from matplotlib.text import Text
 from sklearn.metrics import confusion_matrix
 from tests.figures.test_figures import assert_readable
 
+from netgaze.drawing.examples import denormalize
 from netgaze.figures.confused_pairs import ConfusedPairs
 from netgaze.figures.confusion import Confusion
-from netgaze.figures.examples import shown
 from netgaze.subject import Outputs
 
 NAMES = ["building_facade", "amusement_park", "courtyard", "dam"]
@@ -105,12 +105,12 @@ def test_of_tied_examples_the_first_are_shown(answers):
     assert np.abs(finding.arrays["images"].astype(int) - images[[0, 1, 6, 7]]).max() <= 1
 
 
-def test_a_class_that_is_never_recognised_is_said(answers):
+def test_a_class_that_is_never_recognized_is_said(answers):
     figure = ConfusedPairs()
     finding = figure.compute(answers([0] * 4 + [1] * 4, [1] * 4 + [0] * 4))
     assert not finding.arrays["right"].any()
     picture = figure.draw({"run": finding})
-    assert words_of(picture).count("none is recognised") == 2
+    assert words_of(picture).count("none is recognized") == 2
     assert_readable(picture)
 
 
@@ -146,9 +146,9 @@ def test_examples_of_a_rotation_task_are_turned(rotation):
     rows = np.flatnonzero((outputs.targets == first) & (predicted == second))
     row = rows[outputs.probabilities[rows, second].argmax()]
     data = rotation.data
-    image = data.normalise(data.images("test")[[outputs.index[row]]])
-    turned = rotation.task.present(image, data.labels("test")[[outputs.index[row]]])[0][[first]]
-    np.testing.assert_array_equal(arrays["images"][0], shown(turned, data.mean, data.std)[0])
+    image = data.normalize(data.images("test")[[outputs.index[row]]])
+    turned = rotation.task.make_examples(image, data.labels("test")[[outputs.index[row]]])[0][[first]]
+    np.testing.assert_array_equal(arrays["images"][0], denormalize(turned, data.mean, data.std)[0])
 
 
 @pytest.mark.parametrize("num_each", [1, 2, 8])
@@ -162,8 +162,8 @@ def test_the_confusion_figure_has_the_accuracy_of_each_class(noisy, answers):
     right = outputs.logits.argmax(axis=1) == outputs.targets
     finding = figure.compute(noisy)
     expected = {name: pytest.approx(right[outputs.targets == number].mean()) for number, name in enumerate(NAMES)}
-    assert finding.numbers["accuracy of each class"] == expected
-    without = figure.compute(answers([0, 0, 1, 1], [0, 1, 1, 1])).numbers["accuracy of each class"]
+    assert finding.numbers["per_class_acc"] == expected
+    without = figure.compute(answers([0, 0, 1, 1], [0, 1, 1, 1])).numbers["per_class_acc"]
     assert without == dict(zip(NAMES, (0.5, 1.0, None, None), strict=True))
 
 
@@ -182,7 +182,7 @@ def test_the_confusion_figure_says_top5_and_names_the_best_and_worst_of_many(mak
         ends = [line for line in words if line.startswith(("best: ", "worst: "))]
         assert len(ends) == 2 * named
         if named:
-            shares = finding.numbers["accuracy of each class"]
+            shares = finding.numbers["per_class_acc"]
             known = [name for name in shares if shares[name] > 0]
             best = sorted(known, key=lambda name, shares=shares: -shares[name])[:3]
             assert ends[0] == "best: " + ", ".join(f"{name} {shares[name]:.0%}" for name in best)

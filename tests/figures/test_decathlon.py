@@ -6,7 +6,7 @@ from tests.figures.test_figures import assert_readable, texts_of
 
 from netgaze.figures.decathlon import _OFFICIAL, Decathlon
 from netgaze.gallery import look
-from netgaze.metrics import DECATHLON_ERRORS, decathlon_points
+from netgaze.measures.metrics import DECATHLON_ERRORS, score_decathlon
 from netgaze.subject import Subject
 
 # Order of the published table.
@@ -32,22 +32,22 @@ def errors(accuracies):
 @pytest.mark.parametrize("row", ROWS)
 def test_published_rows(row):
     accuracies, score = ROWS[row]
-    assert sum(decathlon_points(errors(accuracies)).values()) == pytest.approx(score, abs=2)
+    assert sum(score_decathlon(errors(accuracies)).values()) == pytest.approx(score, abs=2)
 
 
 def test_the_baseline_makes_250_of_each_set_and_no_error_1000():
-    assert decathlon_points(errors(ROWS["finetune"][0])) == {name: pytest.approx(250) for name in SETS}
-    assert decathlon_points(dict.fromkeys(SETS, 0.0)) == {name: pytest.approx(1000) for name in SETS}
-    assert decathlon_points({name: share / 100 for name, share in DECATHLON_ERRORS.items()}) == {
+    assert score_decathlon(errors(ROWS["finetune"][0])) == {name: pytest.approx(250) for name in SETS}
+    assert score_decathlon(dict.fromkeys(SETS, 0.0)) == {name: pytest.approx(1000) for name in SETS}
+    assert score_decathlon({name: share / 100 for name, share in DECATHLON_ERRORS.items()}) == {
         name: pytest.approx(0, abs=1e-20) for name in SETS
     }
-    assert set(decathlon_points(dict.fromkeys(SETS, 0.99)).values()) == {0.0}
+    assert set(score_decathlon(dict.fromkeys(SETS, 0.99)).values()) == {0.0}
 
 
 @pytest.mark.parametrize(("wrong", "said"), [({"mnist": 0.1}, "got mnist"), ({"dtd": 44.47}, "0..1 for dtd, got 44")])
 def test_no_such_set_and_percents(wrong, said):
     with pytest.raises(ValueError, match=said):
-        decathlon_points(wrong)
+        score_decathlon(wrong)
 
 
 def test_the_ten_sets_are_those_of_the_configs():

@@ -6,18 +6,18 @@ import torch
 from PIL import Image
 from tests.figures.test_figures import assert_readable, texts_of
 
-from netgaze.deconvolution import PATHS, carried_back, one_channel, one_place, whole
+from netgaze.drawing.examples import balanced_choice
+from netgaze.drawing.patches import cut_patches, find_frames, find_tiles
 from netgaze.errors import NetgazeError
-from netgaze.figures.deconvnet import Deconvnet, correlation, image_edges
-from netgaze.figures.examples import spread
-from netgaze.figures.patches import cut, frames, tiles
+from netgaze.figures.deconvnet import Deconvnet, correlate, find_edges
+from netgaze.inside.deconvolution import PATHS, carry_back, keep_all, keep_channel, keep_place
+from netgaze.inside.receptive_bounds import Field
 from netgaze.models.vgg import VGG
-from netgaze.sights import Field
 
 
 def layer_maps(subject, layer, rows):
     model = subject.task.model.eval()
-    maps = model.layer1(model.relu(model.bn1(model.conv1(subject.data.normalise(subject.data.images("test", rows))))))
+    maps = model.layer1(model.relu(model.bn1(model.conv1(subject.data.normalize(subject.data.images("test", rows))))))
     return maps if layer == "layer1" else model.layer2(maps)
 
 
@@ -35,18 +35,18 @@ def test_shapes(finding):
 @torch.no_grad()
 def test_the_strongest_channel_and_what_is_drawn(finding, supervised):
     model, data = supervised.task.model.eval(), supervised.data
-    images = data.normalise(data.images("test", [3]))
+    images = data.normalize(data.images("test", [3]))
     for place, layer in enumerate(("layer1", "layer2")):
         maps = layer_maps(supervised, layer, [3])[0]
         channel = max(range(len(maps)), key=lambda number, maps=maps: float(maps[number].mean()))
         assert finding.arrays["channels"][0, place] == channel
-        keeps = (whole, one_channel(torch.tensor([channel])), one_place(torch.tensor([channel])))
+        keeps = (keep_all, keep_channel(torch.tensor([channel])), keep_place(torch.tensor([channel])))
         for kind, keep in enumerate(keeps):
             for number, path in enumerate(PATHS):
-                expected = tiles(carried_back(model, layer, images, keep, path))[0]
+                expected = find_tiles(carry_back(model, layer, images, keep, path))[0]
                 assert np.abs(finding.arrays["back"][0, place, kind, number].astype(int) - expected).max() <= 1
         for number, path in enumerate(PATHS):
-            back = carried_back(model, layer, images, whole, path)
+            back = carry_back(model, layer, images, keep_all, path)
             likeness = np.corrcoef(back.flatten(), images.flatten())[0, 1]
             assert finding.arrays["likeness"][0, place, number] == pytest.approx(likeness, abs=1e-5)
 
@@ -71,7 +71,7 @@ def test_patches_against_a_loop(finding, supervised):
         order = sorted(range(40), key=lambda row, maps=maps: -float(maps[row].max()))[:4]
         assert finding.arrays[f"index{place}"].tolist() == order
         assert finding.arrays[f"scores{place}"] == pytest.approx([float(maps[row].max()) for row in order], rel=1e-5)
-    # layer1: three 3x3 convolutions see 7 pixels about their place; beyond the border there is grey.
+    # layer1: three 3x3 convolutions see 7 pixels about their place; beyond the border there is gray.
     size, channel = finding.numbers["layer1/receptive_field"], finding.arrays["channels"][0, 0]
     assert size == 7
     for patch, row in zip(finding.arrays["patches0"], finding.arrays["index0"], strict=True):
@@ -85,23 +85,23 @@ def test_patches_against_a_loop(finding, supervised):
                 assert patch[y, x].tolist() == expected
     # Beside each its one place alone, carried back by both paths and cut out in the same frame.
     model, index = supervised.task.model, finding.arrays["index0"]
-    images = supervised.data.normalise(supervised.data.images("test", index))
-    back = tiles(carried_back(model, "layer1", images, one_place(torch.full((4,), int(channel)))))
+    images = supervised.data.normalize(supervised.data.images("test", index))
+    back = find_tiles(carry_back(model, "layer1", images, keep_place(torch.full((4,), int(channel)))))
     for own, row, whole_back in zip(finding.arrays["patches_back0"], index, back, strict=True):
         place = int(layer_maps(supervised, "layer1", [row])[0, channel].argmax())
-        expected = cut(whole_back[None], frames(Field(7, 1, -3), np.array([place]), 16, 16))[0]
+        expected = cut_patches(whole_back[None], find_frames(Field(7, 1, -3), np.array([place]), 16, 16))[0]
         assert np.abs(own.astype(int) - expected).max() <= 1
 
 
 def test_a_place_sees_no_more_than_its_frame(finding, supervised):
-    """What carries a place back is nought outside the frame, and the frame is as small as the gradient's support."""
+    """What carries a place back is zero outside the frame, and the frame is as small as the gradient's support."""
     left, top, side = finding.arrays["frames"][0, 0]
     inside = np.zeros((16, 16), dtype=bool)
     inside[max(top, 0) : top + side, max(left, 0) : left + side] = True
     place = finding.arrays["back"][0, 0, 2, 2].astype(int)
     assert (np.abs(place - 128)[~inside] <= 1).all()
     assert (np.abs(place - 128)[inside] > 1).any()
-    images = supervised.data.normalise(supervised.data.images("test", [3])).requires_grad_()
+    images = supervised.data.normalize(supervised.data.images("test", [3])).requires_grad_()
     model = supervised.task.model.eval()
     with torch.no_grad():
         for weight in model.parameters():
@@ -115,11 +115,11 @@ def test_a_place_sees_no_more_than_its_frame(finding, supervised):
 @torch.no_grad()
 def test_numbers_against_numpy(finding, supervised):
     model, data = supervised.task.model.eval(), supervised.data
-    rows = spread(data.labels("test").numpy(), 7, 2)
-    images = data.normalise(data.images("test", rows))
+    rows = balanced_choice(data.labels("test").numpy(), 7, 2)
+    images = data.normalize(data.images("test", rows))
     for layer in ("layer1", "layer2"):
         for path in PATHS:
-            back = carried_back(model, layer, images, whole, path).numpy()
+            back = carry_back(model, layer, images, keep_all, path).numpy()
             likeness = [np.corrcoef(a.ravel(), b.ravel())[0, 1] for a, b in zip(back, images.numpy(), strict=True)]
             assert finding.numbers[f"{layer}/{path}/likeness"] == pytest.approx(np.mean(likeness), abs=1e-5)
             edges = []
@@ -136,15 +136,15 @@ def test_numbers_against_numpy(finding, supervised):
 
 def test_correlation_bounds():
     values = torch.randn(3, 3, 5, 5)
-    assert torch.allclose(correlation(values, 2 * values + 7), torch.ones(3).double())
-    assert torch.allclose(correlation(values, -values), -torch.ones(3).double())
-    assert correlation(values, torch.ones_like(values)).tolist() == [0, 0, 0]
-    assert image_edges(torch.ones(2, 3, 4, 4)).count_nonzero() == 0
+    assert torch.allclose(correlate(values, 2 * values + 7), torch.ones(3).double())
+    assert torch.allclose(correlate(values, -values), -torch.ones(3).double())
+    assert correlate(values, torch.ones_like(values)).tolist() == [0, 0, 0]
+    assert find_edges(torch.ones(2, 3, 4, 4)).count_nonzero() == 0
 
 
 def test_tiles_have_their_own_scales():
     values = torch.linspace(-1, 1, 100).view(1, 1, 10, 10)
-    both = tiles(torch.cat([values, 1000 * values, 0 * values]))
+    both = find_tiles(torch.cat([values, 1000 * values, 0 * values]))
     assert np.array_equal(both[0], both[1])
     assert (both[2] == 128).all()
     assert both[0, 0, 0].tolist() == [0] * 3
@@ -154,16 +154,16 @@ def test_tiles_have_their_own_scales():
 
 def test_frames_and_cuts():
     field = Field(5, 2, -2)
-    found = frames(field, np.array([0, 7]), 4, 8)
+    found = find_frames(field, np.array([0, 7]), 4, 8)
     assert found.tolist() == [[-2, -2, 5], [4, 0, 5]]
     images = np.arange(2 * 64).reshape(2, 8, 8, 1).repeat(3, axis=3).astype(np.uint8)
-    patches = cut(images, found)
+    patches = cut_patches(images, found)
     assert patches[0, :, :, 0].tolist() == [[128] * 5, [128] * 5] + [
         [128, 128, *range(8 * y, 8 * y + 3)] for y in range(3)
     ]
     assert patches[1, 0, :, 0].tolist() == [68, 69, 70, 71, 128]
     for large in (None, Field(9, 2, 0), Field(3, None, 0)):
-        assert frames(large, np.array([3]), 4, 8).tolist() == [[0, 0, 8]]
+        assert find_frames(large, np.array([3]), 4, 8).tolist() == [[0, 0, 8]]
 
 
 def test_plain_networks_have_one_path(supervised):

@@ -14,7 +14,7 @@ from tests.figures.test_figures import assert_readable, texts_of
 from netgaze.data.digits import Digits
 from netgaze.errors import NetgazeError
 from netgaze.figures.deep_dream import DeepDream
-from netgaze.files import plain
+from netgaze.files import to_plain
 from netgaze.gallery import look
 from netgaze.models.resnet import ResNet
 from netgaze.models.siamese_cnn import SiameseCNN
@@ -44,7 +44,7 @@ def digits():
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
     for number in range(12):
         rows = slice(number * 60, number * 60 + 60)
-        logits = model(data.normalise(data.images("train")[rows]))
+        logits = model(data.normalize(data.images("train")[rows]))
         optimizer.zero_grad()
         torch.nn.functional.cross_entropy(logits, data.labels("train")[rows]).backward()
         optimizer.step()
@@ -59,7 +59,7 @@ def photo(tmp_path):
 
 
 def google_step(values, gradient_of, step, jitter, generator):
-    """`make_step` of google/deepdream: roll, one normalised step up, roll back, clip."""
+    """`make_step` of google/deepdream: roll, one normalized step up, roll back, clip."""
     down, right = torch.randint(-jitter, jitter + 1, (2,), generator=generator).tolist()
     rolled = values.roll((down, right), (2, 3))
     gradient = gradient_of(rolled)
@@ -130,7 +130,7 @@ def test_before_and_after_are_the_mean_square_of_what_is_shown(digits):
     for when, array in (("before", "base0"), ("after", "dream0_0")):
         shown = torch.from_numpy(finding.arrays[array][..., :1]).permute(2, 0, 1)[None]
         with torch.no_grad():
-            maps = model.eval().layer1(model.relu(model.bn1(model.conv1(data.normalise(shown)))))
+            maps = model.eval().layer1(model.relu(model.bn1(model.conv1(data.normalize(shown)))))
         assert finding.numbers[f"layer1/{when}"] == pytest.approx(float((maps**2).mean()), rel=0.01)
 
 
@@ -227,7 +227,7 @@ def test_leaves_the_network_as_it_was(supervised):
     task.train()
     task.model.bn1.eval()
     task.model.conv1.weight.requires_grad = False
-    task(supervised.data.normalise(supervised.data.images("train"))).sum().backward()
+    task(supervised.data.normalize(supervised.data.images("train"))).sum().backward()
 
     def state():
         modes = [module.training for module in task.modules()]
@@ -252,7 +252,7 @@ def test_leaves_the_network_as_it_was(supervised):
 def test_extras_are_the_dream_its_octaves_and_an_animation(digits):
     figure = DeepDream(layers=["layer2"], size=64, octaves=2, steps=7, indices=[1, 2])
     finding = figure.compute(digits)
-    files = figure.extras(finding)
+    files = figure.files(finding)
     assert set(files) == {
         f"image_{row}_layer2{what}" for row in (1, 2) for what in ("", "_dream", "_octave1", "_octave2")
     }
@@ -300,7 +300,7 @@ def test_the_gallery_leaves_out_raw_pixels_and_writes_files(subjects, tmp_path):
         assert animation.size == (48, 48)
     pixels = np.asarray(Image.open(tmp_path / "deep_dream.png").convert("L"))
     assert 0.02 < (pixels < 200).mean() < 0.9
-    assert plain(seen["deep_dream"]["supervised"].numbers)
+    assert to_plain(seen["deep_dream"]["supervised"].numbers)
 
 
 def test_own_pictures_come_from_the_command_line():

@@ -12,9 +12,9 @@ from tests.figures.test_deep_dream import subject_of
 from tests.figures.test_figures import assert_readable, texts_of
 from torch import nn
 
+from netgaze.drawing.shown_layers import to_maps
 from netgaze.errors import NetgazeError
 from netgaze.figures.feature_maps import FeatureMaps
-from netgaze.figures.shown_layers import as_maps
 from netgaze.models.base import PooledNet
 from netgaze.models.siamese_cnn import SiameseCNN
 from netgaze.subject import Finding
@@ -28,7 +28,7 @@ def by_hand(subject, images):
     model, found = subject.task.model.eval(), {layer: [] for layer in LAYERS}
     with torch.no_grad():
         for image in images:
-            maps = model.conv1(subject.data.normalise(image[None]))
+            maps = model.conv1(subject.data.normalize(image[None]))
             found["conv1"].append(maps)
             maps = model.layer1(model.relu(model.bn1(maps)))
             found["layer1"].append(maps)
@@ -37,7 +37,7 @@ def by_hand(subject, images):
 
 
 def silence(norms, channels):
-    """Nothing that is above nought leaves these channels of the norms."""
+    """Nothing that is above zero leaves these channels of the norms."""
     with torch.no_grad():
         for norm in norms:
             norm.weight[channels], norm.bias[channels] = 0.0, -1.0
@@ -72,7 +72,7 @@ def test_a_channel_that_one_image_of_the_split_wakes_is_not_dead(supervised):
     data, norm = supervised.data, supervised.task.model.bn1
     model = supervised.task.model.eval()
     with torch.no_grad():
-        reached = model.bn1(model.conv1(data.normalise(data.images("test"))))[:, 3].flatten(1).amax(dim=1)
+        reached = model.bn1(model.conv1(data.normalize(data.images("test"))))[:, 3].flatten(1).amax(dim=1)
         first, second = reached.topk(2).values
         norm.bias[3] -= (first + second) / 2
     image = int(reached.argmin())
@@ -150,7 +150,7 @@ def test_what_gives_no_maps_is_a_sentence(data, supervised):
     with pytest.raises(NetgazeError, match="indices names image 400"):
         FeatureMaps(indices=[400]).compute(supervised)
     with pytest.raises(NetgazeError, match="gives no maps"):
-        as_maps(torch.zeros(2, 3, 4, 5, 6), "cube")
+        to_maps(torch.zeros(2, 3, 4, 5, 6), "cube")
 
 
 @pytest.mark.parametrize(
@@ -221,7 +221,7 @@ def test_draws_from_what_was_saved(subjects, tmp_path, num_columns, scale):
     assert words.count(unit) == num_columns * 2 * 2
 
 
-def test_colours_are_signed_only_where_values_are(supervised):
+def test_colors_are_signed_only_where_values_are(supervised):
     finding = FeatureMaps(layers=["conv1", "layer1"]).compute(supervised)
     ticks = [text for text, _ in texts_of(FeatureMaps().draw({"run": finding}))]
     full = [np.quantile(np.abs(finding.arrays[f"maps{j}"]), 0.99) for j in range(2)]

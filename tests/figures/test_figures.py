@@ -12,8 +12,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.text import Text
 from omegaconf import OmegaConf
 
-from netgaze.figures.panels import wrapped
-from netgaze.files import plain
+from netgaze.drawing.panels import wrap_words
+from netgaze.files import to_plain
 from netgaze.subject import Finding
 
 CONF = Path(__file__).parents[2] / "conf" / "figure"
@@ -89,7 +89,7 @@ def test_draws_from_what_was_saved(name, num_columns, subjects, tmp_path):
         finding.save(tmp_path / str(number), "key")
         kept[label] = Finding.load(tmp_path / str(number), "key")
         assert set(kept[label].arrays) == set(finding.arrays)
-        assert plain(kept[label].numbers) == plain(finding.numbers)
+        assert to_plain(kept[label].numbers) == to_plain(finding.numbers)
     before = {name: matplotlib.rcParams[name] for name in matplotlib.rcParams}
     assert_readable(figure.draw(kept))
     assert {name: matplotlib.rcParams[name] for name in matplotlib.rcParams} == before
@@ -107,7 +107,7 @@ def test_same_question_same_finding(name, make_data, make_subjects):
 @pytest.mark.slow
 @pytest.mark.parametrize("arguments", [{"num_channels": 1}, {"num_classes": 23}, {"num_classes": 40}], ids=str)
 @pytest.mark.parametrize("name", NAMES)
-def test_grey_images_and_many_classes(name, arguments, make_data, make_subjects):
+def test_gray_images_and_many_classes(name, arguments, make_data, make_subjects):
     sizes = (("train", 90), ("val", 40), ("test", 45))
     figure = make_figure(name)
     assert_readable(figure.draw(asked(figure, make_subjects(make_data(sizes=sizes, **arguments))[:2])))
@@ -135,7 +135,7 @@ def test_leaves_the_network_as_it_was(name, supervised):
     task.model.bn1.eval()
     frozen = next(task.model.layer1.parameters())
     frozen.requires_grad = False
-    loss = task(supervised.data.normalise(supervised.data.images("train"))).sum()
+    loss = task(supervised.data.normalize(supervised.data.images("train"))).sum()
     loss.backward()
 
     def state():
@@ -163,5 +163,5 @@ def test_figures_know_no_pyplot():
 
 
 def test_long_names_break_at_their_joints():
-    assert wrapped("random (static_per_class)", 12 * 10 * 0.6 / 72, 10) == "random\n(static_per_\nclass)"
-    assert wrapped("init=outputs/a,seed=1", 9 * 10 * 0.6 / 72, 10) == "init=\noutputs/\na,seed=1"
+    assert wrap_words("random (static_per_class)", 12 * 10 * 0.6 / 72, 10) == "random\n(static_per_\nclass)"
+    assert wrap_words("init=outputs/a,seed=1", 9 * 10 * 0.6 / 72, 10) == "init=\noutputs/\na,seed=1"

@@ -11,7 +11,7 @@ from sklearn.metrics.pairwise import cosine_similarity
 from tests.figures.test_figures import assert_readable, texts_of
 from tests.figures.test_response_maps import filters_a_class
 
-from netgaze.figures.filter_similarity import FilterSimilarity, clustered, mantel, similarities
+from netgaze.figures.filter_similarity import FilterSimilarity, compare_filters, correlate_mantel, order_clusters
 from netgaze.gallery import look
 
 
@@ -22,7 +22,7 @@ def symmetric(rng, num):
 
 def test_cosines_are_sklearns_and_a_loops():
     filters = np.random.default_rng(0).normal(size=(7, 5)).astype(np.float32)
-    ours = similarities(filters)
+    ours = compare_filters(filters)
     np.testing.assert_allclose(ours, cosine_similarity(filters.astype(np.float64)), atol=1e-8)
     for row, column in itertools.product(range(7), repeat=2):
         a, b = filters[row].astype(float), filters[column].astype(float)
@@ -30,17 +30,17 @@ def test_cosines_are_sklearns_and_a_loops():
     assert np.array_equal(ours, ours.T)
 
 
-def test_filters_of_noughts_and_equal_filters():
+def test_filters_of_zeros_and_equal_filters():
     filters = np.zeros((3, 4), dtype=np.float32)
     filters[1] = 1
-    assert similarities(filters).tolist() == [[0, 0, 0], [0, 1, 0], [0, 0, 0]]
+    assert compare_filters(filters).tolist() == [[0, 0, 0], [0, 1, 0], [0, 0, 0]]
     one = np.random.default_rng(0).normal(size=64).astype(np.float32)
-    assert (similarities(np.tile(one, (100, 1))) == 1).all()
+    assert (compare_filters(np.tile(one, (100, 1))) == 1).all()
 
 
-def test_order_puts_groups_together_and_neighbours_by_likeness():
+def test_order_puts_groups_together_and_neighbors_by_likeness():
     angles = np.array([0.0, 3.0, 0.1, 3.3, 0.3, 3.1])
-    order = clustered(similarities(np.stack([np.cos(angles), np.sin(angles)], axis=1)))
+    order = order_clusters(compare_filters(np.stack([np.cos(angles), np.sin(angles)], axis=1)))
     assert list(order) in ([0, 2, 4, 1, 5, 3], [3, 5, 1, 4, 2, 0])
 
 
@@ -78,10 +78,10 @@ def test_rank_correlation_is_scipys_over_pairs():
     expected = spearmanr(
         [similarity[pair] for pair in pairs], [confusion[pair] + confusion[pair[::-1]] for pair in pairs]
     ).statistic
-    assert mantel(similarity, confusion, 9, 0)["spearman"] == pytest.approx(expected)
+    assert correlate_mantel(similarity, confusion, 9, 0)["spearman"] == pytest.approx(expected)
     np.fill_diagonal(similarity, 99)
     np.fill_diagonal(confusion, -99)
-    assert mantel(similarity, confusion, 9, 0)["spearman"] == pytest.approx(expected)
+    assert correlate_mantel(similarity, confusion, 9, 0)["spearman"] == pytest.approx(expected)
 
 
 def test_permutation_p_against_a_loop_over_all_permutations():
@@ -94,16 +94,18 @@ def test_permutation_p_against_a_loop_over_all_permutations():
         for order in itertools.permutations(range(5))
     ]
     assert 0.1 < np.mean(all_of_them) < 0.9
-    assert mantel(similarity, confusion, 3000, 0)["p_permutation"] == pytest.approx(np.mean(all_of_them), abs=0.03)
+    assert correlate_mantel(similarity, confusion, 3000, 0)["p_permutation"] == pytest.approx(
+        np.mean(all_of_them), abs=0.03
+    )
 
 
 def test_permutation_p_is_small_for_planted_structure_and_only_then():
     rng = np.random.default_rng(3)
     similarity = symmetric(rng, 12)
-    planted = mantel(similarity, np.exp(similarity) + 0.1 * rng.random((12, 12)), 999, 0)
+    planted = correlate_mantel(similarity, np.exp(similarity) + 0.1 * rng.random((12, 12)), 999, 0)
     assert planted["p_permutation"] == pytest.approx(1 / 1000)
-    assert mantel(similarity, -similarity, 999, 0)["p_permutation"] == 1.0
-    found = [mantel(similarity, rng.random((12, 12)), 99, seed)["p_permutation"] for seed in range(60)]
+    assert correlate_mantel(similarity, -similarity, 999, 0)["p_permutation"] == 1.0
+    found = [correlate_mantel(similarity, rng.random((12, 12)), 99, seed)["p_permutation"] for seed in range(60)]
     assert 0.35 < np.mean(found) < 0.65
     assert np.mean(np.array(found) <= 0.1) < 0.25
 
@@ -111,9 +113,9 @@ def test_permutation_p_is_small_for_planted_structure_and_only_then():
 def test_correlation_with_what_does_not_vary_is_none(data):
     rng = np.random.default_rng(0)
     nothing = {"spearman": None, "p_permutation": None}
-    assert mantel(np.ones((4, 4)), rng.random((4, 4)), 99, 0) == nothing
-    assert mantel(rng.random((4, 4)), np.eye(4), 99, 0) == nothing
-    assert mantel(np.eye(2), np.eye(2), 99, 0) == nothing
+    assert correlate_mantel(np.ones((4, 4)), rng.random((4, 4)), 99, 0) == nothing
+    assert correlate_mantel(rng.random((4, 4)), np.eye(4), 99, 0) == nothing
+    assert correlate_mantel(np.eye(2), np.eye(2), 99, 0) == nothing
     numbers = FilterSimilarity().compute(filters_a_class(data, "static")).numbers
     assert numbers == {"similarity_mean": 1.0, "similarity_max": 1.0, "most_similar": "all alike"} | nothing
 

@@ -12,10 +12,10 @@ from tests.figures.test_figures import assert_readable, texts_of
 from torch import nn
 
 from netgaze.errors import NetgazeError
-from netgaze.figures import feature_match
-from netgaze.figures.feature_match import FeatureMatch, noise
 from netgaze.figures.inversion import Inversion
 from netgaze.gallery import look
+from netgaze.inside import feature_match
+from netgaze.inside.feature_match import FeatureMatch, draw_noise
 from netgaze.models.base import PooledNet
 from netgaze.subject import Finding
 
@@ -23,7 +23,7 @@ BRIEF = {"layers": ["layer1", "layer2"], "steps": 20}
 
 
 class Linear(PooledNet):
-    """A convolution that mixes colours and neighbours and can be undone; a mean over 4x4 places, which cannot."""
+    """A convolution that mixes colors and neighbors and can be undone; a mean over 4x4 places, which cannot."""
 
     filter_layers = ("mixed",)
     feature_layers = ("mixed", "pooled")
@@ -48,7 +48,7 @@ def linear(data):
 
 
 def undone(model, features):
-    """The one image, normalised, that a linear convolution makes these features of: its matrix, solved."""
+    """The one image, normalized, that a linear convolution makes these features of: its matrix, solved."""
     shape = features.shape
     with torch.no_grad():
         basis = torch.eye(features.numel()).view(-1, *shape[1:])
@@ -60,7 +60,7 @@ def undone(model, features):
 def test_an_invertible_layer_gives_the_image_back(linear):
     finding = Inversion(layers=["mixed"], indices=[3], steps=400, tolerance=1e-5).compute(linear)
     data, model = linear.data, linear.task.model
-    image = data.normalise(data.images("test")[[3]])
+    image = data.normalize(data.images("test")[[3]])
     with torch.no_grad():
         solved = undone(model, model.mixed(image))
     torch.testing.assert_close(solved.float(), image, atol=1e-3, rtol=0)  # the oracle has a single answer
@@ -155,12 +155,12 @@ def test_a_layer_of_which_nothing_leads_back_stands_still(supervised):
     with torch.no_grad():
         model.conv1.weight.zero_(), model.bn1.bias.fill_(0.7)
     finding = Inversion(layers=["layer1"], steps=30).compute(supervised)
-    np.testing.assert_allclose(finding.arrays["found"][0, 0], noise((1, 3, 16, 16), 0)[0], atol=1e-3)
+    np.testing.assert_allclose(finding.arrays["found"][0, 0], draw_noise((1, 3, 16, 16), 0)[0], atol=1e-3)
     assert finding.numbers["layer1/error"] < 1e-9  # all images look the same
     assert finding.numbers["layer1/converged"]
     with torch.no_grad():
         model.bn1.bias.zero_()
-    with pytest.raises(NetgazeError, match="relu answers image 8 with nought"):
+    with pytest.raises(NetgazeError, match="relu answers image 8 with zero"):
         Inversion(layers=["relu"], indices=[8]).compute(supervised)
 
 
@@ -185,7 +185,7 @@ def test_penalties_pull_their_numbers(supervised):
 @pytest.mark.parametrize("relative", [True, False])
 @pytest.mark.parametrize("beta", [1.0, 2.0])
 def test_the_loss_is_the_papers(relative, beta, monkeypatch):
-    """With a linear layer and weights of penalties, the gradient of the written formula is nought where it ends."""
+    """With a linear layer and weights of penalties, the gradient of the written formula is zero where it ends."""
     monkeypatch.setattr(feature_match, "_FLAT", 1e-9)  # to the very end
     torch.manual_seed(1)
     mix = torch.randn(12, 12, dtype=torch.float64) + 3 * torch.eye(12)
@@ -199,7 +199,7 @@ def test_the_loss_is_the_papers(relative, beta, monkeypatch):
     image = 0.3 + 0.4 * torch.rand(1, 3, 2, 2, dtype=torch.float64)
     target = run(read(image))
     match = FeatureMatch(relative, 0.02, 4.0, 0.3, beta, 400, 1e-9).of(
-        target, run, read, noise((1, 3, 2, 2), 0).double()
+        target, run, read, draw_noise((1, 3, 2, 2), 0).double()
     )
     found = match.image.clone().requires_grad_()
     x = read(found)
@@ -209,7 +209,7 @@ def test_the_loss_is_the_papers(relative, beta, monkeypatch):
     for c in range(3):
         for row in range(2):
             for column in range(2):
-                right = x[0, c, row, 1] - x[0, c, row, column]  # nought at the border
+                right = x[0, c, row, 1] - x[0, c, row, column]  # zero at the border
                 below = x[0, c, 1, column] - x[0, c, row, column]
                 penalty = penalty + 0.3 * (right**2 + below**2 + 1e-12) ** (beta / 2)
     (gradient,) = torch.autograd.grad(error / scale + penalty, found)
@@ -265,7 +265,7 @@ def test_leaves_the_network_as_it_was(supervised):
     task.train()
     task.model.bn1.eval()
     task.model.conv1.weight.requires_grad = False
-    task(supervised.data.normalise(supervised.data.images("train"))).sum().backward()
+    task(supervised.data.normalize(supervised.data.images("train"))).sum().backward()
 
     def state():
         modes = [module.training for module in task.modules()]

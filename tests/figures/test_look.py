@@ -52,7 +52,7 @@ def test_findings_are_read_back_until_the_question_changes(subjects, data, tmp_p
     first, again = ask(0), ask(0)
     assert asked == [0]
     assert again.numbers == first.numbers
-    np.testing.assert_array_equal(again.arrays["neighbours"], first.arrays["neighbours"])
+    np.testing.assert_array_equal(again.arrays["neighbors"], first.arrays["neighbors"])
     ask(1)
     assert asked == [0, 1]
     ask(0, out=tmp_path / "elsewhere")
@@ -75,10 +75,10 @@ def test_each_filter_becomes_an_image_of_its_own(channels, make_data, make_subje
 
 def test_extras_are_images_and_animations_of_their_own(subjects, tmp_path):
     still = np.random.default_rng(0).integers(0, 256, (9, 12, 3), np.uint8)
-    moving = np.stack([np.full((6, 8, 3), grey, np.uint8) for grey in (0, 128, 255)])
+    moving = np.stack([np.full((6, 8, 3), gray, np.uint8) for gray in (0, 128, 255)])
 
     class Own(Filters):
-        def extras(self, finding):
+        def files(self, finding):
             return {"still": still, "moving": moving}
 
     look({"filters": Own()}, subjects[:1], tmp_path)
@@ -124,9 +124,9 @@ def test_own_pictures_that_change_are_asked_anew(subjects, data, tmp_path):
     task, path = subjects[0].task, tmp_path / "a.png"
     run = Subject("run", task=lambda: task, data=lambda: data, folder=tmp_path / "run")
     answers = []
-    for grey in (0, 255):
-        Image.new("RGB", (32, 32), (grey,) * 3).save(path)
-        os.utime(path, (grey, grey))
+    for gray in (0, 255):
+        Image.new("RGB", (32, 32), (gray,) * 3).save(path)
+        os.utime(path, (gray, gray))
         answers.append(look({"predict": Predict(images=[str(path)])}, [run], tmp_path / "run" / "figures"))
     first, second = (answer["predict"]["run"].arrays["pictures"] for answer in answers)
     assert not np.array_equal(first, second)

@@ -5,9 +5,9 @@ import pytest
 import torch
 from tests.figures.test_figures import assert_readable, texts_of
 
+from netgaze.drawing.examples import balanced_choice
 from netgaze.errors import NetgazeError
-from netgaze.figures.examples import spread
-from netgaze.figures.maximal_images import MaximalImages, robust
+from netgaze.figures.maximal_images import MaximalImages, make_robust
 from netgaze.subject import Finding
 
 
@@ -17,7 +17,7 @@ def naive_scores(subject, layer, rows):
     scores = []
     with torch.no_grad():
         for row in rows:
-            maps = model.relu(model.bn1(model.conv1(data.normalise(data.images("test")[[row]]))))
+            maps = model.relu(model.bn1(model.conv1(data.normalize(data.images("test")[[row]]))))
             maps = model.layer1(maps)
             maps = maps if layer == "layer1" else model.layer2(maps)
             scores.append([max(channel.flatten().tolist()) for channel in maps[0]])
@@ -26,7 +26,7 @@ def naive_scores(subject, layer, rows):
 
 @pytest.mark.parametrize(("layer", "num_scored"), [("layer1", 40), ("layer2", 40), ("layer2", 17)])
 def test_strongest_images_against_a_loop(supervised, layer, num_scored):
-    rows = spread(supervised.data.labels("test").numpy(), num_scored, 3)
+    rows = balanced_choice(supervised.data.labels("test").numpy(), num_scored, 3)
     scores = naive_scores(supervised, layer, rows)
     channels = [6, 1]
     figure = MaximalImages(layer=layer, channels=channels, num_each=5, num_scored=num_scored, steps=2, seed=3)
@@ -62,29 +62,29 @@ def test_dead_channels_are_not_chosen(supervised):
         MaximalImages(steps=1).compute(supervised)
 
 
-def test_the_optimised_image_answers_more_the_longer_it_is_sought(supervised):
+def test_the_optimized_image_answers_more_the_longer_it_is_sought(supervised):
     channels = [3, 7]
     short, long = (MaximalImages(channels=channels, steps=steps).compute(supervised) for steps in (1, 64))
     for place, channel in enumerate(channels):
-        name = f"channel {channel}/optimised"
+        name = f"channel {channel}/optimized"
         assert long.numbers[name] > 1.1 * short.numbers[name]
-        shown = torch.from_numpy(long.arrays["optimised"][place]).permute(2, 0, 1)[None]
+        shown = torch.from_numpy(long.arrays["optimized"][place]).permute(2, 0, 1)[None]
         with torch.no_grad():
-            maps = supervised.task.model.eval().forward_features(supervised.data.normalise(shown))
+            maps = supervised.task.model.eval().forward_features(supervised.data.normalize(shown))
         assert long.numbers[name] == pytest.approx(float(maps[0, channel].max()), rel=0.02)
 
 
-def test_a_channel_that_is_silent_on_grey_is_woken(supervised):
+def test_a_channel_that_is_silent_on_gray_is_woken(supervised):
     model, data = supervised.task.model.eval(), supervised.data
-    grey = data.normalise(torch.full((1, 3, 16, 16), 128, dtype=torch.uint8))
+    gray = data.normalize(torch.full((1, 3, 16, 16), 128, dtype=torch.uint8))
     kept = {}
     handle = model.layer2[0].relu2.register_forward_hook(lambda layer, inputs, output: kept.update(sum=inputs[0]))
     with torch.no_grad():
-        model(grey)
+        model(gray)
         model.layer2[0].bn2.bias[4] -= kept["sum"][0, 4].max() + 0.2
-        assert float(model.forward_features(grey)[0, 4].max()) == 0
+        assert float(model.forward_features(gray)[0, 4].max()) == 0
     handle.remove()
-    assert MaximalImages(channels=[4], steps=48).compute(supervised).numbers["channel 4/optimised"] > 0.1
+    assert MaximalImages(channels=[4], steps=48).compute(supervised).numbers["channel 4/optimized"] > 0.1
 
 
 @pytest.mark.parametrize("size", [8, 16, 32, 100])
@@ -92,7 +92,7 @@ def test_a_network_sees_the_size_that_it_knows(size):
     generator = torch.Generator().manual_seed(0)
     for _ in range(30):
         image = torch.rand(1, 3, size, size)
-        for transform in robust(size, generator):
+        for transform in make_robust(size, generator):
             image = transform(image)
         assert image.shape == (1, 3, size, size)
         assert float(image.min()) >= 0
@@ -102,7 +102,7 @@ def test_a_network_sees_the_size_that_it_knows(size):
 def test_the_seed_decides(supervised):
     first, second, other = (MaximalImages(steps=3, seed=seed).compute(supervised) for seed in (1, 1, 2))
     assert first.numbers == second.numbers
-    np.testing.assert_array_equal(first.arrays["optimised"], second.arrays["optimised"])
+    np.testing.assert_array_equal(first.arrays["optimized"], second.arrays["optimized"])
     assert first.arrays["channels"].tolist() != other.arrays["channels"].tolist()
 
 

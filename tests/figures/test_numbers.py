@@ -7,17 +7,17 @@ from sklearn.manifold import trustworthiness
 from sklearn.metrics import accuracy_score, balanced_accuracy_score, confusion_matrix, recall_score
 from sklearn.neighbors import KNeighborsClassifier
 
+from netgaze.drawing.examples import balanced_choice, choose_examples, denormalize, rebuild_examples
 from netgaze.errors import NetgazeError
 from netgaze.figures.confusion import Confusion
 from netgaze.figures.curves import Curves
 from netgaze.figures.data_card import DataCard
-from netgaze.figures.examples import chosen, presented, shown, spread
 from netgaze.figures.extremes import Extremes
 from netgaze.figures.filters import Filters, describe
 from netgaze.figures.knn import Knn
 from netgaze.figures.tsne import Tsne, leave_one_out
-from netgaze.metrics import calibration_error, knn_accuracy, weighted_vote
-from netgaze.neighbours import nearest
+from netgaze.measures.metrics import calibration_error, knn_accuracy, vote_weighted
+from netgaze.measures.neighbors import find_nearest
 from netgaze.subject import Subject
 
 
@@ -43,7 +43,7 @@ def test_knn_leaves_out_what_the_bank_cannot_fill(clouds):
 
 def test_nearest_against_a_loop(clouds):
     bank, _, queries, _ = clouds
-    similarities, indices = nearest(queries, bank, 5, chunk=7)
+    similarities, indices = find_nearest(queries, bank, 5, chunk=7)
     for number, query in enumerate(queries):
         cosine = torch.nn.functional.cosine_similarity(query[None], bank)
         best = cosine.sort(descending=True)
@@ -53,8 +53,8 @@ def test_nearest_against_a_loop(clouds):
 
 def test_nearest_leaves_out_self(clouds):
     bank = clouds[0]
-    _, with_self = nearest(bank, bank, 3, chunk=11)
-    _, without = nearest(bank, bank, 2, chunk=11, leave_out_self=True)
+    _, with_self = find_nearest(bank, bank, 3, chunk=11)
+    _, without = find_nearest(bank, bank, 2, chunk=11, leave_out_self=True)
     assert torch.equal(with_self[:, 0], torch.arange(len(bank)))
     assert torch.equal(with_self[:, 1:], without)
 
@@ -63,7 +63,7 @@ def test_weighted_vote_against_a_loop():
     generator = torch.Generator().manual_seed(0)
     similarities = torch.rand(50, 9, generator=generator) * 2 - 1
     labels = torch.randint(0, 4, (50, 9), generator=generator)
-    for row, winner in enumerate(weighted_vote(similarities, labels, 4)):
+    for row, winner in enumerate(vote_weighted(similarities, labels, 4)):
         votes = [0.0] * 4
         for similarity, label in zip(similarities[row], labels[row], strict=True):
             votes[label] += float(np.exp(float(similarity) / 0.07))
@@ -86,7 +86,7 @@ def test_confusion_and_accuracies_are_sklearns(rotation):
 def test_micro_and_macro_differ_on_unequal_classes():
     logits = torch.eye(2)[torch.tensor([0] * 9 + [0])]
     targets = torch.tensor([0] * 9 + [1])
-    from netgaze.metrics import classification_metrics
+    from netgaze.measures.metrics import classification_metrics
 
     assert classification_metrics(logits, targets) == {"acc": pytest.approx(0.9), "acc_macro": pytest.approx(0.5)}
 
@@ -122,7 +122,7 @@ def test_most_confused_pairs_are_the_largest_shares(supervised):
 
 def test_tsne_numbers(supervised):
     finding = Tsne(num_images=24).compute(supervised)
-    index = spread(supervised.data.labels("test").numpy(), 24, 0)
+    index = balanced_choice(supervised.data.labels("test").numpy(), 24, 0)
     features, labels = supervised.features("test")[index].numpy(), supervised.data.labels("test").numpy()[index]
     np.testing.assert_array_equal(finding.arrays["labels"], labels)
     expected = trustworthiness(features, finding.arrays["plane"], n_neighbors=10)
@@ -141,15 +141,15 @@ def test_leave_one_out_of_two_far_groups():
     assert leave_one_out(points, np.tile([0, 1], 10), 1000) <= 1.0
 
 
-def test_knn_figure_shows_sorted_neighbours_of_different_classes(supervised):
-    finding = Knn(num_queries=3, num_neighbours=4).compute(supervised)
+def test_knn_figure_shows_sorted_neighbors_of_different_classes(supervised):
+    finding = Knn(num_queries=3, num_neighbors=4).compute(supervised)
     assert len(set(finding.arrays["query_labels"])) == 3
     assert (np.diff(finding.arrays["similarities"], axis=1) <= 0).all()
     bank, features = supervised.features("train"), supervised.features("test")
     labels = supervised.data.labels("train"), supervised.data.labels("test")
     expected = knn_accuracy(bank, labels[0], features, labels[1])
     assert {name: finding.numbers[name] for name in expected} == expected
-    right = finding.arrays["neighbour_labels"] == finding.arrays["query_labels"][:, None]
+    right = finding.arrays["neighbor_labels"] == finding.arrays["query_labels"][:, None]
     assert finding.numbers["shown_right"] == pytest.approx(right.mean())
 
 
@@ -166,7 +166,7 @@ def test_extremes_are_the_extremes_and_shown_as_seen(rotation):
 
 def test_presented_gives_back_the_image(rotation):
     data = rotation.data
-    pictures = shown(presented(rotation, np.array([3, 43, 83])), data.mean, data.std)
+    pictures = denormalize(rebuild_examples(rotation, np.array([3, 43, 83])), data.mean, data.std)
     image = data.images("test")[3].permute(1, 2, 0).numpy()
     for turns, picture in enumerate(pictures):
         np.testing.assert_array_equal(picture, np.rot90(image, turns))
@@ -174,13 +174,13 @@ def test_presented_gives_back_the_image(rotation):
 
 def test_spread_takes_turns_over_classes():
     labels = np.array([0] * 50 + [1] * 3 + [2] * 20)
-    index = spread(labels, 12, seed=0)
+    index = balanced_choice(labels, 12, seed=0)
     assert sorted(labels[index[:3]]) == sorted(labels[index[3:6]]) == [0, 1, 2]
     assert np.bincount(labels[index]).tolist() == [5, 3, 4] or np.bincount(labels[index]).tolist() == [4, 3, 5]
     assert len(set(index)) == 12
-    assert not np.array_equal(index, spread(labels, 12, seed=1))
-    assert len(spread(labels, 1000, seed=0)) == 73
-    np.testing.assert_array_equal(chosen(labels, 3, 0, [72, 5]), [72, 5])
+    assert not np.array_equal(index, balanced_choice(labels, 12, seed=1))
+    assert len(balanced_choice(labels, 1000, seed=0)) == 73
+    np.testing.assert_array_equal(choose_examples(labels, 3, 0, [72, 5]), [72, 5])
 
 
 def test_curves_mark_the_best_epoch(subjects):
@@ -203,14 +203,14 @@ def test_filter_numbers():
     rng = np.random.default_rng(0)
     noise = describe(rng.normal(size=(256, 3, 7, 7)))
     assert noise["smoothness"] == pytest.approx(0, abs=0.02)
-    assert noise["colour"] == pytest.approx(2 / 3, abs=0.01)
-    assert noise["norm_spread"] == pytest.approx(1 / np.sqrt(2 * 3 * 49), rel=0.15)
+    assert noise["color"] == pytest.approx(2 / 3, abs=0.01)
+    assert noise["norm_std"] == pytest.approx(1 / np.sqrt(2 * 3 * 49), rel=0.15)
     ramp = np.tile(np.linspace(1, 2, 7), (4, 3, 7, 1))
     ramp[0] *= 0.001
     numbers = describe(ramp)
     assert numbers["dead"] == 0.25
     assert numbers["smoothness"] > 0.95
-    assert numbers["colour"] == pytest.approx(0)
+    assert numbers["color"] == pytest.approx(0)
     assert "smoothness" not in describe(rng.normal(size=(4, 8, 1, 1)))
 
 

@@ -12,11 +12,11 @@ from omegaconf import OmegaConf
 from PIL import Image
 from tests.figures.test_figures import CONF, assert_readable, make_figure
 
+from netgaze.drawing.heat import enlarge
 from netgaze.errors import NetgazeError
 from netgaze.figures import predict
-from netgaze.figures.heat import enlarged
 from netgaze.figures.predict import Predict
-from netgaze.subject import Subject, looking
+from netgaze.subject import Subject, evaluating
 
 SIZE = 16
 
@@ -32,9 +32,9 @@ def files(tmp_path):
 
 def by_hand(subject, files, fit=None):
     """Softmax [N,K] and maps [N,K,h,w] of the network on what the data reads."""
-    images = subject.data.normalise(subject.data.read_images(files, fit))
-    with looking(subject.task) as task, torch.no_grad():
-        return torch.softmax(task(images).double(), dim=1).numpy(), task.evidence(images)
+    images = subject.data.normalize(subject.data.read_images(files, fit))
+    with evaluating(subject.task) as task, torch.no_grad():
+        return torch.softmax(task(images).double(), dim=1).numpy(), task.class_maps(images)
 
 
 def many(make_data, make_subjects, num_classes=12):
@@ -58,7 +58,7 @@ def test_probabilities_and_maps_are_the_networks(subjects, files, number):
         order = sorted(range(num), key=lambda place, row=row: -probabilities[row, place])
         assert arrays["classes"][row].tolist() == [names[place] for place in order]
         np.testing.assert_allclose(arrays["probabilities"][row], probabilities[row, order], rtol=1e-4)
-        heat = enlarged(maps[row : row + 1, order[0]], (SIZE, SIZE))[0]
+        heat = enlarge(maps[row : row + 1, order[0]], (SIZE, SIZE))[0]
         np.testing.assert_allclose(arrays["maps"][row], heat, rtol=1e-3, atol=1e-5)
     np.testing.assert_allclose(arrays["probabilities"].sum(axis=1), 1, rtol=1e-5)
     read = subject.data.read_images(files).permute(0, 2, 3, 1).numpy()
@@ -102,15 +102,15 @@ def test_numbers_and_words(supervised, files):
     finding = figure.compute(supervised)
     names, tops = (
         ["wide.png", "square.png", "a photo with quite a long name of 2024.png"],
-        finding.numbers["top classes"],
+        finding.numbers["top_classes"],
     )
-    assert list(tops) == names == [name for name in finding.numbers if name != "top classes"]
+    assert list(tops) == names == [name for name in finding.numbers if name != "top_classes"]
     for row, name in enumerate(names):
         assert list(tops[name]) == finding.arrays["classes"][row].tolist()
         assert list(tops[name].values()) == finding.arrays["probabilities"][row].tolist()
         first, probability = next(iter(tops[name].items()))
         assert finding.numbers[name] == f"{first} {probability:.2f}"
-    lines = figure.say({"one": finding, "two": finding}).split("\n")
+    lines = figure.summary({"one": finding, "two": finding}).split("\n")
     assert len(lines) == 6
     words = ", ".join(f"{name} {probability:.2f}" for name, probability in tops["wide.png"].items())
     assert lines[:2] == [f"wide.png: {words}  [one]", f"wide.png: {words}  [two]"]
@@ -121,7 +121,7 @@ def test_files_of_one_name_are_told_apart(supervised, files, tmp_path):
     Image.open(files[1]).save(tmp_path / "other" / "wide.png")
     finding = Predict(images=[files[0], str(tmp_path / "other" / "wide.png")]).compute(supervised)
     assert finding.arrays["names"].tolist() == [f"{tmp_path.name}/wide.png", "other/wide.png"]
-    assert len(finding.numbers["top classes"]) == 2
+    assert len(finding.numbers["top_classes"]) == 2
 
 
 def test_twelve_are_drawn_but_all_are_counted_in_batches(supervised, files, monkeypatch):

@@ -1,4 +1,4 @@
-"""Chosen pseudo-labels against naive counts, in every state of emptiness; the real task on real unlabelled images."""
+"""Chosen pseudo-labels against naive counts, in every state of emptiness; the real task on real unlabeled images."""
 
 import functools
 from types import SimpleNamespace
@@ -20,20 +20,20 @@ from netgaze.subject import Finding, Subject
 from netgaze.tasks.pseudo_labels import PseudoLabels as Task
 
 
-class Unlabelled:
+class Unlabeled:
     """Images whose pixels count them, and the labels that were taken away."""
 
-    fingerprint = "unlabelled"
+    fingerprint = "unlabeled"
 
     def __init__(self, truth, class_names, channels=3):
         self._truth, self.class_names, self.channels = torch.as_tensor(truth), class_names, channels
 
-    def truth(self, split):
-        assert split == "unlabelled"
+    def true_labels(self, split):
+        assert split == "unlabeled"
         return self._truth
 
     def images(self, split, index):
-        assert split == "unlabelled"
+        assert split == "unlabeled"
         values = torch.arange(len(self._truth), dtype=torch.uint8)[index]
         return values[:, None, None, None].expand(-1, self.channels, 8, 8)
 
@@ -48,7 +48,7 @@ def a_subject(index, label, truth, num_classes, scores=None, rank=None, title="t
     rank = torch.as_tensor(rank, dtype=torch.int64)
     chosen = SimpleNamespace(index=index, label=label, score=scores, rank=rank)
     task = SimpleNamespace(class_names=names, embeds=False, choose=lambda data: chosen)
-    data = Unlabelled(torch.as_tensor(truth, dtype=torch.int64), names, channels)
+    data = Unlabeled(torch.as_tensor(truth, dtype=torch.int64), names, channels)
     config = {"task": {"k": 1000, "p": 2}} if config is None else config
     return Subject(title, task=lambda: task, data=lambda: data, config=config, training=True)
 
@@ -235,7 +235,7 @@ def test_readable_whatever_is_shown(num_each, num_networks):
     assert "chance, 8." in words
 
 
-def labelling(data, k=5, p=2, seed=0):
+def labeling(data, k=5, p=2, seed=0):
     torch.manual_seed(seed)
     model = ResNet(depths=[1, 1], widths=[8, 16], stem="cifar", in_channels=3, num_classes=data.num_classes)
     optimizer = functools.partial(torch.optim.SGD, lr=0.1)
@@ -245,19 +245,19 @@ def labelling(data, k=5, p=2, seed=0):
 
 
 @pytest.fixture
-def labelled(make_data):
-    """The real task on a real unlabelled part, and an untrained network to hold it against."""
+def labeled(make_data):
+    """The real task on a real unlabeled part, and an untrained network to hold it against."""
     data = make_data(per_class=4)
-    teacher, control = (labelling(data, seed=seed) for seed in range(2))
+    teacher, control = (labeling(data, seed=seed) for seed in range(2))
     return [
         Subject("teacher", task=lambda: teacher, data=lambda: data, config={}),
         Subject("random", task=lambda: control, data=lambda: data, config={}, control=True),
     ]
 
 
-def test_the_real_task(labelled, tmp_path):
-    figure, (teacher, _) = make_figure("pseudo_labels"), labelled
-    findings, kept = {subject.label: figure.compute(subject) for subject in labelled}, {}
+def test_the_real_task(labeled, tmp_path):
+    figure, (teacher, _) = make_figure("pseudo_labels"), labeled
+    findings, kept = {subject.label: figure.compute(subject) for subject in labeled}, {}
     for label, finding in findings.items():
         finding.save(tmp_path / label, "key")
         kept[label] = Finding.load(tmp_path / label, "key")
@@ -267,33 +267,33 @@ def test_the_real_task(labelled, tmp_path):
     for name, array in findings["teacher"].arrays.items():
         np.testing.assert_array_equal(array, again.arrays[name])
     data = teacher.data
-    images = data.normalise(data.images("unlabelled"))
+    images = data.normalize(data.images("unlabeled"))
     with torch.no_grad():
         chosen = choose(teacher.task.eval()(images).softmax(dim=1), 5, 2)
-    right = chosen.label == data.truth("unlabelled")[chosen.index]
+    right = chosen.label == data.true_labels("unlabeled")[chosen.index]
     assert findings["teacher"].numbers["share_right"] == pytest.approx(right.double().mean().item())
     assert findings["teacher"].numbers["images"] == len(chosen)
     assert findings["teacher"].numbers["coverage"] == pytest.approx(len(chosen.index.unique()) / 48)
-    first = data.images("unlabelled")[chosen.index[0]].permute(1, 2, 0).numpy()
+    first = data.images("unlabeled")[chosen.index[0]].permute(1, 2, 0).numpy()
     np.testing.assert_array_equal(findings["teacher"].arrays["images"][0], first)
 
 
-def test_the_network_is_left_as_it_was(labelled):
-    task = labelled[0].task.train()
+def test_the_network_is_left_as_it_was(labeled):
+    task = labeled[0].task.train()
     task.model.bn1.eval()
     modes = [module.training for module in task.modules()]
     state, random = {key: value.clone() for key, value in task.state_dict().items()}, torch.get_rng_state()
-    PseudoLabels().compute(labelled[0])
+    PseudoLabels().compute(labeled[0])
     assert [module.training for module in task.modules()] == modes
     assert all(torch.equal(value, state[key]) for key, value in task.state_dict().items())
     assert torch.equal(torch.get_rng_state(), random)
 
 
-def test_who_cannot_be_asked_is_named(labelled, supervised, make_data, tmp_path):
+def test_who_cannot_be_asked_is_named(labeled, supervised, make_data, tmp_path):
     figure = PseudoLabels()
     supervised.config["task"]["k"] = 3
-    pixels = Subject("raw pixels", data=lambda: labelled[0].data, pixels=True, control=True)
-    seen = look({"pseudo_labels": figure}, [supervised, *labelled, pixels], tmp_path)
+    pixels = Subject("raw pixels", data=lambda: labeled[0].data, pixels=True, control=True)
+    seen = look({"pseudo_labels": figure}, [supervised, *labeled, pixels], tmp_path)
     assert list(seen["pseudo_labels"]) == ["teacher", "random"]
     said = (tmp_path / "pseudo_labels.json").read_text()
     assert "chooses no pseudo-labels; task=pseudo_labels does." in said
@@ -301,13 +301,13 @@ def test_who_cannot_be_asked_is_named(labelled, supervised, make_data, tmp_path)
     with pytest.raises(NetgazeError, match="chooses no pseudo-labels"):
         look({"pseudo_labels": figure}, [supervised], tmp_path)
     whole = make_data()
-    with pytest.raises(NetgazeError, match="has no unlabelled images"):
-        figure.compute(Subject("whole", task=lambda: labelling(whole), data=lambda: whole, config={}))
+    with pytest.raises(NetgazeError, match="has no unlabeled images"):
+        figure.compute(Subject("whole", task=lambda: labeling(whole), data=lambda: whole, config={}))
 
 
-def test_other_settings_are_another_question(labelled):
+def test_other_settings_are_another_question(labeled):
     """K and P are no part of the weights: a run that goes on with others must not be shown its old picture."""
-    figure, task, data = PseudoLabels(), labelled[0].task, labelled[0].data
+    figure, task, data = PseudoLabels(), labeled[0].task, labeled[0].data
     names = {
         Subject("run", task=lambda: task, data=lambda: data, config={"task": {"k": k}}).identity(figure.needs)
         for k in (5, 5, 50)

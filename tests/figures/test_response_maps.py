@@ -8,16 +8,16 @@ import torch
 from PIL import Image
 from tests.figures.test_figures import assert_readable, texts_of
 
+from netgaze.drawing.examples import balanced_choice, choose_right
+from netgaze.drawing.heat import compute_maps
+from netgaze.drawing.panels import Sheet, color_signed
 from netgaze.errors import NetgazeError
 from netgaze.figures.cam import Cam
-from netgaze.figures.examples import rightly, spread
-from netgaze.figures.heat import evidence
-from netgaze.figures.map_rows import MapRows
-from netgaze.figures.panels import Sheet, signed_colours
-from netgaze.figures.response_maps import ResponseMaps, peak_shares
+from netgaze.figures.response_maps import ResponseMaps, count_peaks
+from netgaze.figures.response_maps.rows import MapRows
 from netgaze.models.dynamic_conv import DynamicConv
 from netgaze.schedules import Constant
-from netgaze.subject import Subject, looking
+from netgaze.subject import Subject, evaluating
 from netgaze.tasks.supervised import Supervised
 
 
@@ -44,18 +44,18 @@ def test_peak_shares_on_maps_made_by_hand():
     maps[0, 1, 0, 1] = 2.0  # the target alone
     maps[1, 0, 0, 0], maps[1, 1, 1, 1] = 2.0, 2.0  # a tie of two
     maps[2, 2, 0, 0] = 1.0  # another one; all three tie in the last
-    shares = peak_shares(maps, torch.tensor([1, 1, 1, 1]))
+    shares = count_peaks(maps, torch.tensor([1, 1, 1, 1]))
     assert shares.tolist() == pytest.approx([1, 1 / 2, 0, 1 / 3])
 
 
 def test_peak_highest_against_a_loop_over_all_that_the_task_makes(supervised, rotation):
     for subject in (supervised, rotation, filters_a_class(supervised.data)):
         data, task = subject.data, subject.task
-        scored, found, lowest = spread(data.labels("test").numpy(), 30, 0), [], []
-        with looking(task), torch.no_grad():
+        scored, found, lowest = balanced_choice(data.labels("test").numpy(), 30, 0), [], []
+        with evaluating(task), torch.no_grad():
             for image in scored:
-                shown = data.normalise(data.images("test")[[image]])
-                for example, target in zip(*task.present(shown, data.labels("test")[[image]]), strict=True):
+                shown = data.normalize(data.images("test")[[image]])
+                for example, target in zip(*task.make_examples(shown, data.labels("test")[[image]]), strict=True):
                     maps = task.model.class_maps(task.model.forward_features(example[None]))[0]
                     found.append(max(range(len(maps)), key=lambda k, maps=maps: float(maps[k].max())) == target)
                     lowest.append(min(range(len(maps)), key=lambda k, maps=maps: float(maps[k].min())) == target)
@@ -74,15 +74,15 @@ def test_one_filter_for_all_classes_is_chance_exactly(data):
 def test_scores_on_the_object_are_cams(subjects):
     for subject in subjects[:2]:
         ours, theirs = ResponseMaps().compute(subject).numbers, Cam().compute(subject).numbers
-        for name in ("peak_on_object", "mass_on_object", "object_area", "centre_on_object", "map_width"):
+        for name in ("peak_on_object", "mass_on_object", "object_area", "center_on_object", "map_width"):
             assert ours[name] == pytest.approx(theirs[name]), name
 
 
 def test_maps_of_the_other_sign_exchange_peaks_and_troughs(data, monkeypatch):
     subject = filters_a_class(data)
     as_they_are = ResponseMaps().compute(subject).numbers
-    evidence = type(subject.task).evidence
-    monkeypatch.setattr(type(subject.task), "evidence", lambda task, images: -evidence(task, images))
+    maps = type(subject.task).class_maps
+    monkeypatch.setattr(type(subject.task), "class_maps", lambda task, images: -maps(task, images))
     exchanged = ResponseMaps().compute(subject).numbers
     pairs = [("peak_highest", "trough_lowest"), ("peak_on_object", "trough_on_object")]
     for one, other in (*pairs, ("mass_on_object", "negative_mass_on_object")):
@@ -97,16 +97,16 @@ def test_data_without_masks_have_no_such_scores(supervised, monkeypatch):
 
 
 def test_evidence_comes_in_small_batches_and_is_whole(rotation, monkeypatch):
-    monkeypatch.setattr("netgaze.figures.heat._MOST_MAPS", 28)  # four classes: seven images at once
+    monkeypatch.setattr("netgaze.drawing.heat._MOST_MAPS", 28)  # four classes: seven images at once
     images = np.array([5, 1, 30, 2, 9, 17, 4, 11, 0])
-    with looking(rotation.task) as task, torch.no_grad():
-        batches = list(evidence(rotation, images, upright=False))
+    with evaluating(rotation.task) as task, torch.no_grad():
+        batches = list(compute_maps(rotation, images, upright=False))
         assert [len(index) for index, *_ in batches] == [7, 2]
         assert [len(targets) for _, _, targets, _ in batches] == [28, 8]
         _, examples, targets, maps = batches[0]
         assert targets.tolist() == [0] * 7 + [1] * 7 + [2] * 7 + [3] * 7
-        torch.testing.assert_close(maps, task.evidence(examples))
-        upright = next(evidence(rotation, images))
+        torch.testing.assert_close(maps, task.class_maps(examples))
+        upright = next(compute_maps(rotation, images))
         assert torch.equal(upright[1], examples[:7])
         assert torch.equal(upright[2], targets[:7])
 
@@ -115,14 +115,14 @@ def test_the_rule_takes_the_first_right_image_of_each_class():
     rng = np.random.default_rng(0)
     labels, right = rng.integers(0, 4, 60), rng.random(60) < 0.4
     right[labels == 2] = False
-    order = list(spread(labels, 60, 7))
-    found = rightly(labels, right, 4, 7)
+    order = list(balanced_choice(labels, 60, 7))
+    found = choose_right(labels, right, 4, 7)
     for place, image in enumerate(found):
         label = labels[order[place]]
         own = [other for other in order if labels[other] == label]
         assert image == next((other for other in own if right[other]), own[0])
     assert sorted(labels[found]) == [0, 1, 2, 3]
-    more = rightly(labels, right, 8, 7)
+    more = choose_right(labels, right, 8, 7)
     assert list(more[:4]) == list(found)
     assert len(set(more)) == 8
     assert right[more[labels[more] != 2]].all()
@@ -130,7 +130,7 @@ def test_the_rule_takes_the_first_right_image_of_each_class():
 
 def test_shown_are_images_that_the_network_is_right_about_where_there_are_any(supervised):
     outputs, names = supervised.outputs("test"), supervised.task.class_names
-    order = spread(outputs.targets, 40, 0)
+    order = balanced_choice(outputs.targets, 40, 0)
     zeros, ones, twos = (order[outputs.targets[order] == k] for k in range(3))
     outputs.logits[:] = np.eye(3)[outputs.targets]
     outputs.logits[ones] = [5, 0, 0]  # never right about class 1
@@ -152,11 +152,11 @@ def test_named_images_their_maps_scores_and_frames(subjects, data):
         arrays = ResponseMaps(indices=[7, 2]).compute(subject).arrays
         images = subject.data.images("test")[[7, 2]]
         np.testing.assert_array_equal(arrays["images"], images.permute(0, 2, 3, 1).numpy())
-        with looking(subject.task) as task, torch.no_grad():
-            examples = subject.data.normalise(images)
-            np.testing.assert_allclose(arrays["maps"], task.evidence(examples), rtol=1e-4, atol=1e-6)
+        with evaluating(subject.task) as task, torch.no_grad():
+            examples = subject.data.normalize(images)
+            np.testing.assert_allclose(arrays["maps"], task.class_maps(examples), rtol=1e-4, atol=1e-6)
             np.testing.assert_allclose(arrays["scores"], task(examples), rtol=1e-4, atol=1e-6)
-            target = task.present(examples, subject.data.labels("test")[[7, 2]])[1][:2]
+            target = task.make_examples(examples, subject.data.labels("test")[[7, 2]])[1][:2]
         assert [list(row) for row in arrays["classes"]] == [task.class_names] * 2
         np.testing.assert_array_equal(arrays["framed"], np.eye(len(task.class_names), dtype=bool)[target])
 
@@ -176,8 +176,8 @@ def test_own_images_have_an_answer_and_no_frame(kind, channels, make_data, make_
     figure = ResponseMaps(images=paths)
     finding = figure.compute(subject)
     assert not finding.arrays["framed"].any()
-    with looking(subject.task) as task, torch.no_grad():
-        logits = task(subject.data.normalise(subject.data.read_images(paths)))
+    with evaluating(subject.task) as task, torch.no_grad():
+        logits = task(subject.data.normalize(subject.data.read_images(paths)))
     np.testing.assert_allclose(finding.arrays["scores"], logits, rtol=1e-4, atol=1e-6)
     predicted = [task.class_names[int(k)] for k in logits.argmax(dim=1)]
     assert list(finding.arrays["predicted"]) == predicted
@@ -204,8 +204,8 @@ def test_of_many_classes_the_true_one_and_the_highest(make_data, make_subjects):
         assert list(arrays["classes"][row]) == list(names[[outputs.targets[image], *others[:4]]])
         np.testing.assert_allclose(arrays["scores"][row], outputs.logits[image][[outputs.targets[image], *others[:4]]])
         assert arrays["framed"][row].tolist() == [True] + [False] * 4
-        with looking(subject.task) as task, torch.no_grad():
-            maps = task.evidence(subject.data.normalise(subject.data.images("test")[[image]]))[0]
+        with evaluating(subject.task) as task, torch.no_grad():
+            maps = task.class_maps(subject.data.normalize(subject.data.images("test")[[image]]))[0]
         np.testing.assert_allclose(arrays["maps"][row, 2], maps[others[1]], rtol=1e-4, atol=1e-6)
 
 
@@ -224,7 +224,7 @@ def test_the_frame_is_around_the_true_class_on_the_sheet(supervised):
     assert [y for _, y in frames] == pytest.approx([rows.top + number * rows.row for number in range(3)])
 
 
-def test_one_colour_scale_for_all_maps_of_a_network(supervised, monkeypatch):
+def test_one_color_scale_for_all_maps_of_a_network(supervised, monkeypatch):
     figure, scales, seen = ResponseMaps(num_images=3), [], []
     finding = figure.compute(supervised)
     finding.arrays["maps"] = np.zeros_like(finding.arrays["maps"])
@@ -235,7 +235,7 @@ def test_one_colour_scale_for_all_maps_of_a_network(supervised, monkeypatch):
     assert scales == [(4.0, "response / evidence")]
     for row, value in enumerate((4.0, -2.0, 0.0)):
         picture = seen[4 * row + 1]  # an image, then its three maps
-        expected = signed_colours(np.full((16, 16), value), 4.0) * 255
+        expected = color_signed(np.full((16, 16), value), 4.0) * 255
         np.testing.assert_allclose(picture, expected, atol=0.51)
 
 

@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 import torch
 
-from netgaze.subject import Finding, Subject, looking
+from netgaze.subject import Finding, Subject, evaluating
 
 
 def test_outputs_equal_a_plain_loop(supervised):
     outputs, data, task = supervised.outputs("test"), supervised.data, supervised.task
     task.eval()
     for number, (image, label) in enumerate(zip(data.images("test"), data.labels("test"), strict=True)):
-        logits = task(data.normalise(image[None]))[0]
+        logits = task(data.normalize(image[None]))[0]
         torch.testing.assert_close(torch.from_numpy(outputs.logits[number]), logits.detach(), rtol=1e-4, atol=1e-5)
         loss = torch.nn.functional.cross_entropy(logits.detach(), label)
         assert outputs.losses[number] == pytest.approx(float(loss), rel=1e-4)
@@ -24,15 +24,15 @@ def test_outputs_of_rotations_keep_the_image_of_each_example(rotation):
     assert len(outputs.targets) == 4 * len(data.labels("test"))
     rotation.task.eval()
     for row in (0, 45, 100, 159):
-        image = data.normalise(data.images("test")[[outputs.index[row]]])
+        image = data.normalize(data.images("test")[[outputs.index[row]]])
         turned = torch.rot90(image, int(outputs.targets[row]), (2, 3))
         logits = rotation.task(turned)[0].detach()
         torch.testing.assert_close(torch.from_numpy(outputs.logits[row]), logits, rtol=1e-4, atol=1e-5)
 
 
 def test_looking_enables_gradients_in_inference_mode(supervised):
-    with torch.inference_mode(), looking(supervised.task) as task:
-        images = supervised.data.normalise(supervised.data.images("test")[:2]).requires_grad_()
+    with torch.inference_mode(), evaluating(supervised.task) as task:
+        images = supervised.data.normalize(supervised.data.images("test")[:2]).requires_grad_()
         task(images).sum().backward()
         assert images.grad is not None
         assert not any(module.training for module in task.modules())
@@ -41,7 +41,7 @@ def test_looking_enables_gradients_in_inference_mode(supervised):
 def test_looking_restores_after_an_error(supervised):
     supervised.task.train()
     state = torch.get_rng_state()
-    with pytest.raises(RuntimeError), looking(supervised.task) as task:  # noqa: PT012
+    with pytest.raises(RuntimeError), evaluating(supervised.task) as task:  # noqa: PT012
         torch.rand(3)
         task.model.fc.weight.requires_grad = False
         raise RuntimeError

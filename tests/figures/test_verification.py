@@ -1,4 +1,4 @@
-"""Pairs of faces: numbers against netgaze.verification, scikit-learn and loops, and what is shown of them."""
+"""Pairs of faces: numbers against netgaze.measures.verification, scikit-learn and loops, and what is shown of them."""
 
 import functools
 import re
@@ -15,17 +15,17 @@ from tests.figures.test_figures import assert_readable
 
 from netgaze.data.faces import GLASSES, FaceData
 from netgaze.data.images import Images
+from netgaze.drawing.examples import name_files
 from netgaze.errors import NetgazeError
-from netgaze.figures.examples import distinct
-from netgaze.figures.pair_columns import hardest
-from netgaze.figures.pair_plots import curve, histogram
-from netgaze.figures.verification import Verification, drawn, num_pairs, slug
+from netgaze.figures.verification import Verification, count_pairs, draw_images, slugify
+from netgaze.figures.verification.columns import find_hardest
+from netgaze.figures.verification.plots import bin_distances, trace_curve
 from netgaze.figures.verify import Verify
+from netgaze.measures.verification import verify, verify_folds
 from netgaze.models.resnet import ResNet
 from netgaze.schedules import Constant
 from netgaze.subject import Subject
 from netgaze.tasks.siamese import Siamese
-from netgaze.verification import ten_folds, verify
 
 SIZE = 16
 PEOPLE, PHOTOS = 12, 6
@@ -106,10 +106,10 @@ def test_numbers_are_those_of_verification(columns, number):
     first = finding.numbers["comparisons"]["all pairs"]
     for name in ("eer", "auc", "rank1", "acc", "acc_macro"):
         assert finding.numbers[name] == first[name]
-    folds = ten_folds(embeddings, people)
+    folds = verify_folds(embeddings, people)
     assert [finding.numbers[f"ten_folds_{name}"] for name in folds] == list(folds.values())
     for name in ("without glasses", "with glasses", "mixed"):
-        assert finding.numbers[f"eer_{slug(name)}"] == finding.numbers["comparisons"][name]["eer"]
+        assert finding.numbers[f"eer_{slugify(name)}"] == finding.numbers["comparisons"][name]["eer"]
 
 
 def test_eer_and_auc_are_sklearns(columns):
@@ -180,7 +180,7 @@ def test_the_hardest_pairs_and_their_pictures(columns, name):
 def test_of_all_comparisons_the_hardest_once(columns):
     finding = Verification(num_hardest=4, replicates=0).compute(columns[0])
     for kind in ("same", "different"):
-        shown = hardest(finding, kind)  # all pairs hold the pairs of all other comparisons
+        shown = find_hardest(finding, kind)  # all pairs hold the pairs of all other comparisons
         np.testing.assert_allclose([pair[1] for pair in shown], finding.arrays[f"all pairs/{kind}_distances"])
 
 
@@ -238,33 +238,33 @@ def test_no_more_images_than_asked_for_but_all_probes(columns):
 
 def test_of_many_people_so_many_are_drawn_as_have_pairs():
     people = torch.cat([torch.arange(100), torch.arange(40)])
-    index = drawn(people, 20, seed=0)
+    index = draw_images(people, 20, seed=0)
     assert len(index) == 20
     assert (people[index].bincount()[people[index]] == 2).all()
-    assert not torch.equal(index, drawn(people, 20, seed=1))
-    assert torch.equal(drawn(people, 140, seed=0), torch.arange(140))
+    assert not torch.equal(index, draw_images(people, 20, seed=1))
+    assert torch.equal(draw_images(people, 140, seed=0), torch.arange(140))
 
 
 def test_num_pairs_against_a_loop():
     generator = torch.Generator().manual_seed(0)
     gallery, probe = torch.randint(0, 4, (9,), generator=generator), torch.randint(0, 6, (7,), generator=generator)
     same = sum(int(g == p) for g in gallery for p in probe)
-    assert num_pairs(gallery, probe) == (same, 63 - same)
+    assert count_pairs(gallery, probe) == (same, 63 - same)
     alone = sum(int(a == b) for a, b in combinations(gallery, 2))
-    assert num_pairs(gallery) == (alone, 36 - alone)
-    assert num_pairs(gallery[:0], probe) == num_pairs(gallery[:0]) == (0, 0)
+    assert count_pairs(gallery) == (alone, 36 - alone)
+    assert count_pairs(gallery[:0], probe) == count_pairs(gallery[:0]) == (0, 0)
 
 
 def test_bars_and_corners_are_those_of_all_pairs():
     generator = torch.Generator().manual_seed(0)
     people = torch.arange(400) % 20
     found = verify(torch.randn(400, 4, generator=generator) + people[:, None] * 0.05, people)
-    bars = histogram(found)
+    bars = bin_distances(found)
     assert bars["same"].sum() == found.num_same
     assert bars["different"].sum() == found.num_different
     assert len(bars["edges"]) == len(bars["same"]) + 1 == len(bars["different"]) + 1 <= 41
     assert bars["same"][0] + bars["different"][0] > 0
-    thinned, (far, tar, _) = curve(found), found.curve()
+    thinned, (far, tar, _) = trace_curve(found), found.curve()
     assert len(far) > 4000
     assert len(thinned["far"]) <= 2000
     assert {*zip(thinned["far"], thinned["tar"], strict=True)} <= {*zip(far, tar, strict=True)}
@@ -280,7 +280,7 @@ def test_compare_and_say(columns):
         assert {name: compared[f"EER, {name}: {label}"] for name in eers} == eers
         gap = eers["mixed"] - eers["without glasses"]
         assert compared[f"EER, mixed minus without glasses: {label}"] == pytest.approx(gap)
-    lines = figure.say(findings).split("\n")
+    lines = figure.summary(findings).split("\n")
     titles = [*(f"EER {name}" for name in eers), "accuracy", "AUC", "TAR at FAR 0.01"]
     assert re.split(r"  +", lines[0].strip()) == titles
     values = ("eer", "eer_without_glasses", "eer_with_glasses", "eer_mixed", "acc", "auc")
@@ -344,7 +344,7 @@ def test_the_answer_turns_with_the_threshold(columns, files):
         assert finding.numbers["distance of a.jpg, b.png"] == pytest.approx(distance)
         assert finding.numbers["answer to a.jpg, b.png"] == answer
         said = f"a.jpg, b.png: distance {distance:.4f}, threshold {threshold:.4f}: {answer} ({words})  [siamese]"
-        assert figure.say({"siamese": finding}) == said
+        assert figure.summary({"siamese": finding}) == said
     np.testing.assert_array_equal(
         finding.arrays["pictures"][..., 0], subject.data.read_images(files[:2]).squeeze(1).numpy()
     )
@@ -363,7 +363,7 @@ def test_three_images_are_three_pairs_and_six_are_twelve(columns, files):
     figure = Verify(images=files)
     findings = {subject.label: figure.compute(subject) for subject in columns}
     assert findings["siamese"].arrays["pairs"].tolist() == [[0, 1], [0, 2], [1, 2]]
-    assert len(figure.say(findings).split("\n")) == 12
+    assert len(figure.summary(findings).split("\n")) == 12
     picture = figure.draw(findings)
     assert_readable(picture)
     words = words_of(picture)
@@ -378,7 +378,7 @@ def test_two_images_without_a_threshold(columns, files):
     figure = Verify(images=files[:2])
     finding = figure.compute(columns[0])
     assert finding.numbers["answer to a.jpg, b.png"] is None
-    assert figure.say({"run": finding}).endswith("no threshold  [run]")
+    assert figure.summary({"run": finding}).endswith("no threshold  [run]")
     assert "no threshold" in finding.caption
     assert_readable(figure.draw({"run": finding}))
 
@@ -397,6 +397,6 @@ def test_sizes_that_differ_are_said(columns, files):
 
 
 def test_names_are_told_apart_by_their_folders():
-    assert distinct(["x/s1/1.pgm", "x/s2/1.pgm"]) == ["s1/1.pgm", "s2/1.pgm"]
-    assert distinct(["x/s1/1.pgm", "x/s2/2.pgm"]) == ["1.pgm", "2.pgm"]
-    assert distinct(["a.jpg", "a.jpg"]) == ["a.jpg", "a.jpg"]
+    assert name_files(["x/s1/1.pgm", "x/s2/1.pgm"]) == ["s1/1.pgm", "s2/1.pgm"]
+    assert name_files(["x/s1/1.pgm", "x/s2/2.pgm"]) == ["1.pgm", "2.pgm"]
+    assert name_files(["a.jpg", "a.jpg"]) == ["a.jpg", "a.jpg"]

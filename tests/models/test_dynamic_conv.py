@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from netgaze.errors import NetgazeError
-from netgaze.metrics import classification_metrics
+from netgaze.measures.metrics import classification_metrics
 from netgaze.models.dynamic_conv import FILTERS, DynamicConv
 from netgaze.weights import load_weights
 

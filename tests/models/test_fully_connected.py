@@ -74,9 +74,9 @@ def test_one_seed_gives_torchvisions_first_weights(name):
 @pytest.mark.parametrize("name", NAMES)
 def test_imagenet_files_are_torchvisions(name):
     with torch.device("meta"):
-        file, grey = ours(name).imagenet_file, ours(name, in_channels=1).imagenet_file
+        file, gray = ours(name).imagenet_file, ours(name, in_channels=1).imagenet_file
     assert f"{IMAGENET_URL}/{file}" == torchvision.models.get_model_weights(name).IMAGENET1K_V1.url
-    assert grey is None
+    assert gray is None
 
 
 @pytest.mark.parametrize("change", [{"depths": [2, 2, 4, 4, 3]}, {"widths": [64, 128, 256, 512, 256]}])

@@ -7,7 +7,7 @@ from pytorch_grad_cam import GradCAM
 from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
 from torch import nn
 
-from netgaze.models.gradcam import gradient_maps
+from netgaze.models.gradcam import compute_gradient_maps
 from netgaze.models.resnet import ResNet
 from netgaze.models.vgg import VGG
 
@@ -44,13 +44,15 @@ def test_is_grad_cam_before_its_relu_times_the_places(target):
 def test_is_cam_on_a_pooled_linear_head():
     model = ResNet(depths=[1, 1], widths=[4, 8], stem="cifar", in_channels=3, num_classes=5).eval()
     maps = model.forward_features(images()).detach()
-    torch.testing.assert_close(gradient_maps(model.forward_head, maps), model.class_maps(maps), rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(
+        compute_gradient_maps(model.forward_head, maps), model.class_maps(maps), rtol=1e-4, atol=1e-5
+    )
 
 
 def test_a_head_by_hand():
     """One logit is the square of the sum of map 0, so its gradient is twice that sum at each of the 2x2 places."""
     maps = torch.tensor([[[[1.0, 2.0], [3.0, -1.0]], [[5.0, 5.0], [5.0, 5.0]]]])
-    found = gradient_maps(lambda maps: maps[:, :1].sum(dim=(2, 3)) ** 2, maps)
+    found = compute_gradient_maps(lambda maps: maps[:, :1].sum(dim=(2, 3)) ** 2, maps)
     assert torch.equal(found, 4 * 2 * 5.0 * maps[:, :1])
 
 
@@ -77,7 +79,7 @@ def test_each_image_for_itself():
 
 
 def test_classes_are_in_order():
-    """A class whose last row is nought has an empty map."""
+    """A class whose last row is zero has an empty map."""
     model = vgg()
     nn.init.zeros_(model.get_classifier().weight[2])
     found = model.class_maps(model.forward_features(images())).abs().sum(dim=(0, 2, 3))

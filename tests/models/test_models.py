@@ -53,7 +53,7 @@ class TestContract:
 
     def test_every_parameter_gets_a_gradient(self, name):
         model = made(name)
-        if name == "timm":  # which begins with the last norm of each block at nought, so that nothing behind it learns
+        if name == "timm":  # which begins with the last norm of each block at zero, so that nothing behind it learns
             for module in model.modules():
                 if isinstance(module, torch.nn.BatchNorm2d):
                     torch.nn.init.ones_(module.weight)

@@ -11,7 +11,7 @@ from tests.conftest import TINY, composed, typed
 from tests.run.test_runs import NO_FIGURES, same, weights
 
 from netgaze import chain, runs
-from netgaze.build import build, resolved
+from netgaze.build import build, resolve_config
 from netgaze.data import training
 from netgaze.errors import NetgazeError
 from netgaze.experiment import open_run
@@ -64,7 +64,7 @@ def test_the_stages_are_joined_by_init_and_by_their_labels(run, monkeypatch):
     labels = read(stages / "pseudo_labels")
     data = open_run(stages / "student").data
     assert torch.equal(data.labels("train"), labels.label)
-    assert torch.equal(data.images("train"), data.images("unlabelled", labels.index))
+    assert torch.equal(data.images("train"), data.images("unlabeled", labels.index))
 
 
 def test_a_chain_that_was_moved_finds_its_labels(run, tmp_path):
@@ -79,7 +79,7 @@ def test_a_chain_that_was_moved_finds_its_labels(run, tmp_path):
 
 
 def test_a_sweep_that_was_moved_finds_the_labels_of_another_job(run, tmp_path):
-    """The student of the second job learnt from what the first had labelled."""
+    """The student of the second job learned from what the first had labeled."""
     known = str(run.resolve() / "stages" / "pseudo_labels")
     moved = tmp_path / "moved"
     shutil.copytree(run, moved / "0")
@@ -97,7 +97,7 @@ def test_the_run_tells_the_numbers_of_its_stages(run):
     numbers, stages = runs.read_metrics(run), run / "stages"
     for name in ("teacher", "student"):
         assert numbers[f"{name}/acc"] == runs.read_metrics(stages / name)["test/acc"]
-    assert numbers["unlabelled/right"] == runs.read_metrics(stages / "pseudo_labels")["unlabelled/right"]
+    assert numbers["unlabeled/right"] == runs.read_metrics(stages / "pseudo_labels")["unlabeled/right"]
 
 
 def test_a_row_has_the_seconds_of_all_stages_and_a_stage_its_own(run):
@@ -148,7 +148,7 @@ def test_a_finished_chain_is_left_alone_and_a_killed_one_goes_on(run, tmp_path):
 
 
 def test_labels_that_were_taken_away_change_nothing(tmp_path, monkeypatch):
-    """Once the labelled part is drawn, all other labels become wrong ones: every weight and number stays."""
+    """Once the labeled part is drawn, all other labels become wrong ones: every weight and number stays."""
     train(tmp_path / "true")
     drawn = training.drawn
 
@@ -159,17 +159,17 @@ def test_labels_that_were_taken_away_change_nothing(tmp_path, monkeypatch):
         labels[others] = (labels[others] + 1 + torch.arange(int(others.sum())) % 9) % 10
         return chosen
 
-    monkeypatch.setattr(training, "drawn", poisoning)
+    monkeypatch.setattr(training, "draw_per_class", poisoning)
     train(tmp_path / "poisoned")
     for place in ("", *(f"stages/{name}" for name in STAGES)):
         assert same(weights(tmp_path / "true" / place), weights(tmp_path / "poisoned" / place))
         first, second = (runs.read_metrics(tmp_path / kind / place) for kind in ("true", "poisoned"))
-        judged = ("unlabelled/right",)  # the one number that may look
+        judged = ("unlabeled/right",)  # the one number that may look
         assert {k: v for k, v in first.items() if k not in judged} == {
             k: v for k, v in second.items() if k not in judged
         }
-    assert runs.read_metrics(tmp_path / "true")["unlabelled/right"] != runs.read_metrics(tmp_path / "poisoned").get(
-        "unlabelled/right"
+    assert runs.read_metrics(tmp_path / "true")["unlabeled/right"] != runs.read_metrics(tmp_path / "poisoned").get(
+        "unlabeled/right"
     )
 
 
@@ -217,7 +217,7 @@ def test_a_stage_that_changes_under_what_came_of_it_is_refused_and_all_stays_as_
 def test_a_stage_has_the_network_of_the_one_from_which_it_starts():
     """A larger teacher labels by its own weights, not by as many of them as fit the student's network."""
     config = composed(*WORDS, "+model@stages.teacher.model=resnet20")
-    models = {name: resolved(chain.stage_config(config, name, {}))["model"] for name in config.stages}
+    models = {name: resolve_config(chain.stage_config(config, name, {}))["model"] for name in config.stages}
     assert models["pseudo_labels"] == models["teacher"] != models["student"] == models["finetune"]
 
 
@@ -241,7 +241,7 @@ def test_labels_by_a_network_that_was_not_trained_for_them_are_refused(init, tmp
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["data.per_class=null"], "is about unlabelled images, and there are none"),
+        (["data.per_class=null"], "is about unlabeled images, and there are none"),
         (["data.per_class=10", "data.limit=100"], "labels all of them. Give less"),
         (["++stages.student.data.sampler=cubic"], "data.sampler=cubic is not known"),
         (["init=outputs/there"], "this run has stages. Say which one starts there: stages.teacher.init="),
@@ -260,7 +260,7 @@ def test_what_a_later_stage_would_refuse_is_said_before_the_first_is_trained(tmp
 
 def test_a_stage_takes_the_runs_settings_but_for_its_own(tmp_path):
     config = composed(*WORDS, "optim=adamw", "data.seed=7", "+model@stages.teacher.model=resnet20")
-    stages = {name: resolved(chain.stage_config(config, name, {})) for name in config.stages}
+    stages = {name: resolve_config(chain.stage_config(config, name, {})) for name in config.stages}
     assert {stage["optim"]["_target_"] for stage in stages.values()} == {"torch.optim.AdamW"}
     assert {stage["data"]["seed"] for stage in stages.values()} == {7}
     assert [stage["data"]["epoch_size"] for stage in stages.values()] == [80, 80, 80, 2500]
@@ -272,7 +272,7 @@ def test_a_stage_takes_the_runs_settings_but_for_its_own(tmp_path):
     assert config.init is None
 
 
-def test_labelling_trains_nothing_whatever_the_epochs(run, tmp_path):
+def test_labeling_trains_nothing_whatever_the_epochs(run, tmp_path):
     teacher = run / "stages" / "teacher"
     words = [*TINY, *NO_FIGURES, "task=pseudo_labels", "data.per_class=4", "trainer.max_epochs=3", "control=null"]
     words += [f"init={teacher}", "task.k=6", "~figure.pseudo_labels"]

@@ -43,7 +43,7 @@ class TestFrozenBackbone:
 
     def test_it_stays_still_through_looking_and_validation(self, tmp_path):
         """Modes come back module by module after each look; training mode would wake the statistics."""
-        words = [*SMALL, "figure=[]", "callback.look.every=1", "task.freeze_backbone=true"]
+        words = [*SMALL, "figure=[]", "callback.online_eval.every=1", "task.freeze_backbone=true"]
         before = untrained(tmp_path / "before", "task.freeze_backbone=true")
         fit(composed(*words), tmp_path / "after", ABOUT)
         after = weights(tmp_path / "after")
@@ -51,7 +51,7 @@ class TestFrozenBackbone:
 
 
 @pytest.mark.parametrize("optim", ["sgd", "adamw"])
-def test_resume_takes_up_model_optimiser_schedule_and_counters(optim, tmp_path):
+def test_resume_takes_up_model_optimizer_schedule_and_counters(optim, tmp_path):
     four = [*SMALL, *NO_FIGURES, f"optim={optim}", "optim.lr=0.01", "task.freeze_backbone=true", "trainer.max_epochs=4"]
     fit(composed(*four), tmp_path / "whole", ABOUT)
     fit(composed(*four, "trainer.max_time=0"), tmp_path / "parts", ABOUT)
@@ -109,10 +109,10 @@ def test_the_networks_of_other_tasks_start_it_and_it_starts_them(tmp_path):
     plain = [word for word in SMALL if word != "task=dynamic_conv"]
     fit(composed(*plain, *NO_FIGURES, "task=rotation", *shape), tmp_path / "rotation", ABOUT)
     started = untrained(tmp_path / "dynamic", f"init={tmp_path / 'rotation'}")
-    learnt = weights(tmp_path / "rotation", "best")
-    common = [name for name in started if name in learnt]
+    learned = weights(tmp_path / "rotation", "best")
+    common = [name for name in started if name in learned]
     assert len(common) == 18
-    assert all(torch.equal(started[name], learnt[name]) for name in common)
+    assert all(torch.equal(started[name], learned[name]) for name in common)
     words = [*plain, *NO_FIGURES, "trainer.max_epochs=0", f"init={tmp_path / 'dynamic'}"]
     fit(composed(*words), tmp_path / "back", ABOUT)
     back = weights(tmp_path / "back")

@@ -6,7 +6,7 @@ import pytest
 from omegaconf import DictConfig
 from tests.conftest import CONF, composed
 
-from netgaze.build import build, build_task, resolved
+from netgaze.build import build, build_task, resolve_config
 from netgaze.chain import fit, stage_config
 from netgaze.errors import NetgazeError
 from netgaze.runs import read_history
@@ -54,15 +54,15 @@ def test_composes(experiment, task):
     assert config.name == experiment
     places = {name: Path(name) for name in config.stages}
     for stage in [stage_config(config, name, places) for name in config.stages] or [config]:
-        build(resolved(stage)["data"])
+        build(resolve_config(stage)["data"])
         if refusal(task, config) is None:
-            build_task(resolved(stage), [""] * stage.data.num_classes)
+            build_task(resolve_config(stage), [""] * stage.data.num_classes)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("experiment", "task"), TRAINED)
 def test_two_steps(experiment, task, tmp_path):
-    words = [*asked(experiment, task), "callback.look.every=0"]
+    words = [*asked(experiment, task), "callback.online_eval.every=0"]
     config = composed(*words)
     if sentence := refusal(task, config):
         with pytest.raises(NetgazeError, match=sentence):

@@ -24,7 +24,7 @@ EXPORT = "export_predictions=true"
 
 @pytest.fixture(scope="module")
 def signs(tmp_path_factory):
-    """Three classes with ids that have gaps, and a test without labels in another order than the labelled one."""
+    """Three classes with ids that have gaps, and a test without labels in another order than the labeled one."""
     root = tmp_path_factory.mktemp("signs")
     for split, num_each, first in (("train", 8, 1000), ("val", 4, 2000), ("test", 9, 3000)):
         write_split(root, split, num_each, first)
@@ -34,7 +34,7 @@ def signs(tmp_path_factory):
 
 
 def tint(root, split):
-    """Give each class more of a colour, so that there is something to learn."""
+    """Give each class more of a color, so that there is something to learn."""
     content = read_json(root, split)
     of_image = {one["image_id"]: sorted(IDS).index(one["category_id"]) for one in content["annotations"]}
     for one in content["images"]:
@@ -65,7 +65,7 @@ def assert_told(root, folder, name="signs"):
 
 
 def naive(root, folder):
-    """Every answer by its image's id, from the labelled test in its own order."""
+    """Every answer by its image's id, from the labeled test in its own order."""
     logits = open_run(folder).outputs("test").logits
     ids = [one["id"] for one in read_json(root, "test")["images"]]
     return dict(zip(ids, [sorted(IDS)[place] for place in logits.argmax(axis=1)], strict=True))
@@ -153,7 +153,7 @@ def test_nothing_is_written_where_writing_fails(signs, tmp_path, monkeypatch):
 
 def test_the_real_traffic_signs(tmp_path):
     if not (REAL / "decathlon-1.0" / "annotations" / "gtsrb_test.json").exists():
-        pytest.skip(f"no labelled test of decathlon/gtsrb at {REAL}: set NETGAZE_DATA")
+        pytest.skip(f"no labeled test of decathlon/gtsrb at {REAL}: set NETGAZE_DATA")
     tiny = ["data=decathlon/gtsrb", f"data.dir='{REAL}'", "data.image_size=32", "model.widths=[8,16]"]
     fit(composed(*SHORT, *NO_FIGURES, *tiny, "trainer.max_epochs=1", EXPORT), tmp_path, ABOUT)
     assert_told(REAL, tmp_path, "gtsrb")

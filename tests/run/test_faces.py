@@ -17,7 +17,7 @@ from netgaze.analysis import analyze
 from netgaze.data.doodles import draw_faces
 from netgaze.errors import NetgazeError
 from netgaze.experiment import fit, open_run
-from netgaze.verification import verify
+from netgaze.measures.verification import verify
 
 pytestmark = pytest.mark.slow  # each test trains
 
@@ -88,7 +88,7 @@ class TestSweep:
             assert 0 <= said[f"test/{name}"] <= 1, name
         assert json.loads((folder / "run.json").read_text())["monitor"] == "val/auc"
         history = rows(folder)
-        assert {"train/loss", "train/spread", "val/eer", "val/auc", "val/acc"} <= set(history[0])
+        assert {"train/loss", "train/embedding_std", "val/eer", "val/auc", "val/acc"} <= set(history[0])
         best = max(history, key=lambda row: float(row["val/auc"]))
         assert int(best["epoch"]) == said["best/epoch"]
 
@@ -227,7 +227,7 @@ def test_other_data_comes_in_the_form_that_the_network_knows(run):
     assert subject.data.mean == (0.5, 0.5, 0.5)
     assert subject.lacks(("classes",)) == ["classes"]
     assert subject.embeddings("test").shape == (48, 8)
-    assert subject.home.fingerprint != subject.data.fingerprint
+    assert subject.train_data.fingerprint != subject.data.fingerprint
 
 
 # --- mistakes ---

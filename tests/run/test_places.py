@@ -1,4 +1,4 @@
-"""A person's own pictures, as typed: predicted, compared, dreamt of; and what is said of pictures that are none."""
+"""A person's own pictures, as typed: predicted, compared, dreamed of; and what is said of pictures that are none."""
 
 import json
 
@@ -20,7 +20,7 @@ def places(tmp_path_factory):
     rng = np.random.default_rng(0)
     Image.fromarray(rng.integers(0, 256, (40, 70, 3), np.uint8)).save(folder / "my photo (1).jpg")
     (folder / "more" / "deep").mkdir(parents=True)
-    Image.fromarray(rng.integers(0, 256, (50, 30), np.uint8)).save(folder / "more" / "grey.png")
+    Image.fromarray(rng.integers(0, 256, (50, 30), np.uint8)).save(folder / "more" / "gray.png")
     Image.fromarray(rng.integers(0, 256, (1, 1, 4), np.uint8)).save(folder / "more" / "deep" / "dot.png")
     (folder / "empty").mkdir()
     (folder / "notes.jpg").write_text("no picture")
@@ -34,27 +34,25 @@ def analyze(folder, figures, *words):
 
 
 @pytest.mark.slow
-def test_own_pictures_are_predicted_compared_and_dreamt_of(places):
+def test_own_pictures_are_predicted_compared_and_dreamed_of(places):
     small = ["figure.deep_dream.size=64", "figure.deep_dream.steps=2"]
-    words = ["images=[my photo (1).jpg,more]", "figure.neighbours.num_neighbours=3", *small]
-    code, printed = analyze(places, "predict,neighbours,deep_dream", *words)
+    words = ["images=[my photo (1).jpg,more]", "figure.neighbors.num_neighbors=3", *small]
+    code, printed = analyze(places, "predict,neighbors,deep_dream", *words)
     assert code == 0, printed
-    names = ["my photo (1).jpg", "dot.png", "grey.png"]
+    names = ["my photo (1).jpg", "dot.png", "gray.png"]
     assert all(f"{name}: " in printed for name in names)
     figures = places / "look" / "figures"
-    said = {
-        name: json.loads((figures / f"{name}.json").read_text()) for name in ("predict", "neighbours", "deep_dream")
-    }
+    said = {name: json.loads((figures / f"{name}.json").read_text()) for name in ("predict", "neighbors", "deep_dream")}
     (own,) = (label for label in said["predict"]["numbers"] if "random" not in label)
     assert "random" in said["predict"]["controls"]
     for name in names:
-        top = list(said["predict"]["numbers"][own]["top classes"][name].values())
+        top = list(said["predict"]["numbers"][own]["top_classes"][name].values())
         assert len(top) == 5
         assert top == sorted(top, reverse=True)
-        assert len(said["neighbours"]["numbers"][own][f"distances of {name}"]) == 3
-    assert "raw pixels" in said["neighbours"]["numbers"]
-    dreamt = sorted(path.name for path in (figures / "deep_dream" / own).iterdir())
-    assert {path.rpartition(".")[2] for path in dreamt} == {"gif", "png"}
+        assert len(said["neighbors"]["numbers"][own][f"distances of {name}"]) == 3
+    assert "raw pixels" in said["neighbors"]["numbers"]
+    dreamed = sorted(path.name for path in (figures / "deep_dream" / own).iterdir())
+    assert {path.rpartition(".")[2] for path in dreamed} == {"gif", "png"}
     assert (places / "look/report.html").stat().st_size > 10_000
 
 

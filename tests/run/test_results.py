@@ -9,7 +9,13 @@ from netgaze.files import write_json
 
 
 def row(setting, seed, acc, status="finished", **more):
-    about = {"label": f"{setting}, seed={seed}", "setting": setting, "status": status, "seed": seed, "judged_on": "d"}
+    about = {
+        "label": f"{setting}, seed={seed}",
+        "setting": setting,
+        "status": status,
+        "seed": seed,
+        "eval_fingerprint": "d",
+    }
     about |= {"kind": "k", "monitor": "val/acc", "monitor_mode": "max", "seconds": 10.0 * (seed + 1)}
     return about | ({"val/acc": acc, "test/acc": acc - 0.1, "best/epoch": 3} if acc is not None else {}) | more
 
@@ -17,13 +23,13 @@ def row(setting, seed, acc, status="finished", **more):
 ROWS = [row("a", 0, 0.5), row("a", 1, 0.9), row("b", 0, 0.8), row("b", 1, 0.72), row("c", 0, 0.1)]
 
 
-def test_means_and_spreads():
+def test_means_and_standard_deviations():
     first, second, third = results.over_seeds(ROWS)
     assert (first["label"], first["runs"], third["runs"]) == ("a", 2, 1)
     assert first["val/acc"] == pytest.approx(0.7)
-    assert first["spread"]["val/acc"] == pytest.approx(statistics.stdev([0.5, 0.9]))
+    assert first["std"]["val/acc"] == pytest.approx(statistics.stdev([0.5, 0.9]))
     assert second["seconds"] == 15.0
-    assert third["spread"] == {}
+    assert third["std"] == {}
     titles, cells = results.seeds_table([first, second, third])
     assert titles == ["setting", "runs", "val/acc", "test/acc", "seconds"]
     assert cells[0] == ["a", "2", "0.7000 ± 0.2828", "0.6000 ± 0.2828", "15.0 ± 7.1"]
@@ -36,7 +42,7 @@ def test_means_and_spreads():
         [row("a", 0, 0.5), row("b", 0, 0.6)],  # one seed each
         [row("a", 0, 0.5), row("a", 0, 0.5)],  # the same run twice is no spread
         [row("a", 0, 0.5), row("a", 1, None, status="failed")],
-        [row("a", 0, 0.5), row("a", 1, 0.6, judged_on="other")],
+        [row("a", 0, 0.5), row("a", 1, 0.6, eval_fingerprint="other")],
     ],
 )
 def test_no_means_where_there_is_nothing_to_average(rows):
@@ -55,7 +61,7 @@ def test_one_run_of_each_of_the_best_settings_is_shown():
 
 
 def divided(setting, drawn, acc, test="d"):
-    return row(setting, 0, acc, drawn=drawn, judged_on=f"{test}{drawn}", label=f"{setting}, split_seed={drawn}")
+    return row(setting, 0, acc, drawn=drawn, eval_fingerprint=f"{test}{drawn}", label=f"{setting}, split_seed={drawn}")
 
 
 def test_divisions_of_the_data_are_repetitions_too():
@@ -80,7 +86,9 @@ def test_pictures_are_of_a_division_that_all_settings_have():
 def test_a_division_that_was_not_typed_is_one_too(tmp_path):
     for number, typed in enumerate(([], ["data.split_seed=1"])):
         content = {"status": "finished", "overrides": typed, "config": {"data": {"split_seed": number}}, "seed": 0}
-        write_json(tmp_path / str(number) / "run.json", content | {"judged_on": str(number), "choices": {"task": "t"}})
+        write_json(
+            tmp_path / str(number) / "run.json", content | {"eval_fingerprint": str(number), "choices": {"task": "t"}}
+        )
     found = runs.rows([tmp_path / "0", tmp_path / "1"])
     assert [row["drawn"] for row in found] == [0, 1]
     assert [mean["runs"] for mean in results.over_seeds(found)] == [2]
@@ -140,9 +148,9 @@ def test_a_run_of_which_nothing_was_typed_has_a_name(tmp_path):
 
 
 def test_settings_of_other_data_are_shown_apart():
-    rows = [row("a", seed, 0.5, judged_on=data) for seed in (0, 1) for data in ("x", "y")]
+    rows = [row("a", seed, 0.5, eval_fingerprint=data) for seed in (0, 1) for data in ("x", "y")]
     shown = results.pictured(rows, 4)
-    assert [run["judged_on"] for run in shown] == ["x", "y"]
+    assert [run["eval_fingerprint"] for run in shown] == ["x", "y"]
 
 
 def test_a_bare_yes_or_no_is_no_name(tmp_path):

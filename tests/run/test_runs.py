@@ -35,7 +35,7 @@ def same(first, second):
 def run(tmp_path_factory):
     """A tiny rotation run with every figure, through the command line."""
     folder = tmp_path_factory.mktemp("run")
-    code, printed = typed(*TINY, "task=rotation", "callback.look.every=1", "hydra.run.dir=run", cwd=folder)
+    code, printed = typed(*TINY, "task=rotation", "callback.online_eval.every=1", "hydra.run.dir=run", cwd=folder)
     assert code == 0, printed
     return folder / "run"
 

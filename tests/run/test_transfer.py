@@ -18,7 +18,7 @@ PROBE = [*TINY, *NO_FIGURES, "task=linear_probe", "trainer.max_epochs=4"]
 
 @pytest.fixture(scope="module")
 def source(tmp_path_factory):
-    """A network that has learnt rotations."""
+    """A network that has learned rotations."""
     folder = tmp_path_factory.mktemp("source")
     fit(composed(*TINY, *NO_FIGURES, "task=rotation"), folder, ABOUT)
     return folder
@@ -54,7 +54,7 @@ def test_heads_trained_together_are_bit_equal_to_runs_of_their_own(source, tmp_p
 
 def test_the_cache_changes_nothing_but_the_time(source, tmp_path):
     """Without augmentation: the same batches of the same features, computed once or in each step."""
-    plain = ["data.augment.crop=0", "optim.lr=0.1"]
+    plain = ["data.augment.crop_padding=0", "optim.lr=0.1"]
     cached = probe(source, tmp_path / "cached", *plain)
     anew = probe(source, tmp_path / "anew", *plain, "task.cache_features=false")
     torch.testing.assert_close(cached["heads.0.weight"], anew["heads.0.weight"], atol=1e-4, rtol=1e-4)
@@ -96,13 +96,13 @@ def test_a_probe_resumes(source, tmp_path):
 
 
 def test_views_are_augmented_and_kept(source, tmp_path):
-    fit(composed(*PROBE, f"init={source}", "task.num_views=2", "data.augment.crop=4"), tmp_path, ABOUT)
+    fit(composed(*PROBE, f"init={source}", "task.cached_views=2", "data.augment.crop_padding=4"), tmp_path, ABOUT)
     subject = open_run(tmp_path)
     model, data = subject.task.model, subject.data
-    as_it_is, first, second = (features.cached_features(model, data, "train", "cpu", view) for view in range(3))
+    as_it_is, first, second = (features.extract_cached(model, data, "train", "cpu", view) for view in range(3))
     assert not torch.equal(as_it_is, first)
     assert not torch.equal(first, second)
-    assert torch.equal(first, features.cached_features(model, data, "train", "cpu", 1))
+    assert torch.equal(first, features.extract_cached(model, data, "train", "cpu", 1))
     given = data.with_features({"train": torch.stack([first, second])}).train_dataloader()
     for rows_, _ in given:
         assert all(any(torch.equal(row, kept) for kept in torch.cat([first, second])) for row in rows_[:3])
@@ -124,7 +124,7 @@ def test_a_head_is_a_row_of_the_table(source, tmp_path):
     assert list(results._approaches(table, "optim.lr")) == ["task=probe", "task=finetune"]
     assert results.plot_sweep(table, tmp_path / "sweep.png")
     for row in table[2:]:
-        assert row["final/acc"] == pytest.approx(float(rows(tmp_path / row["optim.lr"])[-1]["val/acc"]))
+        assert row["last/val_acc"] == pytest.approx(float(rows(tmp_path / row["optim.lr"])[-1]["val/acc"]))
 
 
 @pytest.mark.parametrize(
@@ -160,7 +160,7 @@ class TestFinetune:
             expected = {"layer1": 0.25, "layer2": 0.5, "fc": 3.0}.get(name.partition(".")[0], 0.125)
             assert rates[id(parameter)] == expected, name
 
-    def test_a_rate_of_nought_for_the_body_is_a_probe_with_living_norms(self, tmp_path):
+    def test_a_rate_of_zero_for_the_body_is_a_probe_with_living_norms(self, tmp_path):
         words = [*TINY, *NO_FIGURES, "task=finetune", "optim.lr=0.0", "task.head_lr=0.1", "optim.weight_decay=0.0"]
         fit(composed(*words, "trainer.max_epochs=0"), tmp_path / "before", ABOUT)
         fit(composed(*words), tmp_path / "after", ABOUT)

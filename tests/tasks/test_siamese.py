@@ -6,26 +6,26 @@ import numpy as np
 import pytest
 import torch
 from sklearn.metrics import accuracy_score, balanced_accuracy_score, roc_auc_score, roc_curve
-from tests.test_verification import crossing
+from tests.measures.test_verification import crossing
 from torch import nn
 from torch.nn import functional as F
 
-from netgaze import losses
 from netgaze.errors import NetgazeError
+from netgaze.measures import losses
+from netgaze.measures.verification import verify
+from netgaze.measures.whitening import solve_whitening
 from netgaze.models.grid_resnet import GridResNet
 from netgaze.models.resnet import ResNet
 from netgaze.schedules import Constant
 from netgaze.tasks import siamese
 from netgaze.tasks.siamese import Siamese
-from netgaze.verification import verify
-from netgaze.whitening import within_class_whitening
 
 EMBEDDING, PEOPLE, SIDE = 6, 9, 5
 LOSSES = ("contrastive", "mining_contrastive", "triplet")
 
 
 class Faces:
-    """Three people a split, eight photos each, normalised: what a task asks of its data."""
+    """Three people a split, eight photos each, normalized: what a task asks of its data."""
 
     def __init__(self, seed=0):
         self.parts = {}
@@ -73,14 +73,14 @@ def test_contrastive_of_as_many_different_as_same_pairs(margin):
     torch.manual_seed(7)
     found = task.criterion(embeddings, labels)
     torch.manual_seed(7)
-    first, second, different = losses.balanced_pairs(labels)
+    first, second, different = losses.draw_balanced_pairs(labels)
     assert different.float().mean() == 0.5
     assert torch.equal(found, losses.contrastive(embeddings[first], embeddings[second], different, margin or 2.0))
 
 
 @pytest.mark.parametrize("share", [0.5, 0.2, 1.0])
 def test_mining_contrastive_of_the_hardest(share):
-    task, (_, labels) = make(loss="mining_contrastive", mined_share=share), batch()
+    task, (_, labels) = make(loss="mining_contrastive", mined_fraction=share), batch()
     embeddings = torch.randn(12, EMBEDDING)
     assert torch.equal(task.criterion(embeddings, labels), losses.mining_contrastive(embeddings, labels, share))
     others = [losses.mining_contrastive(embeddings, labels, other) for other in (0.5, 0.2, 1.0)]
@@ -154,13 +154,13 @@ def test_every_parameter_learns(loss):
 @pytest.mark.parametrize("mode", [True, False])
 def test_its_first_look_leaves_the_mode_as_it_was(mode):
     task = make(whiten=0.1).train(mode)
-    task.material(Faces(), torch.device("cpu"))
+    task.training_data(Faces(), torch.device("cpu"))
     assert all(module.training is mode for module in task.modules())
 
 
 def test_embeddings_are_fp32_outside_training():
     task = make(whiten=0.1, mirror=True)
-    task.material(Faces(), torch.device("cpu"))
+    task.training_data(Faces(), torch.device("cpu"))
     images, plain = batch()[0], task.eval()(batch()[0])
     with torch.autocast("cpu", torch.bfloat16):
         assert torch.equal(task(images), plain)
@@ -182,7 +182,7 @@ def test_mirrored_is_the_mean_of_both_views_outside_training(loss):
 
 
 class Tinted(Faces):
-    """Whose augmentation moves all values, by lot."""
+    """Whose augmentation moves all values, at random."""
 
     def batches(self, split, augmented=False):
         for images, labels in super().batches(split):
@@ -193,12 +193,12 @@ class Tinted(Faces):
 @pytest.mark.parametrize("views", [1, 3])
 def test_whitened_by_views_of_training_people_outside_training(views, mirror):
     data, task = Tinted(), make(whiten=0.1, whiten_views=views, mirror=mirror, normalize=True)
-    task.material(data, torch.device("cpu"))
+    task.training_data(data, torch.device("cpu"))
     torch.manual_seed(0)
     seen = [shown for _ in range(views) for shown in data.batches("train", augmented=True)]
     images, labels = (torch.cat(part) for part in zip(*seen, strict=True))
     assert len(images) == views * 24
-    mean, projection = within_class_whitening(task.model(images).detach(), labels, 0.1)
+    mean, projection = solve_whitening(task.model(images).detach(), labels, 0.1)
     others = batch()[0]
     raw = task.model(others)
     shown = (raw + task.model(others.flip(3))) / 2 if mirror else raw
@@ -208,7 +208,7 @@ def test_whitened_by_views_of_training_people_outside_training(views, mirror):
 
 def test_whitening_follows_the_network_and_sees_no_other_people():
     data, task = Tinted(), make(whiten=0.1)
-    task.material(data, torch.device("cpu"))
+    task.training_data(data, torch.device("cpu"))
     before = task.projection.clone()
     for split in ("val", "test"):
         data.parts[split] = Faces(seed=50).parts[split]
@@ -242,12 +242,12 @@ def test_whitening_leaves_the_lot_of_training_alone():
 def test_the_threshold_is_chosen_on_people_by_the_rule(rule, far, people):
     data, task = Faces(), make(threshold_rule=rule, threshold_far=far, threshold_from=people, normalize=True)
     assert task.threshold.isnan()
-    task.material(data, torch.device("cpu"))
+    task.training_data(data, torch.device("cpu"))
     expected = {split: verify(*split_through(task, data, split)).threshold(rule, far) for split in ("train", "val")}
     assert float(task.threshold) == expected[people]
     assert expected["train"] != expected["val"]
     torch.nn.init.normal_(task.model[1].weight)
-    task.judge("val", *split_through(task, data, "val"))
+    task.compute_metrics("val", *split_through(task, data, "val"))
     assert float(task.threshold) == verify(*split_through(task, data, people)).threshold(rule, far)
     assert float(task.threshold) != expected[people]
 
@@ -263,9 +263,9 @@ def test_the_test_changes_no_threshold(people):
             data.parts["test"] = torch.randn(images.shape), labels
         if change == "labels":
             data.parts["test"] = images, labels.roll(3)
-        task.material(data, torch.device("cpu"))
+        task.training_data(data, torch.device("cpu"))
         thresholds.append(float(task.threshold))
-        task.judge("test", *split_through(task, data, "test"))
+        task.compute_metrics("test", *split_through(task, data, "test"))
         thresholds.append(float(task.threshold))
     assert np.isfinite(thresholds).all()
     assert len(set(thresholds)) == 1
@@ -273,7 +273,7 @@ def test_the_test_changes_no_threshold(people):
 
 def test_the_threshold_travels_with_the_weights():
     task, other = make(whiten=0.1), make(whiten=0.1, seed=1)
-    task.material(Faces(), torch.device("cpu"))
+    task.training_data(Faces(), torch.device("cpu"))
     other.load_state_dict(task.state_dict())
     assert other.threshold.isfinite()
     assert torch.equal(other.threshold, task.threshold)
@@ -285,7 +285,7 @@ def test_the_threshold_travels_with_the_weights():
 @pytest.mark.parametrize(("rule", "far"), [("eer", None), ("far", 0.2)])
 def test_a_checkpoint_says_how_its_threshold_was_chosen(rule, far):
     task, checkpoint = make(threshold_rule=rule, threshold_far=0.2, threshold_from="train"), {}
-    task.material(Faces(), torch.device("cpu"))
+    task.training_data(Faces(), torch.device("cpu"))
     task.on_save_checkpoint(checkpoint)
     value = float(task.threshold)
     assert checkpoint["threshold"] == {"value": value, "rule": rule, "far": far, "people": "train"}
@@ -306,9 +306,9 @@ def pairs_of(outputs, targets):
 def test_numbers_are_those_of_scikit_learn_on_all_pairs(loss, split, monkeypatch):
     monkeypatch.setattr(siamese, "CHUNK", 9)
     data, task = Faces(), make(loss=loss)
-    task.material(data, torch.device("cpu"))
+    task.training_data(data, torch.device("cpu"))
     outputs, targets = split_through(task, data, split)
-    found = task.judge(split, outputs, targets)
+    found = task.compute_metrics(split, outputs, targets)
     distances, same = pairs_of(outputs, targets)
     said = distances <= float(task.threshold)
     far, tar, _ = roc_curve(same, -distances, drop_intermediate=False)
@@ -316,7 +316,7 @@ def test_numbers_are_those_of_scikit_learn_on_all_pairs(loss, split, monkeypatch
     assert found["acc"] == pytest.approx(accuracy_score(same, said))
     assert found["acc_macro"] == pytest.approx(balanced_accuracy_score(same, said))
     assert found["eer"] == pytest.approx(crossing(far, tar), abs=1e-9)
-    assert found["spread"] == pytest.approx(float(losses.spread(outputs)))
+    assert found["embedding_std"] == pytest.approx(float(losses.embedding_std(outputs)))
     starts = range(0, len(targets), 9)
     chunks = [(outputs[start : start + 9], targets[start : start + 9]) for start in starts]
     assert len(chunks[-1][1]) < 9
@@ -324,13 +324,13 @@ def test_numbers_are_those_of_scikit_learn_on_all_pairs(loss, split, monkeypatch
     assert found["loss"] == pytest.approx(total / len(targets))
 
 
-def test_progress_is_the_spread_and_no_accuracy():
+def test_train_metrics_are_the_embedding_std_and_no_accuracy():
     task, (images, labels) = make(), batch()
     outputs = task(images).detach()
-    found = task.progress(outputs, labels)
-    assert found.keys() == {"spread"}
-    assert torch.equal(found["spread"], losses.spread(outputs))
-    assert float(task.progress(torch.ones(12, EMBEDDING), labels)["spread"]) == 0
+    found = task.train_metrics(outputs, labels)
+    assert found.keys() == {"embedding_std"}
+    assert torch.equal(found["embedding_std"], losses.embedding_std(outputs))
+    assert float(task.train_metrics(torch.ones(12, EMBEDDING), labels)["embedding_std"]) == 0
 
 
 # --- what cannot be ---
@@ -342,10 +342,10 @@ def test_embeddings_that_are_not_finite_are_said(whiten, value):
     data, task = Faces(), make(whiten=whiten)
     outputs, targets = torch.full((24, EMBEDDING), value), torch.arange(24) // 8
     with pytest.raises(NetgazeError, match=r"not finite any more. Try a lower learning rate"):
-        task.judge("val", outputs, targets)
+        task.compute_metrics("val", outputs, targets)
     torch.nn.init.constant_(task.model[1].weight, value)
     with pytest.raises(NetgazeError, match="not finite any more"):
-        task.material(data, torch.device("cpu"))
+        task.training_data(data, torch.device("cpu"))
 
 
 @pytest.mark.parametrize(
@@ -354,8 +354,8 @@ def test_embeddings_that_are_not_finite_are_said(whiten, value):
         ({"loss": "cosine"}, "task.loss=cosine is not known. It is contrastive, mining_contrastive or triplet."),
         ({"threshold_rule": "best"}, "task.threshold_rule=best is not known. It is eer, accuracy or far."),
         ({"threshold_from": "test"}, "task.threshold_from=test is not known. It is val or train."),
-        ({"mined_share": 0}, "task.mined_share=0 must be above 0 and up to 1."),
-        ({"mined_share": 1.1}, "task.mined_share=1.1 must be above 0 and up to 1."),
+        ({"mined_fraction": 0}, "task.mined_fraction=0 must be above 0 and up to 1."),
+        ({"mined_fraction": 1.1}, "task.mined_fraction=1.1 must be above 0 and up to 1."),
         ({"threshold_far": 0}, "task.threshold_far=0 must be between 0 and 1."),
         ({"threshold_far": 1.0}, "task.threshold_far=1.0 must be between 0 and 1."),
         ({"whiten": -0.1}, "task.whiten=-0.1 must be 0 or more."),
@@ -372,7 +372,7 @@ def test_a_network_that_sees_no_difference_is_not_whitened():
     task = make(whiten=0.1)
     torch.nn.init.zeros_(task.model[1].weight)
     with pytest.raises(NetgazeError, match=r"task\.whiten=0\.1 is not possible: .* vary within a class"):
-        task.material(Faces(), torch.device("cpu"))
+        task.training_data(Faces(), torch.device("cpu"))
 
 
 # --- the network without its last layer ---
@@ -384,7 +384,7 @@ SHAPE = {"depths": [1], "widths": [4], "stem": "cifar", "in_channels": 3}
 def test_embeddings_may_be_the_cells_of_a_grid(whiten):
     model = GridResNet(**SHAPE, num_classes=0, grid=2)
     data, task = Faces(), make(model, embedding_dim=0, softmax_weight=1.0, whiten=whiten)
-    task.material(data, torch.device("cpu"))
+    task.training_data(data, torch.device("cpu"))
     task.eval()
     images, labels = data.parts["val"]
     cells = model.forward_head(model.forward_features(images), pre_logits=True)

@@ -1,4 +1,4 @@
-"""Tasks: what they show, ask and sum up; how they optimise."""
+"""Tasks: what they show, ask and sum up; how they optimize."""
 
 from functools import partial
 
@@ -11,7 +11,7 @@ from torch import nn
 
 from netgaze.models.resnet import ResNet
 from netgaze.schedules import Constant
-from netgaze.tasks.rotation import Rotation, four_rotations
+from netgaze.tasks.rotation import Rotation, rotate_four
 from netgaze.tasks.supervised import Supervised
 
 
@@ -37,7 +37,7 @@ def supervised(**changes) -> Supervised:
 @given(num=st.integers(1, 5), side=st.integers(1, 9))
 def test_rotations_are_numpys(num, side):
     images = torch.rand(num, 3, side, side)
-    turned = four_rotations(images)
+    turned = rotate_four(images)
     for turns in range(4):
         expected = np.rot90(images.numpy(), turns, axes=(2, 3))
         assert np.array_equal(turned[turns * num : (turns + 1) * num].numpy(), expected)
@@ -45,12 +45,12 @@ def test_rotations_are_numpys(num, side):
 
 def test_oblong_images_are_refused():
     with pytest.raises(ValueError, match="square"):
-        four_rotations(torch.rand(1, 3, 4, 5))
+        rotate_four(torch.rand(1, 3, 4, 5))
 
 
 def test_rotation_shows_every_image_in_all_four_rotations():
     images, labels = torch.rand(5, 3, 8, 8), torch.randint(10, (5,))
-    examples, targets = rotation().present(images, labels)
+    examples, targets = rotation().make_examples(images, labels)
     assert examples.shape == (20, 3, 8, 8)
     assert targets.bincount().tolist() == [5, 5, 5, 5]
     assert torch.equal(examples[:5], images)
@@ -114,7 +114,7 @@ def test_evidence_is_the_naive_cam():
     task = supervised().eval()
     images = torch.rand(2, 3, 16, 16)
     maps, weight = task.model.forward_features(images), task.model.fc.weight
-    evidence = task.evidence(images)
+    evidence = task.class_maps(images)
     for b in range(2):
         for c in range(10):
             expected = sum(weight[c, k] * maps[b, k] for k in range(maps.shape[1]))

@@ -1,4 +1,4 @@
-"""The AT&T (ORL) Database of Faces: 40 people, ten grey photos each (Samaria and Harter 1994)."""
+"""The AT&T (ORL) Database of Faces: 40 people, ten gray photos each (Samaria and Harter 1994)."""
 
 import hashlib
 from pathlib import Path
@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from netgaze.data.decode import Form, decoded
+from netgaze.data.decode import Form, decode_cached
 from netgaze.data.faces import GLASSES, FaceData, OfFaces
 from netgaze.data.images import Images
 from netgaze.download import fetch, unzip
@@ -48,7 +48,7 @@ class AttFaces(FaceData):
         url: an address to try before the known ones.
         download: whether a missing set may be downloaded.
         verify: whether the photos must be the official ones, pixel by pixel.
-        fit: how a photo of 92x112 pixels becomes a square: "squash" scales both sides, "crop" cuts the centre out.
+        fit: how a photo of 92x112 pixels becomes a square: "squash" scales both sides, "crop" cuts the center out.
         split: "people" draws them by `split_seed`; "notebook" tests on s5, s6, s7 and trains on the other 37, of
             which validation takes `num_val_people`.
     """
@@ -84,7 +84,7 @@ class AttFaces(FaceData):
         files = self._files(root)
         if self.verify:
             self._check_pixels(root, files)
-        images, kept = decoded(root, files, self.form)
+        images, kept = decode_cached(root, files, self.form)
         if not kept.all():
             raise NetgazeError(f"Some photos in {root} cannot be read. {ANEW}.")
         self.class_names = [f"s{person}" for person in range(1, NUM_PEOPLE + 1)]
@@ -134,7 +134,7 @@ class AttFaces(FaceData):
 
 
 def _raw(file: Path) -> bytes:
-    """A photo's 92 x 112 grey values; nothing for a broken file."""
+    """A photo's 92 x 112 gray values; nothing for a broken file."""
     try:
         with Image.open(file, formats=["PPM"]) as opened:
             return opened.convert("L").tobytes()

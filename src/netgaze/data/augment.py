@@ -28,17 +28,17 @@ def crop(images: Tensor, top: Tensor, left: Tensor, padding: int, size: int | No
     return runs.index_select(0, starts.flatten()).view(num, height, width, channels).permute(0, 3, 1, 2)
 
 
-def centre(images: Tensor, size: int) -> Tensor:
+def crop_center(images: Tensor, size: int) -> Tensor:
     """The middle `size` x `size` pixels of images [...,H,W], as a view; torchvision rounds the same way."""
     height, width = images.shape[-2:]
     top, left = round((height - size) / 2), round((width - size) / 2)
     return images[..., top : top + size, left : left + size]
 
 
-def at_size(images: Tensor, size: int) -> Tensor:
+def resize_to(images: Tensor, size: int) -> Tensor:
     """Images uint8 [N,C,H,W] as uint8 [N,C,size,size]: the middle of larger ones, smaller ones enlarged bilinearly."""
     if images.shape[-1] >= size:
-        return centre(images, size)
+        return crop_center(images, size)
     parts = [F.interpolate(part.float(), (size, size), mode="bilinear") for part in images.split(_AT_ONCE)]
     return torch.cat([part.round_().to(torch.uint8) for part in parts])
 
@@ -51,11 +51,11 @@ def flip(images: Tensor, chosen: Tensor) -> Tensor:
     return both.index_select(0, index).permute(0, 3, 1, 2)
 
 
-def cutout(images: Tensor, centre_y: Tensor, centre_x: Tensor, size: int) -> Tensor:
-    """Black out a square of `size` pixels around a centre, clipped at the border (DeVries and Taylor 2017)."""
+def cutout(images: Tensor, center_y: Tensor, center_x: Tensor, size: int) -> Tensor:
+    """Black out a square of `size` pixels around a center, clipped at the border (DeVries and Taylor 2017)."""
     height, width = images.shape[-2:]
-    rows = torch.arange(height, device=images.device).view(1, -1, 1) - centre_y.view(-1, 1, 1) + size // 2
-    columns = torch.arange(width, device=images.device).view(1, 1, -1) - centre_x.view(-1, 1, 1) + size // 2
+    rows = torch.arange(height, device=images.device).view(1, -1, 1) - center_y.view(-1, 1, 1) + size // 2
+    columns = torch.arange(width, device=images.device).view(1, 1, -1) - center_x.view(-1, 1, 1) + size // 2
     hole = (rows >= 0) & (rows < size) & (columns >= 0) & (columns < size)
     return images.masked_fill(hole.unsqueeze(1), 0)
 
@@ -82,25 +82,33 @@ class Augment:
     """What a training batch goes through, in this order: crop, flip, jitter, rotate90, cut-out.
 
     Args:
-        crop: pixels of zero padding for random crops; 0 for none, unless images are stored larger than they are shown.
-        flip: mirror every second image, drawn by lot.
+        crop_padding: pixels of zeros around an image for random crops; 0 for none, unless images are stored larger than
+            they are shown.
+        flip: mirror every second image, drawn at random.
         jitter: strength s; brightness and contrast are drawn from 1-s..1+s.
-        rotate90: quarter turns drawn by lot (after every resample, so that no border tells the angle).
+        rotate90: quarter turns drawn at random (after every resample, so that no border tells the angle).
         cutout: side of the blacked-out square in pixels; 0 for none.
     """
 
     def __init__(
-        self, *, crop: int = 0, flip: bool = False, jitter: float = 0.0, rotate90: bool = False, cutout: int = 0
+        self,
+        *,
+        crop_padding: int = 0,
+        flip: bool = False,
+        jitter: float = 0.0,
+        rotate90: bool = False,
+        cutout: int = 0,
     ) -> None:
-        self.crop, self.flip, self.jitter, self.rotate90, self.cutout = crop, flip, jitter, rotate90, cutout
+        self.crop_padding, self.flip, self.jitter = crop_padding, flip, jitter
+        self.rotate90, self.cutout = rotate90, cutout
 
     def __call__(self, images: Tensor, size: int | None = None) -> Tensor:
         """uint8 [B,C,H,W] -> uint8 [B,C,S,S] with S = `size`, or [B,C,H,W] without."""
         num, device = len(images), images.device
-        room = 2 * self.crop + (0 if size is None else images.shape[-1] - size)
+        room = 2 * self.crop_padding + (0 if size is None else images.shape[-1] - size)
         if room:
             top, left = torch.randint(room + 1, (2, num), device=device)
-            images = crop(images, top, left, self.crop, size)
+            images = crop(images, top, left, self.crop_padding, size)
         if self.flip:
             images = flip(images, torch.rand(num, device=device) < 0.5)
         if self.jitter:
@@ -109,7 +117,7 @@ class Augment:
         if self.rotate90:
             images = rotate90(images, torch.randint(4, (num,), device=device))
         if self.cutout:
-            centre_y = torch.randint(images.shape[-2], (num,), device=device)
-            centre_x = torch.randint(images.shape[-1], (num,), device=device)
-            images = cutout(images, centre_y, centre_x, self.cutout)
+            center_y = torch.randint(images.shape[-2], (num,), device=device)
+            center_x = torch.randint(images.shape[-1], (num,), device=device)
+            images = cutout(images, center_y, center_x, self.cutout)
         return images

@@ -12,11 +12,11 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 from tqdm import tqdm
 
-from netgaze.data.augment import Augment, at_size, centre
+from netgaze.data.augment import Augment, crop_center, resize_to
 from netgaze.data.decode import Form, read_images, read_picture
-from netgaze.data.draws import held_out, stratified
-from netgaze.data.images import Images, Unlabelled, Vectors
+from netgaze.data.images import Images, Unlabeled, Vectors
 from netgaze.data.sampler import PlainBatches
+from netgaze.data.splits import draw_stratified, hold_out
 from netgaze.data.training import Training, TrainingPart
 from netgaze.errors import NetgazeError
 from netgaze.files import digest
@@ -39,7 +39,7 @@ class ImageData(LightningDataModule):
 
     The facts (`num_classes`, `num_channels`, `image_size`, `mean`, `std`) are keys of its YAML, so that others can
     read them from the config; `setup` checks them against what was loaded. Loaders yield uint8 batches;
-    augmentation and normalisation happen on the whole batch after its transfer to the device.
+    augmentation and normalization happen on the whole batch after its transfer to the device.
 
     Args:
         num_classes: classes.
@@ -50,8 +50,8 @@ class ImageData(LightningDataModule):
         batch_size: images a training step (on each device).
         num_val: validation images, taken from the training set by class share where the set has no own validation.
         stored_size: side of the images as `load` gives them; null for `image_size`. Of larger ones, training sees a
-            random window, a new one each time, and all else the centre; smaller ones are enlarged, a batch at a time.
-        part: which of the training images, how labelled, how drawn; see `Training`.
+            random window, a new one each time, and all else the center; smaller ones are enlarged, a batch at a time.
+        part: which of the training images, how labeled, how drawn; see `Training`.
     """
 
     class_names: list[str]
@@ -73,7 +73,7 @@ class ImageData(LightningDataModule):
     ) -> None:
         super().__init__()
         if num_channels not in (1, 3):
-            raise NetgazeError(f"data.num_channels={num_channels} is not possible. It is 3 (colour) or 1 (grey).")
+            raise NetgazeError(f"data.num_channels={num_channels} is not possible. It is 3 (color) or 1 (gray).")
         mean, std = (tuple(values) * num_channels if len(values) == 1 else tuple(values) for values in (mean, std))
         if len(mean) != num_channels or len(std) != num_channels:
             raise NetgazeError(
@@ -96,7 +96,7 @@ class ImageData(LightningDataModule):
         self.mean, self.std, self.augment = mean, std, augment
         self.batch_size, self.num_val = batch_size, num_val
         self._splits: dict[str, Images] = {}
-        self._unlabelled: Unlabelled | None = None
+        self._unlabeled: Unlabeled | None = None
         self._true: Tensor | None = None
         self._features: dict[str, Vectors] = {}
 
@@ -116,18 +116,18 @@ class ImageData(LightningDataModule):
         self._check(splits)
         if "val" not in splits:
             whole = splits["train"]
-            train, val = held_out(whole.labels, self.num_val, self.training.split_seed, "data.num_val")
+            train, val = hold_out(whole.labels, self.num_val, self.training.split_seed, "data.num_val")
             splits |= {"train": whole.take(train), "val": whole.take(val)}
         if self.training.limit is not None:
             splits = {
                 name: split.take(
-                    stratified(split.labels, min(self.training.limit, len(split)), self.training.split_seed)
+                    draw_stratified(split.labels, min(self.training.limit, len(split)), self.training.split_seed)
                 )
                 for name, split in splits.items()
             }
         if len(splits["train"]):
             divided = self.training.divide(splits["train"], self.class_names)
-            self._true, self._unlabelled = divided.true, divided.unlabelled
+            self._true, self._unlabeled = divided.true, divided.unlabeled
             splits["train"] = divided.trained_on
         self._splits = splits
 
@@ -154,50 +154,50 @@ class ImageData(LightningDataModule):
         self.setup()
         return self._splits
 
-    def _split(self, name: str) -> Images | Unlabelled:
-        """A split, or the part "unlabelled".
+    def _split(self, name: str) -> Images | Unlabeled:
+        """A split, or the part "unlabeled".
 
         Raises:
             NetgazeError: all images have labels.
         """
-        if name != "unlabelled":
+        if name != "unlabeled":
             return self.splits[name]
         self.setup()
-        if self._unlabelled is None:
+        if self._unlabeled is None:
             raise NetgazeError(
-                f"{self.title} has no unlabelled images: give data.per_class=100 or data.labelled_share=0.1."
+                f"{self.title} has no unlabeled images: give data.per_class=100 or data.labeled_fraction=0.1."
             )
-        if not len(self._unlabelled):
+        if not len(self._unlabeled):
             raise NetgazeError(
-                f"{self.title} has no unlabelled images: data.per_class or data.labelled_share labels all of them. "
+                f"{self.title} has no unlabeled images: data.per_class or data.labeled_fraction labels all of them. "
                 "Give less."
             )
-        return self._unlabelled
+        return self._unlabeled
 
-    def truth(self, split: str) -> Tensor:
-        """The labels int64 [N] that a split or "unlabelled" had before any was taken away, guessed or drawn anew.
+    def true_labels(self, split: str) -> Tensor:
+        """The labels int64 [N] that a split or "unlabeled" had before any was taken away, guessed or drawn anew.
 
         For figures and numbers to judge by, never for training.
         """
         part = self._split(split)
-        if isinstance(part, Unlabelled):
+        if isinstance(part, Unlabeled):
             return part.whole.labels[part.index]
         return part.labels if split != "train" or self._true is None else self._true
 
     @property
-    def unlabelled_digest(self) -> str:
-        """A short name for the unlabelled images, by which labels given to them are known to fit.
+    def unlabeled_digest(self) -> str:
+        """A short name for the unlabeled images, by which labels given to them are known to fit.
 
         Raises:
             NetgazeError: all images have labels.
         """
-        part = self._split("unlabelled")
-        assert isinstance(part, Unlabelled)
+        part = self._split("unlabeled")
+        assert isinstance(part, Unlabeled)
         return part.digest
 
     def images(self, split: str, index: Any = None) -> Tensor:
         """All images of a split as networks see them, or those at `index` [M], uint8 [N or M,C,H,W]."""
-        return at_size(self._split(split).stored(index), self.image_size)
+        return resize_to(self._split(split).stored(index), self.image_size)
 
     @property
     def window(self) -> int:
@@ -210,14 +210,14 @@ class ImageData(LightningDataModule):
         Args:
             paths: the files.
             fit: how a picture becomes a square, see `Form`; None for the way of this set. Squashed pictures are shown
-                whole, others as the set's images are: the centre, where these are stored larger, and enlarged, where
+                whole, others as the set's images are: the center, where these are stored larger, and enlarged, where
                 they are stored smaller.
 
         Raises:
             NetgazeError: a path is no picture file that can be read.
         """
         size = self.window if fit == "squash" else self.stored_size
-        return at_size(read_images(paths, Form(size, self.num_channels, fit or self.own_fit)), self.image_size)
+        return resize_to(read_images(paths, Form(size, self.num_channels, fit or self.own_fit)), self.image_size)
 
     def read_picture(self, path: str, longest: int) -> Tensor:
         """A person's own picture file whole, its longer side scaled to so many pixels, uint8 [C,H,W].
@@ -228,7 +228,7 @@ class ImageData(LightningDataModule):
         return read_picture(path, longest, self.num_channels)
 
     def labels(self, split: str) -> Tensor:
-        """All labels of a split, int64 [N]; -1 for each of "unlabelled"."""
+        """All labels of a split, int64 [N]; -1 for each of "unlabeled"."""
         return self._split(split).labels
 
     def masks(self, split: str) -> tuple[Tensor, Tensor] | None:
@@ -238,7 +238,7 @@ class ImageData(LightningDataModule):
             return None
         there = (part.mask_of >= 0).nonzero().flatten()
         masks = part.masks[part.mask_of[there]].unsqueeze(1).to(torch.uint8) * 255
-        return there, at_size(masks, self.image_size).squeeze(1) > 127
+        return there, resize_to(masks, self.image_size).squeeze(1) > 127
 
     def comparisons(self, split: str) -> dict[str, tuple[Tensor, Tensor | None]]:
         """Which images of a split are compared in pairs, by the name of the comparison.
@@ -250,7 +250,7 @@ class ImageData(LightningDataModule):
 
     @cached_property
     def fingerprint(self) -> str:
-        """A short name for the content of all splits and for how it is normalised."""
+        """A short name for the content of all splits and for how it is normalized."""
         splits = self.splits  # loaded, so that the class names are known
         parts: list[Any] = [self.mean, self.std, self.class_names]
         parts += [] if self.stored_size == self.image_size else [self.image_size]
@@ -263,16 +263,16 @@ class ImageData(LightningDataModule):
         return digest(*parts)
 
     @cached_property
-    def judged_on(self) -> str:
+    def eval_fingerprint(self) -> str:
         """A short name for the images and labels that networks are chosen and compared by: validation and test."""
         self.setup()  # so that the class names are known
         parts: list[Any] = [self.class_names]
         for name in ("val", "test"):
-            seen = centre(self.splits[name].images, self.window)
+            seen = crop_center(self.splits[name].images, self.window)
             parts += [name, seen.permute(0, 2, 3, 1).numpy(), self.labels(name).numpy()]
         return digest(*parts)
 
-    def normalise(self, images: Tensor) -> Tensor:
+    def normalize(self, images: Tensor) -> Tensor:
         """uint8 [B,C,H,W] -> float32 [B,C,H,W], channels last in memory, by `mean` and `std`."""
         pixels = images.permute(0, 2, 3, 1).contiguous()
         values = pixels.to(torch.float32)
@@ -291,13 +291,13 @@ class ImageData(LightningDataModule):
 
     @property
     def test_batch_size(self) -> int:
-        """Images at a time where nothing is learnt: 500 of 32x32, fewer of larger ones, whose maps must fit too."""
+        """Images at a time where nothing is learned: 500 of 32x32, fewer of larger ones, whose maps must fit too."""
         return min(500, max(16, 500 * 32**2 // self.image_size**2))
 
     def batches(
         self, split: str, batch_size: int | None = None, augmented: bool = False
     ) -> Iterator[tuple[Tensor, Tensor]]:
-        """A split in order, as it is or augmented: (images [B,C,H,W] normalised, labels [B]), on the CPU."""
+        """A split in order, as it is or augmented: (images [B,C,H,W] normalized, labels [B]), on the CPU."""
         part, batch_size = self._split(split), batch_size or self.test_batch_size
         starts = range(0, len(part), batch_size)
         # A bar in a terminal, once it takes long enough to wonder.
@@ -305,16 +305,16 @@ class ImageData(LightningDataModule):
             images, labels = part[torch.arange(start, min(start + batch_size, len(part)))]
             if augmented and self.augment is not None:
                 images = self.augment(images, self.window)
-            yield self.normalise(at_size(images, self.image_size)), labels
+            yield self.normalize(resize_to(images, self.image_size)), labels
 
     def on_after_batch_transfer(self, batch: tuple[Tensor, Tensor], dataloader_idx: int) -> tuple[Tensor, Tensor]:
-        """Augment (training only) and normalise a batch where it now is."""
+        """Augment (training only) and normalize a batch where it now is."""
         images, labels = batch
         if self._features:
             return batch
         if self.augment is not None and self.trainer is not None and self.trainer.training:
             images = self.augment(images, self.window)
-        return self.normalise(at_size(images, self.image_size)), labels
+        return self.normalize(resize_to(images, self.image_size)), labels
 
     def train_dataloader(self) -> DataLoader:
         """Shuffled batches of the training split."""

@@ -52,7 +52,7 @@ def read_boxes(path: Path, names: list[str]) -> list[Box]:
         raise NetgazeError(f"{path} is no file of object boxes ({error}). Get it anew, or remove it.") from error
 
 
-def object_mask(boxes: list[Box], size: int) -> Tensor:
+def draw_mask(boxes: list[Box], size: int) -> Tensor:
     """Where there are objects, bool [size,size]: the union of the boxes of things, without `BACKGROUND`."""
     mask = torch.zeros(size, size, dtype=torch.bool)
     scale = size / PUBLISHED

@@ -11,7 +11,7 @@ from netgaze.data.base import ImageData, Shared
 from netgaze.data.images import Images
 from netgaze.download import extract, fetch
 from netgaze.errors import NetgazeError
-from netgaze.files import file_md5
+from netgaze.files import hash_md5
 
 ARCHIVE = "cifar-10-python.tar.gz"
 ARCHIVE_MD5 = "c58f30108f718f92721af3b95e74349a"
@@ -85,7 +85,7 @@ class Cifar10(ImageData):
                     f"CIFAR-10 is neither at {folder} nor at {archive}. Put it there, or set data.download=true."
                 )
             fetch(self.urls, archive, ARCHIVE_MD5 if self.verify else None, advice=ADVICE)
-        elif self.verify and file_md5(archive) != ARCHIVE_MD5:
+        elif self.verify and hash_md5(archive) != ARCHIVE_MD5:
             raise NetgazeError(
                 f"{archive} is not the official archive: its md5 differs. Remove it to download it anew, or set "
                 "data.verify=false if you trust it."
@@ -96,7 +96,7 @@ class Cifar10(ImageData):
     def _check_file(self, path: Path) -> None:
         if not path.is_file():
             raise NetgazeError(f"{path} is missing. Remove the folder {path.parent} to get all of CIFAR-10 anew.")
-        if self.verify and file_md5(path) != MD5[path.name]:
+        if self.verify and hash_md5(path) != MD5[path.name]:
             raise NetgazeError(
                 f"{path} is not the official file: its md5 differs. Set data.verify=false if you trust the files, or "
                 f"remove the folder {path.parent} to get them anew."

@@ -6,7 +6,7 @@ import os
 from netgaze.errors import NetgazeError
 
 
-def subfolders(dir: str) -> list[str]:
+def list_subfolders(dir: str) -> list[str]:
     """Names of the folders directly under `dir`, sorted; hidden ones are left out.
 
     Raises:
@@ -22,12 +22,12 @@ def subfolders(dir: str) -> list[str]:
         ) from error
 
 
-def split_folders(dir: str) -> dict[str, str]:
+def find_split_folders(dir: str) -> dict[str, str]:
     """The folder that holds the class folders of each split.
 
     `dir` itself as "train", unless it has a folder `train` beside a folder `test` or `val`.
     """
-    names = subfolders(dir)
+    names = list_subfolders(dir)
     own: dict[str, str] = {name: os.path.join(dir, name) for name in ("train", "val", "test") if name in names}
     return own if "train" in own and len(own) > 1 else {"train": dir}
 
@@ -38,7 +38,7 @@ def count_classes(dir: str) -> int:
     Raises:
         NetgazeError: `dir` is not a folder that can be read.
     """
-    return len(subfolders(split_folders(dir)["train"]))
+    return len(list_subfolders(find_split_folders(dir)["train"]))
 
 
 def count_categories(dir: str, set: str, official: int) -> int:
@@ -55,7 +55,7 @@ def count_categories(dir: str, set: str, official: int) -> int:
         return official
 
 
-def identity(photo: str) -> str:
+def parse_identity(photo: str) -> str:
     """The person whom a photo of MeGlass shows: its name up to the last @."""
     return photo.rpartition("@")[0]
 
@@ -64,6 +64,6 @@ def count_identities(dir: str, official: int) -> int:
     """The number of people in the `meta.txt` of a MeGlass folder, or `official` where there is none."""
     try:
         with open(os.path.join(os.path.expanduser(dir), "meta.txt"), encoding="utf-8") as file:
-            return len({identity(line) for line in file if "@" in line})
+            return len({parse_identity(line) for line in file if "@" in line})
     except (OSError, ValueError):
         return official

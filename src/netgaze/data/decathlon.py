@@ -9,11 +9,11 @@ import torch
 from torch import Tensor
 
 from netgaze.data.annotations import Annotations, Listing, read_annotations, read_listing
-from netgaze.data.augment import centre
+from netgaze.data.augment import crop_center
 from netgaze.data.base import ImageData, Shared
-from netgaze.data.decode import Form, decoded
-from netgaze.data.draws import held_out
+from netgaze.data.decode import Form, decode_cached
 from netgaze.data.images import Images
+from netgaze.data.splits import hold_out
 from netgaze.errors import NetgazeError
 
 log = logging.getLogger(__name__)
@@ -47,7 +47,7 @@ class Decathlon(ImageData):
     `split_seed`, one half to select by and one to report, and the log says so.
 
     As in the reference, images are scaled to a shorter side of 72, training sees random windows of 64, and validation
-    and test the centre. Deviations: of an oblong image only the centre square is kept, so that all lie in one array;
+    and test the center. Deviations: of an oblong image only the center square is kept, so that all lie in one array;
     and the reference shows gtsrb, omniglot and svhn whole, which is `data.image_size=72 data.stored_size=72`.
 
     Each split is decoded once into a memory-mapped cache. Other arguments: see `ImageData`.
@@ -58,7 +58,7 @@ class Decathlon(ImageData):
         stored_size: side of the square that is kept of an image; null for 72/64 of `image_size`.
     """
 
-    own_fit = "centre"
+    own_fit = "center"
 
     def __init__(
         self,
@@ -98,7 +98,7 @@ class Decathlon(ImageData):
         self.setup()
         listed = read_listing(self._existing("test_stripped"))
         self._check_categories(listed, self.category_ids)
-        return OfficialTest(centre(self._pixels(listed), self.image_size), listed.ids, self.category_ids)
+        return OfficialTest(crop_center(self._pixels(listed), self.image_size), listed.ids, self.category_ids)
 
     def _check_categories(self, part: Listing, ids: list[int]) -> None:
         if list(part.categories) != ids:
@@ -128,7 +128,7 @@ class Decathlon(ImageData):
         """The images of a file as they are stored, uint8 [N,C,S,S]."""
         files = [self.root / name for name in part.files]
         try:
-            images, kept = decoded(self.root, files, self.form)
+            images, kept = decode_cached(self.root, files, self.form)
         except FileNotFoundError as error:
             raise NetgazeError(
                 f"There is no {error.filename}, which {part.path.name} lists. Unpack {FOLDER}-data.tar.gz and the .tar "
@@ -144,8 +144,8 @@ class Decathlon(ImageData):
 
     def _halves(self, whole: Images) -> dict[str, Images]:
         """The official validation split, divided to select by one half and to report on the other."""
-        key = f"{self._json('val').name}, halved for want of a labelled test: num_test"
-        val, test = held_out(whole.labels, len(whole) // 2, self.training.split_seed, key)
+        key = f"{self._json('val').name}, halved for want of a labeled test: num_test"
+        val, test = hold_out(whole.labels, len(whole) // 2, self.training.split_seed, key)
         log.info(
             "%s has no labels of the official test (%s), so its %d validation images are divided: %d select, %d report",
             *(self.title, self._json("test").name, len(whole), len(val), len(test)),

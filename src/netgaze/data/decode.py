@@ -18,21 +18,21 @@ from torch import Tensor
 from tqdm import tqdm
 
 from netgaze.errors import NetgazeError
-from netgaze.files import cache_root, digest, read_json, whole, write_json
+from netgaze.files import atomic_write, cache_root, digest, read_json, write_json
 
 log = logging.getLogger(__name__)
 
 SUFFIXES = {".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"}
 # Pillow hands some formats (PostScript) to other programs: files from others meet these readers only.
 FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
-_LONG = 16  # of an image as long as so many of its shorter sides only the centre is scaled
+_LONG = 16  # of an image as long as so many of its shorter sides only the center is scaled
 
 
 @dataclass(frozen=True)
 class Form:
     """What images become: squares of `size` pixels with 1 or 3 `channels`.
 
-    `fit` is "crop" (scale the shorter side and cut the centre, at parts of a pixel), "centre" (the same at whole
+    `fit` is "crop" (scale the shorter side and cut the center, at parts of a pixel), "center" (the same at whole
     pixels: an image whose shorter side fits keeps its values) or "squash" (scale both sides).
     """
 
@@ -41,10 +41,10 @@ class Form:
     fit: str
 
     def __post_init__(self) -> None:
-        if self.fit not in ("crop", "centre", "squash"):
-            raise NetgazeError(f"data.fit={self.fit} is not known. It is crop, centre or squash.")
+        if self.fit not in ("crop", "center", "squash"):
+            raise NetgazeError(f"data.fit={self.fit} is not known. It is crop, center or squash.")
         if self.channels not in (1, 3):
-            raise NetgazeError(f"data.num_channels={self.channels} is not possible. It is 3 (colour) or 1 (grey).")
+            raise NetgazeError(f"data.num_channels={self.channels} is not possible. It is 3 (color) or 1 (gray).")
 
 
 def decode(path: Path, form: Form) -> np.ndarray:
@@ -56,15 +56,15 @@ def decode(path: Path, form: Form) -> np.ndarray:
     image = _upright(path, 2 * form.size, form.channels)
     if form.fit == "crop":
         image = ImageOps.fit(image, (form.size, form.size), Image.Resampling.BILINEAR)
-    elif form.fit == "centre":
-        image = _centre(image, form.size)
+    elif form.fit == "center":
+        image = _center(image, form.size)
     else:
         image = image.resize((form.size, form.size), Image.Resampling.BILINEAR)
     return np.asarray(image).reshape(form.size, form.size, form.channels)
 
 
 def _upright(path: Path, enough: int, channels: int) -> Image.Image:
-    """A file's image in grey or colour; a large JPEG is read at an eighth to a half of its size, but `enough`."""
+    """A file's image in gray or color; a large JPEG is read at an eighth to a half of its size, but `enough`."""
     with Image.open(path, formats=FORMATS) as opened:
         opened.draft(None, (enough, enough))
         opened.load()
@@ -77,7 +77,7 @@ def _as_mode(image: Image.Image, mode: str) -> Image.Image:
     return image if image.mode == mode else image.convert(mode)
 
 
-def _centre(image: Image.Image, size: int) -> Image.Image:
+def _center(image: Image.Image, size: int) -> Image.Image:
     """As torchvision's Resize and CenterCrop do it."""
     shorter = min(image.size)
     width, height = (int(size * side / shorter) for side in image.size)
@@ -85,7 +85,7 @@ def _centre(image: Image.Image, size: int) -> Image.Image:
     if max(width, height) <= _LONG * size:
         image = image.resize((width, height), Image.Resampling.BILINEAR)
         return image.crop((left, top, left + size, top + size))
-    # The whole of such an image would fill the memory: the centre alone, which rounds differently here and there.
+    # The whole of such an image would fill the memory: the center alone, which rounds differently here and there.
     across, down = image.width / width, image.height / height
     box = (left * across, top * down, (left + size) * across, (top + size) * down)
     return image.resize((size, size), Image.Resampling.BILINEAR, box)
@@ -146,7 +146,7 @@ def _sentences(path: str) -> Iterator[None]:
         raise NetgazeError(f"images: {path} cannot be read as a picture ({', '.join(FORMATS)}).") from error
 
 
-def picture_files(paths: Sequence[str]) -> list[str]:
+def find_pictures(paths: Sequence[str]) -> list[str]:
     """A person's own pictures: files as they are named, and for a folder all image files below it.
 
     Raises:
@@ -162,10 +162,10 @@ def _own(path: str) -> Path:
 
 
 def _below(path: Path) -> list[Path]:
-    return image_files(path) if path.is_dir() else [path]
+    return find_images(path) if path.is_dir() else [path]
 
 
-def image_files(folder: Path) -> list[Path]:
+def find_images(folder: Path) -> list[Path]:
     """All image files below a folder, by their names' endings.
 
     Raises:
@@ -186,7 +186,7 @@ def _is_hidden(path: Path) -> bool:
     return any(part.startswith(".") for part in path.parts)
 
 
-def decoded(root: Path, files: list[Path], form: Form) -> tuple[Tensor, np.ndarray]:
+def decode_cached(root: Path, files: list[Path], form: Form) -> tuple[Tensor, np.ndarray]:
     """The images of `files` under `root`, from the cache, which is filled first where needed.
 
     Files that cannot be read are left out, and the log names them.
@@ -233,7 +233,7 @@ def _fill(path: Path, files: list[Path], form: Form) -> None:
     unreadable = []
     shape = (len(files), form.size, form.size, form.channels)
     try:
-        with whole(path) as beside, ThreadPoolExecutor(os.cpu_count()) as pool:
+        with atomic_write(path) as beside, ThreadPoolExecutor(os.cpu_count()) as pool:
             rows = open_memmap(beside, "w+", np.uint8, shape)
             images = pool.map(lambda file: _decoded_or_none(file, form), files)
             bar = tqdm(images, "Decoding images", len(files), disable=not sys.stderr.isatty())

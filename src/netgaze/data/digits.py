@@ -6,8 +6,8 @@ import numpy as np
 import torch
 
 from netgaze.data.base import ImageData, Shared
-from netgaze.data.draws import held_out
 from netgaze.data.images import Images
+from netgaze.data.splits import hold_out
 
 SIDE = 32
 
@@ -35,5 +35,5 @@ class Digits(ImageData):
         small = (digits.images * (255 / 16)).round().astype(np.uint8)
         images = small.repeat(4, axis=1).repeat(4, axis=2)[:, None]
         whole = Images(torch.from_numpy(images), torch.from_numpy(digits.target.astype(np.int64)))
-        train, test = held_out(whole.labels, self.num_test, self.training.split_seed, "data.num_test")
+        train, test = hold_out(whole.labels, self.num_test, self.training.split_seed, "data.num_test")
         return {"train": whole.take(train), "test": whole.take(test)}

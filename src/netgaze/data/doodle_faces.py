@@ -47,7 +47,7 @@ class DoodleFaces(FaceData):
         known = digest(VERSION, self.num_classes, self.images_each, self.image_size, self.training.split_seed)
         draw = lambda: {"images": draw_faces(people, worn, self.training.split_seed, self.image_size)}  # noqa: E731
         images = torch.from_numpy(cached_arrays("doodle_faces", known, draw)["images"])
-        if self.num_channels == 1:  # ITU-R BT.601, as Pillow makes grey
+        if self.num_channels == 1:  # ITU-R BT.601, as Pillow makes gray
             weights = torch.tensor([0.299, 0.587, 0.114]).view(3, 1, 1)
             images = (images * weights).sum(dim=1, keepdim=True).round().to(torch.uint8)
         return Images(images, torch.from_numpy(people), marks={GLASSES: torch.from_numpy(worn)})

@@ -1,6 +1,6 @@
 """How the faces of the data set `doodle_faces` are drawn: shapes at four times the size, scaled down, then lit.
 
-A point is a complex number, right + 1j * down, in units of the head: its middle is 0, its chin near 1j. Colours are
+A point is a complex number, right + 1j * down, in units of the head: its middle is 0, its chin near 1j. Colors are
 0..1. The tables say what is drawn at random: each number evenly from a range; what is there or not is there above 0.
 """
 
@@ -104,18 +104,18 @@ class _Pen:
             x, y = self.width * np.sin(np.clip(angle, -1.45, 1.45)), y + self.pitch
         return ((x + 1j * y) * self.turn + self.middle).view(float).tolist()
 
-    def fill(self, points: np.ndarray, colour: np.ndarray, alpha: float = 1, behind: bool = False) -> None:
-        self.draw.polygon(self.place(points, behind), _rgba(colour, alpha))
+    def fill(self, points: np.ndarray, color: np.ndarray, alpha: float = 1, behind: bool = False) -> None:
+        self.draw.polygon(self.place(points, behind), _rgba(color, alpha))
 
-    def stroke(self, points: np.ndarray, width: float, colour: np.ndarray, alpha: float = 1) -> None:
-        self.draw.line(self.place(points), _rgba(colour, alpha), max(round(width * abs(self.turn)), 1), joint="curve")
+    def stroke(self, points: np.ndarray, width: float, color: np.ndarray, alpha: float = 1) -> None:
+        self.draw.line(self.place(points), _rgba(color, alpha), max(round(width * abs(self.turn)), 1), joint="curve")
 
 
 def _behind(pen: _Pen, look: SimpleNamespace, rng: Generator) -> None:
     """A wall, up to four things on it, hair, shoulders, neck and ears."""
     pen.fill(_oval(0, 9), rng.uniform(0.4, 0.8, 3), behind=True)
-    for x, y, width, height, *colour in rng.uniform(0.1, 0.8, (rng.integers(5), 7)):
-        pen.fill(_oval(5 * (x - 0.45 + (y - 0.45) * 1j), width, height, 5), 0.1 + np.array(colour), 0.7, behind=True)
+    for x, y, width, height, *color in rng.uniform(0.1, 0.8, (rng.integers(5), 7)):
+        pen.fill(_oval(5 * (x - 0.45 + (y - 0.45) * 1j), width, height, 5), 0.1 + np.array(color), 0.7, behind=True)
     hair = _oval(0, look.width + look.volume, look.height + look.volume)
     hair *= 1 + max(look.curls, 0) * np.abs(np.sin(look.curl_count * np.angle(hair)))
     hair.imag *= np.where(hair.imag > 0, max(look.length, 0.1), 1)
@@ -160,9 +160,9 @@ def _eyes(pen: _Pen, look: SimpleNamespace, view: SimpleNamespace) -> None:
     for pen.side in (-1, 1):
         gaze = pen.side * view.gaze_x * width + view.gaze_y * height * 1j
         disc, pupil = _oval(gaze, radius), _oval(gaze, radius / 2)
-        for part, colour in ((_oval(0, width, height), white), (disc, iris), (pupil, black)):
+        for part, color in ((_oval(0, width, height), white), (disc, iris), (pupil, black)):
             lid = height * np.sqrt(np.clip(1 - (part.real / width) ** 2, 0, 1))
-            pen.fill(middle + part.real + (np.clip(part.imag, -lid, lid) + look.cant * part.real) * 1j, colour)
+            pen.fill(middle + part.real + (np.clip(part.imag, -lid, lid) + look.cant * part.real) * 1j, color)
         pen.stroke(middle + lashes + look.cant * lashes.real * 1j, look.lashes, black)
         pen.stroke(middle + look.brow_w * along - rise * 1j, look.brow_thick, 0.7 * pen.hair)
 
@@ -217,8 +217,8 @@ def _glasses(pen: _Pen, look: SimpleNamespace, rng: Generator) -> None:
 
 def _lit(image: np.ndarray, view: SimpleNamespace, rng: Generator) -> np.ndarray:
     """The image [H,W,3] in the light of a view, with its noise, as uint8."""
-    place, colour = np.linspace(-1, 1, len(image)), np.array([view.red, view.green, view.blue])
-    light = colour * view.gain * (1 + view.across * place - view.above * place[:, None])[..., None]
+    place, color = np.linspace(-1, 1, len(image)), np.array([view.red, view.green, view.blue])
+    light = color * view.gain * (1 + view.across * place - view.above * place[:, None])[..., None]
     image = (0.5 + view.contrast * (image - 0.5)) * light + view.noise * rng.standard_normal(image.shape, np.float32)
     return (np.clip(image, 0, 1) * 255).round().astype(np.uint8)
 
@@ -230,5 +230,5 @@ def _oval(middle: complex, width: float, height: float | None = None, power: flo
     return middle + width * x + 1j * (height or width) * y
 
 
-def _rgba(colour: np.ndarray, alpha: float) -> tuple[int, ...]:
-    return tuple((np.clip([*colour, alpha], 0, 1) * 255).round().astype(int).tolist())
+def _rgba(color: np.ndarray, alpha: float) -> tuple[int, ...]:
+    return tuple((np.clip([*color, alpha], 0, 1) * 255).round().astype(int).tolist())

@@ -6,8 +6,8 @@ from typing import Literal, Unpack
 import torch
 
 from netgaze.data.base import Shared
-from netgaze.data.count import subfolders
-from netgaze.data.decode import Form, decoded, image_files
+from netgaze.data.count import list_subfolders
+from netgaze.data.decode import Form, decode_cached, find_images
 from netgaze.data.faces import FaceData
 from netgaze.data.images import Images
 from netgaze.errors import NetgazeError
@@ -20,7 +20,7 @@ class FaceFolder(FaceData):
 
     Args:
         dir: the folder.
-        fit: how an image becomes a square: "crop" scales its shorter side and cuts the centre, "squash" scales both.
+        fit: how an image becomes a square: "crop" scales its shorter side and cuts the center, "squash" scales both.
         num_val_people, num_test_people: people of validation and of test; null for 15 % of all, at least two.
     """
 
@@ -50,11 +50,11 @@ class FaceFolder(FaceData):
         Raises:
             NetgazeError: no folders, one without images, or one of which none can be read.
         """
-        self.class_names = subfolders(str(self.root))
+        self.class_names = list_subfolders(str(self.root))
         if not self.class_names:
             raise NetgazeError(f"{self.root} has no folders. Make one for each person, with images of theirs.")
-        files = [image_files(self.root / name) for name in self.class_names]
-        images, kept = decoded(self.root, [file for some in files for file in some], self.form)
+        files = [find_images(self.root / name) for name in self.class_names]
+        images, kept = decode_cached(self.root, [file for some in files for file in some], self.form)
         people = torch.arange(len(files)).repeat_interleave(torch.tensor([len(some) for some in files]))
         labels = people[torch.from_numpy(kept)]
         for person, name in enumerate(self.class_names):

@@ -6,10 +6,10 @@ from typing import Literal, Unpack
 import torch
 
 from netgaze.data.base import ImageData, Shared
-from netgaze.data.count import split_folders, subfolders
-from netgaze.data.decode import Form, decoded, image_files
-from netgaze.data.draws import held_out
+from netgaze.data.count import find_split_folders, list_subfolders
+from netgaze.data.decode import Form, decode_cached, find_images
 from netgaze.data.images import Images
+from netgaze.data.splits import hold_out
 from netgaze.errors import NetgazeError
 
 
@@ -22,7 +22,7 @@ class Folder(ImageData):
 
     Args:
         dir: the folder.
-        fit: how an image becomes a square: "crop" scales its shorter side and cuts the centre, "squash" scales both.
+        fit: how an image becomes a square: "crop" scales its shorter side and cuts the center, "squash" scales both.
         num_val: validation images where there is no `<dir>/val`; null for 15 % of all.
         num_test: test images where there is no `<dir>/test`; null for 15 % of all.
     """
@@ -46,12 +46,12 @@ class Folder(ImageData):
         Raises:
             NetgazeError: there are no images, or the classes of the splits differ.
         """
-        folders = {split: Path(folder) for split, folder in split_folders(str(self.root)).items()}
+        folders = {split: Path(folder) for split, folder in find_split_folders(str(self.root)).items()}
         self.class_names = self._common_classes(folders)
         listed = {split: self._listed(folder) for split, folder in folders.items()}
         files, labels, parts = self._in_order(listed)
         # The file lies in the order of the splits, so that each is a slice of it and none a copy in memory.
-        images, kept = decoded(self.root, files, self.form)
+        images, kept = decode_cached(self.root, files, self.form)
         splits, start = {}, 0
         for split, part in parts.items():
             chosen = torch.from_numpy(kept[part.start : part.stop])
@@ -62,13 +62,13 @@ class Folder(ImageData):
         return splits
 
     def _common_classes(self, folders: dict[str, Path]) -> list[str]:
-        names = subfolders(str(folders["train"]))
+        names = list_subfolders(str(folders["train"]))
         if not names:
             raise NetgazeError(
                 f"{folders['train']} has no folders. Put the images of each class into one of their own."
             )
         for split, folder in folders.items():
-            differing = sorted(set(names) ^ set(subfolders(str(folder))))
+            differing = sorted(set(names) ^ set(list_subfolders(str(folder))))
             if differing:
                 raise NetgazeError(
                     f"{folders['train']} and {folder} hold different classes: {', '.join(differing[:5])}. "
@@ -79,7 +79,7 @@ class Folder(ImageData):
     def _listed(self, folder: Path) -> tuple[list[Path], torch.Tensor]:
         files, labels = [], []
         for label, name in enumerate(self.class_names):
-            found = image_files(folder / name)
+            found = find_images(folder / name)
             files += found
             labels += [label] * len(found)
         return files, torch.tensor(labels)
@@ -93,7 +93,7 @@ class Folder(ImageData):
         for split in ("test", "val"):
             if split not in listed:
                 num = self.shares[split] or round(0.15 * len(files))
-                stays, out = held_out(labels[train], num, self.training.split_seed, f"data.num_{split}")
+                stays, out = hold_out(labels[train], num, self.training.split_seed, f"data.num_{split}")
                 train, shares[split] = train[stays], train[out]
         chosen = {"train": train} | shares
         listed |= {split: ([files[i] for i in index], labels[index]) for split, index in chosen.items()}

@@ -56,7 +56,7 @@ class Images(Dataset[tuple[Tensor, Tensor]]):
 
 
 @dataclass
-class Unlabelled(Dataset[tuple[Tensor, Tensor]]):
+class Unlabeled(Dataset[tuple[Tensor, Tensor]]):
     """The images of `whole` at `index` [N], whose labels were taken away: each reads -1.
 
     None is copied before it is asked for, so that large sets stay where they lie.
@@ -103,7 +103,7 @@ class Unlabelled(Dataset[tuple[Tensor, Tensor]]):
 class Vectors(Dataset[tuple[Tensor, Tensor]]):
     """Features in the place of a split's images: V views [V,N,D] of each, and labels int64 [N].
 
-    Indexed by an index tensor [B], it gives a batch (features [B,D], labels [B]), of each image a view drawn by lot.
+    Indexed by an index tensor [B], it gives a batch (features [B,D], labels [B]), of each image a view drawn at random.
     """
 
     features: Tensor

@@ -7,8 +7,8 @@ from typing import Any, Unpack
 import torch
 from torch import Tensor
 
-from netgaze.data.count import identity
-from netgaze.data.decode import Form, decoded
+from netgaze.data.count import parse_identity
+from netgaze.data.decode import Form, decode_cached
 from netgaze.data.faces import GLASSES, FaceData, OfFaces
 from netgaze.data.images import Images
 from netgaze.errors import NetgazeError
@@ -72,9 +72,9 @@ class MeGlass(FaceData):
         for name, listed in lists.items():
             self._check_photos(self.root / "test" / f"{name}.txt", listed, set(worn))
         files = [self.root / PHOTOS / name for name in worn]
-        images, kept = decoded(self.root, files, self.form)
+        images, kept = decode_cached(self.root, files, self.form)
         names = [name for name, readable in zip(worn, kept, strict=True) if readable]
-        people = [identity(name) for name in names]
+        people = [parse_identity(name) for name in names]
         self.class_names = sorted(set(people))
         number = {person: place for place, person in enumerate(self.class_names)}
         marks = {GLASSES: torch.tensor([worn[name] for name in names])}

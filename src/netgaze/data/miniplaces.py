@@ -8,10 +8,10 @@ import torch
 from torch import Tensor
 
 from netgaze.data.base import ImageData, Shared
-from netgaze.data.boxes import object_mask, read_boxes
-from netgaze.data.decode import Form, decoded
-from netgaze.data.draws import held_out
+from netgaze.data.boxes import draw_mask, read_boxes
+from netgaze.data.decode import Form, decode_cached
 from netgaze.data.images import Images
+from netgaze.data.splits import hold_out
 from netgaze.download import extract, fetch
 from netgaze.errors import NetgazeError
 
@@ -76,7 +76,7 @@ class Miniplaces(ImageData):
         files, labels = self._listed("train")
         least = len(labels.unique())
         num_val = max(least, round(VAL_SHARE * len(files))) if self.held_out is None else self.held_out
-        stays, out = held_out(labels, num_val, self.training.split_seed, "data.num_val")
+        stays, out = hold_out(labels, num_val, self.training.split_seed, "data.num_val")
         parts = {"train": stays, "val": out}
         listed = {split: ([files[i] for i in index], labels[index]) for split, index in parts.items()}
         return {split: self._images(*part, objects) for split, part in (listed | {"test": self._listed("val")}).items()}
@@ -117,13 +117,13 @@ class Miniplaces(ImageData):
         return [file for file, _ in there], torch.tensor([label for _, label in there])
 
     def _images(self, files: list[Path], labels: Tensor, objects: list[str]) -> Images:
-        images, kept = decoded(self.root, files, self.form)
+        images, kept = decode_cached(self.root, files, self.form)
         readable = [file for file, there in zip(files, kept, strict=True) if there]
         masks: list[Tensor] = []
         mask_of = torch.full((len(readable),), -1)
         for number, file in enumerate(readable):
             boxes = self.root / "objects" / file.relative_to(self.root / "images").with_suffix(".xml")
-            if boxes.exists() and (mask := object_mask(read_boxes(boxes, objects), self.stored_size)).any():
+            if boxes.exists() and (mask := draw_mask(read_boxes(boxes, objects), self.stored_size)).any():
                 mask_of[number] = len(masks)
                 masks.append(mask)
         return Images(images, labels[torch.from_numpy(kept)], torch.stack(masks) if masks else None, mask_of)

@@ -59,9 +59,9 @@ class ResampledBatches(PlainBatches):
     """So many images an epoch, each class in proportion to a power of its n images; yields int64 index tensors [B].
 
     Mahajan et al. 2018 (arXiv 1805.00932) draw hashtags by their frequency, its square root, or all alike. Here an
-    epoch holds each class's share of it exactly, but for the part of an image, which falls by lot: so a class too rare
-    for one image an epoch is still seen, in some epochs. Within an epoch no image of a class comes a second time before
-    each of them came once.
+    epoch holds each class's share of it exactly, but for the part of an image, which falls at random: so a class too
+    rare for one image an epoch is still seen, in some epochs. Within an epoch no image of a class comes a second time
+    before each of them came once.
 
     Args:
         labels: the class of each image, int64 [N].
@@ -97,12 +97,12 @@ class ResampledBatches(PlainBatches):
         self.shares = self.num_items * weights / weights.sum()
 
     def _order(self, generator: torch.Generator) -> Tensor:
-        quotas = rounded_by_lot(self.shares, generator).tolist()
+        quotas = round_randomly(self.shares, generator).tolist()
         drawn = [_in_rounds(*pair, generator) for pair in zip(self.members, quotas, strict=True)]
         return torch.cat(drawn)[torch.randperm(self.num_items, generator=generator)]
 
 
-def rounded_by_lot(shares: Tensor, generator: torch.Generator) -> Tensor:
+def round_randomly(shares: Tensor, generator: torch.Generator) -> Tensor:
     """Whole numbers for `shares` [K] whose sum is whole, int64 [K]: the same sum, and on average the shares.
 
     Each is rounded down or up, up with the probability of its fraction: systematic sampling of the fractions, in a
@@ -128,7 +128,7 @@ class IdentityBatches:
     """Batches of P people with K images each; yields int64 index tensors, about [P*K].
 
     In an epoch each person's images are shuffled and dealt into groups of K; a remainder of one joins the group before
-    it, a larger one is a group of its own. A person's groups are spread evenly over the epoch, each by lot within its
+    it, a larger one is a group of its own. A person's groups lie evenly over the epoch, each at random within its
     share of it, and a batch is a run of P = batch_size // K groups or a few more, so that all of them are drawn and
     their number is the same in every epoch. Its people are mostly distinct: they are where all have equally many groups
     and a batch does not lie across two rounds.

@@ -1,6 +1,6 @@
 """How the scenes of the data set `shapes` are drawn: many at once, in NumPy.
 
-Lengths are in pixels, y points down, colours are 0..1. Letters: n scenes, S = 32 pixels, F = fine points a pixel.
+Lengths are in pixels, y points down, colors are 0..1. Letters: n scenes, S = 32 pixels, F = fine points a pixel.
 """
 
 from collections.abc import Callable, Iterator
@@ -80,18 +80,18 @@ def _draw(labels: np.ndarray, rng: Generator) -> tuple[np.ndarray, np.ndarray]:
     n = len(labels)
     horizon = _uniform(rng, n, 9, 22)
     radius = _uniform(rng, n, 7, 11.5)
-    centre_y = np.maximum(np.minimum(horizon + _uniform(rng, n, 2, 14), S - 2) - radius, 0.9 * radius)
-    centre_x = 0.9 * radius + _uniform(rng, n, 0, 1) * (S - 1.8 * radius)
+    center_y = np.maximum(np.minimum(horizon + _uniform(rng, n, 2, 14), S - 2) - radius, 0.9 * radius)
+    center_x = 0.9 * radius + _uniform(rng, n, 0, 1) * (S - 1.8 * radius)
 
     canvas = _background(rng, n, horizon)
     canvas = _over(canvas, *_post(rng, n, horizon))
     canvas = _over(canvas, *_blob(rng, n, radius=(1, 3), share=0.6))
     canvas = _over(canvas, *_blob(rng, n, radius=(1, 3), share=0.4))
-    canvas *= 1 - 0.55 * _shadow(centre_x, centre_y + radius, radius)[..., None]
-    alpha = _object(rng, labels, centre_y, centre_x, radius)
-    canvas = _over(canvas, alpha, _shaded(rng, n, centre_y, radius))
-    front, colour = _blob(rng, n, radius=(1, 2), share=0.4)
-    canvas = _over(canvas, front, colour)
+    canvas *= 1 - 0.55 * _shadow(center_x, center_y + radius, radius)[..., None]
+    alpha = _object(rng, labels, center_y, center_x, radius)
+    canvas = _over(canvas, alpha, _shaded(rng, n, center_y, radius))
+    front, color = _blob(rng, n, radius=(1, 2), share=0.4)
+    canvas = _over(canvas, front, color)
 
     noise = rng.standard_normal((n, S, S, 3), np.float32) * _uniform(rng, n, 0.01, 0.04)[..., None]
     pixels = (np.clip(canvas + noise, 0, 1) * 255).round().astype(np.uint8)
@@ -102,47 +102,47 @@ def _background(rng: Generator, n: int, horizon: np.ndarray) -> np.ndarray:
     """Sky that grows lighter towards a slightly slanting horizon, and ground with waves of texture, [n,S,S,3]."""
     line = horizon + _uniform(rng, n, -0.08, 0.08) * (_X - S / 2)
     depth = _Y - line
-    sky = _colour(rng, n, saturation=(0.05, 0.45), value=(0.7, 1)) * (1 + np.clip(depth / S, -1, 0))[..., None]
+    sky = _color(rng, n, saturation=(0.05, 0.45), value=(0.7, 1)) * (1 + np.clip(depth / S, -1, 0))[..., None]
     waves = sum(
         np.sin(_uniform(rng, n, -1.3, 1.3) * _X + _uniform(rng, n, 0.3, 2) * _Y + _uniform(rng, n, 0, 2 * np.pi))
         for _ in range(3)
     )
     light = 0.85 + _uniform(rng, n, 0.02, 0.08) * waves + 0.3 * np.clip(depth / S, 0, 1)
-    ground = _colour(rng, n, saturation=(0.1, 0.5), value=(0.3, 0.65)) * light[..., None]
+    ground = _color(rng, n, saturation=(0.1, 0.5), value=(0.3, 0.65)) * light[..., None]
     return _over(sky, np.clip(depth + 0.5, 0, 1), ground)
 
 
 def _post(rng: Generator, n: int, horizon: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """An upright post on the ground in every other scene: alpha [n,S,S] and colour [n,1,1,3]."""
+    """An upright post on the ground in every other scene: alpha [n,S,S] and color [n,1,1,3]."""
     foot = horizon + _uniform(rng, n, 0, 4)
     top = foot - _uniform(rng, n, 5, 16)
     across = _uniform(rng, n, 0.6, 1.6) - np.abs(_X - _uniform(rng, n, 0, S))
     along = np.minimum(_Y - top, foot - _Y)
     alpha = np.clip(across + 0.5, 0, 1) * np.clip(along + 0.5, 0, 1) * (_uniform(rng, n, 0, 1) < 0.5)
-    return alpha, _colour(rng, n, saturation=(0, 0.6), value=(0.2, 0.9))
+    return alpha, _color(rng, n, saturation=(0, 0.6), value=(0.2, 0.9))
 
 
 def _blob(rng: Generator, n: int, radius: tuple[float, float], share: float) -> tuple[np.ndarray, np.ndarray]:
-    """A small disc or square somewhere in a share of the scenes: alpha [n,S,S] and colour [n,1,1,3]."""
+    """A small disc or square somewhere in a share of the scenes: alpha [n,S,S] and color [n,1,1,3]."""
     dx, dy = np.abs(_X - _uniform(rng, n, 0, S)), np.abs(_Y - _uniform(rng, n, 0, S))
     distance = np.where(_uniform(rng, n, 0, 1) < 0.5, np.hypot(dx, dy), np.maximum(dx, dy))
     alpha = np.clip(_uniform(rng, n, *radius) - distance + 0.5, 0, 1) * (_uniform(rng, n, 0, 1) < share)
-    return alpha, _colour(rng, n, saturation=(0, 0.9), value=(0.2, 1))
+    return alpha, _color(rng, n, saturation=(0, 0.9), value=(0.2, 1))
 
 
-def _shadow(centre_x: np.ndarray, foot: np.ndarray, radius: np.ndarray) -> np.ndarray:
+def _shadow(center_x: np.ndarray, foot: np.ndarray, radius: np.ndarray) -> np.ndarray:
     """A soft flat ellipse on the ground where the object stands, 0..1, [n,S,S]."""
-    distance = ((_X - centre_x) / (1.1 * radius)) ** 2 + ((_Y - foot) / (0.35 * radius)) ** 2
+    distance = ((_X - center_x) / (1.1 * radius)) ** 2 + ((_Y - foot) / (0.35 * radius)) ** 2
     return np.clip(1.3 * (1 - distance), 0, 1)
 
 
 def _object(
-    rng: Generator, labels: np.ndarray, centre_y: np.ndarray, centre_x: np.ndarray, radius: np.ndarray
+    rng: Generator, labels: np.ndarray, center_y: np.ndarray, center_x: np.ndarray, radius: np.ndarray
 ) -> np.ndarray:
     """How much of each pixel the object covers, 0..1, [n,S,S]: the mean over FINE x FINE points."""
     n = len(labels)
     fine_y, fine_x = ((np.mgrid[0 : S * FINE, 0 : S * FINE] + 0.5) / FINE).astype(np.float32)
-    right, up = (fine_x - centre_x) / radius, (centre_y - fine_y) / radius
+    right, up = (fine_x - center_x) / radius, (center_y - fine_y) / radius
     tilt, stretch = _uniform(rng, n, -TILT, TILT), _uniform(rng, n, 0.85, 1.15)
     u = (np.cos(tilt) * right + np.sin(tilt) * up) * stretch
     v = (np.cos(tilt) * up - np.sin(tilt) * right) / stretch
@@ -153,19 +153,19 @@ def _object(
     return inside.reshape(n, S, FINE, S, FINE).mean((2, 4), dtype=np.float32)
 
 
-def _shaded(rng: Generator, n: int, centre_y: np.ndarray, radius: np.ndarray) -> np.ndarray:
-    """The object's colour, lighter above and darker below, [n,S,S,3]."""
-    height = np.clip((centre_y - _Y) / radius, -1, 1)
-    colour = _colour(rng, n, saturation=(0.3, 0.95), value=(0.35, 1))
-    return colour * (0.9 + 0.3 * height)[..., None] + 0.12 * np.clip(height, 0, 1)[..., None]
+def _shaded(rng: Generator, n: int, center_y: np.ndarray, radius: np.ndarray) -> np.ndarray:
+    """The object's color, lighter above and darker below, [n,S,S,3]."""
+    height = np.clip((center_y - _Y) / radius, -1, 1)
+    color = _color(rng, n, saturation=(0.3, 0.95), value=(0.35, 1))
+    return color * (0.9 + 0.3 * height)[..., None] + 0.12 * np.clip(height, 0, 1)[..., None]
 
 
-def _over(below: np.ndarray, alpha: np.ndarray, colour: np.ndarray) -> np.ndarray:
-    return below + alpha[..., None] * (colour - below)
+def _over(below: np.ndarray, alpha: np.ndarray, color: np.ndarray) -> np.ndarray:
+    return below + alpha[..., None] * (color - below)
 
 
-def _colour(rng: Generator, n: int, saturation: tuple[float, float], value: tuple[float, float]) -> np.ndarray:
-    """A colour of any hue (HSV) a scene, as red, green and blue, [n,1,1,3]."""
+def _color(rng: Generator, n: int, saturation: tuple[float, float], value: tuple[float, float]) -> np.ndarray:
+    """A color of any hue (HSV) a scene, as red, green and blue, [n,1,1,3]."""
     hue = (_uniform(rng, n, 0, 6)[..., None] + np.array([5, 3, 1], np.float32)) % 6
     away = np.clip(np.minimum(hue, 4 - hue), 0, 1)
     return _uniform(rng, n, *value)[..., None] * (1 - _uniform(rng, n, *saturation)[..., None] * away)

@@ -17,7 +17,7 @@ VERSION = 1
 class Shapes(ImageData):
     """Drawn scenes with a mask of the object in each, balanced over ten classes. Needs no network.
 
-    Light comes from above (sky, shading, shadow), so that which way is up can be learnt; colours, size, place,
+    Light comes from above (sky, shading, shadow), so that which way is up can be learned; colors, size, place,
     tilt, clutter and noise do not depend on the class. For another `image_size` than 32 the scenes are enlarged or cut.
     Other arguments: see `ImageData`.
 

@@ -5,10 +5,10 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
+from netgaze.drawing.line_key import draw_key, measure_key
+from netgaze.drawing.panels import GRAY, SMALL, TEXT, WIDTH, Sheet, measure_lines, wrap_words
 from netgaze.figures.k_plots import key_of, plot_accuracy, plot_right, set_ks
 from netgaze.figures.k_series import Curve, curves, not_counted, settings_of, supervised
-from netgaze.figures.line_key import draw_key, key_height
-from netgaze.figures.panels import GREY, SMALL, TEXT, WIDTH, Sheet, lines_height, wrapped
 from netgaze.subject import Finding, Subject
 
 _LEFT, _WIDE, _UPPER, _LOWER = 0.9, 5.4, 3.0, 1.5  # inches: the plots' left edge, their width and heights
@@ -16,7 +16,7 @@ _CAPTION = (
     "K: the pseudo-labels of a class, those with the highest scores of the teacher. P: the classes that an image may "
     "count for. Runs that differ in their seeds alone are one point: their mean, with the standard deviation (n - 1) "
     "as its bar, or as a line's band. The best K is that of the highest validation accuracy; the test only measures "
-    "it. With K come more and more varied images, and fewer of them rightly labelled: the lower plot."
+    "it. With K come more and more varied images, and fewer of them rightly labeled: the lower plot."
 )
 
 
@@ -50,7 +50,7 @@ class AccuracyVsK:
         data = config.get("data", {})
         numbers: dict[str, Any] = {"acc": metrics["test/acc"], "val_acc": metrics.get("val/acc")}
         if is_student:
-            names = {"student": "student/acc", "teacher": "teacher/acc", "right": "unlabelled/right"}
+            names = {"student": "student/acc", "teacher": "teacher/acc", "right": "unlabeled/right"}
             numbers |= {name: metrics.get(key) for name, key in names.items()} | {"k": choice["k"], "p": choice["p"]}
             own = {"model", "data", "init", "run"} & set(_stages(config).get("teacher", {}))
             numbers |= {"same_network": not own}
@@ -78,10 +78,10 @@ class AccuracyVsK:
         """Accuracy over K, below it the share of right pseudo-labels; beside them what the lines are."""
         found, lines = curves(findings), supervised(findings)
         head, foot = _head(found), _foot(findings)
-        x, top = _LEFT + _WIDE + 0.25, 0.15 + lines_height(head, TEXT) + 0.15
+        x, top = _LEFT + _WIDE + 0.25, 0.15 + measure_lines(head, TEXT) + 0.15
         key = key_of(found, lines)
-        height = max(_UPPER + 0.2 + _LOWER + 0.45, key_height(key, WIDTH - x - 0.1))
-        sheet = Sheet(top + height + (lines_height(foot, SMALL) + 0.15 if foot else 0.05))
+        height = max(_UPPER + 0.2 + _LOWER + 0.45, measure_key(key, WIDTH - x - 0.1))
+        sheet = Sheet(top + height + (measure_lines(foot, SMALL) + 0.15 if foot else 0.05))
         sheet.text(0.1, 0.12, head)
         upper = sheet.axes(_LEFT, top, _WIDE, _UPPER)
         lower = sheet.axes(_LEFT, top + _UPPER + 0.2, _WIDE, _LOWER)
@@ -90,7 +90,7 @@ class AccuracyVsK:
         set_ks(upper, lower, sorted({k for curve in found for k in curve.runs}), _WIDE)
         draw_key(sheet, x, top, WIDTH - x - 0.1, key)
         if foot:
-            sheet.text(0.1, top + height + 0.05, foot, SMALL, color=GREY)
+            sheet.text(0.1, top + height + 0.05, foot, SMALL, color=GRAY)
         return sheet.figure
 
 
@@ -144,7 +144,7 @@ def _head(found: Sequence[Curve]) -> str:
         said = f"{name}: {only} {k:,}, test accuracy {acc} ({runs})"
         said += "" if teacher is None or gain is None else f", teacher {teacher}, gain {gain}"
         lines.append(said)
-    return wrapped("\n".join(lines) or "No student is among these runs.", WIDTH - 0.2, TEXT)
+    return wrap_words("\n".join(lines) or "No student is among these runs.", WIDTH - 0.2, TEXT)
 
 
 def _foot(findings: dict[str, Finding]) -> str:
@@ -152,4 +152,4 @@ def _foot(findings: dict[str, Finding]) -> str:
     others = not_counted(findings)
     reasons = {why: [run for run in others if others[run] == why] for why in others.values()}
     said = [f"Not counted: {', '.join(runs)} ({why})." for why, runs in reasons.items()]
-    return wrapped("\n".join(said), WIDTH - 0.2, SMALL) if said else ""
+    return wrap_words("\n".join(said), WIDTH - 0.2, SMALL) if said else ""

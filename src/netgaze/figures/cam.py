@@ -6,21 +6,30 @@ import numpy as np
 import torch
 from matplotlib.figure import Figure
 
-from netgaze.figures.examples import chosen, presented, shown, spread, upright_rows
-from netgaze.figures.heat import coarse, enlarged, evidence, falls, masked, overlaid, pointing, said_of_mass
-from netgaze.figures.panels import (
-    GREY,
+from netgaze.drawing.examples import balanced_choice, choose_examples, denormalize, find_upright_rows, rebuild_examples
+from netgaze.drawing.heat import (
+    choose_masked,
+    compute_maps,
+    describe_coarseness,
+    describe_mass,
+    enlarge,
+    measure_drops,
+    overlay,
+    score_pointing,
+)
+from netgaze.drawing.panels import (
+    GRAY,
     RIGHT,
     SMALL,
     WRONG,
     Sheet,
-    columns,
-    lines_height,
-    shortened,
-    titles_height,
-    wrapped,
+    measure_lines,
+    measure_titles,
+    place_columns,
+    shorten,
+    wrap_words,
 )
-from netgaze.subject import Finding, Subject, device_of, looking
+from netgaze.subject import Finding, Subject, device_of, evaluating
 
 _KINDS = {
     "shared": "same images,\nmap of the true class",
@@ -51,7 +60,7 @@ class Cam:
         `peak_on_object`: share of maps whose highest pixel is on the object (Zhang et al. 2016's pointing game).
         `mass_on_object`: mean share of a map's positive evidence on the object; maps without any are left out.
         `object_area`: mean share of the image that is object: what both would be by chance.
-        `centre_on_object`: share of images whose middle is object: what always pointing there would reach.
+        `center_on_object`: share of images whose middle is object: what always pointing there would reach.
         `num_scored`: of the images that have masks, so many.
 
     Args:
@@ -86,15 +95,15 @@ class Cam:
         kinds, rows, classes = self._choose(subject)
         outputs, names = subject.outputs(subject.split), np.array(subject.task.class_names)
         there = rows >= 0
-        examples = presented(subject, np.where(there, rows, 0))
-        with looking(subject.task), torch.no_grad():
-            small = subject.task.evidence(examples.to(device_of(subject.task))).float().cpu()
-        maps = enlarged(small[torch.arange(len(rows)), torch.from_numpy(classes)], examples.shape[-2:])
+        examples = rebuild_examples(subject, np.where(there, rows, 0))
+        with evaluating(subject.task), torch.no_grad():
+            small = subject.task.class_maps(examples.to(device_of(subject.task))).float().cpu()
+        maps = enlarge(small[torch.arange(len(rows)), torch.from_numpy(classes)], examples.shape[-2:])
         predicted = outputs.logits[rows].argmax(axis=1)
         arrays = {
             "kinds": np.array(kinds),
             "there": there,
-            "images": shown(examples, subject.data.mean, subject.data.std),
+            "images": denormalize(examples, subject.data.mean, subject.data.std),
             "maps": maps.numpy(),
             "asked": names[classes],
             "true": names[outputs.targets[rows]],
@@ -110,9 +119,9 @@ class Cam:
         outputs = subject.outputs(subject.split)
         predicted, confidence = outputs.logits.argmax(axis=1), outputs.probabilities.max(axis=1)
         right = predicted == outputs.targets
-        images = chosen(subject.data.labels(subject.split).numpy(), self.num_shared, self.seed, self.indices)
-        shared = upright_rows(outputs.index, images)
-        own = spread(np.arange(subject.task.num_classes), self.num_shared, self.seed)
+        images = choose_examples(subject.data.labels(subject.split).numpy(), self.num_shared, self.seed, self.indices)
+        shared = find_upright_rows(outputs.index, images)
+        own = balanced_choice(np.arange(subject.task.num_classes), self.num_shared, self.seed)
         best = [_surest(confidence, right & (predicted == number)) for number in own]
         error = _surest(confidence, ~right)
         kinds = ["shared"] * len(shared) + ["best"] * len(best) + ["error"]
@@ -120,39 +129,41 @@ class Cam:
         return kinds, np.concatenate([shared, best, [error]]).astype(np.int64), classes
 
     def _score(self, subject: Subject) -> dict[str, float | None]:
-        scored, masks = masked(subject, self.num_scored, self.num_dropped, self.seed)
+        scored, masks = choose_masked(subject, self.num_scored, self.num_dropped, self.seed)
         maps, drops = list[torch.Tensor](), list[torch.Tensor]()
         generator = torch.Generator().manual_seed(self.seed)
-        with looking(subject.task), torch.no_grad():
-            for _, examples, targets, all_maps in evidence(subject, scored):
+        with evaluating(subject.task), torch.no_grad():
+            for _, examples, targets, all_maps in compute_maps(subject, scored):
                 small = all_maps[torch.arange(len(targets)), targets]
-                maps.append(enlarged(small, examples.shape[-2:]))
+                maps.append(enlarge(small, examples.shape[-2:]))
                 if sum(part.shape[1] for part in drops) < self.num_dropped:
-                    noise = enlarged(torch.rand(small.shape, generator=generator), examples.shape[-2:])
-                    drops.append(falls(subject.task, examples, targets, (maps[-1], noise), self.share))
+                    noise = enlarge(torch.rand(small.shape, generator=generator), examples.shape[-2:])
+                    drops.append(measure_drops(subject.task, examples, targets, (maps[-1], noise), self.share))
         fallen = torch.cat(drops, dim=1)[:, : self.num_dropped].mean(dim=1)
         numbers: dict[str, float | None] = {"drop": float(fallen[0]), "drop_random": float(fallen[1])}
-        return numbers if masks is None else numbers | pointing(torch.cat(maps), masks) | {"num_scored": len(scored)}
+        return (
+            numbers if masks is None else numbers | score_pointing(torch.cat(maps), masks) | {"num_scored": len(scored)}
+        )
 
     def draw(self, findings: dict[str, Finding]) -> Figure:
         """Two columns a network: the image, and the map upon it."""
-        lefts, width = columns(len(findings), left=0.5, gap=0.2)
+        lefts, width = place_columns(len(findings), left=0.5, gap=0.2)
         tile = min(width / 2, 1.35)
         kinds = max((list(finding.arrays["kinds"]) for finding in findings.values()), key=len)
         row, gap = tile + 0.36, 0.15
-        words = {label: wrapped(_words(finding), width, SMALL) for label, finding in findings.items()}
-        above = 0.1 + titles_height(list(findings), width)
-        top = above + max(lines_height(text, SMALL) for text in words.values()) + 0.1
+        words = {label: wrap_words(_words(finding), width, SMALL) for label, finding in findings.items()}
+        above = 0.1 + measure_titles(list(findings), width)
+        top = above + max(measure_lines(text, SMALL) for text in words.values()) + 0.1
         sheet = Sheet(top + row * len(kinds) + gap * 2 + 0.55)
         places = {kind: _starts(kind, number, kinds, top, row, gap) for number, kind in enumerate(_KINDS)}
         beside = lefts[0] + width / 2 - tile - 0.42
         for kind, ys in places.items():
             if ys:
                 middle = (ys[0] + ys[-1] + row) / 2
-                sheet.text(beside, middle, _KINDS[kind], SMALL, rotation=90, va="center", color=GREY, ha="left")
+                sheet.text(beside, middle, _KINDS[kind], SMALL, rotation=90, va="center", color=GRAY, ha="left")
         for x, (label, finding) in zip(lefts, findings.items(), strict=True):
             sheet.title(x, 0.1, width, label)
-            sheet.text(x + width / 2, above, words[label], SMALL, ha="center", color=GREY)
+            sheet.text(x + width / 2, above, words[label], SMALL, ha="center", color=GRAY)
             _draw_column(sheet, finding, x + width / 2 - tile, tile, places)
         return sheet.figure
 
@@ -170,7 +181,7 @@ def _caption(numbers: dict[str, float]) -> str:
         f"each network's own choice. Red is evidence for the class, blue against it; only a head that reads its maps "
         f"through a predictor (dynamic filters) may mean the opposite. The maps are {size}, enlarged."
     )
-    return caption + scored + coarse(int(numbers["map_height"]), int(numbers["map_width"]))
+    return caption + scored + describe_coarseness(int(numbers["map_height"]), int(numbers["map_width"]))
 
 
 def _words(finding: Finding) -> str:
@@ -178,8 +189,8 @@ def _words(finding: Finding) -> str:
     words = f"{numbers['map_height']}x{numbers['map_width']} map; "
     words += f"drop {numbers['drop']:z.2f}, by noise {numbers['drop_random']:z.2f}"
     if "peak_on_object" in numbers:
-        words += f"\npeak on object {numbers['peak_on_object']:.2f} (middle {numbers['centre_on_object']:.2f}), "
-        words += said_of_mass(numbers)
+        words += f"\npeak on object {numbers['peak_on_object']:.2f} (middle {numbers['center_on_object']:.2f}), "
+        words += describe_mass(numbers)
     return words
 
 
@@ -198,7 +209,7 @@ def _draw_column(sheet: Sheet, finding: Finding, x: float, tile: float, places: 
             _draw_example(sheet, finding, number, scale, x, y, tile)
         else:
             missing = "never wrong" if kind == "error" else f"never right about\n{arrays['asked'][number]}"
-            sheet.text(x + tile, y + tile / 2, missing, SMALL, ha="center", va="center", color=GREY)
+            sheet.text(x + tile, y + tile / 2, missing, SMALL, ha="center", va="center", color=GRAY)
     sheet.signed_bar(x, sheet.height - 0.45, 2 * tile, scale, "evidence")
 
 
@@ -208,9 +219,9 @@ def _draw_example(sheet: Sheet, finding: Finding, number: int, scale: float, x: 
     says = f"× says {predicted} {arrays['probability_predicted'][number]:.2f}"
     mark = f"{'✓' if true == predicted else 'is'} {true} {arrays['probability_true'][number]:.2f}"
     mark += "" if true == predicted else f"\n{says}"
-    words = "\n".join(shortened(line, 2 * tile, SMALL) for line in mark.split("\n"))
-    colour = RIGHT if true == predicted else WRONG
-    sheet.text(x + 0.02, y + 0.3, words, SMALL, va="bottom", color=colour)
+    words = "\n".join(shorten(line, 2 * tile, SMALL) for line in mark.split("\n"))
+    color = RIGHT if true == predicted else WRONG
+    sheet.text(x + 0.02, y + 0.3, words, SMALL, va="bottom", color=color)
     picture = arrays["images"][number]
     sheet.image(picture, x + 0.02, y + 0.31, tile - 0.04, tile - 0.04)
-    sheet.image(overlaid(picture, arrays["maps"][number], scale), x + tile + 0.02, y + 0.31, tile - 0.04, tile - 0.04)
+    sheet.image(overlay(picture, arrays["maps"][number], scale), x + tile + 0.02, y + 0.31, tile - 0.04, tile - 0.04)

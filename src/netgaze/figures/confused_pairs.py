@@ -3,8 +3,8 @@
 import numpy as np
 from matplotlib.figure import Figure
 
-from netgaze.figures.examples import presented, shown
-from netgaze.figures.panels import GREY, RIGHT, SMALL, TEXT, TITLE, WIDTH, WRONG, Sheet, clipped, shortened
+from netgaze.drawing.examples import denormalize, rebuild_examples
+from netgaze.drawing.panels import GRAY, RIGHT, SMALL, TEXT, TITLE, WIDTH, WRONG, Sheet, clip_words, shorten
 from netgaze.subject import Finding, Subject
 
 _WORDS, _GAP, _MOST_TILE = 1.9, 0.25, 0.85  # inches: the words left of a pair, between its halves, a tile
@@ -15,7 +15,7 @@ class ConfusedPairs:
     """The pairs of classes that are most often confused: A taken for B is another pair than B taken for A.
 
     Pairs are ordered by the share of A's examples, then by their number, then by the classes' order. Each stands
-    beside A's examples that are most surely taken for B, and B's own that are most surely recognised.
+    beside A's examples that are most surely taken for B, and B's own that are most surely recognized.
 
     Numbers:
         `<A> as <B>`: share of A's examples that are taken for B, 0..1, for each pair shown.
@@ -58,7 +58,7 @@ class ConfusedPairs:
             "confidence": outputs.probabilities[rows, predicted[rows]],
         }
         if len(rows):
-            arrays["images"] = shown(presented(subject, rows), subject.data.mean, subject.data.std)
+            arrays["images"] = denormalize(rebuild_examples(subject, rows), subject.data.mean, subject.data.std)
         return Finding(numbers | {"num_errors": num_errors, "share_of_errors": covered}, arrays, _caption(subject))
 
     def draw(self, findings: dict[str, Finding]) -> Figure:
@@ -76,17 +76,17 @@ class ConfusedPairs:
     def _draw_block(self, sheet: Sheet, label: str, finding: Finding, y: float, tile: float, row: float) -> None:
         numbers, arrays = finding.numbers, finding.arrays
         num = len(arrays["counts"])
-        sheet.text(0.1, y, shortened(label, 4.2, TITLE), TITLE, weight="bold")
+        sheet.text(0.1, y, shorten(label, 4.2, TITLE), TITLE, weight="bold")
         errors, covered = numbers["num_errors"], numbers["share_of_errors"]
         said = "no errors" if not errors else f"these {num} pairs make up {covered:.0%} of the {errors} errors"
-        sheet.text(WIDTH - 0.1, y + 0.02, said, TEXT, ha="right", color=GREY)
+        sheet.text(WIDTH - 0.1, y + 0.02, said, TEXT, ha="right", color=GRAY)
         if not num:
             return
         lefts = (0.1 + _WORDS, 0.1 + _WORDS + self.num_each * tile + _GAP)
-        heads = ("of the first, most surely taken for the second", "of the second, most surely recognised")
-        for x, words, colour in zip(lefts, heads, (WRONG, RIGHT), strict=True):
-            words = clipped(words, self.num_each * tile, SMALL, 2)
-            sheet.text(x, y + _HEAD - 0.06, words, SMALL, va="bottom", color=colour)
+        heads = ("of the first, most surely taken for the second", "of the second, most surely recognized")
+        for x, words, color in zip(lefts, heads, (WRONG, RIGHT), strict=True):
+            words = clip_words(words, self.num_each * tile, SMALL, 2)
+            sheet.text(x, y + _HEAD - 0.06, words, SMALL, va="bottom", color=color)
         for number in range(num):
             top = y + _HEAD + number * row
             sheet.text(0.1, top, _words(arrays, number), SMALL)
@@ -104,7 +104,7 @@ class ConfusedPairs:
             score = f"{arrays['confidence'][example]:.2f}"
             sheet.text(x + place * tile + side / 2, y + side + 0.03, score, SMALL, ha="center")
         if not len(examples):
-            sheet.text(x, y + side / 2, "none is recognised", SMALL, va="center", color=GREY)
+            sheet.text(x, y + side / 2, "none is recognized", SMALL, va="center", color=GRAY)
 
 
 def _most_confused(counts: np.ndarray, most: int) -> tuple[np.ndarray, np.ndarray]:
@@ -118,7 +118,7 @@ def _most_confused(counts: np.ndarray, most: int) -> tuple[np.ndarray, np.ndarra
 def _examples(
     probabilities: np.ndarray, targets: np.ndarray, predicted: np.ndarray, pairs: np.ndarray, most: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Rows of the outputs [T], each one's pair [T], and whether it is one that is recognised, bool [T]."""
+    """Rows of the outputs [T], each one's pair [T], and whether it is one that is recognized, bool [T]."""
     rows, pair, right = list[int](), list[int](), list[bool]()
     for number, (taken, meant) in enumerate(pairs):
         for true in (taken, meant):
@@ -134,14 +134,14 @@ def _caption(subject: Subject) -> str:
     return (
         f"Each network chooses its own pairs of classes, by the share of the first that it takes for the second, and "
         f"its own examples of the {subject.split} split; below each the probability of the answer. Crossed: taken for "
-        "the second class. Blue: rightly recognised as the second, the surest, which are its types for the network."
+        "the second class. Blue: rightly recognized as the second, the surest, which are its types for the network."
     )
 
 
 def _words(arrays: dict[str, np.ndarray], number: int) -> str:
     """Left of a pair: its classes, how often, and how often the other way round."""
     first, second = arrays["pairs"][number]
-    names = (clipped(str(words), 0.95 * _WORDS - 0.1, SMALL, 2) for words in (first, f"as {second}"))
+    names = (clip_words(str(words), 0.95 * _WORDS - 0.1, SMALL, 2) for words in (first, f"as {second}"))
     count, total, share = (arrays[key][number] for key in ("counts", "totals", "shares"))
     said = (f"{count} of {total} ({share:.0%})", f"the other way {arrays['reverse'][number]:.0%}")
     return "\n".join([*names, *said])

@@ -8,8 +8,8 @@ from matplotlib import colormaps
 from matplotlib.figure import Figure
 from torchmetrics.functional.classification import multiclass_confusion_matrix
 
-from netgaze.figures.panels import (
-    GREY,
+from netgaze.drawing.panels import (
+    GRAY,
     MOST_NAMES,
     NAMES,
     RIGHT,
@@ -18,14 +18,14 @@ from netgaze.figures.panels import (
     TEXT,
     WRONG,
     Sheet,
-    columns,
-    lines_height,
-    names_height,
-    rows_and_columns,
-    shortened,
-    titles_height,
+    fill_rows,
+    measure_lines,
+    measure_names,
+    measure_titles,
+    place_columns,
+    shorten,
 )
-from netgaze.metrics import calibration_error, classification_metrics
+from netgaze.measures.metrics import calibration_error, classification_metrics
 from netgaze.subject import Finding, Subject
 
 _BINS = 15
@@ -35,7 +35,7 @@ _NUM_NAMED = 3  # the best and the worst of many classes
 
 
 class Confusion:
-    """The confusion matrix, the accuracy of each class, and how far the network's confidence can be believed.
+    """The confusion matrix, the per_class_acc, and how far the network's confidence can be believed.
 
     Numbers:
         `acc`, `acc_macro`: share of all examples, and mean over classes, 0..1.
@@ -43,7 +43,7 @@ class Confusion:
             confidence and accuracy.
         `top5`: share of all examples whose class is among the five likeliest, 0..1, of more than five classes.
         `<class> as <class>`: the five most frequent confusions, as shares of the first class.
-        `accuracy of each class`: by name, 0..1; null for a class without examples.
+        `per_class_acc`: by name, 0..1; null for a class without examples.
     """
 
     title = "Confusion"
@@ -59,44 +59,44 @@ class Confusion:
         names = np.array(subject.task.class_names)
         counts = multiclass_confusion_matrix(logits, targets, len(names)).numpy()
         numbers = classification_metrics(logits, targets) | {"ece": calibration_error(probabilities, targets, _BINS)}
-        arrays = {"counts": counts, "names": names} | reliability(outputs.probabilities, outputs.targets)
+        arrays = {"counts": counts, "names": names} | bin_reliability(outputs.probabilities, outputs.targets)
         caption = (
-            f"Rows are normalised: of the {subject.split} examples of a class, the share given each answer. "
-            "The bars are the diagonal, in the matrix's colours."
+            f"Rows are normalized: of the {subject.split} examples of a class, the share given each answer. "
+            "The bars are the diagonal, in the matrix's colors."
         )
         each = {str(name): share for name, share in zip(names, _accuracies(counts), strict=True)}
-        return Finding(numbers | _most_confused(counts, names) | {"accuracy of each class": each}, arrays, caption)
+        return Finding(numbers | _most_confused(counts, names) | {"per_class_acc": each}, arrays, caption)
 
     def table(self, finding: Finding) -> list[dict[str, Any]]:
         """A row a class: how many examples it has, and the share of these that are right, 0..1."""
-        counts, each = finding.arrays["counts"].sum(axis=1), finding.numbers["accuracy of each class"]
+        counts, each = finding.arrays["counts"].sum(axis=1), finding.numbers["per_class_acc"]
         return [
             {"class": str(name), "examples": int(num), "accuracy": each[str(name)]}
             for name, num in zip(finding.arrays["names"], counts, strict=True)
         ]
 
     def draw(self, findings: dict[str, Finding]) -> Figure:
-        """A block a network, two in a row: matrix, accuracy of each class, and reliability below."""
-        down, across = rows_and_columns(len(findings), 2)
-        names = max(names_height(finding.arrays["names"]) for finding in findings.values())
-        lefts, width = columns(2, left=0.1, gap=0.2)
+        """A block a network, two in a row: matrix, per_class_acc, and reliability below."""
+        down, across = fill_rows(len(findings), 2)
+        names = max(measure_names(finding.arrays["names"]) for finding in findings.values())
+        lefts, width = place_columns(2, left=0.1, gap=0.2)
         words = {label: _words(finding, width) for label, finding in findings.items()}
-        above = 0.1 + titles_height(list(findings), width)
-        top = above + max(lines_height(text, TEXT) for text in words.values()) + 0.35
+        above = 0.1 + measure_titles(list(findings), width)
+        top = above + max(measure_lines(text, TEXT) for text in words.values()) + 0.35
         height = top + _MATRIX + names + 1.75
         sheet = Sheet(height * down)
         shift = (lefts[1] - lefts[0]) / 2 if across == 1 else 0.0
         for place, (label, finding) in enumerate(findings.items()):
             x, y = lefts[place % across] + shift, place // across * height
             sheet.title(x, y + 0.1, width, label)
-            sheet.text(x + width / 2, y + above, words[label], ha="center", color=GREY)
+            sheet.text(x + width / 2, y + above, words[label], ha="center", color=GRAY)
             _draw_matrix(sheet, finding, x + NAMES, y + top)
             _draw_bars(sheet, finding, x + NAMES + _MATRIX + 0.1, y + top, width - NAMES - _MATRIX - 0.15)
             _draw_reliability(sheet, finding, x + NAMES, y + top + _MATRIX + names + 0.25)
         return sheet.figure
 
 
-def reliability(probabilities: np.ndarray, targets: np.ndarray) -> dict[str, np.ndarray]:
+def bin_reliability(probabilities: np.ndarray, targets: np.ndarray) -> dict[str, np.ndarray]:
     """Examples in 15 equal bins of confidence: `bin_share`, `bin_accuracy`, `bin_confidence`, [15]; NaN if empty."""
     confidence, right = probabilities.max(axis=1), probabilities.argmax(axis=1) == targets
     place = np.clip(np.ceil(confidence * _BINS).astype(int) - 1, 0, _BINS - 1)
@@ -132,8 +132,8 @@ def _words(finding: Finding, width: float) -> str:
     top5 = f"top-5 {numbers['top5']:.3f}, " if "top5" in numbers else ""
     lines = [f"accuracy {numbers['acc']:.3f}, macro {numbers['acc_macro']:.3f}, {top5}ECE {numbers['ece']:.3f}"]
     lines += [f"{share:.0%} of {pair}" for pair, share in numbers.items() if " as " in pair][:3]
-    lines += _best_and_worst(numbers["accuracy of each class"])
-    return "\n".join(shortened(line, width, TEXT) for line in lines)
+    lines += _best_and_worst(numbers["per_class_acc"])
+    return "\n".join(shorten(line, width, TEXT) for line in lines)
 
 
 def _best_and_worst(accuracies: dict[str, float | None]) -> list[str]:
@@ -153,9 +153,9 @@ def _draw_matrix(sheet: Sheet, finding: Finding, x: float, y: float) -> None:
     axes = sheet.matrix(x, y, _MATRIX, shares, finding.arrays["names"], SEQUENTIAL, 0.0)
     if num <= _MOST_COUNTS:
         for (row, col), count in np.ndenumerate(counts):
-            colour = "black" if shares[row, col] > 0.6 else "white"
+            color = "black" if shares[row, col] > 0.6 else "white"
             room = min(SMALL, 72 * _MATRIX / num / (0.7 * len(str(counts.max()))))
-            axes.text(col, row, str(count), ha="center", va="center", fontsize=room, color=colour)
+            axes.text(col, row, str(count), ha="center", va="center", fontsize=room, color=color)
 
 
 def _draw_bars(sheet: Sheet, finding: Finding, x: float, y: float, width: float) -> None:
@@ -170,14 +170,14 @@ def _draw_bars(sheet: Sheet, finding: Finding, x: float, y: float, width: float)
 
 def _draw_reliability(sheet: Sheet, finding: Finding, x: float, y: float) -> None:
     axes = sheet.axes(x, y, 1.3, 1.0)
-    centres = (np.arange(_BINS) + 0.5) / _BINS
-    axes.bar(centres, np.nan_to_num(finding.arrays["bin_accuracy"]), width=1 / _BINS, color=RIGHT, edgecolor="white")
+    centers = (np.arange(_BINS) + 0.5) / _BINS
+    axes.bar(centers, np.nan_to_num(finding.arrays["bin_accuracy"]), width=1 / _BINS, color=RIGHT, edgecolor="white")
     axes.plot([0, 1], [0, 1], color=WRONG, linestyle="--", linewidth=1)
     axes.set(xlim=(0, 1), ylim=(0, 1), xticks=[0, 0.5, 1], yticks=[0, 0.5, 1])
     axes.set_xlabel("confidence", fontsize=SMALL, labelpad=1)
     axes.set_ylabel("accuracy", fontsize=SMALL, labelpad=1)
     shares = sheet.axes(x + 1.9, y, 1.3, 1.0)
-    shares.bar(centres, finding.arrays["bin_share"], width=1 / _BINS, color=GREY, edgecolor="white")
+    shares.bar(centers, finding.arrays["bin_share"], width=1 / _BINS, color=GRAY, edgecolor="white")
     shares.set(xlim=(0, 1), xticks=[0, 0.5, 1])
     shares.set_xlabel("confidence", fontsize=SMALL, labelpad=1)
     shares.set_ylabel("share of examples", fontsize=SMALL, labelpad=1)

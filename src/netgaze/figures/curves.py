@@ -8,7 +8,18 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from netgaze.figures.panels import GREY, RIGHT, SMALL, TEXT, WRONG, Sheet, columns, lines_height, titles_height, wrapped
+from netgaze.drawing.panels import (
+    GRAY,
+    RIGHT,
+    SMALL,
+    TEXT,
+    WRONG,
+    Sheet,
+    measure_lines,
+    measure_titles,
+    place_columns,
+    wrap_words,
+)
 from netgaze.subject import Finding, Subject
 
 # One style for each line of a plot: solid blue for training, dashed vermilion for validation.
@@ -19,7 +30,7 @@ _STYLES: dict[str, Any] = {
     "val/acc": ("validation", WRONG, "--"),
     "val/knn20": ("kNN, k = 20", "#009E73", "-"),
     "val/knn200": ("kNN, k = 200", "#CC79A7", "--"),
-    "lr": ("learning rate", GREY, "-"),
+    "lr": ("learning rate", GRAY, "-"),
 }
 _ROWS = {
     "loss": ("train/loss", "val/loss"),
@@ -65,15 +76,15 @@ class Curves:
             if any(name in finding.arrays for finding in findings.values() for name in names)
         }
         heights = [0.8 if title == "learning rate" else 1.7 for title in rows]
-        lefts, width = columns(len(findings), left=0.75, gap=0.45)
-        summaries = {label: wrapped(_summary(finding), width, TEXT) for label, finding in findings.items()}
-        top = 0.45 + titles_height(list(findings), width)
-        plots = top + 0.1 + max(lines_height(summary, TEXT) for summary in summaries.values())
+        lefts, width = place_columns(len(findings), left=0.75, gap=0.45)
+        summaries = {label: wrap_words(_summary(finding), width, TEXT) for label, finding in findings.items()}
+        top = 0.45 + measure_titles(list(findings), width)
+        plots = top + 0.1 + max(measure_lines(summary, TEXT) for summary in summaries.values())
         sheet = Sheet(plots + sum(heights) + 0.3 * len(rows) + 0.25)
         sheet.legend([_handle(name) for name in _legend(findings)], y=0.1, columns=6)
         for x, (label, finding) in zip(lefts, findings.items(), strict=True):
             sheet.title(x, 0.45, width, label)
-            sheet.text(x + width / 2, top, summaries[label], ha="center", color=GREY)
+            sheet.text(x + width / 2, top, summaries[label], ha="center", color=GRAY)
             y = plots
             for (title, names), height in zip(rows.items(), heights, strict=True):
                 axes = sheet.axes(x, y, width, height)
@@ -114,8 +125,8 @@ def _legend(findings: dict[str, Finding]) -> list[str]:
 
 
 def _handle(name: str) -> Line2D:
-    label, colour, style = _STYLES[name]
-    return Line2D([], [], color=colour, linestyle=style, label=label)
+    label, color, style = _STYLES[name]
+    return Line2D([], [], color=color, linestyle=style, label=label)
 
 
 def _plot(axes: Axes, finding: Finding, names: tuple[str, ...]) -> None:
@@ -123,12 +134,12 @@ def _plot(axes: Axes, finding: Finding, names: tuple[str, ...]) -> None:
         if name in finding.arrays:
             known = np.isfinite(finding.arrays[name])
             marker = "o" if known.sum() < 15 else None
-            _, colour, style = _STYLES[name]
+            _, color, style = _STYLES[name]
             epochs, values = finding.arrays["epoch"][known], finding.arrays[name][known]
-            axes.plot(epochs, values, color=colour, linestyle=style, marker=marker, markersize=2.5, linewidth=1.4)
+            axes.plot(epochs, values, color=color, linestyle=style, marker=marker, markersize=2.5, linewidth=1.4)
     epochs = finding.arrays["epoch"]
     if not any(name in finding.arrays for name in names):
-        axes.text(0.5, 0.5, "not measured", transform=axes.transAxes, ha="center", fontsize=TEXT, color=GREY)
+        axes.text(0.5, 0.5, "not measured", transform=axes.transAxes, ha="center", fontsize=TEXT, color=GRAY)
     if len(epochs):
         margin = 0.05 * (epochs.max() - epochs.min()) or 0.5
         axes.set_xlim(epochs.min() - margin, epochs.max() + margin)

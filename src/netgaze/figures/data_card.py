@@ -4,9 +4,9 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from netgaze.figures.examples import pictures
-from netgaze.figures.panels import (
-    GREY,
+from netgaze.drawing.examples import to_rgb
+from netgaze.drawing.panels import (
+    GRAY,
     RIGHT,
     SMALL,
     TEXT,
@@ -14,12 +14,12 @@ from netgaze.figures.panels import (
     WIDTH,
     WRONG,
     Sheet,
-    lines_height,
-    wrapped,
+    measure_lines,
+    wrap_words,
 )
 from netgaze.subject import Finding, Subject
 
-_COLOURS = {"train": RIGHT, "val": WRONG, "test": GREY}
+_COLORS = {"train": RIGHT, "val": WRONG, "test": GRAY}
 _NAMES, _BARS, _ROW, _SPREAD = 1.4, 2.0, 0.82, 1.5  # inches
 
 
@@ -50,7 +50,7 @@ class DataCard:
         """Counts [splits,K], the classes shown [k], and their samples [k,n,H,W,3] with what is there [k,n]."""
         data, rng = subject.data, np.random.default_rng(self.seed)
         total = len(data.class_names)
-        labels = {split: data.labels(split).numpy() for split in _COLOURS}
+        labels = {split: data.labels(split).numpy() for split in _COLORS}
         counts = np.stack([np.bincount(own, minlength=total) for own in labels.values()])
         classes = np.sort(rng.permutation(total)[: self.num_classes])
         height = width = data.image_size
@@ -58,7 +58,7 @@ class DataCard:
         for row, number in enumerate(classes):
             split = next((split for split, own in labels.items() if (own == number).any()), "train")
             own = rng.permutation(np.flatnonzero(labels[split] == number))[: self.num_each]
-            samples[row, : len(own)] = pictures(data.images(split, own))
+            samples[row, : len(own)] = to_rgb(data.images(split, own))
         least = counts[0].min()
         numbers: dict[str, float | None] = {"classes": total}
         numbers |= {split: int(num.sum()) for split, num in zip(labels, counts, strict=True)}
@@ -72,16 +72,16 @@ class DataCard:
     def draw(self, findings: dict[str, Finding]) -> Figure:
         """One card for each distinct data set: a row a class, its counts and its samples."""
         cards = _distinct(findings)
-        titles = [wrapped(_title(labels, finding, len(cards)), WIDTH - 0.2, TITLE) for labels, finding in cards]
+        titles = [wrap_words(_title(labels, finding, len(cards)), WIDTH - 0.2, TITLE) for labels, finding in cards]
         heights = [
-            lines_height(title, TITLE) + 1.1 + _spread_height(finding) + _ROW * len(finding.arrays["classes"])
+            measure_lines(title, TITLE) + 1.1 + _spread_height(finding) + _ROW * len(finding.arrays["classes"])
             for title, (_, finding) in zip(titles, cards, strict=True)
         ]
         sheet = Sheet(sum(heights) + 0.1)
         y = 0.1
         for title, (_, finding), height in zip(titles, cards, heights, strict=True):
             sheet.text(0.1, y, title, TITLE, weight="bold")
-            _draw_card(sheet, finding, y + lines_height(title, TITLE))
+            _draw_card(sheet, finding, y + measure_lines(title, TITLE))
             y += height
         return sheet.figure
 
@@ -106,29 +106,29 @@ def _distinct(findings: dict[str, Finding]) -> list[tuple[list[str], Finding]]:
 
 def _draw_card(sheet: Sheet, finding: Finding, y: float) -> None:
     counts, classes, samples = (finding.arrays[name] for name in ("counts", "classes", "samples"))
-    sizes = ", ".join(f"{finding.numbers[split]:,} {split}" for split in _COLOURS)
+    sizes = ", ".join(f"{finding.numbers[split]:,} {split}" for split in _COLORS)
     shape = f"{samples.shape[2]} x {samples.shape[3]} pixels"
     some = "" if len(classes) == counts.shape[1] else f"; {len(classes)} of the classes are shown"
     least, most = counts[0].min(), counts[0].max()
     spread_words = f"{least:,} to {most:,} training images in a class"
     if least == most:
         spread_words = f"{most:,} training images in each class"
-    sheet.text(0.1, y, f"{counts.shape[1]:,} classes, {sizes}, {shape}{some}\n{spread_words}", TEXT, color=GREY)
+    sheet.text(0.1, y, f"{counts.shape[1]:,} classes, {sizes}, {shape}{some}\n{spread_words}", TEXT, color=GRAY)
     left = 0.1 + _NAMES
     if _spread_height(finding):
         _draw_spread(sheet, counts, left, y + 0.55)
     top = y + 0.55 + _spread_height(finding)
     axes = sheet.axes(left, top, _BARS, _ROW * len(classes))
-    for place, colour in enumerate(_COLOURS.values()):
+    for place, color in enumerate(_COLORS.values()):
         rows = np.arange(len(classes)) + 0.26 * (place - 1)
-        axes.barh(rows, counts[place][classes], height=0.24, color=colour)
+        axes.barh(rows, counts[place][classes], height=0.24, color=color)
     axes.set(ylim=(len(classes) - 0.5, -0.5), yticks=[])
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=4))
-    axes.set_xlabel("images: " + ", ".join(_COLOURS) + " (top to bottom)", fontsize=SMALL)
+    axes.set_xlabel("images: " + ", ".join(_COLORS) + " (top to bottom)", fontsize=SMALL)
     tile = min(_ROW, (WIDTH - left - _BARS - 0.4) / samples.shape[1])
     for row, number in enumerate(classes):
         middle = top + (row + 0.5) * _ROW
-        name = wrapped(str(finding.arrays["names"][number]), _NAMES - 0.1, TEXT).split("\n")[:3]
+        name = wrap_words(str(finding.arrays["names"][number]), _NAMES - 0.1, TEXT).split("\n")[:3]
         sheet.text(left - 0.1, middle, "\n".join(name), TEXT, ha="right", va="center")
         for place, picture in enumerate(samples[row]):
             x = left + _BARS + 0.3 + place * tile
@@ -142,11 +142,11 @@ def _spread_height(finding: Finding) -> float:
 def _draw_spread(sheet: Sheet, counts: np.ndarray, left: float, top: float) -> None:
     """Images a class of each split [splits,K], each split's classes from the one with most to the one with fewest."""
     axes = sheet.axes(left, top, WIDTH - left - 0.2, _SPREAD - 0.55)
-    for place, (split, colour) in enumerate(_COLOURS.items()):
+    for place, (split, color) in enumerate(_COLORS.items()):
         # The later lines are thinner, so that splits of one size are all seen.
-        axes.stairs(np.sort(counts[place])[::-1], baseline=None, color=colour, linewidth=4 - 1.4 * place, label=split)
+        axes.stairs(np.sort(counts[place])[::-1], baseline=None, color=color, linewidth=4 - 1.4 * place, label=split)
     axes.set(xlim=(0, counts.shape[1]), ylim=(0, 1.08 * counts.max()))
     axes.yaxis.set_major_locator(MaxNLocator(integer=True, nbins=4))
     axes.set_xlabel(f"all {counts.shape[1]:,} classes, from most to fewest images in each split", fontsize=SMALL)
     axes.set_ylabel("images a class", fontsize=SMALL)
-    axes.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=len(_COLOURS), fontsize=SMALL, frameon=False)
+    axes.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=len(_COLORS), fontsize=SMALL, frameon=False)

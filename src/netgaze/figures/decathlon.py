@@ -5,8 +5,8 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from netgaze.figures.panels import (
-    GREY,
+from netgaze.drawing.panels import (
+    GRAY,
     RIGHT,
     SMALL,
     TEXT,
@@ -14,11 +14,11 @@ from netgaze.figures.panels import (
     WIDTH,
     WRONG,
     Sheet,
-    lines_height,
-    shortened,
-    wrapped,
+    measure_lines,
+    shorten,
+    wrap_words,
 )
-from netgaze.metrics import DECATHLON_ERRORS, decathlon_points
+from netgaze.measures.metrics import DECATHLON_ERRORS, score_decathlon
 from netgaze.subject import Finding, Subject
 
 # (classes, test images), as published.
@@ -62,7 +62,7 @@ class Decathlon:
         if why:
             return Finding({"not_counted": why}, {}, f"Not counted: {why}.")
         error = 1 - metrics["test/acc"]
-        numbers = {"set": name, "error": error, "points": decathlon_points({name: error})[name]}
+        numbers = {"set": name, "error": error, "points": score_decathlon({name: error})[name]}
         numbers |= {"val/acc": metrics.get("val/acc"), "official": _official(name, config, metrics)}
         return Finding(numbers, {}, _caption(numbers))
 
@@ -86,16 +86,16 @@ class Decathlon:
         """A bar a set, ten places; beside it the run that counts."""
         counted = _counted(findings)
         head, foot = _head(counted), _foot(findings, counted)
-        top = 0.42 + lines_height(head, TEXT)
+        top = 0.42 + measure_lines(head, TEXT)
         bottom = top + _ROW * len(_OFFICIAL)
-        sheet = Sheet(bottom + 0.5 + (lines_height(foot, SMALL) if foot else 0))
+        sheet = Sheet(bottom + 0.5 + (measure_lines(foot, SMALL) if foot else 0))
         sheet.text(WIDTH / 2, 0.1, _total(counted), TITLE, ha="center", weight="bold")
-        sheet.text(WIDTH / 2, 0.34, head, ha="center", color=WRONG if _others(counted) else GREY)
+        sheet.text(WIDTH / 2, 0.34, head, ha="center", color=WRONG if _others(counted) else GRAY)
         _plot(sheet.axes(_NAMES, top, _BARS, _ROW * len(_OFFICIAL)), counted)
         for place, name in enumerate(_OFFICIAL):
             _write(sheet, top + place * _ROW, name, counted.get(name))
         if foot:
-            sheet.text(0.1, bottom + 0.42, foot, SMALL, color=GREY)
+            sheet.text(0.1, bottom + 0.42, foot, SMALL, color=GRAY)
         return sheet.figure
 
 
@@ -174,7 +174,7 @@ def _head(counted: dict[str, tuple[str, Finding]]) -> str:
     words, others = "Of 10,000; the challenge's finetuned baseline has 2,500.", _others(counted)
     if others:
         words = f"Not the challenge's score: {_NOT_OFFICIAL} (hatched: {', '.join(others)})."
-    return wrapped(words, WIDTH - 0.4, TEXT)
+    return wrap_words(words, WIDTH - 0.4, TEXT)
 
 
 def _foot(findings: dict[str, Finding], counted: dict[str, tuple[str, Finding]]) -> str:
@@ -187,14 +187,14 @@ def _foot(findings: dict[str, Finding], counted: dict[str, tuple[str, Finding]])
         for label, finding in findings.items()
         if "not_counted" in finding.numbers
     ]
-    return wrapped("\n".join(lines), WIDTH - 0.2, SMALL) if lines else ""
+    return wrap_words("\n".join(lines), WIDTH - 0.2, SMALL) if lines else ""
 
 
 def _plot(axes: Axes, counted: dict[str, tuple[str, Finding]]) -> None:
     for place, name in enumerate(_OFFICIAL):
         if name not in counted:
             axes.barh(place, 1000, height=0.62, fill=False, edgecolor="#BBBBBB", linestyle=":")
-            axes.text(500, place, "missing", ha="center", va="center", fontsize=SMALL, color=GREY)
+            axes.text(500, place, "missing", ha="center", va="center", fontsize=SMALL, color=GRAY)
             continue
         numbers = counted[name][1].numbers
         style = (
@@ -210,14 +210,14 @@ def _plot(axes: Axes, counted: dict[str, tuple[str, Finding]]) -> None:
 def _write(sheet: Sheet, y: float, name: str, found: tuple[str, Finding] | None) -> None:
     """Beside a bar: points, errors and run, and below them what is not official."""
     baseline = f"{DECATHLON_ERRORS[name] / 2:.2f} %"
-    lines, colours = [f"no run; baseline's error {baseline}"], [GREY]
+    lines, colors = [f"no run; baseline's error {baseline}"], [GRAY]
     if found is not None:
         label, numbers = found[0], found[1].numbers
         lines = [f"{numbers['points']:.0f}: error {100 * numbers['error']:.2f} % (baseline {baseline}), {label}"]
-        colours = ["black", WRONG]
+        colors = ["black", WRONG]
         if numbers["official"] != "yes":
             lines.append(numbers["official"].removeprefix("no: "))
     x, width = _NAMES + _BARS + 0.15, WIDTH - _NAMES - _BARS - 0.25
     top = y + (_ROW - len(lines) * _LINE) / 2
-    for place, (line, colour) in enumerate(zip(lines, colours, strict=False)):
-        sheet.text(x, top + place * _LINE, shortened(line, width, SMALL), SMALL, color=colour)
+    for place, (line, color) in enumerate(zip(lines, colors, strict=False)):
+        sheet.text(x, top + place * _LINE, shorten(line, width, SMALL), SMALL, color=color)

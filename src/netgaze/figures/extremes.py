@@ -3,8 +3,8 @@
 import numpy as np
 from matplotlib.figure import Figure
 
-from netgaze.figures.examples import presented, shown
-from netgaze.figures.panels import GREY, SMALL, TEXT, TITLE, WIDTH, Sheet, shortened
+from netgaze.drawing.examples import denormalize, rebuild_examples
+from netgaze.drawing.panels import GRAY, SMALL, TEXT, TITLE, WIDTH, Sheet, shorten
 from netgaze.subject import Finding, Subject
 
 _ACROSS = 8
@@ -47,7 +47,7 @@ class Extremes:
             "worst_tenth_share": float(worst.sum() / max(losses.sum(), 1e-12)),
         }
         arrays = {
-            "images": shown(presented(subject, rows), data.mean, data.std),
+            "images": denormalize(rebuild_examples(subject, rows), data.mean, data.std),
             "losses": losses[rows],
             "true": names[outputs.targets[rows]],
             "predicted": names[outputs.logits[rows].argmax(axis=1)],
@@ -70,12 +70,12 @@ class Extremes:
 
 def _draw_block(sheet: Sheet, label: str, finding: Finding, y: float, tile: float) -> None:
     numbers = finding.numbers
-    sheet.text(0.1, y, shortened(label, 4.2, TITLE), TITLE, weight="bold")
+    sheet.text(0.1, y, shorten(label, 4.2, TITLE), TITLE, weight="bold")
     said = (
         f"loss: mean {numbers['mean_loss']:#.3g}, median {numbers['median_loss']:#.3g}; "
         f"the worst 10 % carry {numbers['worst_tenth_share']:.0%}"
     )
-    sheet.text(WIDTH - 0.1, y + 0.02, said, TEXT, ha="right", color=GREY)
+    sheet.text(WIDTH - 0.1, y + 0.02, said, TEXT, ha="right", color=GRAY)
     half = len(finding.arrays["losses"]) // 2
     y += 0.25
     for name, start in (("largest loss", 0), ("lowest loss", half)):
@@ -94,5 +94,5 @@ def _draw_tile(sheet: Sheet, finding: Finding, number: int, x: float, y: float, 
     sheet.frame(x, y, side, true == predicted)
     lines = [f"is {true}"] + [f"says {predicted}"] * (true != predicted)
     lines.append(f"loss {finding.arrays['losses'][number]:#.3g}")
-    words = [shortened(line, 0.95 * side, SMALL) for line in lines]
+    words = [shorten(line, 0.95 * side, SMALL) for line in lines]
     sheet.text(x + side / 2, y + side + 0.04, "\n".join(words), SMALL, ha="center")

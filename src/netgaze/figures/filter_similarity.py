@@ -9,8 +9,8 @@ from scipy.stats import rankdata, spearmanr
 from sklearn.metrics.pairwise import cosine_similarity
 from torchmetrics.functional.classification import multiclass_confusion_matrix
 
-from netgaze.figures.panels import (
-    GREY,
+from netgaze.drawing.panels import (
+    GRAY,
     MOST_NAMES,
     NAMES,
     SEQUENTIAL,
@@ -19,13 +19,13 @@ from netgaze.figures.panels import (
     TEXT,
     WIDTH,
     Sheet,
-    columns,
-    lines_height,
-    names_height,
-    titles_height,
-    wrapped,
+    measure_lines,
+    measure_names,
+    measure_titles,
+    place_columns,
+    wrap_words,
 )
-from netgaze.subject import Finding, Subject, looking
+from netgaze.subject import Finding, Subject, evaluating
 
 _MOST_VALUES = 12
 _MATRIX, _BAR = 3.2, 0.55  # inches
@@ -36,8 +36,8 @@ class FilterSimilarity:
     """Cosine similarity of the classes' filters beside the confusion of the same classes, in one order.
 
     The filters are `class_filters`: those that a generator wrote, else the rows of the last linear layer. The order
-    is that of the leaves of average-linkage clustering on 1 - cosine, with neighbours as similar as the tree allows
-    (Bar-Joseph et al. 2001). A filter of nothing but noughts is similar to none, not even to itself.
+    is that of the leaves of average-linkage clustering on 1 - cosine, with neighbors as similar as the tree allows
+    (Bar-Joseph et al. 2001). A filter of nothing but zeros is similar to none, not even to itself.
 
     Numbers, over pairs of different classes:
         `similarity_mean`: mean cosine, -1..1.
@@ -62,14 +62,14 @@ class FilterSimilarity:
 
     def compute(self, subject: Subject) -> Finding:
         """Cosines [K,K], confusion [K,K] (rows of shares: the truth; columns: the answer), names [K], in one order."""
-        with looking(subject.task), torch.no_grad():
+        with evaluating(subject.task), torch.no_grad():
             filters = subject.task.model.class_filters().float().cpu().numpy()
         outputs, names = subject.outputs(subject.split), np.array(subject.task.class_names)
-        similarity = similarities(filters)
+        similarity = compare_filters(filters)
         logits, targets = torch.from_numpy(outputs.logits), torch.from_numpy(outputs.targets)
         counts = multiclass_confusion_matrix(logits, targets, len(names)).numpy()
         confusion = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-        order = clustered(similarity)
+        order = order_clusters(similarity)
         within = np.ix_(order, order)
         arrays = {"similarity": similarity[within], "confusion": confusion[within], "names": names[order]}
         caption = (
@@ -78,7 +78,9 @@ class FilterSimilarity:
         )
         if len(names) > MOST_NAMES:
             caption += " The numbers at the edges are places in that order."
-        numbers = _describe(similarity, names) | mantel(similarity, confusion, self.num_permutations, self.seed)
+        numbers = _describe(similarity, names) | correlate_mantel(
+            similarity, confusion, self.num_permutations, self.seed
+        )
         return Finding(numbers, arrays, caption)
 
     def draw(self, findings: dict[str, Finding]) -> Figure:
@@ -91,13 +93,13 @@ class FilterSimilarity:
         return sheet.figure
 
 
-def similarities(filters: np.ndarray) -> np.ndarray:
-    """Cosines between filters [K,D] -> float64 [K,K] in -1..1, symmetric; 0 with a filter of noughts."""
+def compare_filters(filters: np.ndarray) -> np.ndarray:
+    """Cosines between filters [K,D] -> float64 [K,K] in -1..1, symmetric; 0 with a filter of zeros."""
     cosines = np.clip(cosine_similarity(filters.astype(np.float64)), -1, 1).round(_DIGITS)
     return (cosines + cosines.T) / 2
 
 
-def clustered(similarity: np.ndarray) -> np.ndarray:
+def order_clusters(similarity: np.ndarray) -> np.ndarray:
     """The order of the leaves of average-linkage clustering on 1 - similarity [K,K]: a permutation [K]."""
     if len(similarity) < 2:
         return np.arange(len(similarity))
@@ -105,7 +107,7 @@ def clustered(similarity: np.ndarray) -> np.ndarray:
     return leaves_list(linkage(distances, "average", optimal_ordering=True))
 
 
-def mantel(similarity: np.ndarray, confusion: np.ndarray, num: int, seed: int) -> dict[str, float | None]:
+def correlate_mantel(similarity: np.ndarray, confusion: np.ndarray, num: int, seed: int) -> dict[str, float | None]:
     """Rank correlation of two matrices [K,K] over pairs of classes, and its permutation test; see the numbers above."""
     pairs = np.triu_indices(len(similarity), 1)
     both = [matrix[pairs].round(_DIGITS) for matrix in (similarity, (confusion + confusion.T) / 2)]
@@ -142,23 +144,23 @@ def _words(finding: Finding) -> str:
         words += "undefined: one of them is the same for all pairs"
     else:
         words += f"{numbers['spearman']:z.2f}, p = {numbers['p_permutation']:.2g} by permutation"
-    return wrapped(words, WIDTH - 0.4, TEXT)
+    return wrap_words(words, WIDTH - 0.4, TEXT)
 
 
 def _top(label: str, finding: Finding) -> float:
     """Inches from a block's top to its matrices."""
-    return 0.22 + titles_height([label], WIDTH) + lines_height(_words(finding), TEXT)
+    return 0.22 + measure_titles([label], WIDTH) + measure_lines(_words(finding), TEXT)
 
 
 def _height(label: str, finding: Finding) -> float:
-    return _top(label, finding) + _MATRIX + names_height(finding.arrays["names"]) + _BAR
+    return _top(label, finding) + _MATRIX + measure_names(finding.arrays["names"]) + _BAR
 
 
 def _draw_block(sheet: Sheet, label: str, finding: Finding, y: float, height: float) -> None:
     similarity, confusion, names = (finding.arrays[key] for key in ("similarity", "confusion", "names"))
     sheet.title(0, y + 0.1, WIDTH, label)
-    sheet.text(WIDTH / 2, y + 0.12 + titles_height([label], WIDTH), _words(finding), ha="center", color=GREY)
-    lefts, width = columns(2, left=0.1, gap=0.2)
+    sheet.text(WIDTH / 2, y + 0.12 + measure_titles([label], WIDTH), _words(finding), ha="center", color=GRAY)
+    lefts, width = place_columns(2, left=0.1, gap=0.2)
     left, right = (x + (width + NAMES - _MATRIX) / 2 for x in lefts)
     top, bars = y + _top(label, finding), y + height - _BAR + 0.08
     _write(sheet.matrix(left, top, _MATRIX, similarity, names, SIGNED, -1.0), similarity, np.abs(similarity) < 0.6)
@@ -173,5 +175,5 @@ def _write(axes: Axes, values: np.ndarray, black: np.ndarray) -> None:
         return
     size = min(SMALL, 72 * _MATRIX / len(values) / (0.7 * 5))
     for (row, column), value in np.ndenumerate(values):
-        colour = "black" if black[row, column] else "white"
-        axes.text(column, row, f"{value:z.2f}", ha="center", va="center", fontsize=size, color=colour)
+        color = "black" if black[row, column] else "white"
+        axes.text(column, row, f"{value:z.2f}", ha="center", va="center", fontsize=size, color=color)

@@ -8,18 +8,18 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from torch import nn
 
-from netgaze.errors import NetgazeError
-from netgaze.figures.panels import (
-    GREY,
+from netgaze.drawing.panels import (
+    GRAY,
     SMALL,
     TEXT,
     Sheet,
-    columns,
-    lines_height,
-    signed_colours,
-    titles_height,
-    wrapped,
+    color_signed,
+    measure_lines,
+    measure_titles,
+    place_columns,
+    wrap_words,
 )
+from netgaze.errors import NetgazeError
 from netgaze.subject import Finding, Subject
 
 _DEAD = 0.01
@@ -28,20 +28,20 @@ _DEAD = 0.01
 class Filters:
     """All filters of some convolutions, a picture a layer.
 
-    Filters on three channels or one (the first layer, on images) are RGB or grey tiles, each on its own scale with
-    nought as middle grey, so that faint ones can be read; those whose norm is below 1 % of the layer's largest are
+    Filters on three channels or one (the first layer, on images) are RGB or gray tiles, each on its own scale with
+    zero as middle gray, so that faint ones can be read; those whose norm is below 1 % of the layer's largest are
     crossed out. Deeper layers are a grid of signed k x k tiles, a row for each filter (output channel) and a column
     for each input channel, on one scale for the layer.
 
     Numbers, for each layer:
         `<layer>/dead`: share of filters whose norm is below 1 % of the layer's largest, 0..1.
-        `<layer>/norm_spread`: standard deviation of the norms over their mean; random weights have about
+        `<layer>/norm_std`: standard deviation of the norms over their mean; random weights have about
             1 / sqrt(2 * weights of a filter).
-        `<layer>/smoothness`: 1 - mean squared difference of neighbouring weights / (2 * mean square): about 0 for
+        `<layer>/smoothness`: 1 - mean squared difference of neighboring weights / (2 * mean square): about 0 for
             white noise, as untrained weights are, towards 1 for smooth shapes (the lag-one correlation of von
             Neumann's ratio); only for kernels larger than 1 x 1.
-        `<layer>/colour`: for RGB filters, share of the energy that is not the same in all three channels: about 2/3
-            for random weights, 0 for grey ones.
+        `<layer>/color`: for RGB filters, share of the energy that is not the same in all three channels: about 2/3
+            for random weights, 0 for gray ones.
 
     Args:
         layers: their `named_modules` names; null for the two that the model names itself.
@@ -71,31 +71,31 @@ class Filters:
             arrays[f"weights{place}"] = weights
             numbers |= {f"{name}/{what}": value for what, value in describe(weights).items()}
         caption = (
-            "Filters on images: each on its own scale, nought is middle grey, × marks norms below 1 % of the largest. "
+            "Filters on images: each on its own scale, zero is middle gray, × marks norms below 1 % of the largest. "
             "Other filters: a row a filter, a column an input channel, one scale a layer."
         )
         return Finding(numbers, arrays, caption)
 
     def draw(self, findings: dict[str, Finding]) -> Figure:
         """A column a network, a row a layer."""
-        lefts, width = columns(len(findings), left=0.5, gap=0.5)
+        lefts, width = place_columns(len(findings), left=0.5, gap=0.5)
         num_layers = max(len(finding.arrays["layers"]) for finding in findings.values())
         words = [[_words(finding, place, width) for finding in findings.values()] for place in range(num_layers)]
-        above = [max(lines_height(text, SMALL) for text in row) + 0.12 for row in words]
+        above = [max(measure_lines(text, SMALL) for text in row) + 0.12 for row in words]
         sides = [max(_size(finding, place, width)[1] for finding in findings.values()) for place in range(num_layers)]
-        top = 0.15 + titles_height(list(findings), width)
+        top = 0.15 + measure_titles(list(findings), width)
         below = [_below(findings, place) for place in range(num_layers)]
         sheet = Sheet(top + sum(above) + sum(sides) + sum(below))
         for column, (x, (label, finding)) in enumerate(zip(lefts, findings.items(), strict=True)):
             sheet.title(x, 0.1, width, label)
             y = top
             for place in range(len(finding.arrays["layers"])):
-                sheet.text(x + width / 2, y, words[place][column], SMALL, ha="center", color=GREY)
+                sheet.text(x + width / 2, y, words[place][column], SMALL, ha="center", color=GRAY)
                 _draw_layer(sheet, finding.arrays[f"weights{place}"], x, y + above[place], width)
                 y += above[place] + sides[place] + below[place]
         return sheet.figure
 
-    def extras(self, finding: Finding) -> dict[str, np.ndarray]:
+    def files(self, finding: Finding) -> dict[str, np.ndarray]:
         """Each filter as an image of its own, k x k pixels for each channel shown, if `save_each`."""
         if not self.save_each:
             return {}
@@ -104,7 +104,7 @@ class Filters:
             weights = finding.arrays[f"weights{place}"]
             for number in range(len(weights)):
                 tiles = (
-                    rgb_tiles(weights[number : number + 1]) if _is_tiled(weights) else _signed_tiles(weights)[[number]]
+                    tile_rgb(weights[number : number + 1]) if _is_tiled(weights) else _signed_tiles(weights)[[number]]
                 )
                 images[f"{name}_{number:03d}"] = _grid(tiles.reshape(-1, *tiles.shape[-3:]), gap=0)
         return images
@@ -113,18 +113,18 @@ class Filters:
 def describe(weights: np.ndarray) -> dict[str, float]:
     """The numbers of one layer's filters [out,in,k,k]; see `Filters`."""
     norms = np.sqrt((weights.astype(np.float64) ** 2).sum(axis=(1, 2, 3)))
-    numbers = {"dead": float((norms < _DEAD * norms.max()).mean()), "norm_spread": float(norms.std() / norms.mean())}
+    numbers = {"dead": float((norms < _DEAD * norms.max()).mean()), "norm_std": float(norms.std() / norms.mean())}
     energy = float((weights**2).mean())
     if weights.shape[-1] > 1 and energy > 0:
         steps = [np.diff(weights, axis=axis).ravel() for axis in (2, 3)]
         numbers["smoothness"] = 1 - float((np.concatenate(steps) ** 2).mean()) / (2 * energy)
     if weights.shape[1] == 3 and energy > 0:
-        numbers["colour"] = float(((weights - weights.mean(axis=1, keepdims=True)) ** 2).mean()) / energy
+        numbers["color"] = float(((weights - weights.mean(axis=1, keepdims=True)) ** 2).mean()) / energy
     return numbers
 
 
-def rgb_tiles(weights: np.ndarray) -> np.ndarray:
-    """Filters [out,1 or 3,k,k] as pictures uint8 [out,k,k,3]: nought is middle grey, the largest weight full."""
+def tile_rgb(weights: np.ndarray) -> np.ndarray:
+    """Filters [out,1 or 3,k,k] as pictures uint8 [out,k,k,3]: zero is middle gray, the largest weight full."""
     largest = np.abs(weights).max(axis=(1, 2, 3), keepdims=True)
     values = 0.5 + 0.5 * weights / np.where(largest > 0, largest, 1)
     values = np.broadcast_to(values, (len(values), 3, *values.shape[2:]))
@@ -145,7 +145,7 @@ def _is_tiled(weights: np.ndarray) -> bool:
 
 def _signed_tiles(weights: np.ndarray) -> np.ndarray:
     """[out,in,k,k] -> uint8 [out,in,k,k,3] on one scale."""
-    return (signed_colours(weights, float(np.abs(weights).max())) * 255).round().astype(np.uint8)
+    return (color_signed(weights, float(np.abs(weights).max())) * 255).round().astype(np.uint8)
 
 
 def _grid(tiles: np.ndarray, gap: int, across: int | None = None) -> np.ndarray:
@@ -177,7 +177,7 @@ def _size(finding: Finding, place: int, width: float) -> tuple[float, float]:
 
 
 def _below(findings: dict[str, Finding], place: int) -> float:
-    """Inches below a layer's grid: axis and colour bar, which RGB tiles have not."""
+    """Inches below a layer's grid: axis and color bar, which RGB tiles have not."""
     layers = [finding.arrays.get(f"weights{place}") for finding in findings.values()]
     return 0.2 if all(weights is None or _is_tiled(weights) for weights in layers) else 0.9
 
@@ -189,10 +189,10 @@ def _words(finding: Finding, place: int, width: float) -> str:
     said = [f"{name}: {shape[0]} filters of {shape[1]} x {shape[2]} x {shape[3]}"]
     said += [
         f"{what.replace('_', ' ')} {finding.numbers[f'{name}/{what}']:z.2f}"
-        for what in ("smoothness", "colour", "norm_spread", "dead")
+        for what in ("smoothness", "color", "norm_std", "dead")
         if finding.numbers.get(f"{name}/{what}") is not None
     ]
-    return wrapped(said[0] + "\n" + ", ".join(said[1:]), width, SMALL)
+    return wrap_words(said[0] + "\n" + ", ".join(said[1:]), width, SMALL)
 
 
 def _draw_layer(sheet: Sheet, weights: np.ndarray, x: float, y: float, width: float) -> None:
@@ -201,13 +201,13 @@ def _draw_layer(sheet: Sheet, weights: np.ndarray, x: float, y: float, width: fl
     if _is_tiled(weights):
         tile = wide / across
         norms = np.sqrt((weights**2).sum(axis=(1, 2, 3)))
-        for number, picture in enumerate(rgb_tiles(weights)):
+        for number, picture in enumerate(tile_rgb(weights)):
             left, top = x + number % across * tile, y + number // across * tile
             sheet.image(picture, left, top, tile * 0.92, tile * 0.92)
             if norms[number] < _DEAD * norms.max():
                 sheet.text(left + tile * 0.46, top + tile * 0.46, "×", TEXT, ha="center", va="center")
             if number % across == 0:
-                sheet.text(x - 0.06, top + tile * 0.46, str(number), SMALL, ha="right", va="center", color=GREY)
+                sheet.text(x - 0.06, top + tile * 0.46, str(number), SMALL, ha="right", va="center", color=GRAY)
         return
     tiles = _signed_tiles(weights)
     axes = sheet.axes(x, y, wide, high)

@@ -6,20 +6,20 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 
+from netgaze.drawing.line_key import Entry
+from netgaze.drawing.panels import GRAY, TEXT
 from netgaze.figures.k_series import Curve, Spread, spread
-from netgaze.figures.line_key import Entry
-from netgaze.figures.panels import GREY, TEXT
 
 _TICK = 0.5  # inches that a K needs on its axis
-# Told apart by every kind of sight (Okabe and Ito 2008), and by their markers without colours.
-_COLOURS, _MARKERS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9"), "os^Dv*"
+# Told apart by every kind of sight (Okabe and Ito 2008), and by their markers without colors.
+_COLORS, _MARKERS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9"), "os^Dv*"
 _LINES: tuple[Any, ...] = (":", (0, (1, 3)), (0, (3, 1, 1, 1, 1, 1)), (0, (8, 3)))
 _RING: dict[str, Any] = {"marker": "o", "markersize": 11, "markerfacecolor": "none", "markeredgewidth": 1.2}
 
 
 def _style(place: int, finetuned: bool = True) -> dict[str, Any]:
-    colour = _COLOURS[place % len(_COLOURS)]
-    style = {"color": colour, "marker": _MARKERS[place % len(_MARKERS)], "markersize": 4.5, "linewidth": 1.5}
+    color = _COLORS[place % len(_COLORS)]
+    style = {"color": color, "marker": _MARKERS[place % len(_MARKERS)], "markersize": 4.5, "linewidth": 1.5}
     return style | ({"linestyle": "-"} if finetuned else {"linestyle": "--", "markerfacecolor": "white"})
 
 
@@ -31,12 +31,12 @@ def _levels(found: Sequence[Curve], lines: dict[str, Spread]) -> list[tuple[str,
     for curve in teachers:
         name = "teacher = supervised only" if curve.same_network else "teacher"
         name += f", {curve.name}" if len(teachers) > 1 else ""
-        colour = _COLOURS[found.index(curve) % len(_COLOURS)] if len(teachers) > 1 else "black"
+        color = _COLORS[found.index(curve) % len(_COLORS)] if len(teachers) > 1 else "black"
         told = spread(curve.teachers)
         assert told is not None
-        levels.append((name, told, {"color": colour, "linestyle": "-.", "linewidth": 1.3}))
+        levels.append((name, told, {"color": color, "linestyle": "-.", "linewidth": 1.3}))
     for place, (name, told) in enumerate(lines.items()):
-        levels.append((name, told, {"color": GREY, "linestyle": _LINES[place % len(_LINES)], "linewidth": 1.5}))
+        levels.append((name, told, {"color": GRAY, "linestyle": _LINES[place % len(_LINES)], "linewidth": 1.5}))
     return levels
 
 
@@ -73,7 +73,7 @@ def plot_accuracy(axes: Axes, found: Sequence[Curve], lines: dict[str, Spread]) 
         if _is_chosen(curve) and curve.best is not None:
             axes.plot(curve.best, curve.points("acc")[curve.best].mean, color=_style(place)["color"], **_RING)
     if not found:
-        axes.text(0.5, 0.5, "no student", transform=axes.transAxes, ha="center", fontsize=TEXT, color=GREY)
+        axes.text(0.5, 0.5, "no student", transform=axes.transAxes, ha="center", fontsize=TEXT, color=GRAY)
         axes.set_yticks([])
     axes.margins(y=0.08)
     axes.set_ylabel("test accuracy", fontsize=TEXT)
@@ -84,7 +84,7 @@ def plot_right(axes: Axes, found: Sequence[Curve]) -> None:
     for place, curve in enumerate(found):
         _plot_points(axes, curve.points("right"), _style(place))
     if not any(curve.points("right") for curve in found):
-        axes.text(0.5, 0.5, "not measured", transform=axes.transAxes, ha="center", fontsize=TEXT, color=GREY)
+        axes.text(0.5, 0.5, "not measured", transform=axes.transAxes, ha="center", fontsize=TEXT, color=GRAY)
         axes.set_yticks([])
     axes.margins(y=0.12)
     axes.set_ylabel("share of right\npseudo-labels", fontsize=TEXT)

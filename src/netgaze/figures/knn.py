@@ -6,10 +6,10 @@ import numpy as np
 import torch
 from matplotlib.figure import Figure
 
-from netgaze.figures.examples import chosen, pictures
-from netgaze.figures.panels import SMALL, TEXT, WIDTH, Sheet, lines_height, wrapped
-from netgaze.metrics import knn_accuracy
-from netgaze.neighbours import nearest
+from netgaze.drawing.examples import choose_examples, to_rgb
+from netgaze.drawing.panels import SMALL, TEXT, WIDTH, Sheet, measure_lines, wrap_words
+from netgaze.measures.metrics import knn_accuracy
+from netgaze.measures.neighbors import find_nearest
 from netgaze.subject import Finding, Subject
 
 _NAMES = 1.25  # inches for the query's class and a network's label
@@ -23,40 +23,40 @@ class Knn:
     Numbers:
         `knn20`, `knn200`: weighted kNN accuracy over the whole split, 0..1: votes weigh exp(cosine / 0.07) (Wu et
             al. 2018); the bank is the training split under test transforms. Left out where the bank is smaller.
-        `shown_right`: share of the neighbours shown that are of their query's class, 0..1.
+        `shown_right`: share of the neighbors shown that are of their query's class, 0..1.
 
     Args:
         num_queries: images of different classes, by seed.
-        num_neighbours: of each.
+        num_neighbors: of each.
         indices: images to ask for in place of the seed's choice.
         seed: of the choice.
     """
 
-    title = "Nearest neighbours"
+    title = "Nearest neighbors"
     question = "Which training images are nearest to a test image, and are they of its class?"
     needs = ("data", "features")
     metrics = ("knn20", "knn200")
 
     def __init__(
-        self, *, num_queries: int = 5, num_neighbours: int = 10, indices: Sequence[int] | None = None, seed: int = 0
+        self, *, num_queries: int = 5, num_neighbors: int = 10, indices: Sequence[int] | None = None, seed: int = 0
     ):
-        self.num_queries, self.num_neighbours, self.indices, self.seed = num_queries, num_neighbours, indices, seed
+        self.num_queries, self.num_neighbors, self.indices, self.seed = num_queries, num_neighbors, indices, seed
 
     def compute(self, subject: Subject) -> Finding:
-        """Queries [Q] and their neighbours [Q,n]: images, labels and similarities, and the split's kNN accuracy."""
+        """Queries [Q] and their neighbors [Q,n]: images, labels and similarities, and the split's kNN accuracy."""
         data, split = subject.data, subject.split
         labels, bank_labels = data.labels(split), data.labels("train")
         bank, features = subject.features("train"), subject.features(split)
-        queries = torch.from_numpy(chosen(labels.numpy(), self.num_queries, self.seed, self.indices))
-        similarities, near = nearest(features[queries], bank, min(self.num_neighbours, len(bank)))
+        queries = torch.from_numpy(choose_examples(labels.numpy(), self.num_queries, self.seed, self.indices))
+        similarities, near = find_nearest(features[queries], bank, min(self.num_neighbors, len(bank)))
         right = bank_labels[near] == labels[queries, None]
         numbers = knn_accuracy(bank, bank_labels, features, labels) | {"shown_right": float(right.double().mean())}
-        neighbours = pictures(data.images("train", near.flatten()))
+        neighbors = to_rgb(data.images("train", near.flatten()))
         arrays = {
-            "queries": pictures(data.images(split, queries)),
-            "neighbours": neighbours.reshape(*near.shape, *neighbours.shape[1:]),
+            "queries": to_rgb(data.images(split, queries)),
+            "neighbors": neighbors.reshape(*near.shape, *neighbors.shape[1:]),
             "query_labels": labels[queries].numpy(),
-            "neighbour_labels": bank_labels[near].numpy(),
+            "neighbor_labels": bank_labels[near].numpy(),
             "similarities": similarities.numpy(),
             "names": np.array(data.class_names),
         }
@@ -69,19 +69,19 @@ class Knn:
     def draw(self, findings: dict[str, Finding]) -> Figure:
         """A block for each query, in it a row for each network."""
         first = next(iter(findings.values()))
-        num_queries, num_neighbours = first.arrays["neighbour_labels"].shape
-        tile = min(0.75, (WIDTH - 2 * _NAMES - 0.35) / num_neighbours)
+        num_queries, num_neighbors = first.arrays["neighbor_labels"].shape
+        tile = min(0.75, (WIDTH - 2 * _NAMES - 0.35) / num_neighbors)
         row, query = max(tile + 0.07, 0.6), min(_NAMES - 0.15, 1.1)
         block = max(row * len(findings), query + 0.32) + 0.2
         summary = "\n".join(_summary(label, finding) for label, finding in findings.items())
-        top = 0.3 + lines_height(summary, TEXT)
+        top = 0.3 + measure_lines(summary, TEXT)
         sheet = Sheet(top + block * num_queries)
         sheet.text(0.1, 0.1, summary)
         for number in range(num_queries):
             y = top + number * block
             sheet.image(first.arrays["queries"][number], 0.1, y, query, query)
             name = str(first.arrays["names"][first.arrays["query_labels"][number]])
-            words = "\n".join(wrapped(name, 0.85 * _NAMES, SMALL).split("\n")[:2])
+            words = "\n".join(wrap_words(name, 0.85 * _NAMES, SMALL).split("\n")[:2])
             sheet.text(0.1, y + query + 0.04, words, SMALL, weight="bold")
             for place, (label, finding) in enumerate(findings.items()):
                 _draw_row(sheet, label, finding, number, y + place * row, tile)
@@ -89,10 +89,10 @@ class Knn:
 
 
 def _draw_row(sheet: Sheet, label: str, finding: Finding, number: int, y: float, tile: float) -> None:
-    right = finding.arrays["neighbour_labels"][number] == finding.arrays["query_labels"][number]
-    words = [*wrapped(label, _NAMES, SMALL).split("\n")[:3], f"{right.sum()} of {len(right)}"]
+    right = finding.arrays["neighbor_labels"][number] == finding.arrays["query_labels"][number]
+    words = [*wrap_words(label, _NAMES, SMALL).split("\n")[:3], f"{right.sum()} of {len(right)}"]
     sheet.text(0.1 + 2 * _NAMES, y + tile / 2, "\n".join(words), SMALL, ha="right", va="center")
-    for place, picture in enumerate(finding.arrays["neighbours"][number]):
+    for place, picture in enumerate(finding.arrays["neighbors"][number]):
         x = 0.2 + 2 * _NAMES + place * tile
         sheet.image(picture, x, y, tile - 0.07, tile - 0.07)
         sheet.frame(x, y, tile - 0.07, bool(right[place]))

@@ -8,18 +8,18 @@ import torch
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
+from netgaze.drawing.examples import denormalize, name_files, read_size
+from netgaze.drawing.heat import describe_coarseness, enlarge, overlay
+from netgaze.drawing.panels import GRAY, RIGHT, SMALL, WIDTH, Sheet, measure_titles, place_columns, shorten
 from netgaze.errors import NetgazeError
-from netgaze.figures.examples import distinct, shown, size_of
-from netgaze.figures.heat import coarse, enlarged, overlaid
-from netgaze.figures.panels import GREY, RIGHT, SMALL, WIDTH, Sheet, columns, shortened, titles_height
-from netgaze.subject import Finding, Subject, device_of, looking
+from netgaze.subject import Finding, Subject, device_of, evaluating
 
 _MOST_DRAWN, _MOST_SIZES, _BATCH = 12, 6, 100
 _TILE, _LINE, _NAME, _GAP = 1.3, 0.19, 0.22, 0.16  # inches: most of a tile, a class's bar, a file's name, after a row
 _LEAST_BARS, _MOST_BARS = 1.6, 3.4  # inches: bars that cannot be as wide beside the tiles lie below them
 _FITS = {
-    "crop": "the shorter side was scaled and the centre cut out",
-    "centre": "the shorter side was scaled and the centre cut out",
+    "crop": "the shorter side was scaled and the center cut out",
+    "center": "the shorter side was scaled and the center cut out",
     "squash": "both sides were scaled, so that shapes change",
 }
 
@@ -31,7 +31,7 @@ class Predict:
 
     Numbers:
         `<file>`: the likeliest class and its probability, in words.
-        `top classes`: for each file its likeliest classes with their probabilities, 0..1, likeliest first.
+        `top_classes`: for each file its likeliest classes with their probabilities, 0..1, likeliest first.
 
     Args:
         images: picture files.
@@ -58,18 +58,18 @@ class Predict:
 
     def compute(self, subject: Subject) -> Finding:
         """Names [N], classes and probabilities [N,n]; of the first twelve pictures [d,H,W,3] and maps [d,H,W]."""
-        names, all_classes, parts = distinct(self.images), np.array(subject.task.class_names), []
-        with looking(subject.task), torch.no_grad():
+        names, all_classes, parts = name_files(self.images), np.array(subject.task.class_names), []
+        with evaluating(subject.task), torch.no_grad():
             for start in range(0, len(self.images), _BATCH):
                 examples = self._examples(subject, self.images[start : start + _BATCH])
                 parts.append(subject.task(examples).double().softmax(dim=1).cpu().numpy())
                 if start == 0:
                     examples = examples[:_MOST_DRAWN]
-                    small = subject.task.evidence(examples).float().cpu()
-                    pictures = shown(examples, subject.data.mean, subject.data.std)
+                    small = subject.task.class_maps(examples).float().cpu()
+                    pictures = denormalize(examples, subject.data.mean, subject.data.std)
         probabilities = np.concatenate(parts)
         top = np.argsort(-probabilities, axis=1, kind="stable")[:, : self.num_classes]
-        maps = enlarged(small[torch.arange(len(small)), torch.from_numpy(top[: len(small), 0])], pictures.shape[1:3])
+        maps = enlarge(small[torch.arange(len(small)), torch.from_numpy(top[: len(small), 0])], pictures.shape[1:3])
         likeliest = np.take_along_axis(probabilities, top, axis=1)
         arrays = {"names": np.array(names), "classes": all_classes[top], "probabilities": likeliest}
         arrays |= {"pictures": pictures, "maps": maps.numpy()}
@@ -79,12 +79,12 @@ class Predict:
             for row, name in enumerate(names)
         }
         caption = self._caption(subject, names, top.shape[1], small.shape[-2:])
-        return Finding(numbers | {"top classes": tops}, arrays, caption)
+        return Finding(numbers | {"top_classes": tops}, arrays, caption)
 
     def _examples(self, subject: Subject, paths: Sequence[str]) -> torch.Tensor:
         """Pictures as the network sees them, upright, [B,C,H,W] on its device."""
-        images = subject.data.normalise(subject.data.read_images(paths, self.fit))
-        examples = subject.task.present(images, torch.zeros(len(images), dtype=torch.int64))[0]
+        images = subject.data.normalize(subject.data.read_images(paths, self.fit))
+        examples = subject.task.make_examples(images, torch.zeros(len(images), dtype=torch.int64))[0]
         return examples[: len(images)].to(device_of(subject.task))
 
     def _caption(self, subject: Subject, names: list[str], num: int, size: Sequence[int]) -> str:
@@ -94,7 +94,7 @@ class Predict:
             "for the likeliest, blue against it; a head that reads its maps through a predictor may mean the opposite. "
             f"The maps are {size[0]}x{size[1]}, enlarged."
         )
-        caption += coarse(*size)
+        caption += describe_coarseness(*size)
         if len(names) > _MOST_DRAWN:
             caption += f" Of {len(names)} pictures the first {_MOST_DRAWN} are shown; the numbers are of all."
         return caption + self._sizes(names[:_MOST_DRAWN], subject.data)
@@ -103,7 +103,7 @@ class Predict:
         """What was done to pictures that are no squares of the size that the data has them in."""
         fit = self.fit or data.own_fit
         side = data.window if fit == "squash" else data.stored_size
-        sizes = [size_of(path) for path in self.images[: len(names)]]
+        sizes = [read_size(path) for path in self.images[: len(names)]]
         said = [
             f"{name} is {width} x {height}"
             for name, (width, height) in zip(names, sizes, strict=True)
@@ -122,15 +122,15 @@ class Predict:
 
     def draw(self, findings: dict[str, Finding]) -> Figure:
         """A row a picture, a column a network: the picture, the map of its likeliest class, and bars."""
-        lefts, width = columns(len(findings), left=0.1, gap=0.25)
+        lefts, width = place_columns(len(findings), left=0.1, gap=0.25)
         first = next(iter(findings.values())).arrays
         num_drawn, num_bars = len(first["maps"]), max(part.arrays["classes"].shape[1] for part in findings.values())
         place = _Place(width, num_bars)
-        top = 0.15 + titles_height(list(findings), width)
+        top = 0.15 + measure_titles(list(findings), width)
         sheet = Sheet(top + num_drawn * place.row + 0.55)
         for row in range(num_drawn):
-            name = shortened(str(first["names"][row]), WIDTH - 0.3 - place.left, SMALL)
-            sheet.text(lefts[0] + place.left, top + row * place.row, name, SMALL, weight="bold", color=GREY)
+            name = shorten(str(first["names"][row]), WIDTH - 0.3 - place.left, SMALL)
+            sheet.text(lefts[0] + place.left, top + row * place.row, name, SMALL, weight="bold", color=GRAY)
         for x, (label, finding) in zip(lefts, findings.items(), strict=True):
             sheet.title(x, 0.1, width, label)
             scale = float(np.quantile(np.abs(finding.arrays["maps"]), 0.99))
@@ -139,7 +139,7 @@ class Predict:
             sheet.signed_bar(x + (width - place.width) / 2, sheet.height - 0.45, 2 * place.tile, scale, "evidence")
         return sheet.figure
 
-    def say(self, findings: dict[str, Finding]) -> str:
+    def summary(self, findings: dict[str, Finding]) -> str:
         """A line a picture and network."""
         num = len(next(iter(findings.values())).arrays["names"])
         return "\n".join(
@@ -172,7 +172,7 @@ class _Place:
         arrays, tile, side = finding.arrays, self.tile, self.tile - 0.05
         x += self.left
         sheet.image(arrays["pictures"][row], x, y, side, side)
-        sheet.image(overlaid(arrays["pictures"][row], arrays["maps"][row], scale), x + tile, y, side, side)
+        sheet.image(overlay(arrays["pictures"][row], arrays["maps"][row], scale), x + tile, y, side, side)
         left, y = (x + 2 * tile + 0.1, y) if self.beside else (x, y + tile + 0.06)
         pairs = zip(arrays["classes"][row], arrays["probabilities"][row], strict=True)
         for number, (name, probability) in enumerate(pairs):
@@ -185,5 +185,5 @@ class _Place:
         weight = "bold" if number == 0 else "normal"
         middle = y + (_LINE - 0.03) / 2
         room = 0.88 * (self.bars - 0.4)  # bold words are wider
-        sheet.text(x + 0.04, middle, shortened(name, room, SMALL), SMALL, va="center", weight=weight)
+        sheet.text(x + 0.04, middle, shorten(name, room, SMALL), SMALL, va="center", weight=weight)
         sheet.text(x + self.bars - 0.04, middle, f"{probability:.2f}", SMALL, va="center", ha="right", weight=weight)

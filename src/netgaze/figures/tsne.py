@@ -8,23 +8,33 @@ from sklearn.manifold import TSNE, trustworthiness
 from sklearn.neighbors import NearestNeighbors
 from threadpoolctl import threadpool_limits
 
-from netgaze.figures.examples import spread
-from netgaze.figures.panels import GREY, TEXT, WIDTH, Sheet, class_style, columns, lines_height, titles_height, wrapped
+from netgaze.drawing.examples import balanced_choice
+from netgaze.drawing.panels import (
+    GRAY,
+    TEXT,
+    WIDTH,
+    Sheet,
+    choose_style,
+    measure_lines,
+    measure_titles,
+    place_columns,
+    wrap_words,
+)
 from netgaze.subject import Finding, Subject
 
 _MOST_NAMES = 60
 
 
 class Tsne:
-    """A t-SNE map (van der Maaten and Hinton 2008) of penultimate features, coloured by the data's classes.
+    """A t-SNE map (van der Maaten and Hinton 2008) of penultimate features, colored by the data's classes.
 
     The same images for every network, as evenly over the classes as they allow. Features of more than 50 dimensions
     go through PCA to 50 first, as in the paper; perplexity is 30, less for few images. Distances between far groups
     and sizes of groups mean nothing in such a map: the numbers say how far to trust it.
 
     Numbers:
-        `trustworthiness`: do neighbours in the plane come from near by in the features (Venna and Kaski 2001)?
-            0..1, over 10 neighbours; about 0.5 for a random map.
+        `trustworthiness`: do neighbors in the plane come from near by in the features (Venna and Kaski 2001)?
+            0..1, over 10 neighbors; about 0.5 for a random map.
         `knn5_plane`, `knn5_features`: share of images whose 5 nearest others (Euclidean) are mostly of their class,
             in the plane and in the features. The network's quality shows in the second one.
 
@@ -44,7 +54,7 @@ class Tsne:
     def compute(self, subject: Subject) -> Finding:
         """The places in the plane, [N,2], with class numbers and names."""
         labels = subject.data.labels(subject.split).numpy()
-        index = spread(labels, self.num_images, self.seed)
+        index = balanced_choice(labels, self.num_images, self.seed)
         labels = labels[index]
         features = subject.features(subject.split)[index].numpy()
         with threadpool_limits(1):  # more threads are slower at these sizes, many times so beside a training
@@ -55,24 +65,24 @@ class Tsne:
                 "knn5_features": leave_one_out(features, labels, 5),
             }
         arrays = {"plane": plane, "labels": labels, "names": np.array(subject.data.class_names)}
-        caption = f"{len(index)} images of the {subject.split} split, the same for every network, coloured by class."
+        caption = f"{len(index)} images of the {subject.split} split, the same for every network, colored by class."
         return Finding(numbers, arrays, caption)
 
     def draw(self, findings: dict[str, Finding]) -> Figure:
         """A column a network, and one legend."""
-        lefts, width = columns(len(findings), left=0.1, gap=0.15)
+        lefts, width = place_columns(len(findings), left=0.1, gap=0.15)
         side = min(width, 5.5)
-        words = {label: wrapped(_words(finding), width, TEXT) for label, finding in findings.items()}
+        words = {label: wrap_words(_words(finding), width, TEXT) for label, finding in findings.items()}
         first = next(iter(findings.values()))
         handles = _handles(first)
         longest = max((len(str(handle.get_label())) for handle in handles), default=0)
         across = max(1, min(10, int(WIDTH / (0.55 + 0.085 * longest))))
-        above = 0.15 + titles_height(list(findings), width)
-        top = above + 0.1 + max(lines_height(text, TEXT) for text in words.values())
+        above = 0.15 + measure_titles(list(findings), width)
+        top = above + 0.1 + max(measure_lines(text, TEXT) for text in words.values())
         sheet = Sheet(top + side + 0.3 + 0.2 * -(-len(handles) // across))
         for x, (label, finding) in zip(lefts, findings.items(), strict=True):
             sheet.title(x, 0.1, width, label)
-            sheet.text(x + width / 2, above, words[label], ha="center", color=GREY)
+            sheet.text(x + width / 2, above, words[label], ha="center", color=GRAY)
             axes = sheet.axes(x + (width - side) / 2, top, side, side)
             axes.spines[:].set(visible=True, color="#BBBBBB")
             axes.set(xticks=[], yticks=[])
@@ -80,7 +90,7 @@ class Tsne:
             size = side * (5 + 900 / (len(labels) + 30))
             for number in np.unique(labels):
                 x_y = finding.arrays["plane"][labels == number].T
-                axes.scatter(x_y[0], x_y[1], size, linewidths=0.4, edgecolors="white", **class_style(number))
+                axes.scatter(x_y[0], x_y[1], size, linewidths=0.4, edgecolors="white", **choose_style(number))
         if handles:
             sheet.legend(handles, top + side + 0.12, across, handle=1.0)
         return sheet.figure
@@ -98,8 +108,8 @@ def embed(features: np.ndarray, seed: int) -> np.ndarray:
 def leave_one_out(points: np.ndarray, labels: np.ndarray, k: int) -> float:
     """Share of points [N,D] whose class [N] is the most frequent among their k nearest others, 0..1."""
     k = min(k, len(points) - 1)
-    neighbours = NearestNeighbors(n_neighbors=k).fit(points).kneighbors(return_distance=False)
-    votes = np.array([np.bincount(near).argmax() for near in labels[neighbours]])
+    neighbors = NearestNeighbors(n_neighbors=k).fit(points).kneighbors(return_distance=False)
+    votes = np.array([np.bincount(near).argmax() for near in labels[neighbors]])
     return float((votes == labels).mean())
 
 
@@ -117,4 +127,4 @@ def _handles(finding: Finding) -> list[Line2D]:
     if len(present) > _MOST_NAMES:
         return []
     names = finding.arrays["names"]
-    return [Line2D([], [], linestyle="", markersize=5, label=str(names[k]), **class_style(k)) for k in present]
+    return [Line2D([], [], linestyle="", markersize=5, label=str(names[k]), **choose_style(k)) for k in present]

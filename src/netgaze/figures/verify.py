@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
+from netgaze.drawing.examples import name_files, read_size, to_rgb
+from netgaze.drawing.panels import GRAY, RIGHT, SMALL, WIDTH, WRONG, Sheet, clip_words, shorten
 from netgaze.errors import NetgazeError
-from netgaze.figures.examples import distinct, pictures, size_of
-from netgaze.figures.panels import GREY, RIGHT, SMALL, WIDTH, WRONG, Sheet, clipped, shortened
 from netgaze.subject import Finding, Subject
 
 _MOST_PAIRS = 12
@@ -48,7 +48,7 @@ class Verify:
     def compute(self, subject: Subject) -> Finding:
         """Pairs [n,2], their distances [n] and answers [n] (-1: none); the pictures [N,H,W,3] and their names [N]."""
         images, threshold = subject.data.read_images(self.images), subject.threshold
-        names = np.array(distinct(self.images))
+        names = np.array(name_files(self.images))
         pairs = np.array(list(combinations(range(len(names)), 2))[:_MOST_PAIRS])
         embeddings = subject.embed(images).double()
         distances = (embeddings[pairs[:, 0]] - embeddings[pairs[:, 1]]).norm(dim=1).numpy()
@@ -59,7 +59,7 @@ class Verify:
             numbers[f"distance of {both}"] = float(distance)
             numbers[f"answer to {both}"] = int(answer) if answer >= 0 else None
         arrays = {"pairs": pairs, "distances": distances, "answers": answers}
-        arrays |= {"pictures": pictures(images), "names": names}
+        arrays |= {"pictures": to_rgb(images), "names": names}
         return Finding(numbers, arrays, self._caption(names, images.shape[-1], threshold))
 
     def _caption(self, names: np.ndarray, side: int, threshold: float | None) -> str:
@@ -69,7 +69,7 @@ class Verify:
         num = len(names) * (len(names) - 1) // 2
         if num > _MOST_PAIRS:
             caption += f" Of {num} pairs the first {_MOST_PAIRS} are shown."
-        sizes = [size_of(path) for path in self.images]
+        sizes = [read_size(path) for path in self.images]
         if len(set(sizes)) == 1:
             return caption
         first, *others = [f"{width} x {height}" for width, height in sizes]
@@ -92,10 +92,10 @@ class Verify:
         words = (
             "Diamond: the distance, from 0 on. Blue: up to the threshold, the same person. Vermilion: different people."
         )
-        sheet.text(WIDTH / 2, sheet.height - 0.28, words, ha="center", color=GREY)
+        sheet.text(WIDTH / 2, sheet.height - 0.28, words, ha="center", color=GRAY)
         return sheet.figure
 
-    def say(self, findings: dict[str, Finding]) -> str:
+    def summary(self, findings: dict[str, Finding]) -> str:
         """A line a pair and network."""
         lines = []
         for label, finding in findings.items():
@@ -116,7 +116,7 @@ def _said(finding: Finding, number: int, digits: int) -> str:
 
 def _draw_picture(sheet: Sheet, finding: Finding, image: int, x: float, y: float) -> None:
     sheet.image(finding.arrays["pictures"][image], x, y, _TILE, _TILE)
-    name = clipped(str(finding.arrays["names"][image]), _TILE, SMALL, 2)
+    name = clip_words(str(finding.arrays["names"][image]), _TILE, SMALL, 2)
     sheet.text(x + _TILE / 2, y + _TILE + 0.04, name, SMALL, ha="center")
 
 
@@ -126,12 +126,12 @@ def _draw_line(sheet: Sheet, label: str, finding: Finding, number: int, y: float
     right, answer = WIDTH - 0.2, int(finding.arrays["answers"][number])
     said = _said(finding, number, 3)
     sheet.text(right, y, said, SMALL, ha="right", weight="bold", color={0: RIGHT, 1: WRONG}.get(answer, "black"))
-    sheet.text(_LEFT, y, shortened(label, right - _LEFT - len(said) * SMALL * 0.7 / 72, SMALL), SMALL)
+    sheet.text(_LEFT, y, shorten(label, right - _LEFT - len(said) * SMALL * 0.7 / 72, SMALL), SMALL)
     scale = (right - _LEFT) / (1.05 * max(distances.max(), threshold or 0) or 1.0)
     line, middle = y + 0.24, right if threshold is None else _LEFT + threshold * scale
-    parts = ((_LEFT, right, GREY),) if threshold is None else ((_LEFT, middle, RIGHT), (middle, right, WRONG))
-    for start, end, colour in parts:
-        sheet.paper.plot([start, end], [line, line], color=colour, linewidth=3, alpha=0.6, solid_capstyle="butt")
+    parts = ((_LEFT, right, GRAY),) if threshold is None else ((_LEFT, middle, RIGHT), (middle, right, WRONG))
+    for start, end, color in parts:
+        sheet.paper.plot([start, end], [line, line], color=color, linewidth=3, alpha=0.6, solid_capstyle="butt")
     if threshold is not None:
         sheet.paper.plot([middle, middle], [line - 0.07, line + 0.07], color="black", linewidth=1.5)
     sheet.paper.plot([_LEFT + distances[number] * scale], [line], "D", color="black", markersize=5)

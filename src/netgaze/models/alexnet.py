@@ -40,7 +40,7 @@ class AlexNet(FullyConnectedNet):
     """Five convolutions, max-pools, an average pool to 6x6, three linear layers with dropout.
 
     Initial weights are torch's, as torchvision's are. Of Krizhevsky et al. 2012 all forms leave out the local response
-    normalisation, which has no parameters, and the two large forms keep the rest. The paper says 224 pixels, which its
+    normalization, which has no parameters, and the two large forms keep the rest. The paper says 224 pixels, which its
     first convolution (11x11, stride 4, no padding) does not divide; a padding of 2 gives its 55x55 maps, as 227 do.
 
     Args:

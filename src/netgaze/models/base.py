@@ -10,7 +10,7 @@ for each class, and `class_maps(maps) -> [B,K,h,w]`, where it finds something. C
 import torch
 from torch import Tensor, nn
 
-from netgaze.models.gradcam import gradient_maps
+from netgaze.models.gradcam import compute_gradient_maps
 
 
 class LinearNet(nn.Module):
@@ -44,7 +44,7 @@ class LinearNet(nn.Module):
 
     def class_maps(self, maps: Tensor) -> Tensor:
         """[B,F,h,w] -> [B,K,h,w], weighted by the logits' gradients: Grad-CAM in CAM's unit, see `gradient_maps`."""
-        return gradient_maps(self.forward_head, maps)
+        return compute_gradient_maps(self.forward_head, maps)
 
     @property
     def head_layers(self) -> tuple[str, ...]:
@@ -88,7 +88,7 @@ class PooledNet(LinearNet):
 
 
 def init_convolutions(model: nn.Module) -> None:
-    """He initialisation of every convolution (He et al. 2015, fan-out); norms and linear layers keep torch's."""
+    """He initialization of every convolution (He et al. 2015, fan-out); norms and linear layers keep torch's."""
     for module in model.modules():
         if isinstance(module, nn.Conv2d):
             nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 
-def gradient_maps(head: Callable[[Tensor], Tensor], maps: Tensor) -> Tensor:
+def compute_gradient_maps(head: Callable[[Tensor], Tensor], maps: Tensor) -> Tensor:
     """Grad-CAM of every class, [B,K,h,w]: M_c(x,y) = sum_k a_k^c f_k(x,y), a_k^c the logit's gradient over map k.
 
     Selvaraju et al. 2017, with two deviations. Gradients are summed over a map's places where the paper averages

@@ -1,4 +1,4 @@
-"""VGG without batch normalisation (Simonyan and Zisserman 2014), in torchvision's names: its files load by name."""
+"""VGG without batch normalization (Simonyan and Zisserman 2014), in torchvision's names: its files load by name."""
 
 from collections.abc import Sequence
 
@@ -20,7 +20,7 @@ WIDTHS = [64, 128, 256, 512, 512]
 class VGG(FullyConnectedNet):
     """Stages of 3x3 convolutions, each ended by a max-pool; an average pool to 7x7; three linear layers with dropout.
 
-    Initial weights are torchvision's: He's for convolutions, a deviation of 0.01 for linear layers, biases nought.
+    Initial weights are torchvision's: He's for convolutions, a deviation of 0.01 for linear layers, biases zero.
 
     Args:
         depths: convolutions in each stage; VGG-19 is [2, 2, 4, 4, 4].
@@ -63,7 +63,7 @@ class VGG(FullyConnectedNet):
         self.filter_layers, self.feature_layers = tuple(convolutions[:2]), tuple(pools)
         standard = in_channels == 3 and list(widths) == WIDTHS
         self.imagenet_file = IMAGENET.get(tuple(depths)) if standard else None
-        _initialise(self)
+        _initialize(self)
 
 
 def _head(num_inputs: int, hidden_dim: int, dropout: float, num_classes: int) -> nn.Sequential:
@@ -78,7 +78,7 @@ def _head(num_inputs: int, hidden_dim: int, dropout: float, num_classes: int) ->
     )
 
 
-def _initialise(model: nn.Module) -> None:
+def _initialize(model: nn.Module) -> None:
     init_convolutions(model)
     for module in model.modules():
         if isinstance(module, nn.Linear):

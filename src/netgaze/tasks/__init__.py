@@ -1,1 +1,1 @@
-"""What is learnt. One LightningModule a file."""
+"""What is learned. One LightningModule a file."""

@@ -1,4 +1,4 @@
-"""What every way of training shares: the step, the sums, the optimiser. Knows nothing of figures or data sets."""
+"""What every way of training shares: the step, the sums, the optimizer. Knows nothing of figures or data sets."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -10,18 +10,18 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
-from netgaze.metrics import classification_metrics
+from netgaze.measures.metrics import classification_metrics
 
 
 class Task(LightningModule):
-    """A classification of some kind: a subclass says in `present` what the network is shown and asked.
+    """A classification of some kind: a subclass says in `make_examples` what the network is shown and asked.
 
-    A task that is none says in `loss_and_outputs`, `progress` and `judge` what it does instead.
+    A task that is none says in `loss_and_outputs`, `train_metrics` and `compute_metrics` what it does instead.
 
     Attributes:
         embeds: its outputs are no logits but embeddings [M,D], which tell images apart by their distance, of classes
             never seen in training too.
-        learns: False for a task that trains nothing: its run tests the network as it is, whatever the epochs.
+        trainable: False for a task that trains nothing: its run tests the network as it is, whatever the epochs.
         monitor: the number that chooses the best epoch, the largest or the smallest by `monitor_mode`.
         numbers: of the current epoch by name; callbacks may add theirs.
         num_classes, class_names: of what *this task* predicts.
@@ -30,14 +30,14 @@ class Task(LightningModule):
     Args:
         model: the network.
         num_classes: outputs of the network.
-        optimizer: makes the optimiser from parameter groups (a partial).
+        optimizer: makes the optimizer from parameter groups (a partial).
         schedule: the factor on every learning rate at a point of training, (epoch, max_epochs) -> factor.
     """
 
     monitor = "val/acc"
     monitor_mode = "max"
     embeds = False
-    learns = True
+    trainable = True
     class_names: list[str]
 
     def __init__(
@@ -62,7 +62,7 @@ class Task(LightningModule):
         """Set `class_names` from the data's: the same, unless the task predicts something of its own."""
         self.class_names = list(data_classes)
 
-    def present(self, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+    def make_examples(self, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         """What the network is shown and asked: (images [B,C,H,W], labels [B]) -> (examples [M,...], targets [M]).
 
         M is a multiple of B: the first B examples are of the images in order, so are the next B, and so on.
@@ -75,28 +75,28 @@ class Task(LightningModule):
 
     def loss_and_outputs(self, batch: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor, Tensor]:
         """A batch -> (loss, a scalar; outputs [M,K]; targets [M])."""
-        examples, targets = self.present(*batch)
+        examples, targets = self.make_examples(*batch)
         outputs = self(examples)
         return self.criterion(outputs, targets), outputs, targets
 
-    def progress(self, outputs: Tensor, targets: Tensor) -> dict[str, Tensor]:
+    def train_metrics(self, outputs: Tensor, targets: Tensor) -> dict[str, Tensor]:
         """Means over a training batch by name, scalars: `acc`, the share of outputs [M,K] that are right, 0..1."""
         return {"acc": (outputs.argmax(dim=1) == targets).float().mean()}
 
-    def judge(self, split: str, outputs: Tensor, targets: Tensor) -> dict[str, float]:
+    def compute_metrics(self, split: str, outputs: Tensor, targets: Tensor) -> dict[str, float]:
         """Numbers of a whole split by name, from outputs [M,K] and targets [M]."""
         return {"loss": float(self.criterion(outputs, targets))} | classification_metrics(outputs, targets)
 
-    def evidence(self, images: Tensor) -> Tensor:
+    def class_maps(self, images: Tensor) -> Tensor:
         """Where the head finds what it looks for, a map for each class, [B,K,h,w]: the network's `class_maps`."""
         return self.model.class_maps(self.model.forward_features(images))  # type: ignore[operator]
 
     def freeze_backbone(self) -> None:
         """Let nothing but the head learn."""
         head = self.model.head_layers
-        self.hold([child for name, child in self.model.named_children() if name not in head])  # type: ignore[operator]
+        self.freeze_modules([child for name, child in self.model.named_children() if name not in head])  # type: ignore[operator]
 
-    def hold(self, modules: Sequence[nn.Module]) -> None:
+    def freeze_modules(self, modules: Sequence[nn.Module]) -> None:
         """Let `modules` learn nothing: they get no gradients, and their BatchNorm statistics stand still."""
         self._still = list(modules)
         for module in modules:
@@ -110,7 +110,7 @@ class Task(LightningModule):
             module.eval()
         return self
 
-    def material(self, data: Any, device: torch.device) -> Any:
+    def training_data(self, data: Any, device: torch.device) -> Any:
         """What training, validation and test read: the data, unless a task makes something of them first.
 
         Args:
@@ -119,7 +119,7 @@ class Task(LightningModule):
         """
         return data
 
-    def leave(self, data: Any, folder: Path) -> dict[str, float]:
+    def save_artifacts(self, data: Any, folder: Path) -> dict[str, float]:
         """Write what a run leaves beside its network into its folder; numbers of it by name. Nothing, for most tasks.
 
         Args:
@@ -128,8 +128,8 @@ class Task(LightningModule):
         """
         return {}
 
-    def parts(self) -> list[dict[str, Any]]:
-        """What may learn, in optimiser groups: `params`, and where it is not the optimiser's own, `lr`."""
+    def param_groups(self) -> list[dict[str, Any]]:
+        """What may learn, in optimizer groups: `params`, and where it is not the optimizer's own, `lr`."""
         return [{"params": list(self.parameters())}]
 
     def forward(self, images: Tensor) -> Tensor:
@@ -144,7 +144,7 @@ class Task(LightningModule):
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
         """One step; sums stay on the device until the epoch's end."""
         loss, outputs, targets = self.loss_and_outputs(batch)
-        self._count(len(targets), {"loss": loss.detach()} | self.progress(outputs.detach(), targets))
+        self._count(len(targets), {"loss": loss.detach()} | self.train_metrics(outputs.detach(), targets))
         return loss
 
     def _count(self, num: int, means: dict[str, Tensor]) -> None:
@@ -187,14 +187,14 @@ class Task(LightningModule):
 
     def _log_answers(self, split: str) -> None:
         outputs, targets = self._all_answers()
-        named = {f"{split}/{name}": value for name, value in self.judge(split, outputs, targets).items()}
+        named = {f"{split}/{name}": value for name, value in self.compute_metrics(split, outputs, targets).items()}
         self.numbers |= named
         self.log_dict(named, sync_dist=True)
 
     def configure_optimizers(self) -> Any:
         """Weight decay on weights alone, not on biases and norms; the schedule moves each step."""
         groups: list[dict[str, Any]] = []
-        for part in self.parts():
+        for part in self.param_groups():
             trained = [parameter for parameter in part["params"] if parameter.requires_grad]
             groups.append(part | {"params": [p for p in trained if p.ndim > 1]})
             groups.append(part | {"params": [p for p in trained if p.ndim <= 1], "weight_decay": 0.0})

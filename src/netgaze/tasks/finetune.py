@@ -1,4 +1,4 @@
-"""Finetuning: a network that learnt something else before goes on with new classes, in all of its layers."""
+"""Finetuning: a network that learned something else before goes on with new classes, in all of its layers."""
 
 from collections.abc import Callable
 from typing import Any
@@ -46,11 +46,11 @@ class Finetune(Supervised):
             raise ValueError(f"expected layer_decay above 0 and at most 1, got {layer_decay}")
         self.head_lr, self.layer_decay = head_lr, layer_decay
 
-    def parts(self) -> list[dict[str, Any]]:
+    def param_groups(self) -> list[dict[str, Any]]:
         """A group for each stage and one for the head."""
         base = self.optimizer.keywords["lr"]  # type: ignore[attr-defined]
         if self.head_lr is None and self.layer_decay == 1:
-            return super().parts()
+            return super().param_groups()
         depths: dict[int, list[nn.Parameter]] = {}
         for name, parameter in self.model.named_parameters():
             depths.setdefault(self._depth(name), []).append(parameter)

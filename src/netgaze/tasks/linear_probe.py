@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from netgaze.features import cached_features
+from netgaze.features import extract_cached
 from netgaze.tasks.supervised import Supervised
 
 
@@ -26,7 +26,7 @@ class LinearProbe(Supervised):
         num_classes, optimizer, schedule, label_smoothing: see `Supervised`.
         lrs: learning rates, a head each; None for one head with `optim.lr`.
         cache_features: False computes the features anew in each step, with new augmentation.
-        num_views: augmented views of each training image whose features are kept; 0 for the image as it is.
+        cached_views: augmented views of each training image whose features are kept; 0 for the image as it is.
 
     Raises:
         ValueError: the network does not end in a linear layer, or no rate is given.
@@ -44,7 +44,7 @@ class LinearProbe(Supervised):
         label_smoothing: float = 0.0,
         lrs: Sequence[float] | None = None,
         cache_features: bool = True,
-        num_views: int = 0,
+        cached_views: int = 0,
     ):
         super().__init__(
             model=model,
@@ -58,8 +58,8 @@ class LinearProbe(Supervised):
         if lrs is not None and (not lrs or len(set(lrs)) < len(lrs)):
             raise ValueError(f"expected different learning rates in lrs, got {list(lrs)}")
         self.lrs = list(lrs) if lrs is not None else [optimizer.keywords["lr"]]  # type: ignore[attr-defined]
-        self.cache_features, self.num_views = cache_features, num_views
-        self.hold([model])
+        self.cache_features, self.cached_views = cache_features, cached_views
+        self.freeze_modules([model])
         first = nn.Linear(model.get_classifier().in_features, num_classes)  # type: ignore[operator]
         self.heads = nn.ModuleList(copy.deepcopy(first) for _ in self.lrs)
         self.best_heads = copy.deepcopy(self.heads).requires_grad_(False)
@@ -68,17 +68,17 @@ class LinearProbe(Supervised):
         self.register_buffer("best_acc", torch.full((len(self.lrs),), -1.0, dtype=torch.float64))
         self.register_buffer("best_epoch", torch.zeros(len(self.lrs), dtype=torch.int64))
 
-    def material(self, data: Any, device: torch.device) -> Any:
+    def training_data(self, data: Any, device: torch.device) -> Any:
         """The data with features in the place of images: [V,N,D] of the training images, [1,N,D] of the others."""
         if not self.cache_features:
             return data
         self.model.to(device)
-        views = range(1, self.num_views + 1) or [0]
-        features = {"train": torch.stack([cached_features(self.model, data, "train", device, view) for view in views])}
-        features |= {split: cached_features(self.model, data, split, device)[None] for split in ("val", "test")}
+        views = range(1, self.cached_views + 1) or [0]
+        features = {"train": torch.stack([extract_cached(self.model, data, "train", device, view) for view in views])}
+        features |= {split: extract_cached(self.model, data, split, device)[None] for split in ("val", "test")}
         return data.with_features(features)
 
-    def parts(self) -> list[dict[str, Any]]:
+    def param_groups(self) -> list[dict[str, Any]]:
         """A group for each head, with its rate."""
         return [{"params": list(head.parameters()), "lr": lr} for head, lr in zip(self.heads, self.lrs, strict=True)]
 
@@ -87,7 +87,9 @@ class LinearProbe(Supervised):
         logits, labels = self._answers_of(self.heads, batch[0]), batch[1]
         losses = torch.stack([self.criterion(some, labels) for some in logits])
         leader = self._leader
-        self._count(len(labels), {"loss": losses[leader].detach()} | self.progress(logits[leader].detach(), labels))
+        self._count(
+            len(labels), {"loss": losses[leader].detach()} | self.train_metrics(logits[leader].detach(), labels)
+        )
         return losses.sum()
 
     def validation_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
@@ -143,4 +145,4 @@ class LinearProbe(Supervised):
     def _numbers_of_heads(self) -> list[dict[str, float]]:
         """Loss and accuracies of each head from the answers that were kept."""
         logits, targets = self._all_answers()
-        return [self.judge("val", some, targets) for some in logits.unbind(dim=1)]
+        return [self.compute_metrics("val", some, targets) for some in logits.unbind(dim=1)]

@@ -1,7 +1,7 @@
-"""Pseudo-labels: what a trained network takes unlabelled images for, kept as labels for another to learn from.
+"""Pseudo-labels: what a trained network takes unlabeled images for, kept as labels for another to learn from.
 
 The second stage of teacher and student (Yalniz et al. 2019, arXiv 1905.00546): nothing is trained; the network that
-`init` names looks at the unlabelled images, and what is chosen of its answers lies in the run's folder.
+`init` names looks at the unlabeled images, and what is chosen of its answers lies in the run's folder.
 """
 
 import logging
@@ -16,14 +16,14 @@ from torch.optim import Optimizer
 
 from netgaze.pseudo_labels import PseudoLabels as Chosen
 from netgaze.pseudo_labels import choose
-from netgaze.subject import device_of, looking
+from netgaze.subject import device_of, evaluating
 from netgaze.tasks.supervised import Supervised
 
 log = logging.getLogger(__name__)
 
 
 class PseudoLabels(Supervised):
-    """Choose, of each class, the unlabelled images for which the network is surest of it.
+    """Choose, of each class, the unlabeled images for which the network is surest of it.
 
     Args:
         model, num_classes, optimizer, schedule: see `Task`.
@@ -35,7 +35,7 @@ class PseudoLabels(Supervised):
         ValueError: k below 1, or p not in 1..num_classes.
     """
 
-    learns = False
+    trainable = False
 
     def __init__(
         self,
@@ -53,22 +53,22 @@ class PseudoLabels(Supervised):
         self.k, self.p = k, p
 
     def choose(self, data: Any) -> Chosen:
-        """The pseudo-labels of the data's unlabelled images, by the network's softmax in fp32.
+        """The pseudo-labels of the data's unlabeled images, by the network's softmax in fp32.
 
         Args:
             data: a `data.base.ImageData`, set up.
 
         Raises:
-            NetgazeError: the data has no unlabelled images.
+            NetgazeError: the data has no unlabeled images.
         """
         scores = []
-        with looking(self), torch.no_grad():
-            for images, _ in data.batches("unlabelled"):
+        with evaluating(self), torch.no_grad():
+            for images, _ in data.batches("unlabeled"):
                 scores.append(self(images.to(device_of(self))).float().softmax(dim=1).cpu())
         chosen = choose(torch.cat(scores), self.k, self.p)
-        return replace(chosen, unlabelled=data.unlabelled_digest, class_names=tuple(self.class_names))
+        return replace(chosen, unlabeled=data.unlabeled_digest, class_names=tuple(self.class_names))
 
-    def leave(self, data: Any, folder: Path) -> dict[str, float]:
+    def save_artifacts(self, data: Any, folder: Path) -> dict[str, float]:
         """Write `pseudo_labels.npz`; how many there are, and the share of right ones, where the truth is known."""
         chosen = self.choose(data)
         chosen.write(folder)
@@ -81,9 +81,9 @@ class PseudoLabels(Supervised):
                 "%d best.",
                 *(few, self.num_classes, self.k, self.class_names[least], int(counts[least]), self.p),
             )
-        right = chosen.label == data.truth("unlabelled")[chosen.index]
+        right = chosen.label == data.true_labels("unlabeled")[chosen.index]
         return {
-            "unlabelled/images": float(len(chosen.index.unique())),
-            "unlabelled/labels": float(len(chosen)),
-            "unlabelled/right": float(right.float().mean()) if len(chosen) else 0.0,
+            "unlabeled/images": float(len(chosen.index.unique())),
+            "unlabeled/labels": float(len(chosen)),
+            "unlabeled/right": float(right.float().mean()) if len(chosen) else 0.0,
         }

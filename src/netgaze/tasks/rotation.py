@@ -13,7 +13,7 @@ from torch import Tensor
 from netgaze.tasks.base import Task
 
 
-def four_rotations(images: Tensor) -> Tensor:
+def rotate_four(images: Tensor) -> Tensor:
     """Square images [B,C,S,S] -> [4B,C,S,S]: by 0, 90, 180 and 270 degrees counter-clockwise, as `numpy.rot90`.
 
     Raises:
@@ -32,6 +32,6 @@ class Rotation(Task):
         """The four angles, whatever the data's classes are."""
         self.class_names = ["0°", "90°", "180°", "270°"]
 
-    def present(self, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+    def make_examples(self, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         """Images [B,C,S,S] -> (all four rotations [4B,C,S,S], quarter turns [4B])."""
-        return four_rotations(images), torch.arange(4, device=images.device).repeat_interleave(len(images))
+        return rotate_four(images), torch.arange(4, device=images.device).repeat_interleave(len(images))

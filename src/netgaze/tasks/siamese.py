@@ -9,10 +9,10 @@ from torch.nn import functional as F
 from torch.optim import Optimizer
 
 from netgaze.errors import NetgazeError
-from netgaze.losses import balanced_pairs, contrastive, mining_contrastive, spread, triplet
+from netgaze.measures.losses import contrastive, draw_balanced_pairs, embedding_std, mining_contrastive, triplet
+from netgaze.measures.verification import verify
+from netgaze.measures.whitening import solve_whitening
 from netgaze.tasks.base import Task
-from netgaze.verification import verify
-from netgaze.whitening import within_class_whitening
 
 MARGINS = {"contrastive": 2.0, "mining_contrastive": None, "triplet": 0.3}
 CHUNK = 500  # images among which a validation loss compares pairs
@@ -27,15 +27,15 @@ class Siamese(Task):
     Args:
         model: the network; its outputs are the embeddings.
         num_classes, optimizer, schedule: see `Task`.
-        loss: "contrastive", "mining_contrastive" or "triplet", see `netgaze.losses`. Contrastive takes every same pair
-            of a batch and as many different ones, drawn by lot.
+        loss: "contrastive", "mining_contrastive" or "triplet", see `netgaze.measures.losses`. Contrastive takes
+            every same pair of a batch and as many different ones, drawn at random.
         embedding_dim: E, the model's outputs; 0, where the model can, for the features before its last layer.
         normalize: whether embeddings have length 1; null for what the loss is usual with: mining_contrastive and
             triplet true, contrastive false.
         margin: of contrastive (null: 2.0) and triplet (null: 0.3).
-        mined_share: of a batch's same pairs that mining_contrastive takes, the hardest.
-        softmax_weight: of a cross-entropy over the training people that is learnt jointly, by a linear layer on the
-            embeddings before they are normalised; null for 1 with mining_contrastive, as its paper, and 0 otherwise.
+        mined_fraction: of a batch's same pairs that mining_contrastive takes, the hardest.
+        softmax_weight: of a cross-entropy over the training people that is learned jointly, by a linear layer on the
+            embeddings before they are normalized; null for 1 with mining_contrastive, as its paper, and 0 otherwise.
         mirror: whether an embedding is the mean of the image's and of its mirror image's, outside training.
         whiten: the shrinkage, as 0.02, of a linear map after which images of one training person vary equally in all
             directions (see `whitening.within_class_whitening`); solved anew each epoch, used outside training; 0 for
@@ -61,7 +61,7 @@ class Siamese(Task):
         embedding_dim: int = 128,
         normalize: bool | None = None,
         margin: float | None = None,
-        mined_share: float = 0.5,
+        mined_fraction: float = 0.5,
         softmax_weight: float | None = None,
         mirror: bool = False,
         whiten: float = 0.0,
@@ -82,7 +82,7 @@ class Siamese(Task):
             ("embedding_dim", embedding_dim, embedding_dim >= 0, "0 or more"),
             ("margin", margin, margin is None or margin > 0, "above 0, or null"),
             ("softmax_weight", softmax_weight, softmax_weight is None or softmax_weight >= 0, "0 or more, or null"),
-            ("mined_share", mined_share, 0 < mined_share <= 1, "above 0 and up to 1"),
+            ("mined_fraction", mined_fraction, 0 < mined_fraction <= 1, "above 0 and up to 1"),
             ("threshold_far", threshold_far, 0 < threshold_far < 1, "between 0 and 1"),
             ("whiten", whiten, whiten >= 0, "0 or more"),
             ("whiten_views", whiten_views, whiten_views >= 1, "1 or more"),
@@ -94,7 +94,7 @@ class Siamese(Task):
                 f"task.embedding_dim=0: {type(model).__name__} does not go without its last layer. Choose another "
                 "number, or model=grid_resnet."
             )
-        self.loss, self.mined_share, self.mirror = loss, mined_share, mirror
+        self.loss, self.mined_fraction, self.mirror = loss, mined_fraction, mirror
         self.normalize = loss != "contrastive" if normalize is None else normalize
         self.margin = MARGINS[loss] if margin is None else margin
         weight = float(loss == "mining_contrastive") if softmax_weight is None else softmax_weight
@@ -102,24 +102,24 @@ class Siamese(Task):
         size = embedding_dim or int(model.head_hidden_size)  # type: ignore[arg-type]
         self.classifier = nn.Linear(size, num_classes) if weight else None
         self.whiten, self.whiten_views = whiten, whiten_views
-        self.centre: Tensor
+        self.center: Tensor
         self.projection: Tensor
         if whiten:
-            self.register_buffer("centre", torch.zeros(size))
+            self.register_buffer("center", torch.zeros(size))
             self.register_buffer("projection", torch.eye(size))
         self.threshold_rule, self.threshold_far, self.threshold_from = threshold_rule, threshold_far, threshold_from
         self.threshold: Tensor
         self.register_buffer("threshold", torch.tensor(torch.nan, dtype=torch.float64))
         self._batches: Callable[..., Any] | None = None
 
-    def material(self, data: Any, device: torch.device) -> Any:
+    def training_data(self, data: Any, device: torch.device) -> Any:
         """The data as it is; whitening and threshold are found for the network as it starts, too."""
         self._batches = data.batches
         mode = self.training
         self.to(device).eval()
         with torch.no_grad():
             self._solve_whitening()
-            self.judge("val", *self._answered("val"))
+            self.compute_metrics("val", *self._answered("val"))
         self.train(mode)  # Lightning trains a network in the mode in which it finds it
         return data
 
@@ -149,10 +149,10 @@ class Siamese(Task):
         embeddings = torch.cat(rows)
         _check_finite(embeddings)
         try:
-            mean, projection = within_class_whitening(embeddings, torch.cat(people), self.whiten)
+            mean, projection = solve_whitening(embeddings, torch.cat(people), self.whiten)
         except ValueError as error:
             raise NetgazeError(f"task.whiten={self.whiten} is not possible: {error}.") from error
-        self.centre.copy_(mean)
+        self.center.copy_(mean)
         self.projection.copy_(projection)
 
     def forward(self, images: Tensor) -> Tensor:
@@ -163,7 +163,7 @@ class Siamese(Task):
             raw = self.model(images)
             if self.mirror:
                 raw = (raw + self.model(images.flip(3))) / 2
-            return self._placed((raw - self.centre) @ self.projection if self.whiten else raw)
+            return self._placed((raw - self.center) @ self.projection if self.whiten else raw)
 
     def _placed(self, raw: Tensor) -> Tensor:
         return F.normalize(raw, dim=1) if self.normalize else raw
@@ -182,18 +182,18 @@ class Siamese(Task):
     def criterion(self, logits: Tensor, targets: Tensor) -> Tensor:
         """The loss of embeddings [B,E] against labels [B]."""
         if self.loss == "mining_contrastive":
-            return mining_contrastive(logits, targets, self.mined_share)
+            return mining_contrastive(logits, targets, self.mined_fraction)
         if self.loss == "triplet":
             return triplet(logits, targets, self.margin)
-        first, second, different = balanced_pairs(targets)
+        first, second, different = draw_balanced_pairs(targets)
         assert self.margin is not None
         return contrastive(logits[first], logits[second], different, self.margin)
 
-    def progress(self, outputs: Tensor, targets: Tensor) -> dict[str, Tensor]:
-        """`spread` of the embeddings [B,E]: near 0 they have collapsed to one point or direction."""
-        return {"spread": spread(outputs)}
+    def train_metrics(self, outputs: Tensor, targets: Tensor) -> dict[str, Tensor]:
+        """`embedding_std` of the embeddings [B,E]: near 0 they have collapsed to one point or direction."""
+        return {"embedding_std": embedding_std(outputs)}
 
-    def judge(self, split: str, outputs: Tensor, targets: Tensor) -> dict[str, float]:
+    def compute_metrics(self, split: str, outputs: Tensor, targets: Tensor) -> dict[str, float]:
         """Verification over all pairs of a split, with the threshold, which validation chooses."""
         _check_finite(outputs)
         if split == "val":
@@ -207,7 +207,11 @@ class Siamese(Task):
         ]
         numbers = {"loss": sum(losses) / len(targets), "eer": found.eer, "auc": found.auc}
         rates = found.at(threshold)
-        return numbers | {name: rates[name] for name in ("acc", "acc_macro")} | {"spread": float(spread(outputs))}
+        return (
+            numbers
+            | {name: rates[name] for name in ("acc", "acc_macro")}
+            | {"embedding_std": float(embedding_std(outputs))}
+        )
 
     def _chosen(self, outputs: Tensor, targets: Tensor) -> float:
         """The threshold by the rule, from validation's embeddings [N,E] and labels [N], or from training's."""

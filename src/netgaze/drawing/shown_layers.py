@@ -1,0 +1,91 @@
+"""What figures of layers show: which layers, their outputs as maps, and which images."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from torch import Tensor
+
+from netgaze.drawing.examples import choose_examples, name_files
+from netgaze.errors import NetgazeError
+from netgaze.inside.layers import reach_all
+from netgaze.subject import Subject
+
+MOST_IMAGES = 6  # that a figure of layers shows
+
+
+def choose_layers(model: Any, layers: Sequence[str] | None, stem: bool, key: str) -> list[str]:
+    """The layers that a person named; else the model's own stages, shallow to deep.
+
+    Args:
+        model: a network.
+        layers: `named_modules` names, or None.
+        stem: whether the stages come after the first layer whose filters are worth a look.
+        key: the argument, for the sentence that says what to type.
+
+    Raises:
+        NetgazeError: no layer is named, by the model neither, or one does not exist.
+    """
+    own = [*getattr(model, "filter_layers", ())[:stem], *getattr(model, "feature_layers", ())]
+    names = list(dict.fromkeys(own if layers is None else layers))
+    if not names:
+        raise NetgazeError(f"This network names no stages of its own. Choose layers, as in {key}=[conv1].")
+    reach_all(model, names)  # says what there is where there is no such layer
+    return names
+
+
+def to_maps(output: Tensor, layer: str) -> Tensor:
+    """A layer's output as maps [B,C,h,w]: of features [B,C] of one place each, of tokens [B,P,C] on their grid.
+
+    The grid is the largest square that the tokens fill; those in front of it, such as class tokens, are left out.
+    Maps that have their channels last are told by their sides, which are equal for square images.
+
+    Raises:
+        NetgazeError: the output has another shape.
+    """
+    if output.ndim == 4:
+        _, first, second, third = output.shape
+        return output.permute(0, 3, 1, 2) if first == second != third else output
+    if output.ndim == 3:
+        side = math.isqrt(output.shape[1])
+        return output[:, -(side**2) :].transpose(1, 2).unflatten(2, (side, side))
+    if output.ndim == 2:
+        return output[:, :, None, None]
+    raise NetgazeError(f"The network's layer {layer} gives no maps to look at. Choose another layer.")
+
+
+def name_images(
+    subject: Subject, indices: Sequence[int] | None, images: Sequence[str] | None, seed: int
+) -> tuple[list[str], Tensor]:
+    """A person's own picture files, else images of the split: those of `indices`, else one by the seed; at most six.
+
+    Returns:
+        Their names [n], and the images as the data has them, uint8 [n,C,H,W].
+
+    Raises:
+        NetgazeError: an index is outside the split, or a file is no picture.
+    """
+    if images:
+        paths = images[:MOST_IMAGES]
+        return name_files(paths), subject.data.read_images(paths)
+    rows = choose_examples(subject.data.labels(subject.split).numpy(), 1, seed, indices)[:MOST_IMAGES]
+    return [f"image {row}" for row in rows], subject.data.images(subject.split, rows)
+
+
+def check_images(figure: str, indices: Sequence[int] | None, images: Sequence[str] | None) -> None:
+    """Say that a figure is given both images of the split and own ones, or none of either.
+
+    Raises:
+        NetgazeError: it is so.
+    """
+    if indices is not None and images:
+        raise NetgazeError(f"{figure}: give indices (of the split) or images (own files), only one of them.")
+    if indices is not None and not indices:
+        raise NetgazeError(f"{figure}.indices=[] names no image. Name one, or null for one by the seed.")
+
+
+def describe_left_out(given: Sequence[object] | None) -> str:
+    """A sentence on images that are more than a figure shows; nothing for others."""
+    if given is None or len(given) <= MOST_IMAGES:
+        return ""
+    return f" Of {len(given)} images the first {MOST_IMAGES} are shown."

@@ -1,0 +1,184 @@
+"""What does each layer of a network cost, and what does it see?"""
+
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from netgaze.figures.anatomy.bars import draw_bars
+from netgaze.inside.anatomy import Layer, estimate_memory, group_parts, list_layers, sum_totals
+from netgaze.subject import Finding, Subject
+
+_TITLES = ("layer", "kind", "output", "activations", "params", "no bias", "macs", "field", "stride")
+_NUM_WORDS = 3  # of these columns are words, the others numbers
+
+
+class Anatomy:
+    """What each layer costs and sees, a row a layer, of any network: its weights do not matter.
+
+    See `netgaze.inside.anatomy` for what counts as an activation, a parameter and a multiply-accumulate, and for the
+    receptive field. All numbers but those of training are of one image; an MB is a million bytes.
+
+    Numbers:
+        `params`, `params_no_bias`, `activations` (the image among them), `macs`: totals of the network.
+        `activation_mb`: all activations at the precision.
+        `training_mb`: what a training step of the whole network holds at its fullest, and of it `training_mb/weights`,
+            `/gradients`, `/optimizer` and `/activations`; see `netgaze.inside.anatomy.training_memory`.
+        `parts`: the totals of each child of the network, by name; of what it does itself under "".
+
+    Args:
+        every_layer: True also shows what costs nothing (activation functions, dropout, sums of branches).
+        precision: bits of an activation, 32 or 16.
+        batch_size: of the training step.
+        optimizer_states: numbers that the optimizer keeps for each weight: 1 for SGD with momentum, 2 for Adam.
+
+    Raises:
+        ValueError: another precision, a batch without images, or less than no states.
+    """
+
+    title = "Anatomy"
+    question = "What does each layer cost, in parameters, memory and work, and how much of the image does it see?"
+    needs = ("model",)
+    metrics = ()
+    controls = False  # an untrained network costs and sees the same
+
+    def __init__(
+        self, *, every_layer: bool = False, precision: int = 32, batch_size: int = 128, optimizer_states: int = 1
+    ):
+        if precision not in (16, 32):
+            raise ValueError(f"expected precision to be 16 or 32, got {precision}")
+        if batch_size < 1 or optimizer_states < 0:
+            raise ValueError(
+                f"expected batch_size of 1 or more and optimizer_states of 0 or more, got {batch_size} and "
+                f"{optimizer_states}"
+            )
+        self.every_layer, self.precision = every_layer, precision
+        self.batch_size, self.optimizer_states = batch_size, optimizer_states
+
+    def compute(self, subject: Subject) -> Finding:
+        """The layers [L]: `words` [L,3] (name, kind, shape), `counts` [L,5] and `sees` [L,3]; and the `image` [3].
+
+        Counts are activations, params, params_no_bias, macs and the call; what is seen is the field, the stride and the
+        start, NaN where there is none.
+        """
+        rows = list_layers(subject.model, subject.input_shape)
+        memory = estimate_memory(
+            subject.model,
+            subject.input_shape,
+            self.batch_size,
+            precision=self.precision,
+            optimizer_states=self.optimizer_states,
+        )
+        found = sum_totals(rows)
+        numbers: dict[str, Any] = found | {"activation_mb": found["activations"] * self.precision / 8e6}
+        numbers["training_mb"] = memory.pop("total") / 1e6
+        numbers |= {f"training_mb/{what}": size / 1e6 for what, size in memory.items()}
+        numbers |= {"precision": self.precision, "batch_size": self.batch_size, "parts": group_parts(rows)}
+        shown = [row for row in rows if self.every_layer or row.params or row.macs or row.activations]
+        arrays = {"image": np.array(subject.input_shape)} | _arrays(shown)
+        caption = (
+            "Counts are of one image; the field may be larger than the image, as padding counts. What can overwrite "
+            "its own input is no new activation. A training step holds weights, gradients, the optimizer's states "
+            f"({self.optimizer_states} a weight) and what the backward pass needs of {self.batch_size} images at "
+            f"{self.precision} bits." + ("" if self.every_layer else " Layers that cost nothing are left out.")
+        )
+        return Finding(numbers, arrays, caption)
+
+    def draw(self, findings: dict[str, Finding]) -> Figure:
+        """A block a network, one below the other on the same scales: a bar a layer, or a block of layers."""
+        shapes = {label: finding.arrays["image"].tolist() for label, finding in findings.items()}
+        return draw_bars(
+            {label: _rows(finding) for label, finding in findings.items()},
+            {label: _words(finding.numbers, shapes[label]) for label, finding in findings.items()},
+            {label: max(shape[1:]) for label, shape in shapes.items()},
+        )
+
+    def table(self, finding: Finding) -> list[dict[str, Any]]:
+        """A row a layer for `anatomy.csv` and the report, in whole numbers; none for what is not there."""
+        return [
+            {
+                "layer": row.name,
+                "kind": name_kind(row),
+                "output": name_shape(row),
+                "activations": row.activations,
+                "activation_bytes": row.activations * finding.numbers["precision"] // 8,
+                "params": row.params,
+                "params_no_bias": row.params_no_bias,
+                "macs": row.macs,
+                "receptive_field": row.receptive_field,
+                "stride": row.stride,
+                "start": row.start,
+            }
+            for row in _rows(finding)
+        ]
+
+    def metadata(self, findings: dict[str, Finding]) -> dict[str, Any]:
+        """`totals`: params, params_no_bias, activations and macs of the network; of several by label."""
+        names = ("params", "params_no_bias", "activations", "macs")
+        each = {label: {name: finding.numbers[name] for name in names} for label, finding in findings.items()}
+        return {"totals": each if len(each) > 1 else next(iter(each.values()))}
+
+    def summary(self, findings: dict[str, Finding]) -> str:
+        """The table of each network in aligned columns, the totals in its last line."""
+        return "\n\n".join(_as_text(label, finding) for label, finding in findings.items())
+
+
+def name_kind(row: Layer) -> str:
+    """A layer's kind, and how often it has run by then where that is not the first time."""
+    return row.kind if row.call == 1 else f"{row.kind} (call {row.call})"
+
+
+def name_shape(row: Layer) -> str:
+    """A layer's output as 64x224x224."""
+    return "x".join(map(str, row.output_shape))
+
+
+def _arrays(rows: list[Layer]) -> dict[str, np.ndarray]:
+    return {
+        "words": np.array([(row.name, row.kind, name_shape(row)) for row in rows]),
+        "counts": np.array([(r.activations, r.params, r.params_no_bias, r.macs, r.call) for r in rows]),
+        "sees": np.array([(row.receptive_field, row.stride, row.start) for row in rows], dtype=float),
+    }
+
+
+def _rows(finding: Finding) -> list[Layer]:
+    """The layers as they were stored."""
+    rows = []
+    for words, counts, sees in zip(*(finding.arrays[name] for name in ("words", "counts", "sees")), strict=True):
+        name, what, size = map(str, words)
+        activations, params, params_no_bias, macs, call = map(int, counts)
+        field, stride, start = (None if np.isnan(number) else int(number) for number in sees)
+        output = tuple(int(side) for side in size.split("x") if side)
+        rows.append(Layer(name, what, output, activations, params, params_no_bias, macs, field, stride, start, call))
+    return rows
+
+
+def _words(numbers: dict[str, Any], image: list[int]) -> str:
+    """The totals in a line or two."""
+    return (
+        f"{numbers['params']:,} parameters ({numbers['params_no_bias']:,} without biases), "
+        f"{numbers['activations']:,} activations ({numbers['activation_mb']:,.1f} MB) and {numbers['macs']:,} "
+        f"multiply-accumulates for an image of {' x '.join(map(str, image))}; "
+        f"{numbers['training_mb']:,.0f} MB to train on {numbers['batch_size']} at once"
+    )
+
+
+def _as_text(label: str, finding: Finding) -> str:
+    rows, numbers = _rows(finding), finding.numbers
+    lines = [list(_TITLES)]
+    for row in rows:
+        counts = (row.activations, row.params, row.params_no_bias, row.macs, row.receptive_field, row.stride)
+        cells = ["-" if number is None else f"{number:,}" for number in counts]
+        lines.append([row.name or "(itself)", name_kind(row), name_shape(row), *cells])
+    sums = (numbers[name] for name in ("activations", "params", "params_no_bias", "macs"))
+    lines.append(["total", "", "", *(f"{number:,}" for number in sums), "", ""])
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    aligned = [
+        "  ".join(
+            cell.ljust(width) if place < _NUM_WORDS else cell.rjust(width)
+            for place, (cell, width) in enumerate(zip(line, widths, strict=True))
+        ).rstrip()
+        for line in lines
+    ]
+    said = f"{label}: {_words(numbers, finding.arrays['image'].tolist())}."
+    return "\n".join([said, *aligned])

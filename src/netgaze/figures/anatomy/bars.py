@@ -1,0 +1,124 @@
+"""Layers as bars: parameters, activations, work and receptive field, a line a layer or a block of layers."""
+
+import itertools
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from matplotlib.figure import Figure
+from matplotlib.ticker import EngFormatter, MaxNLocator
+
+from netgaze.drawing.panels import (
+    GRAY,
+    RIGHT,
+    SMALL,
+    TEXT,
+    TITLE,
+    WIDTH,
+    WRONG,
+    Sheet,
+    measure_lines,
+    shorten,
+    wrap_words,
+)
+from netgaze.inside.anatomy import Layer
+
+_NAMES, _ROW, _GAP = 2.7, 0.155, 0.15  # inches: the layers' names, a line, between two panels
+_MOST_ROWS, _FEWEST_ROWS = 64, 26  # lines of a picture, and of each network where there are several
+_PANELS = {
+    "params": "parameters",
+    "activations": "activations",
+    "macs": "multiply-accumulates",
+    "receptive_field": "receptive field, pixels",
+}
+
+
+def draw_bars(rows: Mapping[str, Sequence[Layer]], words: Mapping[str, str], sides: Mapping[str, int]) -> Figure:
+    """A block a network, one below the other, all on the same scales.
+
+    Args:
+        rows: the layers by the network's name.
+        words: what stands below the name.
+        sides: of the image, marked on the receptive field.
+    """
+    most = max(_FEWEST_ROWS, _MOST_ROWS // len(rows))
+    lines = {label: group_blocks(own, most) for label, own in rows.items()}
+    titles = {label: wrap_words(label, WIDTH - 0.3, TITLE) for label in rows}
+    said = {label: wrap_words(words[label], WIDTH - 0.2, TEXT) for label in rows}
+    tops = {label: measure_lines(titles[label], TITLE) + measure_lines(said[label], TEXT) + 0.15 for label in rows}
+    heights = {label: tops[label] + _ROW * len(lines[label]) + 0.65 for label in rows}
+    largest = {name: max(_value(line, name) for own in lines.values() for line in own) for name in _PANELS}
+    sheet, y = Sheet(sum(heights.values()) + 0.1), 0.1
+    for label in rows:
+        sheet.text(0.1, y, titles[label], TITLE, weight="bold")
+        sheet.text(0.1, y + measure_lines(titles[label], TITLE) + 0.03, said[label], TEXT, color=GRAY)
+        _draw_block(sheet, lines[label], y + tops[label], largest, sides[label])
+        y += heights[label]
+    return sheet.figure
+
+
+def group_blocks(rows: Sequence[Layer], most: int) -> list[Layer]:
+    """At most `most` lines, or as few as whole children make: neighbors whose names begin alike are brought together.
+
+    A line sums what its layers cost, and sees what the widest of them sees.
+    """
+    depth = max(row.name.count(".") + 1 for row in rows)
+    while depth > 1 and len(_grouped(rows, depth)) > most:
+        depth -= 1
+    return [_summed(name, group) for name, group in _grouped(rows, depth)] if len(rows) > most else list(rows)
+
+
+def _grouped(rows: Sequence[Layer], depth: int) -> list[tuple[str, list[Layer]]]:
+    groups = itertools.groupby(rows, lambda row: ".".join(row.name.split(".")[:depth]))
+    return [(name, list(group)) for name, group in groups]
+
+
+def _summed(name: str, group: Sequence[Layer]) -> Layer:
+    if len(group) == 1:
+        return group[0]
+    counts = {key: sum(getattr(row, key) for row in group) for key in ("params", "activations", "macs")}
+    sees = max((row.receptive_field or 0 for row in group), default=0) or None
+    last = [row for row in group if row.output_shape][-1:] or group[-1:]
+    return replace(last[0], name=name, kind=f"({len(group)} layers)", receptive_field=sees, **counts)
+
+
+def _value(row: Layer, name: str) -> int:
+    return getattr(row, name) or 0
+
+
+def _draw_block(sheet: Sheet, rows: Sequence[Layer], y: float, largest: Mapping[str, int], side: int) -> None:
+    width = (WIDTH - _NAMES - 0.1 - _GAP * (len(_PANELS) - 1)) / len(_PANELS)
+    for place, row in enumerate(rows):
+        size = "x".join(map(str, row.output_shape))
+        middle = y + (place + 0.5) * _ROW
+        title = f"{row.name or '(itself)'} {row.kind}" if row.name != "input" else row.name
+        sheet.text(0.1, middle, shorten(title, _NAMES - 0.95, SMALL), SMALL, va="center")
+        sheet.text(_NAMES - 0.08, middle, shorten(size, 0.8, SMALL), SMALL, va="center", ha="right", color=GRAY)
+    for column, (name, title) in enumerate(_PANELS.items()):
+        axes = sheet.axes(_NAMES + column * (width + _GAP), y, width, _ROW * len(rows))
+        field = name == "receptive_field"
+        values = [_value(row, name) for row in rows]
+        axes.barh(range(len(rows)), values, height=0.72, color=WRONG if field else RIGHT)
+        top = max(largest[name], side if field else 0, 1)
+        axes.set(xlim=(0, 1.35 * top), ylim=(len(rows) - 0.5, -0.5), yticks=[])
+        axes.xaxis.set_major_locator(MaxNLocator(nbins=3, integer=True))
+        axes.xaxis.set_major_formatter(EngFormatter(sep="") if not field else "{x:.0f}")
+        for place, value in enumerate(values):
+            said = f"{value}" if field else _short(value)
+            behind = {"facecolor": "white", "edgecolor": "none", "pad": 0.4}  # the dashed line gives way
+            style: Any = {"fontsize": SMALL - 1, "va": "center", "color": GRAY, "bbox": behind}
+            axes.text(value + 0.02 * top, place, said if value else "", **style)
+        if field and side <= 1.35 * top:
+            axes.axvline(side, color=GRAY, linewidth=0.8, linestyle="--", zorder=0)
+            title += f"\n(dashed: the image's {side})"
+        axes.set_xlabel(title, fontsize=SMALL)
+
+
+def _short(value: float) -> str:
+    """1790 as 1.79k: three digits that count."""
+    thousands = max(0, (len(str(int(value))) - 1) // 3)
+    if not thousands:
+        return str(int(value))
+    shown = value / 1000**thousands
+    return f"{shown:.{max(0, 2 - int(math.log10(shown)))}f}{'kMGTP'[thousands - 1]}"

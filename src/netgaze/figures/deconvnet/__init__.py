@@ -1,0 +1,220 @@
+"""What in an image made a layer answer?"""
+
+from collections.abc import Iterator, Sequence
+from itertools import product
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from matplotlib.figure import Figure
+from torch import Tensor, nn
+
+from netgaze.drawing.examples import balanced_choice, to_rgb
+from netgaze.drawing.panels import Sheet
+from netgaze.drawing.patches import cut_patches, find_frames, find_tiles
+from netgaze.drawing.shown_layers import check_images, choose_layers, describe_left_out, name_images
+from netgaze.errors import NetgazeError
+from netgaze.figures.deconvnet.blocks import Block
+from netgaze.inside.anatomy import find_fields
+from netgaze.inside.deconvolution import PATHS, carry_back, keep_all, keep_channel, keep_place
+from netgaze.inside.layers import flatten_channels, reach_all
+from netgaze.inside.receptive_bounds import Field
+from netgaze.subject import Finding, Subject, device_of, evaluating
+
+
+class Deconvnet:
+    """Activations carried back to the image (Zeiler and Fergus 2014), see `netgaze.inside.deconvolution`.
+
+    For each layer: all of its activation, its channel that answers most to the image, and the one place where that
+    channel is strongest, whose receptive field is framed in the image. Where there are residual sums, each by the
+    residual path, by the shortcut, and by both. Below, the same channel over the split: the patches of the images that
+    it answers most, one an image, and beside each what carries that single answer back, by both paths.
+
+    Reconstructions have values of both signs; each is drawn on its own scale, zero in middle gray. Below that of a
+    whole layer stands its own likeness to the image.
+
+    Numbers, for each layer:
+        `<layer>/<path>/likeness`: correlation of the whole layer's reconstruction with the normalized image, -1..1.
+        `<layer>/<path>/edges`: correlation of its strength at a pixel with that of the image's differences to the
+            right and below, -1..1. Both are means over `num_scored` images of the split.
+        `<layer>/receptive_field`: of a place, in pixels; may be more than the image has.
+
+    Args:
+        layers: `named_modules` names; null for the model's stages.
+        channel: its number, in every layer; null for the one whose mean answer to the image is largest.
+        indices: images of the split; null for one by the seed. At most six are shown.
+        images: a person's own picture files in their place, fitted as the data's images are.
+        num_patches: of the split, for each layer.
+        num_scored: images of which the numbers are means.
+        seed: of the choice of images.
+
+    Raises:
+        NetgazeError: both indices and images, or a number below 1.
+    """
+
+    title = "Deconvnet"
+    question = "What in the image made a layer answer, carried back to its pixels?"
+    needs = ("task", "data")
+    metrics = ()
+
+    def __init__(
+        self,
+        *,
+        layers: Sequence[str] | None = None,
+        channel: int | None = None,
+        indices: Sequence[int] | None = None,
+        images: Sequence[str] | None = None,
+        num_patches: int = 9,
+        num_scored: int = 64,
+        seed: int = 0,
+    ):
+        check_images("deconvnet", indices, images)
+        for name, value in (("num_patches", num_patches), ("num_scored", num_scored)):
+            if value < 1:
+                raise NetgazeError(f"deconvnet.{name}={value} must be 1 or more.")
+        self.layers, self.channel, self.indices, self.images = layers, channel, indices, images
+        self.num_patches, self.num_scored, self.seed = num_patches, num_scored, seed
+
+    def compute(self, subject: Subject) -> Finding:
+        """Of n `images` [n,H,W,3] and L `layers` `back` [n,L,3,P,H,W,3]: what is kept (all, channel, place) by path.
+
+        Also `names` [n], `channels` [n,L] and `frames` [n,L,3] (left, top, side in pixels); and of the p-th layer
+        `patches<p>` and `patches_back<p>`, uint8 [m,h,w,3], with `index<p>` and `scores<p>` [m].
+
+        Raises:
+            NetgazeError: no such layer or channel, or something on the way cannot be carried back: it is named.
+        """
+        data, task = subject.data, subject.task
+        names, shown = name_images(subject, self.indices, self.images, self.seed)
+        with evaluating(task):
+            model = task.model
+            layers = choose_layers(model, self.layers, stem=False, key="deconvnet.layers")
+            seen = data.normalize(shown).to(device_of(task))
+            known = find_fields(model, tuple(seen.shape[1:]))
+            paths = _paths(model, layers, seen)
+            numbers = self._numbers(subject, layers, paths)
+            parts = [self._looked_into(model, layer, seen, paths, known.get(layer)) for layer in layers]
+            arrays = {name: np.stack([part[name] for part in parts], axis=1) for name in parts[0]}
+            for place, found in enumerate(self._strongest(subject, layers, arrays["channels"][0], known)):
+                arrays |= {f"{name}{place}": value for name, value in found.items()}
+        sizes = {layer: field.size for layer in layers if (field := known.get(layer)) is not None}
+        numbers |= {f"{layer}/receptive_field": size for layer, size in sizes.items()}
+        arrays |= {"layers": np.array(layers), "paths": np.array(paths), "images": to_rgb(shown)}
+        arrays["names"] = np.array(names)
+        return Finding(numbers, arrays, self._caption(subject.split, len(paths)))
+
+    def _looked_into(
+        self, model: nn.Module, layer: str, seen: Tensor, paths: Sequence[str], field: Field | None
+    ) -> dict[str, np.ndarray]:
+        """Of one layer: `channels` [n], `frames` [n,3], `back` [n,3,P,H,W,3], `likeness` [n,P] of the whole layer's."""
+        answers, width = _answers(model, [layer], seen)[layer]
+        if self.channel is not None and not 0 <= self.channel < answers.shape[1]:
+            raise NetgazeError(
+                f"deconvnet.channel={self.channel}: {layer} has channels 0 to {answers.shape[1] - 1}. Name one of them."
+            )
+        channels = answers.mean(dim=2).argmax(dim=1)
+        channels = channels if self.channel is None else torch.full_like(channels, self.channel)
+        places = answers[torch.arange(len(seen)), channels].argmax(dim=1).cpu().numpy()
+        keeps = (keep_all, keep_channel(channels), keep_place(channels))
+        back = [[carry_back(model, layer, seen, keep, path) for path in paths] for keep in keeps]
+        return {
+            "channels": channels.cpu().numpy(),
+            "frames": find_frames(field, places, width, seen.shape[-1]),
+            "back": np.array([[find_tiles(values) for values in kept] for kept in back]).transpose(2, 0, 1, 3, 4, 5),
+            "likeness": torch.stack([correlate(values, seen) for values in back[0]], dim=1).cpu().numpy(),
+        }
+
+    def _strongest(
+        self, subject: Subject, layers: Sequence[str], channels: np.ndarray, known: dict[str, Field | None]
+    ) -> Iterator[dict[str, np.ndarray]]:
+        """Of each layer the `patches` [m,h,w,3] of the split that its channel answers most, and `patches_back`."""
+        data, split, model = subject.data, subject.split, subject.task.model
+        device = device_of(subject.task)
+        best: dict[str, list[tuple[Tensor, Tensor]]] = {layer: [] for layer in layers}
+        for images, _ in data.batches(split):
+            found = _answers(model, layers, images.to(device))
+            for layer, channel in zip(layers, channels, strict=True):
+                scores, places = found[layer][0][:, int(channel)].max(dim=1)
+                best[layer].append((scores.cpu(), places.cpu()))
+        for layer, channel in zip(layers, channels, strict=True):
+            scores, places = (torch.cat(part) for part in zip(*best[layer], strict=True))
+            index = scores.argsort(descending=True, stable=True)[: self.num_patches]
+            images = data.images(split, index)
+            keep = keep_place(torch.full((len(index),), int(channel)))
+            back = find_tiles(carry_back(model, layer, data.normalize(images).to(device), keep))
+            seen = find_frames(known.get(layer), places[index].numpy(), found[layer][1], images.shape[-1])
+            yield {
+                "index": index.numpy(),
+                "scores": scores[index].numpy(),
+                "patches": cut_patches(to_rgb(images), seen),
+                "patches_back": cut_patches(back, seen),
+            }
+
+    def _numbers(self, subject: Subject, layers: Sequence[str], paths: Sequence[str]) -> dict[str, Any]:
+        """How like the image the whole layers' reconstructions are, over images of the split."""
+        data, split, model = subject.data, subject.split, subject.task.model
+        scored = balanced_choice(data.labels(split).numpy(), self.num_scored, self.seed)
+        sums = dict[str, float]()
+        for some in data.images(split, scored).split(data.test_batch_size):
+            images = data.normalize(some).to(device_of(subject.task))
+            for layer, path in product(layers, paths):
+                back = carry_back(model, layer, images, keep_all, path)
+                strength = back.square().sum(dim=1).sqrt()
+                found = {"likeness": correlate(back, images), "edges": correlate(strength, find_edges(images))}
+                for what, values in found.items():
+                    name = f"{layer}/{path}/{what}"
+                    sums[name] = sums.get(name, 0.0) + float(values.sum())
+        return {name: value / len(scored) for name, value in sums.items()}
+
+    def _caption(self, split: str, num_paths: int) -> str:
+        channel = (
+            "the one of each network that answers most to the image"
+            if self.channel is None
+            else f"number {self.channel}"
+        )
+        paths = "" if num_paths == 1 else " Residual sums are left by the residual path, by the shortcut, or by both."
+        return (
+            f"Of each layer all of its activation, one channel ({channel}), and that channel's strongest place, whose "
+            f"receptive field is framed in the image.{paths} Each reconstruction has its own scale, zero is middle "
+            "gray; below that of a whole layer its correlation with the image. At the bottom: where images of "
+            f"{split} answer the first image's channel most, and these answers carried back. The numbers are means "
+            f"over at most {self.num_scored} images of {split}."
+        ) + describe_left_out(self.images or self.indices)
+
+    def draw(self, findings: dict[str, Finding]) -> Figure:
+        """A block a network, one below the other: its layers from shallow to deep, then patches of the split."""
+        blocks = [Block(label, finding) for label, finding in findings.items()]
+        sheet, y = Sheet(sum(block.height for block in blocks)), 0.0
+        for block in blocks:
+            block.draw(sheet, y)
+            y += block.height
+        return sheet.figure
+
+
+def _answers(model: nn.Module, layers: Sequence[str], images: Tensor) -> dict[str, tuple[Tensor, int]]:
+    """What each layer answers to normalized images, [B,C,P], and how wide its maps are; 1 where it has none."""
+    with torch.no_grad():
+        found = reach_all(model, layers)(images)
+    return {name: (flatten_channels(value), value.shape[-1] if value.ndim == 4 else 1) for name, value in found.items()}
+
+
+def _paths(model: nn.Module, layers: Sequence[str], images: Tensor) -> tuple[str, ...]:
+    """The paths that differ: only "both" where there is no residual sum on the way to any of the layers."""
+    for layer in layers:
+        residual, both = (carry_back(model, layer, images, keep_all, path) for path in ("residual", "both"))
+        if not torch.allclose(residual, both, rtol=1e-3, atol=1e-4 * float(both.abs().max())):
+            return PATHS
+    return ("both",)
+
+
+def find_edges(images: Tensor) -> Tensor:
+    """How much images [B,C,H,W] differ from pixel to pixel, [B,H,W]: the length of the steps right and down."""
+    right, below = F.pad(images.diff(dim=3), (0, 1)), F.pad(images.diff(dim=2), (0, 0, 0, 1))
+    return (right.square() + below.square()).sum(dim=1).sqrt()
+
+
+def correlate(first: Tensor, second: Tensor) -> Tensor:
+    """Pearson's, of each of B images [B,...] with the other of its place, [B]; 0 where one of them is constant."""
+    first, second = (values.flatten(1) - values.flatten(1).mean(dim=1, keepdim=True) for values in (first, second))
+    return F.cosine_similarity(first.double(), second.double(), dim=1)

@@ -1,0 +1,177 @@
+"""How much of an image is left at each depth of a network?"""
+
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from matplotlib.figure import Figure
+from torch import Tensor
+from tqdm import tqdm
+
+from netgaze.drawing.panels import WIDTH, Sheet, measure_titles
+from netgaze.drawing.shown_layers import check_images, choose_layers, describe_left_out, name_images
+from netgaze.errors import NetgazeError
+from netgaze.figures.inversion.rows import DepthPlots, InversionRow
+from netgaze.inside import image_search
+from netgaze.inside.feature_match import FeatureMatch, Match, draw_noise
+from netgaze.inside.layers import reach
+from netgaze.subject import Finding, Subject, device_of, evaluating
+
+_LOSSES = ("squared", "relative")
+
+
+class Inversion:
+    """Images found by gradient whose features at a layer match an image's (Mahendran and Vedaldi 2015).
+
+    The image is a parameter of the input's size; the search begins at middle gray with a little noise, the same for
+    every network and layer, and minimizes the sum of squared differences of the features, with the penalties that are
+    asked for; see `FeatureMatch` for the formula, the search and when it counts as converged.
+
+    Numbers, for each layer (with more images than one, after the image's name):
+        `<layer>/error`: squared distance of the features from the image's over the squared norm of these, 0 for equal.
+        `<layer>/start`: the same of the start.
+        `<layer>/distance`: root mean square of the differences of pixel values in 0..1 to the image.
+        `<layer>/correlation`: of pixel values with the image's, -1..1; null where either is constant.
+        `<layer>/steps`: taken. `<layer>/converged`: true or false.
+        `start_distance`: of the start to the image.
+
+    Args:
+        layers: `named_modules` names; null for the model's stages.
+        indices: images of the split; null for one by the seed. At most six are shown.
+        images: a person's own picture files in their place, fitted as the data's images are.
+        loss: "squared", the sum of squared differences; or "relative", that over the squared norm of the image's
+            features, as in the paper, so that weights of penalties mean the same at every layer.
+        alpha_weight, alpha: of the sum of |x|^alpha, of normalized pixel values.
+        tv_weight, beta: of the total variation of the normalized image, to the power of beta / 2.
+        steps: at most so many; each is a pass or a little more.
+        tolerance: relative error at which features count as matched: 0.001 is 3 % of their norm.
+        seed: of the choice of the image and of the noise.
+
+    Raises:
+        NetgazeError: arguments that exclude each other or are out of range.
+    """
+
+    title = "Inversion"
+    question = "Which image has the same features at a layer: how much of the image is left at each depth?"
+    needs = ("task", "data")
+    metrics = ()
+
+    def __init__(
+        self,
+        *,
+        layers: Sequence[str] | None = None,
+        indices: Sequence[int] | None = None,
+        images: Sequence[str] | None = None,
+        loss: str = "squared",
+        alpha_weight: float = 0.0,
+        alpha: float = 6.0,
+        tv_weight: float = 0.0,
+        beta: float = 2.0,
+        steps: int = 1000,
+        tolerance: float = 0.001,
+        seed: int = 0,
+    ):
+        check_images("inversion", indices, images)
+        if loss not in _LOSSES:
+            raise NetgazeError(f"inversion.loss={loss} is not known. It is one of {', '.join(_LOSSES)}.")
+        if alpha_weight < 0 or tv_weight < 0 or alpha <= 0 or beta <= 0:
+            raise NetgazeError("inversion: alpha and beta must be above 0, alpha_weight and tv_weight 0 or more.")
+        if steps < 1 or not 0 < tolerance < 1:
+            raise NetgazeError("inversion: steps must be 1 or more, and tolerance between 0 and 1.")
+        self.layers, self.indices, self.images, self.seed = layers, indices, images, seed
+        self.match = FeatureMatch(loss == "relative", alpha_weight, alpha, tv_weight, beta, steps, tolerance)
+
+    def compute(self, subject: Subject) -> Finding:
+        """Of n images and L layers `images` [n,C,H,W] and `found` [n,L,C,H,W], float32 in 0..1; `names`, `layers`.
+
+        `curve<i>_<j>` [steps + 1] is the relative error of image i at layer j, at the start and after each step.
+
+        Raises:
+            NetgazeError: no such layer, or one that answers an image with zero everywhere.
+        """
+        names, images = name_images(subject, self.indices, self.images, self.seed)
+        task = subject.task
+        with evaluating(task):
+            task.requires_grad_(False)
+            layers, device = choose_layers(task.model, self.layers, stem=False, key="inversion.layers"), device_of(task)
+            read = image_search.normalize(subject.data.mean, subject.data.std)
+            start, sought = draw_noise(images[:1].shape, self.seed), images.float() / 255
+            arrays = {"images": sought.numpy(), "names": np.array(names), "layers": np.array(layers)}
+            numbers, found = dict[str, Any](), list[Tensor]()
+            quiet = not sys.stderr.isatty()
+            with tqdm(
+                desc=f"{subject.label}: layers", total=len(layers) * len(names), leave=False, disable=quiet
+            ) as bar:
+                for i, name in enumerate(names):
+                    before = "" if len(names) == 1 else f"{name}/"
+                    numbers[f"{before}start_distance"] = _distance(start, sought[[i]])
+                    for j, layer in enumerate(layers):
+                        run = reach(task.model, layer)
+                        with torch.no_grad():
+                            target = run(read(sought[[i]].to(device)))
+                        if not target.any():
+                            raise NetgazeError(f"inversion: {layer} answers {name} with zero. Choose other layers.")
+                        match = self.match.of(target, run, read, start.to(device))
+                        numbers |= _numbers(f"{before}{layer}", match, sought[[i]])
+                        arrays[f"curve{i}_{j}"] = np.array(match.curve, dtype=np.float32)
+                        found.append(match.image.cpu())
+                        bar.update()
+        arrays["found"] = torch.cat(found).unflatten(0, (len(names), len(layers))).numpy()
+        return Finding(numbers, arrays, self._caption(numbers))
+
+    def _caption(self, numbers: dict[str, Any]) -> str:
+        caption = (
+            "Each image is found from gray noise, so that its features match those of the image at the left. The error "
+            "is the squared distance of the features over their squared norm; the distance is the root mean square of "
+            "the differences of pixel values in 0..1, which is "
+            + " and ".join(f"{value:.2g}" for name, value in numbers.items() if name.endswith("start_distance"))
+            + " for the noise itself. A small error with a large distance: many images look the same to that layer. "
+            + self.match.said()
+        )
+        ends = {name.removesuffix("/converged"): done for name, done in numbers.items() if name.endswith("/converged")}
+        short = [name for name, done in ends.items() if not done]
+        if short:
+            caption += (
+                f" NOT converged within {self.match.steps} steps: {', '.join(short)}; their distance may still change "
+                "with more inversion.steps."
+            )
+        return caption + describe_left_out(self.images or self.indices)
+
+    def draw(self, findings: dict[str, Finding]) -> Figure:
+        """For each network a title and a row an image: itself, what was found at each depth, the errors' course."""
+        rows = {
+            label: [InversionRow(finding, i) for i in range(len(finding.arrays["names"]))]
+            for label, finding in findings.items()
+        }
+        plots = DepthPlots(findings)
+        titles = {label: 0.1 + measure_titles([label], WIDTH) + 0.08 for label in findings}
+        sheet = Sheet(sum(titles.values()) + sum(row.height for own in rows.values() for row in own) + plots.height)
+        y = 0.0
+        for label, own in rows.items():
+            sheet.title(0, y + 0.1, WIDTH, label)
+            y += titles[label]
+            for row in own:
+                row.draw(sheet, y)
+                y += row.height
+        plots.draw(sheet, y)
+        return sheet.figure
+
+
+def _numbers(key: str, match: Match, image: Tensor) -> dict[str, Any]:
+    found = match.image.cpu()
+    pairs = torch.stack([found.flatten(), image.flatten()])
+    constant = float(pairs.std(dim=1).min()) == 0
+    return {
+        f"{key}/error": match.error,
+        f"{key}/start": match.curve[0],
+        f"{key}/distance": _distance(found, image),
+        f"{key}/correlation": None if constant else float(torch.corrcoef(pairs)[0, 1]),
+        f"{key}/steps": len(match.curve) - 1,
+        f"{key}/converged": match.converged,
+    }
+
+
+def _distance(one: Tensor, other: Tensor) -> float:
+    return float((one - other).square().mean().sqrt())

@@ -1,0 +1,216 @@
+"""Which images of the data are nearest to a picture, and what does each network hold for near?"""
+
+import math
+from collections.abc import Sequence
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+import torch
+from matplotlib.figure import Figure
+from torch import Tensor
+
+from netgaze.drawing.examples import choose_examples, name_files, to_rgb
+from netgaze.drawing.panels import SMALL, TEXT, WIDTH, Sheet, clip_words, measure_lines
+from netgaze.errors import NetgazeError
+from netgaze.measures.neighbors import find_nearest
+from netgaze.subject import Finding, Subject
+
+_MOST_PICTURES, _MOST_IN_LINE = 12, 8
+_QUERY, _NAMES, _GAP = 1.1, 1.35, 0.07  # inches: a query, a network's label, between tiles
+_LEFT = _QUERY + _NAMES + 0.3  # inches: where the tiles begin
+_LINES = 3  # below a tile: two of its class, one of its distance
+_WORDS = {"euclidean": "Euclidean distance", "cosine": "cosine distance (1 - cosine)"}
+
+
+class Neighbors:
+    """The nearest images of a split by the distance of penultimate features (Krizhevsky et al. 2012, figure 4).
+
+    The queries are a person's own pictures, at most twelve, or else images of the same split, which do not find
+    themselves.
+
+    Numbers:
+        `distances of <query>`: to its neighbors, ascending; of `cosine` 1 - cosine, 0..2.
+        `classes of <query>`: those of its neighbors.
+        `agree_together`: share of the neighbors shown that are of the commonest class among their query's, 0..1.
+        `agree_query`: share of those that are of their query's class, 0..1; null for own pictures, whose class is
+            not known.
+
+    Args:
+        images: picture files.
+        indices: without `images`, images of the split to ask for in place of the seed's choice.
+        split: "train", "val" or "test".
+        num_neighbors: of each query.
+        distance: "euclidean" or "cosine".
+        fit: how own pictures become squares, "crop" or "squash"; None for the way of the data.
+        num_queries: images of different classes, by seed.
+        seed: of the choice.
+
+    Raises:
+        NetgazeError: an unknown split, distance or fit, or too few neighbors, queries or pictures.
+    """
+
+    title = "Nearest images"
+    question = "Which images of the data are nearest to a picture?"
+    needs = ("data", "features")
+    metrics = ()
+
+    def __init__(
+        self,
+        *,
+        images: Sequence[str] | None = None,
+        indices: Sequence[int] | None = None,
+        split: str = "test",
+        num_neighbors: int = 5,
+        distance: str = "euclidean",
+        fit: str | None = None,
+        num_queries: int = 3,
+        seed: int = 0,
+    ):
+        _one_of("split", split, ("train", "val", "test"))
+        _one_of("distance", distance, tuple(_WORDS))
+        _one_of("fit", fit, (None, "crop", "squash"))
+        if min(num_neighbors, num_queries) < 1:
+            raise NetgazeError("figure.neighbors needs num_neighbors and num_queries of 1 or more.")
+        if (images is not None and not len(images)) or (indices is not None and not len(indices)):
+            raise NetgazeError("figure.neighbors has nothing to ask for: images or indices is an empty list.")
+        self.images, self.indices, self.split, self.fit = images, indices, split, fit
+        self.num_neighbors, self.distance, self.num_queries, self.seed = num_neighbors, distance, num_queries, seed
+
+    def compute(self, subject: Subject) -> Finding:
+        """Queries [Q,H,W,3], their names and labels [Q] (-1: none); neighbors [Q,n,H,W,3], their labels, distances."""
+        data, bank_labels = subject.data, subject.data.labels(self.split)
+        queries, features, labels, names, own = self._queries(subject)
+        room = len(bank_labels) - (own is not None)
+        if self.num_neighbors > room:
+            raise NetgazeError(
+                f"figure.neighbors.num_neighbors={self.num_neighbors} is more than the {room} images of the "
+                f"{self.split} split that can be found."
+            )
+        bank = subject.features(self.split)
+        leave_out = False if own is None else own
+        distances, near = find_nearest(
+            features, bank, self.num_neighbors, distance=self.distance, leave_out_self=leave_out
+        )
+        if self.distance == "cosine":
+            distances = (1 - distances).clamp_min(0)
+        found = to_rgb(data.images(self.split, near.flatten()))
+        arrays = {
+            "queries": to_rgb(queries),
+            "query_names": np.array(names),
+            "query_labels": labels.numpy(),
+            "neighbors": found.reshape(*near.shape, *found.shape[1:]),
+            "neighbor_index": near.numpy(),
+            "neighbor_labels": bank_labels[near].numpy(),
+            "distances": distances.numpy(),
+            "names": np.array(data.class_names),
+        }
+        return Finding(_numbers(arrays), arrays, self._caption())
+
+    def _queries(self, subject: Subject) -> tuple[Tensor, Tensor, Tensor, list[str], Tensor | None]:
+        """Images [Q,C,H,W], features [Q,D], labels [Q], names [Q], and which rows of the split they are [Q] or None."""
+        data = subject.data
+        if self.images is not None:
+            paths = self.images[:_MOST_PICTURES]
+            images = data.read_images(paths, self.fit)
+            return images, subject.features_of(images), torch.full((len(paths),), -1), name_files(paths), None
+        labels = data.labels(self.split)
+        own = torch.from_numpy(choose_examples(labels.numpy(), self.num_queries, self.seed, self.indices))
+        names = [f"{self.split} {row}" for row in own.tolist()]
+        return data.images(self.split, own), subject.features(self.split)[own], labels[own], names, own
+
+    def _caption(self) -> str:
+        caption = f"The nearest images of the {self.split} split by the {_WORDS[self.distance]} of penultimate features"
+        caption += ", nearest first; the number below each is its distance."
+        if self.images is None:
+            return f"{caption} Blue frames: the query's class; crossed ones: another class."
+        if len(self.images) > _MOST_PICTURES:
+            caption += f" Of {len(self.images)} pictures the first {_MOST_PICTURES} are shown."
+        return caption
+
+    def compare(self, findings: dict[str, Finding]) -> dict[str, float]:
+        """`common to <network> and <network>`: the share of their neighbors that both found, 0..1."""
+        shares = {}
+        for (one, first), (other, second) in combinations(findings.items(), 2):
+            pairs = zip(first.arrays["neighbor_index"], second.arrays["neighbor_index"], strict=True)
+            shares[f"common to {one} and {other}"] = float(np.mean([np.isin(*pair).mean() for pair in pairs]))
+        return shares
+
+    def draw(self, findings: dict[str, Finding]) -> Figure:
+        """A block for each query, in it a row for each network."""
+        first = next(iter(findings.values()))
+        num = first.arrays["neighbor_labels"].shape[1]
+        lines = math.ceil(num / _MOST_IN_LINE)
+        tile = min(1.1, (WIDTH - 0.1 - _LEFT) / min(num, _MOST_IN_LINE) - _GAP)
+        row = lines * _line_height(tile) + 0.08
+        block = max(row * len(findings), _QUERY + measure_lines("\n" * 3, SMALL)) + 0.2
+        words = "Below each neighbor: its class and its distance."
+        sheet = Sheet(0.4 + block * len(first.arrays["queries"]))
+        sheet.text(0.1, 0.1, words, TEXT)
+        for number, picture in enumerate(first.arrays["queries"]):
+            y = 0.4 + number * block
+            sheet.image(picture, 0.1, y, _QUERY, _QUERY)
+            sheet.text(0.1, y + _QUERY + 0.04, _query_words(first, number), SMALL, weight="bold")
+            for place, (label, finding) in enumerate(findings.items()):
+                _draw_row(sheet, label, finding, number, y + place * row, tile)
+        return sheet.figure
+
+    def summary(self, findings: dict[str, Finding]) -> str:
+        """A line a query and network."""
+        lines = []
+        for label, finding in findings.items():
+            for name in finding.arrays["query_names"]:
+                pairs = zip(finding.numbers[f"classes of {name}"], finding.numbers[f"distances of {name}"], strict=True)
+                said = ", ".join(f"{words} {distance:.4g}" for words, distance in pairs)
+                lines.append(f"{name}: {said}  [{label}]")
+        return "\n".join(lines)
+
+
+def _one_of(name: str, value: str | None, choices: tuple[str | None, ...]) -> None:
+    if value not in choices:
+        said = ", ".join("null" if choice is None else choice for choice in choices)
+        raise NetgazeError(f"figure.neighbors.{name}={value} must be one of {said}.")
+
+
+def _numbers(arrays: dict[str, np.ndarray]) -> dict[str, Any]:
+    numbers: dict[str, Any] = {}
+    found, labels = arrays["neighbor_labels"], arrays["query_labels"]
+    for name, row, distances in zip(arrays["query_names"], found, arrays["distances"], strict=True):
+        numbers[f"distances of {name}"] = [float(distance) for distance in distances]
+        numbers[f"classes of {name}"] = [str(arrays["names"][label]) for label in row]
+    numbers["agree_together"] = float(np.mean([np.bincount(row).max() / len(row) for row in found]))
+    known = labels >= 0
+    numbers["agree_query"] = float((found == labels[:, None])[known].mean()) if known.any() else None
+    return numbers
+
+
+def _digits(distance: float) -> str:
+    """Three of them, zeros at the end too: 2.00, 13.4, 120."""
+    return f"{distance:#.3g}".rstrip(".")
+
+
+def _line_height(tile: float) -> float:
+    return tile + measure_lines("\n" * (_LINES - 1), SMALL) + 0.1
+
+
+def _query_words(finding: Finding, number: int) -> str:
+    """The query's name, and its class where it is known."""
+    label = finding.arrays["query_labels"][number]
+    words = [clip_words(str(finding.arrays["query_names"][number]), 0.85 * _QUERY, SMALL, 2)]
+    words += [clip_words(str(finding.arrays["names"][label]), 0.85 * _QUERY, SMALL, 2)] if label >= 0 else []
+    return "\n".join(words)
+
+
+def _draw_row(sheet: Sheet, label: str, finding: Finding, number: int, y: float, tile: float) -> None:
+    words = clip_words(label, _NAMES, SMALL, 4)
+    sheet.text(_LEFT - 0.1, y + tile / 2, words, SMALL, ha="right", va="center")
+    labels, asked = finding.arrays["neighbor_labels"][number], finding.arrays["query_labels"][number]
+    for place, picture in enumerate(finding.arrays["neighbors"][number]):
+        line, column = divmod(place, _MOST_IN_LINE)
+        x, top = _LEFT + column * (tile + _GAP), y + line * _line_height(tile)
+        sheet.image(picture, x, top, tile, tile)
+        if asked >= 0:
+            sheet.frame(x, top, tile, bool(labels[place] == asked))
+        name = clip_words(str(finding.arrays["names"][labels[place]]), tile + 0.5 * _GAP, SMALL, 2)
+        said = f"{name}\n{_digits(float(finding.arrays['distances'][number][place]))}"
+        sheet.text(x + tile / 2, top + tile + 0.03, said, SMALL, ha="center")

@@ -1,0 +1,125 @@
+"""Numbers from predictions and features: torchmetrics where it has them, ours where it has not."""
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+from torchmetrics.functional.classification import multiclass_accuracy, multiclass_calibration_error
+
+from netgaze.measures.neighbors import find_nearest
+
+# Test errors in percent that are worth no points: twice those of the challenge's finetuned networks.
+DECATHLON_ERRORS = {
+    "aircraft": 79.32,
+    "cifar100": 35.76,
+    "daimlerpedcls": 14.36,
+    "dtd": 88.94,
+    "gtsrb": 4.94,
+    "imagenet12": 80.26,
+    "omniglot": 24.62,
+    "svhn": 6.90,
+    "ucf101": 97.60,
+    "vgg-flowers": 37.18,
+}
+
+
+def score_decathlon(errors: Mapping[str, float]) -> dict[str, float]:
+    """Points of the Visual Decathlon (Rebuffi, Bilen and Vedaldi 2017); its score is their sum over the ten sets.
+
+    alpha * max(0, E_max - E)^2 with alpha = 1000 / E_max^2: 1000 for no error, 250 for that of the finetuned baseline,
+    0 from E_max on, twice the baseline's. E_max is taken from the published accuracies, which have two digits.
+
+    Args:
+        errors: on the official test by set, 0..1.
+
+    Returns:
+        Points by set, 0..1000.
+
+    Raises:
+        ValueError: an unknown set, or an error that is no share.
+    """
+    for name, error in errors.items():
+        if name not in DECATHLON_ERRORS:
+            raise ValueError(f"expected one of {', '.join(DECATHLON_ERRORS)}, got {name}")
+        if not 0 <= error <= 1:
+            raise ValueError(f"expected an error of 0..1 for {name}, got {error}")
+    return {
+        name: 1000 / DECATHLON_ERRORS[name] ** 2 * max(0.0, DECATHLON_ERRORS[name] - 100 * error) ** 2
+        for name, error in errors.items()
+    }
+
+
+def classification_metrics(logits: Tensor, targets: Tensor) -> dict[str, float]:
+    """Accuracy in the ways that papers mean it.
+
+    Args:
+        logits: [N,K].
+        targets: int64 [N].
+
+    Returns:
+        `acc` (micro: share of all examples), `acc_macro` (mean over the classes that occur), both 0..1, and `top5`
+        where K > 5.
+    """
+    num_classes = logits.shape[1]
+    numbers = {
+        "acc": multiclass_accuracy(logits, targets, num_classes, average="micro"),
+        "acc_macro": multiclass_accuracy(logits, targets, num_classes, average="none")[targets.unique()].mean(),
+    }
+    if num_classes > 5:
+        numbers["top5"] = multiclass_accuracy(logits, targets, num_classes, average="micro", top_k=5)
+    return {name: float(value) for name, value in numbers.items()}
+
+
+def calibration_error(probabilities: Tensor, targets: Tensor, num_bins: int = 15) -> float:
+    """Expected calibration error (Guo et al. 2017), L1, 0..1: probabilities [N,K], targets [N]."""
+    num_classes = probabilities.shape[1]
+    return float(multiclass_calibration_error(probabilities, targets, num_classes, n_bins=num_bins, norm="l1"))
+
+
+def vote_weighted(similarities: Tensor, labels: Tensor, num_classes: int, temperature: float = 0.07) -> Tensor:
+    """The class with the most votes of the neighbors, each weighing exp(similarity / T) (Wu et al. 2018), [Q].
+
+    Args:
+        similarities: of the neighbors, [Q,k].
+        labels: of the neighbors, int64 [Q,k].
+        num_classes: K.
+        temperature: T.
+    """
+    votes = torch.zeros(len(labels), num_classes, dtype=torch.float64)
+    return votes.scatter_add_(1, labels, (similarities.double() / temperature).exp()).argmax(dim=1)
+
+
+def knn_accuracy(
+    train_features: Tensor,
+    train_labels: Tensor,
+    features: Tensor,
+    labels: Tensor,
+    ks: tuple[int, ...] = (20, 200),
+    temperature: float = 0.07,
+    leave_out_self: bool = False,
+) -> dict[str, float]:
+    """Weighted kNN accuracy with cosine similarity: `knn<k>` in 0..1 for each k that the bank can fill.
+
+    Args:
+        train_features: the bank, [N,D].
+        train_labels: the bank's classes, int64 [N].
+        features: the queries, [Q,D].
+        labels: the queries' true classes, int64 [Q].
+        ks: numbers of neighbors.
+        temperature: of the vote's weights.
+        leave_out_self: the queries are the bank; none finds itself.
+    """
+    room = len(train_labels) - int(leave_out_self)
+    ks = tuple(k for k in ks if k <= room)
+    if not ks:
+        return {}
+    num_classes = int(max(train_labels.max(), labels.max())) + 1
+    similarities, index = find_nearest(features, train_features, max(ks), leave_out_self=leave_out_self)
+    return {
+        f"knn{k}": float(
+            (vote_weighted(similarities[:, :k], train_labels[index[:, :k]], num_classes, temperature) == labels)
+            .double()
+            .mean()
+        )
+        for k in ks
+    }

@@ -1,0 +1,197 @@
+"""The nearest images of own pictures and of a split's: against scikit-learn, and what is shown of them."""
+
+import functools
+
+import numpy as np
+import pytest
+import torch
+from matplotlib.text import Text
+from PIL import Image
+from sklearn.neighbors import NearestNeighbors
+from tests.figures.test_figures import assert_readable, texts_of
+
+from netgaze.data.digits import Digits
+from netgaze.errors import NetgazeError
+from netgaze.figures.neighbors import Neighbors
+from netgaze.models.resnet import ResNet
+from netgaze.schedules import Constant
+from netgaze.subject import Subject
+from netgaze.tasks.supervised import Supervised
+
+
+@pytest.fixture(scope="module")
+def digits():
+    data = Digits(
+        num_classes=10, num_channels=1, image_size=32, mean=[0.306], std=[0.376], num_val=180, num_test=120, limit=300
+    )
+    data.setup()
+    return data
+
+
+def network(data, seed):
+    torch.manual_seed(seed)
+    model = ResNet(depths=[1, 1], widths=[4, 8], stem="cifar", in_channels=data.num_channels, num_classes=10)
+    optimizer = functools.partial(torch.optim.SGD, lr=0.1)
+    task = Supervised(model=model, num_classes=data.num_classes, optimizer=optimizer, schedule=Constant())
+    task.name_classes(data.class_names)
+    return task
+
+
+@pytest.fixture
+def columns(digits):
+    """Two networks, one with a long name, and raw pixels."""
+    names = ("supervised", "supervised, optim.lr=0.05, model=resnet, seed=1")
+    tasks = [network(digits, seed) for seed in (0, 1)]
+    subjects = [
+        Subject(name, task=lambda task=task: task, data=lambda: digits, training=True)
+        for name, task in zip(names, tasks, strict=True)
+    ]
+    return [*subjects, Subject("raw pixels", data=lambda: digits, pixels=True, control=True)]
+
+
+def own_pictures(data, folder, rows, split="test"):
+    paths = []
+    for row in rows:
+        paths.append(str(folder / f"digit{row}.png"))
+        Image.fromarray(data.images(split)[row, 0].numpy()).save(paths[-1])
+    return paths
+
+
+def theirs(subject, split, queries, k, metric):
+    """scikit-learn's distances and rows, of features in float64."""
+    bank = subject.features(split).double().numpy()
+    return NearestNeighbors(n_neighbors=k, algorithm="brute", metric=metric).fit(bank).kneighbors(queries)
+
+
+@pytest.mark.parametrize("distance", ["euclidean", "cosine"])
+@pytest.mark.parametrize("number", [0, 2])
+def test_neighbors_are_sklearns(columns, distance, number):
+    subject = columns[number]
+    finding = Neighbors(indices=[5, 80, 11], split="val", num_neighbors=6, distance=distance).compute(subject)
+    asked = subject.features("val")[[5, 80, 11]].double().numpy()
+    apart, rows = theirs(subject, "val", asked, 7, distance)
+    assert rows[:, 0].tolist() == [5, 80, 11]
+    np.testing.assert_array_equal(finding.arrays["neighbor_index"], rows[:, 1:])
+    np.testing.assert_allclose(finding.arrays["distances"], apart[:, 1:], atol=2e-6, rtol=1e-6)
+    labels = subject.data.labels("val").numpy()
+    found, own = labels[rows[:, 1:]], labels[[5, 80, 11]]
+    assert finding.numbers["agree_query"] == pytest.approx((found == own[:, None]).mean())
+    most = [np.unique(row, return_counts=True)[1].max() / 6 for row in found]
+    assert finding.numbers["agree_together"] == pytest.approx(np.mean(most))
+    assert finding.numbers["classes of val 80"] == [str(label) for label in found[1]]
+    np.testing.assert_allclose(finding.numbers["distances of val 80"], apart[1, 1:], atol=2e-6, rtol=1e-6)
+    expected = subject.data.images("val")[torch.from_numpy(rows[1, 1:])][:, 0]
+    np.testing.assert_array_equal(finding.arrays["neighbors"][1, ..., 0], expected)
+
+
+def test_cosine_and_euclidean_are_two_questions(columns):
+    one, other = (Neighbors(distance=name).compute(columns[2]) for name in ("euclidean", "cosine"))
+    assert (one.arrays["neighbor_index"] != other.arrays["neighbor_index"]).any()
+    assert other.arrays["distances"].max() < 1 < one.arrays["distances"].min()
+
+
+def test_an_own_picture_of_the_split_finds_itself(columns, tmp_path):
+    paths = own_pictures(columns[0].data, tmp_path, [7, 33])
+    for subject in columns:
+        finding = Neighbors(images=paths).compute(subject)
+        assert finding.arrays["neighbor_index"][:, 0].tolist() == [7, 33]
+        assert finding.arrays["distances"][:, 0] == pytest.approx([0, 0], abs=1e-4)
+        assert (finding.arrays["distances"][:, 1] > 1e-3).all()
+        assert finding.numbers["agree_query"] is None
+        assert list(finding.arrays["query_names"]) == ["digit7.png", "digit33.png"]
+        np.testing.assert_array_equal(finding.arrays["queries"], finding.arrays["neighbors"][:, 0])
+
+
+def test_another_split_is_searched(columns, tmp_path):
+    paths = own_pictures(columns[2].data, tmp_path, [4], "train")
+    assert Neighbors(images=paths, split="train").compute(columns[2]).arrays["distances"][0, 0] == 0
+    assert Neighbors(images=paths, split="test").compute(columns[2]).arrays["distances"][0, 0] > 0
+
+
+def test_the_seed_draws_the_same_queries_for_all(columns):
+    figure = Neighbors(num_queries=4, seed=3)
+    names = [figure.compute(subject).arrays["query_names"].tolist() for subject in columns]
+    assert names[0] == names[1] == names[2]
+    assert len(set(Neighbors(num_queries=4).compute(columns[2]).arrays["query_labels"])) == 4
+    assert names[0] != Neighbors(num_queries=4).compute(columns[2]).arrays["query_names"].tolist()
+
+
+def test_twelve_pictures_are_shown_and_the_rest_named(columns, tmp_path):
+    paths = own_pictures(columns[2].data, tmp_path, range(13))
+    finding = Neighbors(images=paths).compute(columns[2])
+    assert len(finding.arrays["queries"]) == 12
+    assert finding.caption.endswith("Of 13 pictures the first 12 are shown.")
+    assert "are shown" not in Neighbors(images=paths[:12]).compute(columns[2]).caption
+
+
+def test_fit_is_handed_on(columns, tmp_path):
+    Image.fromarray(np.arange(40 * 80, dtype=np.uint8).reshape(40, 80)).save(tmp_path / "wide.png")
+    path = [str(tmp_path / "wide.png")]
+    for fit in ("crop", "squash"):
+        shown = Neighbors(images=path, fit=fit).compute(columns[2]).arrays["queries"][0, ..., 0]
+        np.testing.assert_array_equal(shown, columns[2].data.read_images(path, fit)[0, 0])
+
+
+def test_networks_are_compared_by_what_both_found(columns):
+    findings = {subject.label: Neighbors(num_neighbors=8).compute(subject) for subject in columns}
+    shares = Neighbors().compare(findings)
+    first, _, last = (finding.arrays["neighbor_index"].tolist() for finding in findings.values())
+    common = [len(set(one) & set(other)) / 8 for one, other in zip(first, last, strict=True)]
+    assert len(shares) == 3
+    assert shares["common to supervised and raw pixels"] == pytest.approx(np.mean(common))
+    assert Neighbors().compare({"a": findings["raw pixels"], "b": findings["raw pixels"]}) == {"common to a and b": 1}
+
+
+@pytest.mark.parametrize("num_neighbors", [1, 5, 20])
+@pytest.mark.parametrize("own", [False, True])
+def test_all_is_readable(columns, tmp_path, monkeypatch, num_neighbors, own):
+    monkeypatch.setattr(columns[0].data, "class_names", [f"building_facade_{number}" for number in range(10)])
+    images = own_pictures(columns[0].data, tmp_path, [1, 2]) if own else None
+    figure = Neighbors(images=images, num_neighbors=num_neighbors)
+    findings = {subject.label: figure.compute(subject) for subject in columns}
+    picture = figure.draw(findings)
+    assert_readable(picture)
+    tiles = [image.get_window_extent() for image in picture.axes[0].images]
+    for said, box in texts_of(picture):
+        for tile in [] if said == "×" else tiles:
+            wide = min(box.x1, tile.x1) - max(box.x0, tile.x0)
+            assert wide <= 1 or min(box.y1, tile.y1) - max(box.y0, tile.y0) <= 1, f"{said!r} lies on a picture"
+    words = [text.get_text() for text in picture.findobj(Text)]
+    assert words.count("raw pixels") == (2 if own else 3)
+    nearest = findings["raw pixels"].arrays["distances"][0, 0]
+    assert f"{nearest:#.3g}".rstrip(".") in "\n".join(words).split("\n")
+    assert any(word.startswith("building_") for word in words)
+
+
+def test_a_line_a_query_and_network_is_said(columns):
+    findings = {"raw pixels": Neighbors(indices=[9], num_neighbors=2).compute(columns[2])}
+    distances = findings["raw pixels"].numbers["distances of test 9"]
+    classes = findings["raw pixels"].numbers["classes of test 9"]
+    expected = ", ".join(f"{name} {distance:.4g}" for name, distance in zip(classes, distances, strict=True))
+    assert Neighbors().summary(findings) == f"test 9: {expected}  [raw pixels]"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ({"split": "tset"}, "split=tset must be one of train, val, test"),
+        ({"distance": "manhattan"}, "distance=manhattan must be one of euclidean, cosine"),
+        ({"fit": "stretch"}, "fit=stretch must be one of null, crop, squash"),
+        ({"num_neighbors": 0}, "1 or more"),
+        ({"num_queries": 0}, "1 or more"),
+        ({"images": []}, "nothing to ask for"),
+        ({"indices": []}, "nothing to ask for"),
+        ({"num_neighbors": 120}, "num_neighbors=120 is more than the 119 images of the test split"),
+        ({"indices": [120]}, "image 120, but the split has images 0 to 119"),
+        ({"images": ["nowhere.png"]}, "nowhere.png"),
+    ],
+)
+def test_what_cannot_be_is_said(columns, arguments, said):
+    with pytest.raises(NetgazeError, match=said):
+        Neighbors(**arguments).compute(columns[2])
+
+
+def test_own_pictures_may_find_the_whole_split(columns, tmp_path):
+    paths = own_pictures(columns[2].data, tmp_path, [3])
+    found = Neighbors(images=paths, num_neighbors=120).compute(columns[2]).arrays["neighbor_index"]
+    assert sorted(found[0]) == list(range(120))
