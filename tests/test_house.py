@@ -24,6 +24,7 @@ ORDER = [
     {"inside"},
     {"features", "schedules", "weights", "schema"},
     {"subject"},
+    {"figure"},
     {"drawing", "gallery", "trainer"},
     ROOMS,
     {"build"},

@@ -20,10 +20,10 @@ from tests.run.test_runs import rows, same, weights
 import netgaze
 from netgaze import analyze, fit, look, open_run
 from netgaze.errors import NetgazeError
+from netgaze.figure import Finding
 from netgaze.figures.knn import Knn
 from netgaze.inline import Comparison
 from netgaze.notebook import _product
-from netgaze.subject import Finding
 
 pytestmark = pytest.mark.slow  # each test trains
 

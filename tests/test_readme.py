@@ -8,9 +8,10 @@ import torch
 from matplotlib.figure import Figure
 from tests.conftest import CONF, ROOT
 
+from netgaze.figure import Finding
 from netgaze.models.resnet import ResNet
 from netgaze.schedules import Constant
-from netgaze.subject import Finding, Subject
+from netgaze.subject import Subject
 from netgaze.tasks.base import Task
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")

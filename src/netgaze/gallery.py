@@ -14,8 +14,9 @@ from PIL import Image
 
 from netgaze.errors import NetgazeError
 from netgaze.features import read_source
+from netgaze.figure import Figure, Finding
 from netgaze.files import atomic_write, digest, write_json, write_text
-from netgaze.subject import Figure, Finding, Subject
+from netgaze.subject import Subject
 
 log = logging.getLogger(__name__)
 

@@ -13,7 +13,8 @@ from matplotlib.figure import Figure
 
 from netgaze import runs
 from netgaze.errors import NetgazeError
-from netgaze.subject import Finding, Subject
+from netgaze.figure import Finding
+from netgaze.subject import Subject
 from netgaze.subjects import open_run
 
 try:

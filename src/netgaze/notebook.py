@@ -20,8 +20,9 @@ from omegaconf.errors import OmegaConfBaseException
 from netgaze import analysis, arguments, chain, results, runs, schema
 from netgaze.build import build
 from netgaze.errors import NetgazeError, sentence
+from netgaze.figure import Figure
 from netgaze.inline import Comparison, Run, Seen
-from netgaze.subject import Figure, Subject
+from netgaze.subject import Subject
 from netgaze.subjects import controls, forget_data, open_run
 
 log = logging.getLogger(__name__)

@@ -1,83 +1,35 @@
-"""What is looked at and what is seen: Subject, Finding, evaluating(task).
+"""What is looked at: Subject, and evaluating(task).
 
 Built objects are handed in; nothing here knows how they were made. Letters: N images, C channels, D features,
 K classes of the task, M examples that the task makes of N images (rotation: M = 4N).
 """
 
-import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from netgaze.features import digest_weights, extract, extract_cached, read_source
-from netgaze.files import atomic_write, digest, read_arrays, to_plain
+from netgaze.files import digest
 from netgaze.measures.verification import verify
 
-
-@dataclass
-class Finding:
-    """What a figure learned of one subject; all that `draw` and `compare` may use.
-
-    Attributes:
-        numbers: JSON values by name; a name that the figure lists in `metrics` also becomes a number of the run.
-        arrays: NumPy arrays by name.
-        caption: a sentence on how the examples were chosen or how the numbers are to be read.
-    """
-
-    numbers: dict[str, Any] = field(default_factory=dict)
-    arrays: dict[str, np.ndarray] = field(default_factory=dict)
-    caption: str = ""
-
-    def save(self, stem: Path, key: str) -> None:
-        """Write `<stem>.npz` with everything, under the key of what was asked."""
-        said = json.dumps(to_plain({"numbers": self.numbers, "caption": self.caption, "key": key}))
-        with atomic_write(stem.with_suffix(".npz")) as beside, open(beside, "wb") as file:
-            np.savez_compressed(file, finding=np.array(said), **self.arrays)  # type: ignore[arg-type]
-
-    @classmethod
-    def load(cls, stem: Path, key: str) -> "Finding | None":
-        """The finding saved under `<stem>.npz`, or None where there is none for this key, or a damaged one."""
-        arrays = read_arrays(stem.with_suffix(".npz"))
-        if arrays is None or "finding" not in arrays:
-            return None
-        said = json.loads(str(arrays.pop("finding")))
-        return cls(said["numbers"], arrays, said["caption"]) if said["key"] == key else None
-
-
-class Figure(Protocol):
-    """One question to a trained network. A plain object; its constructor's arguments are its YAML.
-
-    `needs` names parts of a Subject ("model": its network, trained or not, "task", "classes": a task that has such,
-    "data", "history", "metrics", "config", "features"); `metrics` names the numbers of a finding that belong among the
-    run's own (`test/knn20`). `compute` asks one subject; `draw` lays findings side by side, a column a label, from
-    nothing but the findings, and returns a matplotlib Figure (object interface, never pyplot). What a figure may have:
-    `compare(findings) -> dict` for numbers across subjects, `files(finding) -> {name: uint8 [H,W,3]}` for images that
-    are files of their own, or animations, uint8 [T,H,W,3], `summary(findings) -> str` for the terminal,
-    `table(finding) -> list of dicts`, a row each, for a CSV file and the report, `metadata(findings) -> dict` for what
-    belongs at the top of its JSON, and `controls = False` if untrained networks have nothing to tell it.
-    Examples are chosen from the data alone, so that columns show the same images; a figure that lets each
-    network choose says so in the finding's caption.
-    """
-
-    title: str
-    question: str
-    needs: tuple[str, ...]
-    metrics: tuple[str, ...]
-
-    def compute(self, subject: "Subject") -> Finding:
-        """Ask one subject."""
-        ...
-
-    def draw(self, findings: dict[str, Finding]) -> Any:
-        """Lay findings by label side by side."""
-        ...
+# Parts of a Subject that a figure may need.
+NEEDS = {
+    "model": "its network, trained or not",
+    "task": "its network with the task around it",
+    "classes": "a task whose outputs are logits of the classes of the data that is looked at",
+    "data": "images",
+    "history": "numbers epoch by epoch",
+    "metrics": "the run's final numbers",
+    "config": "the run's settings",
+    "features": "a vector per image: of a network, or of raw pixels",
+}
 
 
 @dataclass(frozen=True)

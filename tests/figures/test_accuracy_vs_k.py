@@ -10,10 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.figures.test_figures import assert_readable, make_figure, texts_of
 
+from netgaze.figure import Finding
 from netgaze.figures.accuracy_vs_k import AccuracyVsK
 from netgaze.figures.k_series import curves, settings_of
 from netgaze.gallery import look
-from netgaze.subject import Finding, Subject
+from netgaze.subject import Subject
 
 KEYS = {"acc": "test/acc", "val": "val/acc", "student": "student/acc", "teacher": "teacher/acc"}
 KEYS["right"] = "unlabeled/right"

@@ -8,13 +8,14 @@ import torch
 from tests.figures.test_figures import assert_readable, texts_of
 from torch import nn
 
+from netgaze.figure import Finding
 from netgaze.figures.anatomy import Anatomy
 from netgaze.figures.anatomy.bars import group_blocks
 from netgaze.gallery import look
 from netgaze.inside.anatomy import Layer, list_layers, sum_totals
 from netgaze.models.alexnet import AlexNet
 from netgaze.models.resnet import ResNet
-from netgaze.subject import Finding, Subject
+from netgaze.subject import Subject
 
 
 def alone(model: nn.Module, shape=(3, 32, 32), label="a network"):

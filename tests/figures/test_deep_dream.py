@@ -13,13 +13,14 @@ from tests.figures.test_figures import assert_readable, texts_of
 
 from netgaze.data.digits import Digits
 from netgaze.errors import NetgazeError
+from netgaze.figure import Finding
 from netgaze.figures.deep_dream import DeepDream
 from netgaze.files import to_plain
 from netgaze.gallery import look
 from netgaze.models.resnet import ResNet
 from netgaze.models.siamese_cnn import SiameseCNN
 from netgaze.schedules import Constant
-from netgaze.subject import Finding, Subject
+from netgaze.subject import Subject
 from netgaze.tasks.siamese import Siamese
 from netgaze.tasks.supervised import Supervised
 

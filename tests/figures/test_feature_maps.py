@@ -14,10 +14,10 @@ from torch import nn
 
 from netgaze.drawing.shown_layers import to_maps
 from netgaze.errors import NetgazeError
+from netgaze.figure import Finding
 from netgaze.figures.feature_maps import FeatureMaps
 from netgaze.models.base import PooledNet
 from netgaze.models.siamese_cnn import SiameseCNN
-from netgaze.subject import Finding
 from netgaze.tasks.siamese import Siamese
 
 LAYERS = ["conv1", "layer1", "layer2"]

@@ -13,8 +13,8 @@ from matplotlib.text import Text
 from omegaconf import OmegaConf
 
 from netgaze.drawing.panels import wrap_words
+from netgaze.figure import Finding
 from netgaze.files import to_plain
-from netgaze.subject import Finding
 
 CONF = Path(__file__).parents[2] / "conf" / "figure"
 # Asked in tests of their own: what shows nothing but own pictures, and what asks a task that labels images.

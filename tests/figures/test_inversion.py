@@ -12,12 +12,12 @@ from tests.figures.test_figures import assert_readable, texts_of
 from torch import nn
 
 from netgaze.errors import NetgazeError
+from netgaze.figure import Finding
 from netgaze.figures.inversion import Inversion
 from netgaze.gallery import look
 from netgaze.inside import feature_match
 from netgaze.inside.feature_match import FeatureMatch, draw_noise
 from netgaze.models.base import PooledNet
-from netgaze.subject import Finding
 
 BRIEF = {"layers": ["layer1", "layer2"], "steps": 20}
 

@@ -7,8 +7,8 @@ from tests.figures.test_figures import assert_readable, texts_of
 
 from netgaze.drawing.examples import balanced_choice
 from netgaze.errors import NetgazeError
+from netgaze.figure import Finding
 from netgaze.figures.maximal_images import MaximalImages, make_robust
-from netgaze.subject import Finding
 
 
 def naive_scores(subject, layer, rows):

@@ -11,12 +11,13 @@ from hypothesis import strategies as st
 from tests.figures.test_figures import CONF, assert_readable, make_figure, texts_of
 
 from netgaze.errors import NetgazeError
+from netgaze.figure import Finding
 from netgaze.figures.pseudo_labels import PseudoLabels, _thirds
 from netgaze.gallery import look
 from netgaze.models.resnet import ResNet
 from netgaze.pseudo_labels import choose
 from netgaze.schedules import Constant
-from netgaze.subject import Finding, Subject
+from netgaze.subject import Subject
 from netgaze.tasks.pseudo_labels import PseudoLabels as Task
 
 

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from netgaze.subject import Finding, Subject, evaluating
+from netgaze.figure import Finding
+from netgaze.subject import Subject, evaluating
 
 
 def test_outputs_equal_a_plain_loop(supervised):

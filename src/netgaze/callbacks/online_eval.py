@@ -5,8 +5,9 @@ from pathlib import Path
 
 from pytorch_lightning import Callback, LightningModule, Trainer
 
+from netgaze.figure import Figure
 from netgaze.gallery import look
-from netgaze.subject import Figure, Subject
+from netgaze.subject import Subject
 
 
 class OnlineEval(Callback):

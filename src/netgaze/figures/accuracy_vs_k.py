@@ -7,9 +7,10 @@ from matplotlib.figure import Figure
 
 from netgaze.drawing.line_key import draw_key, measure_key
 from netgaze.drawing.panels import GRAY, SMALL, TEXT, WIDTH, Sheet, measure_lines, wrap_words
+from netgaze.figure import Finding
 from netgaze.figures.k_plots import key_of, plot_accuracy, plot_right, set_ks
 from netgaze.figures.k_series import Curve, curves, not_counted, settings_of, supervised
-from netgaze.subject import Finding, Subject
+from netgaze.subject import Subject
 
 _LEFT, _WIDE, _UPPER, _LOWER = 0.9, 5.4, 3.0, 1.5  # inches: the plots' left edge, their width and heights
 _CAPTION = (

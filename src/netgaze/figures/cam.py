@@ -29,7 +29,8 @@ from netgaze.drawing.panels import (
     shorten,
     wrap_words,
 )
-from netgaze.subject import Finding, Subject, device_of, evaluating
+from netgaze.figure import Finding
+from netgaze.subject import Subject, device_of, evaluating
 
 _KINDS = {
     "shared": "same images,\nmap of the true class",

@@ -5,7 +5,8 @@ from matplotlib.figure import Figure
 
 from netgaze.drawing.examples import denormalize, rebuild_examples
 from netgaze.drawing.panels import GRAY, RIGHT, SMALL, TEXT, TITLE, WIDTH, WRONG, Sheet, clip_words, shorten
-from netgaze.subject import Finding, Subject
+from netgaze.figure import Finding
+from netgaze.subject import Subject
 
 _WORDS, _GAP, _MOST_TILE = 1.9, 0.25, 0.85  # inches: the words left of a pair, between its halves, a tile
 _HEAD, _SCORE, _ROW, _AFTER = 0.58, 0.16, 0.95, 0.2  # inches: above the pairs, below a tile, a pair's least, below all

@@ -25,8 +25,9 @@ from netgaze.drawing.panels import (
     place_columns,
     shorten,
 )
+from netgaze.figure import Finding
 from netgaze.measures.metrics import calibration_error, classification_metrics
-from netgaze.subject import Finding, Subject
+from netgaze.subject import Subject
 
 _BINS = 15
 _MOST_COUNTS = 12

@@ -17,7 +17,8 @@ from netgaze.drawing.panels import (
     measure_lines,
     wrap_words,
 )
-from netgaze.subject import Finding, Subject
+from netgaze.figure import Finding
+from netgaze.subject import Subject
 
 _COLORS = {"train": RIGHT, "val": WRONG, "test": GRAY}
 _NAMES, _BARS, _ROW, _SPREAD = 1.4, 2.0, 0.82, 1.5  # inches

@@ -18,8 +18,9 @@ from netgaze.drawing.panels import (
     shorten,
     wrap_words,
 )
+from netgaze.figure import Finding
 from netgaze.measures.metrics import DECATHLON_ERRORS, score_decathlon
-from netgaze.subject import Finding, Subject
+from netgaze.subject import Subject
 
 # (classes, test images), as published.
 _OFFICIAL = {

@@ -5,7 +5,8 @@ from matplotlib.figure import Figure
 
 from netgaze.drawing.examples import denormalize, rebuild_examples
 from netgaze.drawing.panels import GRAY, SMALL, TEXT, TITLE, WIDTH, Sheet, shorten
-from netgaze.subject import Finding, Subject
+from netgaze.figure import Finding
+from netgaze.subject import Subject
 
 _ACROSS = 8
 

@@ -26,8 +26,9 @@ from netgaze.drawing.panels import (
 )
 from netgaze.drawing.shown_layers import check_images, choose_layers, describe_left_out, name_images, to_maps
 from netgaze.errors import NetgazeError
+from netgaze.figure import Finding
 from netgaze.inside.layers import reach_all
-from netgaze.subject import Finding, Subject, device_of, evaluating
+from netgaze.subject import Subject, device_of, evaluating
 
 _SCALES = ("layer", "channel")
 _PICTURE, _LEAST_PITCH, _MOST_PITCH, _GAP = 1.3, 0.4, 0.95, 0.05  # inches: the image, from map to map, between them

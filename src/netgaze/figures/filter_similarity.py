@@ -25,7 +25,8 @@ from netgaze.drawing.panels import (
     place_columns,
     wrap_words,
 )
-from netgaze.subject import Finding, Subject, evaluating
+from netgaze.figure import Finding
+from netgaze.subject import Subject, evaluating
 
 _MOST_VALUES = 12
 _MATRIX, _BAR = 3.2, 0.55  # inches

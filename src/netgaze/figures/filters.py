@@ -20,7 +20,8 @@ from netgaze.drawing.panels import (
     wrap_words,
 )
 from netgaze.errors import NetgazeError
-from netgaze.subject import Finding, Subject
+from netgaze.figure import Finding
+from netgaze.subject import Subject
 
 _DEAD = 0.01
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from netgaze.subject import Finding
+from netgaze.figure import Finding
 
 NUMBERS = ("acc", "student", "teacher", "right", "val_acc")  # of a run, over which points are means
 

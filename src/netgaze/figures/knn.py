@@ -8,9 +8,10 @@ from matplotlib.figure import Figure
 
 from netgaze.drawing.examples import choose_examples, to_rgb
 from netgaze.drawing.panels import SMALL, TEXT, WIDTH, Sheet, measure_lines, wrap_words
+from netgaze.figure import Finding
 from netgaze.measures.metrics import knn_accuracy
 from netgaze.measures.neighbors import find_nearest
-from netgaze.subject import Finding, Subject
+from netgaze.subject import Subject
 
 _NAMES = 1.25  # inches for the query's class and a network's label
 

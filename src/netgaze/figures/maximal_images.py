@@ -15,9 +15,10 @@ from tqdm import tqdm
 from netgaze.drawing.examples import balanced_choice, to_rgb
 from netgaze.drawing.panels import GRAY, SMALL, Sheet, measure_lines, measure_titles, place_columns, wrap_words
 from netgaze.errors import NetgazeError
+from netgaze.figure import Finding
 from netgaze.inside import image_search
 from netgaze.inside.layers import flatten_channels, reach
-from netgaze.subject import Finding, Subject, device_of, evaluating
+from netgaze.subject import Subject, device_of, evaluating
 
 _RATE = 0.05
 _CONTRASTS = (0.01, 0.03, 0.1, 0.3, 1.0, 1.0, 1.0, 1.0)  # deviations of coefficients that are tried

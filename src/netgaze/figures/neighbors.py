@@ -13,8 +13,9 @@ from torch import Tensor
 from netgaze.drawing.examples import choose_examples, name_files, to_rgb
 from netgaze.drawing.panels import SMALL, TEXT, WIDTH, Sheet, clip_words, measure_lines
 from netgaze.errors import NetgazeError
+from netgaze.figure import Finding
 from netgaze.measures.neighbors import find_nearest
-from netgaze.subject import Finding, Subject
+from netgaze.subject import Subject
 
 _MOST_PICTURES, _MOST_IN_LINE = 12, 8
 _QUERY, _NAMES, _GAP = 1.1, 1.35, 0.07  # inches: a query, a network's label, between tiles

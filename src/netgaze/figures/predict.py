@@ -12,7 +12,8 @@ from netgaze.drawing.examples import denormalize, name_files, read_size
 from netgaze.drawing.heat import describe_coarseness, enlarge, overlay
 from netgaze.drawing.panels import GRAY, RIGHT, SMALL, WIDTH, Sheet, measure_titles, place_columns, shorten
 from netgaze.errors import NetgazeError
-from netgaze.subject import Finding, Subject, device_of, evaluating
+from netgaze.figure import Finding
+from netgaze.subject import Subject, device_of, evaluating
 
 _MOST_DRAWN, _MOST_SIZES, _BATCH = 12, 6, 100
 _TILE, _LINE, _NAME, _GAP = 1.3, 0.19, 0.22, 0.16  # inches: most of a tile, a class's bar, a file's name, after a row

@@ -20,7 +20,8 @@ from netgaze.drawing.panels import (
     place_columns,
     wrap_words,
 )
-from netgaze.subject import Finding, Subject
+from netgaze.figure import Finding
+from netgaze.subject import Subject
 
 _MOST_NAMES = 60
 

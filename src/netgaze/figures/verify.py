@@ -10,7 +10,8 @@ from matplotlib.figure import Figure
 from netgaze.drawing.examples import name_files, read_size, to_rgb
 from netgaze.drawing.panels import GRAY, RIGHT, SMALL, WIDTH, WRONG, Sheet, clip_words, shorten
 from netgaze.errors import NetgazeError
-from netgaze.subject import Finding, Subject
+from netgaze.figure import Finding
+from netgaze.subject import Subject
 
 _MOST_PAIRS = 12
 _TILE, _NAMES, _ROW, _GAP = 0.95, 0.3, 0.44, 0.18  # inches: a picture, its name, a network's line, between pairs

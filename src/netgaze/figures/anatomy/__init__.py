@@ -5,9 +5,10 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
+from netgaze.figure import Finding
 from netgaze.figures.anatomy.bars import draw_bars
 from netgaze.inside.anatomy import Layer, estimate_memory, group_parts, list_layers, sum_totals
-from netgaze.subject import Finding, Subject
+from netgaze.subject import Subject
 
 _TITLES = ("layer", "kind", "output", "activations", "params", "no bias", "macs", "field", "stride")
 _NUM_WORDS = 3  # of these columns are words, the others numbers

@@ -15,12 +15,13 @@ from netgaze.drawing.panels import Sheet
 from netgaze.drawing.patches import cut_patches, find_frames, find_tiles
 from netgaze.drawing.shown_layers import check_images, choose_layers, describe_left_out, name_images
 from netgaze.errors import NetgazeError
+from netgaze.figure import Finding
 from netgaze.figures.deconvnet.blocks import Block
 from netgaze.inside.anatomy import find_fields
 from netgaze.inside.deconvolution import PATHS, carry_back, keep_all, keep_channel, keep_place
 from netgaze.inside.layers import flatten_channels, reach_all
 from netgaze.inside.receptive_bounds import Field
-from netgaze.subject import Finding, Subject, device_of, evaluating
+from netgaze.subject import Subject, device_of, evaluating
 
 
 class Deconvnet:

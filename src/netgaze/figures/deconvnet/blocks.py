@@ -17,7 +17,7 @@ from netgaze.drawing.panels import (
     shorten,
     wrap_words,
 )
-from netgaze.subject import Finding
+from netgaze.figure import Finding
 
 KINDS = ("the whole layer", "one channel", "its strongest place")
 _WORDS, _GAP, _GROUP = 0.95, 0.04, 0.12  # inches: the words left of a row, between tiles, between groups of them

@@ -17,10 +17,11 @@ from tqdm import tqdm
 from netgaze.drawing.examples import choose_examples, name_files
 from netgaze.drawing.panels import GRAY, SMALL, Sheet, measure_lines, measure_titles, place_columns, wrap_words
 from netgaze.errors import NetgazeError
+from netgaze.figure import Finding
 from netgaze.figures.deep_dream.octaves import Octaves, resize, to_frames, to_picture
 from netgaze.inside import image_search
 from netgaze.inside.layers import reach
-from netgaze.subject import Finding, Subject, device_of, evaluating
+from netgaze.subject import Subject, device_of, evaluating
 
 _LARGEST_TILE, _MOST_PICTURES = 3.0, 6  # inches; each has a dream a layer and network
 

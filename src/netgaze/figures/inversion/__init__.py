@@ -13,11 +13,12 @@ from tqdm import tqdm
 from netgaze.drawing.panels import WIDTH, Sheet, measure_titles
 from netgaze.drawing.shown_layers import check_images, choose_layers, describe_left_out, name_images
 from netgaze.errors import NetgazeError
+from netgaze.figure import Finding
 from netgaze.figures.inversion.rows import DepthPlots, InversionRow
 from netgaze.inside import image_search
 from netgaze.inside.feature_match import FeatureMatch, Match, draw_noise
 from netgaze.inside.layers import reach
-from netgaze.subject import Finding, Subject, device_of, evaluating
+from netgaze.subject import Subject, device_of, evaluating
 
 _LOSSES = ("squared", "relative")
 

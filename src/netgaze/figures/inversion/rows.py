@@ -22,7 +22,7 @@ from netgaze.drawing.panels import (
     measure_lines,
     shorten,
 )
-from netgaze.subject import Finding
+from netgaze.figure import Finding
 
 _CURVES, _MOST_PITCH, _GAP = 2.3, 1.3, 0.12  # inches: the plot right of the images, from image to image, between them
 _MOST_ACROSS = 6

@@ -11,8 +11,9 @@ from netgaze.drawing.examples import to_rgb
 from netgaze.drawing.line_key import draw_key, measure_key
 from netgaze.drawing.panels import WIDTH, Sheet
 from netgaze.errors import NetgazeError
+from netgaze.figure import Finding
 from netgaze.figures.pseudo_labels.blocks import TENTHS, draw_block, list_key, measure_block, plot
-from netgaze.subject import Finding, Subject
+from netgaze.subject import Subject
 
 _MOST_EACH = 8
 _LEFT, _PLOT, _PLOT_WIDTH = 0.65, 2.0, 4.8  # inches: the plot's left edge, its height and width

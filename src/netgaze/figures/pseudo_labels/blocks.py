@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 
 from netgaze.drawing.line_key import Entry
 from netgaze.drawing.panels import GRAY, SMALL, TEXT, TITLE, WIDTH, Sheet, clip_words, shorten
-from netgaze.subject import Finding
+from netgaze.figure import Finding
 
 TENTHS = 10
 PARTS = ("highest scores", "middle", "lowest scores")

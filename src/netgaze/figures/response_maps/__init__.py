@@ -12,8 +12,9 @@ from netgaze.drawing.examples import choose_examples, choose_right, denormalize,
 from netgaze.drawing.heat import choose_masked, compute_maps, describe_coarseness, enlarge, score_pointing
 from netgaze.drawing.panels import Sheet
 from netgaze.errors import NetgazeError
+from netgaze.figure import Finding
 from netgaze.figures.response_maps.rows import MapRows
-from netgaze.subject import Finding, Subject, device_of, evaluating
+from netgaze.subject import Subject, device_of, evaluating
 
 
 @dataclass(frozen=True)

@@ -9,11 +9,12 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from netgaze.drawing.examples import balanced_choice, to_rgb
+from netgaze.figure import Finding
 from netgaze.figures.verification.columns import LEAST_PEOPLE, PairColumns
 from netgaze.figures.verification.plots import bin_distances, list_eers, name_comparisons, trace_curve
 from netgaze.measures.verification import FARS, verify, verify_folds
 from netgaze.measures.verification import Verification as Counted
-from netgaze.subject import Finding, Subject
+from netgaze.subject import Subject
 
 _FOLDS = 10
 _FIRST = ("eer", "auc", "rank1", "acc", "acc_macro")

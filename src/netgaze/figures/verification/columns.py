@@ -20,6 +20,7 @@ from netgaze.drawing.panels import (
     shorten,
     wrap_words,
 )
+from netgaze.figure import Finding
 from netgaze.figures.verification.plots import (
     draw_bars,
     draw_chance,
@@ -29,7 +30,6 @@ from netgaze.figures.verification.plots import (
     make_line_handles,
     name_comparisons,
 )
-from netgaze.subject import Finding
 
 LEAST_PEOPLE = 5  # for an interval in words
 _MOST_ACROSS = 4

@@ -10,9 +10,9 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import FormatStrFormatter, MaxNLocator, NullFormatter
 
 from netgaze.drawing.panels import GRAY, RIGHT, WRONG
+from netgaze.figure import Finding
 from netgaze.measures.verification import FARS
 from netgaze.measures.verification import Verification as Counted
-from netgaze.subject import Finding
 
 _MOST_BARS, _MOST_CORNERS = 40, 2000
 # Told apart by every kind of sight, and from the colors of same and different.

@@ -1,0 +1,116 @@
+"""One question to a network, and what was found: the base class of all figures, and Finding."""
+
+import difflib
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar
+
+import matplotlib.figure
+import numpy as np
+
+from netgaze.files import atomic_write, read_arrays, to_plain
+from netgaze.subject import NEEDS, Subject
+
+
+@dataclass
+class Finding:
+    """What a figure learned of one subject; all that `draw` and the other hooks may use.
+
+    Attributes:
+        numbers: JSON values by name; a name that the figure lists in `metrics` also becomes a number of the run.
+        arrays: NumPy arrays by name.
+        caption: a sentence on how the examples were chosen or how the numbers are to be read.
+    """
+
+    numbers: dict[str, Any] = field(default_factory=dict)
+    arrays: dict[str, np.ndarray] = field(default_factory=dict)
+    caption: str = ""
+
+    def save(self, stem: Path, key: str) -> None:
+        """Write `<stem>.npz` with everything, under the key of the question."""
+        text = json.dumps(to_plain({"numbers": self.numbers, "caption": self.caption, "key": key}))
+        with atomic_write(stem.with_suffix(".npz")) as beside, open(beside, "wb") as file:
+            np.savez_compressed(file, finding=np.array(text), **self.arrays)  # type: ignore[arg-type]
+
+    @classmethod
+    def load(cls, stem: Path, key: str) -> "Finding | None":
+        """The finding saved under `<stem>.npz`, or None where there is none for this key, or a damaged one."""
+        arrays = read_arrays(stem.with_suffix(".npz"))
+        if arrays is None or "finding" not in arrays:
+            return None
+        content = json.loads(str(arrays.pop("finding")))
+        return cls(content["numbers"], arrays, content["caption"]) if content["key"] == key else None
+
+
+class Figure(ABC):
+    """One question to a network, its answer in numbers and in a picture. Its constructor's arguments are its YAML.
+
+    A subclass says `title`, `question` and `needs`, and defines `compute` and `draw`; whatever else it makes public
+    must be a hook of this class, so that a misspelled one fails when the class is made. Helpers of its own are private,
+    but for what its constructor stores. Examples are chosen from the data alone, so that all columns show the same
+    images; a figure that lets each network choose says so in the finding's caption.
+
+    Attributes:
+        title: the heading in a report.
+        question: what it answers, with a question mark.
+        needs: parts of a Subject, see `subject.NEEDS`; a subject that lacks one is left out and named.
+        metrics: names of the numbers in a finding that belong among the run's own: `knn20` becomes `test/knn20`.
+        controls: False where untrained networks and raw pixels have nothing to say.
+        images: a person's own picture files, where the figure shows such; a constructor argument of the same name.
+    """
+
+    title: ClassVar[str]
+    question: ClassVar[str]
+    needs: ClassVar[tuple[str, ...]]
+    metrics: ClassVar[tuple[str, ...]] = ()
+    controls: ClassVar[bool] = True
+    images: Sequence[str] | None = None
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        hooks = [name for name in vars(Figure) if not name.startswith("_")] + list(Figure.__annotations__)
+        for name in vars(cls):
+            if not name.startswith("_") and name not in hooks:
+                near = difflib.get_close_matches(name, hooks, n=1)
+                hint = f"did you mean {near[0]}?" if near else "begin the names of helpers with _."
+                raise TypeError(f"{cls.__name__}.{name} is no hook of a figure: {hint}")
+        for name in ("title", "question", "needs"):
+            if not hasattr(cls, name):
+                raise TypeError(f"{cls.__name__} must set {name}.")
+        if unknown := [need for need in cls.needs if need not in NEEDS]:
+            raise TypeError(f"{cls.__name__} needs {unknown[0]}, which no subject has: choose from {', '.join(NEEDS)}.")
+
+    @abstractmethod
+    def compute(self, subject: Subject) -> Finding:
+        """Ask one subject.
+
+        Raises:
+            NetgazeError: it cannot be asked (a layer or a class that it lacks): it is left out and named.
+        """
+
+    @abstractmethod
+    def draw(self, findings: Mapping[str, Finding]) -> matplotlib.figure.Figure:
+        """Lay findings side by side, a column per label, from nothing but the findings; object interface, no pyplot."""
+
+    def compare(self, findings: Mapping[str, Finding]) -> dict[str, Any]:
+        """Numbers across subjects, by name."""
+        return {}
+
+    def table(self, finding: Finding) -> list[dict[str, Any]]:
+        """Rows of a table of one subject, for a CSV file and the report."""
+        return []
+
+    def metadata(self, findings: Mapping[str, Finding]) -> dict[str, Any]:
+        """What belongs at the top of the figure's JSON, by name."""
+        return {}
+
+    def summary(self, findings: Mapping[str, Finding]) -> str:
+        """What belongs into the terminal."""
+        return ""
+
+    def files(self, finding: Finding) -> dict[str, np.ndarray]:
+        """Pictures that become files of their own, by name: uint8 [H,W,3], or [T,H,W,3] for an animation."""
+        return {}
