@@ -20,6 +20,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from netgaze.errors import NetgazeError
 from netgaze.kinds import fits, name_kind
+from netgaze.upgrade import explain_gone, find_new_name, upgrade_stored_config, upgrade_words
 
 PATHS = ("init", "resume", "run", "data.dir", "data.pseudo_labels")
 PATH_LISTS = ("runs", "images", "labels")
@@ -52,6 +53,7 @@ def prepare(words: Sequence[str], conf: Path, name: str) -> list[str]:
         raise NetgazeError(f"resume={folder}: there is no run (no .hydra/config.yaml). Give a folder below outputs/.")
     if set(OmegaConf.load(stored)) & {"hydra", "defaults"}:
         raise NetgazeError(f"{stored} was not written by train.py: it would change how commands are run.")
+    upgrade_stored_config(stored)
     groups = [word for word in rest if word.partition("=")[0].lstrip("+").partition("@")[0] in _groups(conf)]
     if groups:
         raise NetgazeError(f"{groups[0]}: a resumed run keeps its choices; figures are chosen anew with analyze.py.")
@@ -75,6 +77,7 @@ def _resume_sweep(folder: Path, rest: Sequence[str], conf: Path, name: str) -> l
     typed = [str(word) for word in OmegaConf.load(folder / "multirun.yaml").hydra.overrides.task]
     if any(word.lstrip("+~").startswith(("-", "hydra")) for word in typed):
         raise NetgazeError(f"{folder}/multirun.yaml was not written by train.py: it would change how commands are run.")
+    typed = upgrade_words(typed, folder)
     check([*typed, *drop_flags(rest)], conf, name, sweeps=True)
     return ["-m", *typed, f"hydra.sweep.dir={quote_value(str(folder))}", *rest]
 
@@ -217,6 +220,7 @@ def _check_choice(group: str, choice: Any, conf: Path) -> None:
     known = _options(conf, group)
     for name in choice if isinstance(choice, list) else [choice]:
         if name is not None and str(name) not in known and not str(name).startswith(("[", "glob", "null")):
+            _answer_old(f"{group}={name}")
             raise NetgazeError(
                 f"There is no {group}={name}.{_nearest(str(name), known)} Choose from {', '.join(known)}."
             )
@@ -248,10 +252,23 @@ def _check_values(overrides: Sequence[Override], reference: DictConfig, chosen: 
             continue
         known = _keys(reference)
         if key not in known:
+            _answer_old(key)
             raise NetgazeError(
                 f"There is no key {key}{_with(chosen)}.{_nearest(key, known)} python train.py --cfg job shows all keys."
             )
         _check_value(override, _default(reference, key))
+
+
+def _answer_old(word: str) -> None:
+    """Name the new word for a key or choice of an earlier version.
+
+    Raises:
+        NetgazeError: it is one.
+    """
+    if new := find_new_name(word):
+        raise NetgazeError(f"{word} is now {new}.")
+    if where := explain_gone(word):
+        raise NetgazeError(f"{word} is gone: {where}.")
 
 
 def _check_value(override: Override, default: Any) -> None:
