@@ -40,13 +40,16 @@ class _Section:
     like: list[Subject] | None = None
 
 
-def analyze(config: DictConfig, folder: Path, request: Request) -> None:
+def analyze(config: DictConfig, folder: Path, request: Request) -> list[results.Row]:
     """Draw figures of finished runs, and of a network without one, side by side into `folder`, with a report.
 
     Args:
         config: composed from `conf/analyze.yaml`.
         folder: where the pictures and `report.html` go.
         request: what was typed.
+
+    Returns:
+        The table's rows; none of a network without a run.
 
     Raises:
         NetgazeError: nothing to look at, no run where one was named, titles that do not fit, or figures that need
@@ -83,6 +86,7 @@ def analyze(config: DictConfig, folder: Path, request: Request) -> None:
             f"{', '.join(figures)} cannot be asked of a network without a run: give runs=[...], or choose "
             "figure=[anatomy]."
         )
+    return rows
 
 
 def _name_model(request: Request) -> str:
@@ -119,14 +123,14 @@ def _open_network(config: DictConfig, subjects: list[Subject], label: str) -> Su
     return open_model(resolve_config(OmegaConf.create(whole))["model"], (channels, height, width), label)
 
 
-def compare(folder: Path) -> bool:
+def compare(folder: Path) -> list[results.Row]:
     """End a sweep: results.csv, the table, the winner, a plot, and report.html with every figure side by side.
 
     Args:
         folder: the sweep's folder.
 
     Returns:
-        Whether every run finished.
+        The table's rows.
     """
     runs = find_runs([str(folder)])
     labels = label_runs(runs)
@@ -142,7 +146,7 @@ def compare(folder: Path) -> bool:
     figures = _merge_figures(subjects)
     sections = [_Section(_select(figures, True), every), _Section(_select(figures, False), subjects)]
     _show(folder, rows, sections, control, title=folder.parent.name, note=note)
-    return num_finished == len(rows)
+    return rows
 
 
 def compare_stages(stages: Mapping[str, Run], folder: Path) -> None:

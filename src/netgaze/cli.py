@@ -16,6 +16,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from netgaze import arguments, schema
 from netgaze.errors import NetgazeError, sentence
+from netgaze.overrides import list_choices
 from netgaze.request import Request
 
 Job = Callable[[DictConfig, Path, Request], Any]
@@ -37,7 +38,7 @@ def run(conf: Path, name: str, job: Job, usage: str) -> None:
     schema.register()
     words = sys.argv[1:]
     if {"--help", "-h"} & set(words):
-        print(usage.rstrip() + "\n\n" + arguments.list_choices(conf))
+        print(usage.rstrip() + "\n\n" + list_choices(conf))
         return
     try:
         command = shlex.join(["python", f"{name}.py", *words])

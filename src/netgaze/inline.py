@@ -4,6 +4,7 @@ import base64
 import html
 import io
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -11,6 +12,43 @@ from matplotlib.figure import Figure
 
 from netgaze.errors import NetgazeError
 from netgaze.figure import Finding
+
+_INTERNAL = ["run", "setting", "kind", "monitor", "monitor_mode", "eval_fingerprint"]  # columns of results.csv
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Runs side by side: what a sweep or an analysis found; shown with its table, winner and pictures.
+
+    Attributes:
+        folder: of the sweep or the analysis.
+        winner: the sentence that names it, or says why there is none.
+    """
+
+    folder: Path
+    winner: str
+
+    @property
+    def table(self) -> Any:
+        """A row per network, by its label: status, what was swept, numbers, and the run's folder (pandas)."""
+        path = self.folder / "results.csv"
+        if not path.exists():  # it looked at a network without a run
+            return make_table(None)
+        table = read_table(path, index="label")
+        return table.drop(columns=_INTERNAL, errors="ignore").dropna(axis="columns", how="all")
+
+    @property
+    def figures(self) -> list[Path]:
+        """The pictures, by name."""
+        return sorted((self.folder / "figures").glob("*.png"))
+
+    @property
+    def report(self) -> Path:
+        """The page to open or to print."""
+        return self.folder / "report.html"
+
+    def _repr_html_(self) -> str:
+        return draw_page([self.winner, str(self.report)], self.table, self.figures)
 
 
 class Seen(NamedTuple):

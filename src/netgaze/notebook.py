@@ -5,9 +5,7 @@ import logging
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
@@ -21,12 +19,11 @@ from netgaze import analysis, arguments, experiment, schema
 from netgaze.build import build
 from netgaze.errors import NetgazeError, sentence
 from netgaze.figure import Figure
-from netgaze.inline import Seen, draw_page, make_table, read_table
+from netgaze.inline import Comparison, Seen
 from netgaze.labels import label_runs
 from netgaze.request import Request
 from netgaze.results import winner
 from netgaze.run import Run
-from netgaze.runs import find_runs, make_rows
 from netgaze.subject import Subject
 from netgaze.subjects import controls, forget_data
 
@@ -34,42 +31,6 @@ log = logging.getLogger(__name__)
 
 CONF = Path(__file__).resolve().parents[2] / "conf"
 SWEEP = ("-m", "--multirun")
-_INTERNAL = ["run", "setting", "kind", "monitor", "monitor_mode", "eval_fingerprint"]  # columns of results.csv
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """Runs side by side: what a sweep or an analysis found; shown with its table, winner and pictures.
-
-    Attributes:
-        folder: of the sweep or the analysis.
-        winner: the sentence that names it, or says why there is none.
-    """
-
-    folder: Path
-    winner: str
-
-    @property
-    def table(self) -> Any:
-        """A row per network, by its label: status, what was swept, numbers, and the run's folder (pandas)."""
-        path = self.folder / "results.csv"
-        if not path.exists():  # it looked at a network without a run
-            return make_table(None)
-        table = read_table(path, index="label")
-        return table.drop(columns=_INTERNAL, errors="ignore").dropna(axis="columns", how="all")
-
-    @property
-    def figures(self) -> list[Path]:
-        """The pictures, by name."""
-        return sorted((self.folder / "figures").glob("*.png"))
-
-    @property
-    def report(self) -> Path:
-        """The page to open or to print."""
-        return self.folder / "report.html"
-
-    def _repr_html_(self) -> str:
-        return draw_page([self.winner, str(self.report)], self.table, self.figures)
 
 
 def fit(words: Sequence[str]) -> Run | Comparison:
@@ -87,8 +48,7 @@ def fit(words: Sequence[str]) -> Run | Comparison:
     prepared, call = _prepare(words, "train", SWEEP), f"fit({list(words)})"
     if set(SWEEP) & set(prepared):
         return _sweep(arguments.drop_flags(prepared), call)
-    job = _split_job(_compose(prepared, "train"), call)
-    return _train(job, job.folder)
+    return _train(*_split(_compose(prepared, "train"), call))
 
 
 def analyze(words: Sequence[str]) -> Comparison:
@@ -102,10 +62,9 @@ def analyze(words: Sequence[str]) -> Comparison:
     Raises:
         NetgazeError: what a person can mend, in the command line's sentences.
     """
-    job = _split_job(_compose(_prepare(words, "analyze"), "analyze"), f"analyze({list(words)})")
-    with _log_to_cell(job.folder / "analyze.log"):
-        analysis.analyze(job.config, job.folder, job.request)
-    return _compare(job.folder, job.config.runs, job.config.labels)
+    config, folder, request = _split(_compose(_prepare(words, "analyze"), "analyze"), f"analyze({list(words)})")
+    with _log_to_cell(folder / "analyze.log"):
+        return Comparison(folder, winner(analysis.analyze(config, folder, request)))
 
 
 def look(figure: Figure | str, *seen: Run | Subject | Path | str, control: str | None = "random") -> Seen:
@@ -126,13 +85,6 @@ def look(figure: Figure | str, *seen: Run | Subject | Path | str, control: str |
         raise NetgazeError(f"{chosen.title}: nothing to look at. Give runs that have {', '.join(chosen.needs)}.")
     findings = {subject.label: chosen.compute(subject) for subject in subjects}
     return Seen.of(chosen.draw(findings), findings)
-
-
-@dataclass(frozen=True)
-class _Job:
-    config: DictConfig
-    folder: Path
-    request: Request
 
 
 def _prepare(words: Sequence[str], name: str, flags: Sequence[str] = ()) -> list[str]:
@@ -172,23 +124,23 @@ def _own_hydra() -> Iterator[None]:
         GlobalHydra.instance().hydra = before
 
 
-def _split_job(config: DictConfig, call: str, sweep: Path | None = None) -> _Job:
-    """The config without Hydra's part, and of that part what a run remembers."""
+def _split(config: DictConfig, call: str, sweep: Path | None = None) -> tuple[DictConfig, Path, Request]:
+    """The config without Hydra's part, and of that part the folder and what a run remembers."""
     hydra = config.hydra
     folder = Path(hydra.run.dir) if sweep is None else sweep / str(hydra.sweep.subdir)
     request = Request.of_hydra(call, hydra.overrides.task, hydra.runtime.choices)
     with open_dict(config):
         del config["hydra"]
-    return _Job(config, folder, request)
+    return config, folder, request
 
 
-def _train(job: _Job, whole: Path) -> Run:
-    """Train one run; `whole` is what can be resumed after an interruption."""
+def _train(config: DictConfig, folder: Path, request: Request, sweep: Path | None = None) -> Run:
+    """Train one run; an interruption names what can be resumed, the sweep where it is a job of one."""
     try:
-        with _log_to_cell(job.folder / "train.log"):
-            return experiment.fit(job.config, job.folder, job.request)
+        with _log_to_cell(folder / "train.log"):
+            return experiment.fit(config, folder, request)
     except KeyboardInterrupt:
-        print(f'Stopped. Go on with: fit(["resume={whole}"])', file=sys.stderr)
+        print(f'Stopped. Go on with: fit(["resume={sweep or folder}"])', file=sys.stderr)
         raise
 
 
@@ -204,15 +156,16 @@ def _sweep(words: Sequence[str], call: str) -> Comparison:
     ]
     folder.mkdir(parents=True, exist_ok=True)
     OmegaConf.save(config, folder / "multirun.yaml")
-    for job in [_split_job(config, call, folder) for config in composed]:
+    for job in [_split(config, call, folder) for config in composed]:
         try:
-            _train(job, folder)
+            _train(*job, folder)
         except Exception as error:  # recorded in the job's folder
-            print(f"Run {job.folder.name} failed: {sentence(error)}", file=sys.stderr)
+            print(f"Run {job[1].name} failed: {sentence(error)}", file=sys.stderr)
     with _log_to_cell():
-        if not analysis.compare(folder):
+        rows = analysis.compare(folder)
+        if any(row["status"] != "finished" for row in rows):
             log.error('Not every run finished. fit(["resume=%s"]) goes on with the rest.', folder)
-    return _compare(folder, [str(folder)])
+    return Comparison(folder, winner(rows))
 
 
 def _product(parsed: Sequence[Override]) -> list[tuple[str, ...]]:
@@ -225,12 +178,6 @@ def _product(parsed: Sequence[Override]) -> list[tuple[str, ...]]:
             [f"{key}={value}" for value in override.sweep_string_iterator()] if swept else [str(override.input_line)]
         )
     return list(itertools.product(*values.values()))
-
-
-def _compare(folder: Path, paths: Sequence[str] | None, labels: Sequence[str] | None = None) -> Comparison:
-    runs = find_runs(paths or [])
-    titles = (labels or label_runs(runs))[: len(runs)]  # the last may be of a network without a run
-    return Comparison(folder, winner(make_rows(runs, titles)) if runs else "")
 
 
 def _build_figure(name: str) -> Figure:
