@@ -17,12 +17,12 @@ import netgaze
 ROOMS = {"data", "models", "tasks", "callbacks", "figures"}
 # Each may import what stands before it.
 ORDER = [
-    {"errors"},
+    {"errors", "batch"},
     {"files", "kinds"},
     {"download", "pseudo_labels"},
     {"measures"},
     {"inside"},
-    {"features", "schedules", "weights", "schema"},
+    {"features", "schedules", "weights", "schema", "verifier"},
     {"subject"},
     {"figure"},
     {"drawing", "gallery", "trainer"},

@@ -128,6 +128,7 @@ def _built(settings: dict[str, Any], resumed: Path | None) -> tuple[Any, Any]:
     data = build(settings["data"])
     data.setup()
     task = build_task(settings, data.class_names)
+    data.num_views = task.num_views
     if resumed is not None:
         last = resumed / "checkpoints" / "last.ckpt"
         restore(task, read_checkpoint(last), last)  # Lightning does it again, but has no sentence for a misfit
@@ -142,7 +143,7 @@ def _check_seen(data: Any, task: Any) -> None:
     data.training_batches(data.labels("train"), 0, 1)
     unseen = set(data.labels("test").tolist()) - set(data.labels("train").tolist())
     told = data.training.pseudo_labels is not None  # a network's answers need not know every class; finetuning follows
-    if unseen and not told and not task.embeds and task.class_names == data.class_names:
+    if unseen and not told and task.classifies and task.class_names == data.class_names:
         raise NetgazeError(
             f"{type(task).__name__} learns to name classes, but {len(unseen)} of those in the test of {data.title} are "
             f"not in its training ({', '.join(data.class_names[label] for label in sorted(unseen)[:3])}, ...). Where "
@@ -157,7 +158,7 @@ def _check_export(data: Any, task: Any) -> None:
             f"export_predictions=true: {data.title} has no official test to predict. Choose one of data=decathlon/..., "
             "or export_predictions=false."
         )
-    if task.class_names != data.class_names:
+    if not task.classifies or task.class_names != data.class_names:
         raise NetgazeError(
             f"export_predictions=true: {type(task).__name__} does not predict the classes of {data.title}. Choose "
             "another task, or export_predictions=false."

@@ -15,6 +15,7 @@ from netgaze.errors import NetgazeError
 from netgaze.files import digest
 from netgaze.subject import Subject
 from netgaze.trainer import choose_device
+from netgaze.verifier import Verifier
 from netgaze.weights import read_checkpoint, restore
 
 log = logging.getLogger(__name__)
@@ -70,7 +71,7 @@ def open_run(
         metrics=runs.read_metrics(folder),
         config=settings,
         folder=folder if other is None else None,
-        home=None if other is None else home,
+        train_data=None if other is None else home,
     )
 
 
@@ -228,8 +229,8 @@ def _untrained(subject: Subject, title: str) -> Subject:
 
     def task() -> Any:
         built = build_task(settings, subject.train_data.class_names).to(device)
-        if built.embeds:
-            built.training_data(subject.train_data, device)  # finds its threshold as a trained one does
+        if isinstance(built, Verifier):
+            built.choose_threshold(subject.train_data, device)  # as that of a trained one was chosen
         return built.eval()
 
     return Subject(

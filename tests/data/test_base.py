@@ -106,9 +106,11 @@ def test_normalize():
 
 def test_batches_are_the_split_in_order():
     data = tiny()
-    images, labels = map(torch.cat, zip(*data.batches("train", batch_size=7), strict=True))
-    assert torch.equal(images, data.normalize(data.images("train")))
-    assert torch.equal(labels, data.labels("train"))
+    batches = list(data.batches("train", batch_size=7))
+    assert torch.equal(torch.cat([batch.images for batch in batches]), data.normalize(data.images("train")))
+    assert torch.equal(torch.cat([batch.labels for batch in batches]), data.labels("train"))
+    assert torch.cat([batch.index for batch in batches]).tolist() == list(range(len(data.labels("train"))))
+    assert {len(batch.views) for batch in batches} == {1}
 
 
 def test_fingerprint_follows_content_and_normalization():
@@ -121,11 +123,11 @@ def test_only_training_batches_are_augmented():
     data = tiny(augment=Augment(cutout=8))
     data.trainer = Trainer(logger=False, enable_checkpointing=False, accelerator="cpu")
     batch = data.splits["train"][torch.arange(4)]
-    plain = data.normalize(batch[0])
+    plain = data.normalize(batch.images)
     data.trainer.testing = True
-    assert torch.equal(data.on_after_batch_transfer(batch, 0)[0], plain)
+    assert torch.equal(data.on_after_batch_transfer(batch, 0).images, plain)
     data.trainer.training = True
-    assert not torch.equal(data.on_after_batch_transfer(batch, 0)[0], plain)
+    assert not torch.equal(data.on_after_batch_transfer(batch, 0).images, plain)
 
 
 class TestStoredSmaller:
@@ -138,12 +140,12 @@ class TestStoredSmaller:
         assert (data.images("test").int() - whole.int()).abs().max() <= 1
         assert torch.equal(data.images("test", [4, 2]), data.images("test")[[4, 2]])
         assert torch.equal(
-            torch.cat([batch for batch, _ in data.batches("test", 2)]), data.normalize(data.images("test"))
+            torch.cat([batch.images for batch in data.batches("test", 2)]), data.normalize(data.images("test"))
         )
         data.trainer = Trainer(logger=False, enable_checkpointing=False, accelerator="cpu")
         data.trainer.training = True
-        batch, _ = data.on_after_batch_transfer(data.splits["test"][torch.arange(9)], 0)
-        assert torch.equal(batch, data.normalize(data.images("test")))
+        batch = data.on_after_batch_transfer(data.splits["test"][torch.arange(9)], 0)
+        assert torch.equal(batch.images, data.normalize(data.images("test")))
 
     def test_augmented_before_they_are_enlarged(self):
         asked = []
@@ -153,7 +155,7 @@ class TestStoredSmaller:
             return images.flip(3)
 
         data = tiny(image_size=20, stored_size=8, augment=augment)
-        batch, _ = next(data.batches("test", 4, augmented=True))
+        batch = next(data.batches("test", 4, augmented=True)).images
         assert asked == [((4, 3, 8, 8), 8)]
         assert torch.allclose(batch, data.normalize(data.images("test")[:4]).flip(3), atol=0.02)
 
@@ -185,7 +187,7 @@ def test_loaders_leave_the_global_generator_alone():
     expected = torch.rand(1)
     torch.manual_seed(0)
     assert len(list(data.train_dataloader())) == 6
-    assert sum(len(labels) for _, labels in data.val_dataloader()) == 12
+    assert sum(len(batch) for batch in data.val_dataloader()) == 12
     assert torch.rand(1) == expected
 
 
