@@ -8,6 +8,7 @@ import torch
 from matplotlib.figure import Figure
 from tests.conftest import CONF, ROOT
 
+from netgaze.batch import Batch
 from netgaze.figure import Finding
 from netgaze.models.resnet import ResNet
 from netgaze.schedules import Constant
@@ -31,10 +32,10 @@ def test_the_shown_task_trains():
     task = shown("UpsideDown")(model=model, num_classes=2, optimizer=optimizer, schedule=Constant())
     task.name_classes(["a", "b", "c"])
     images = torch.rand(3, 3, 8, 8)
-    loss, logits, targets = task.loss_and_outputs((images, torch.zeros(3, dtype=torch.long)))
-    assert logits.shape == (6, 2)
-    assert targets.tolist() == [0, 0, 0, 1, 1, 1]
-    assert torch.isfinite(loss)
+    step = task.loss(Batch((images,), torch.zeros(3, dtype=torch.long), torch.arange(3)))
+    assert step.outputs.shape == (6, 2)
+    assert step.targets.tolist() == [0, 0, 0, 1, 1, 1]
+    assert torch.isfinite(step.loss)
     assert len(task.class_names) == 2
 
 

@@ -184,7 +184,7 @@ def test_analyze_shows_what_the_runs_themselves_drew(sweep, tmp_path):
 def test_the_features_are_the_means_of_the_backbones_maps(tmp_path):
     fit(composed(*SMALL, *NO_FIGURES), tmp_path, ABOUT)
     subject = open_run(tmp_path)
-    images, _ = next(iter(subject.data.batches("test")))
+    images = next(iter(subject.data.batches("test"))).images
     with torch.no_grad():
         maps = subject.task.model.forward_features(images)
     torch.testing.assert_close(subject.features("test")[: len(images)], maps.mean(dim=(2, 3)))

@@ -104,8 +104,8 @@ def test_views_are_augmented_and_kept(source, tmp_path):
     assert not torch.equal(first, second)
     assert torch.equal(first, features.extract_cached(model, data, "train", "cpu", 1))
     given = data.with_features({"train": torch.stack([first, second])}).train_dataloader()
-    for rows_, _ in given:
-        assert all(any(torch.equal(row, kept) for kept in torch.cat([first, second])) for row in rows_[:3])
+    for batch in given:
+        assert all(any(torch.equal(row, kept) for kept in torch.cat([first, second])) for row in batch.images[:3])
 
 
 def test_a_head_is_a_row_of_the_table(source, tmp_path):
