@@ -1,13 +1,12 @@
 """A run killed at any moment and resumed ends like one that was not."""
 
-import json
 import random
 import shutil
 import time
 
 import pytest
 from tests.conftest import TINY, start, typed
-from tests.run.test_runs import rows, same, weights
+from tests.tiny_runs import read_metrics, read_rows, read_run, same, weights
 
 COMMAND = [*TINY, "figure=[]", "trainer.max_epochs=6", "data.limit=400"]
 
@@ -45,6 +44,6 @@ def test_kill_at_random_moments(tmp_path):
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     for name in ("best", "last"):
         assert same(weights(whole, name), weights(killed, name))
-    assert rows(whole) == rows(killed)
-    assert json.loads((whole / "metrics.json").read_text()) == json.loads((killed / "metrics.json").read_text())
-    assert json.loads((killed / "run.json").read_text())["status"] == "finished"
+    assert read_rows(whole) == read_rows(killed)
+    assert read_metrics(whole) == read_metrics(killed)
+    assert read_run(killed)["status"] == "finished"
