@@ -96,10 +96,10 @@ def test_extras_are_images_and_animations_of_their_own(subjects, tmp_path):
 class Choosy(Knn):
     """Asks only subjects that it likes."""
 
-    liked = ("supervised",)
+    _liked = ("supervised",)
 
     def compute(self, subject):
-        if subject.label not in self.liked:
+        if subject.label not in self._liked:
             raise NetgazeError(f"no such layer in {subject.label}")
         return super().compute(subject)
 
@@ -114,7 +114,7 @@ def test_a_subject_that_cannot_be_asked_is_left_out_and_named(subjects, tmp_path
 
 def test_where_no_network_can_be_asked_the_first_reason_is_said(subjects, tmp_path):
     class Choosier(Choosy):
-        liked = ("untrained",)  # a control alone is no answer
+        _liked = ("untrained",)  # a control alone is no answer
 
     with pytest.raises(NetgazeError, match="no such layer in supervised"):
         look({"knn": Choosier()}, subjects, tmp_path)

@@ -1,12 +1,14 @@
 """What do the channels of a network's layers answer to an image?"""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
+from itertools import zip_longest
 from typing import Any
 
 import numpy as np
 import torch
 from matplotlib import colormaps
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure as Picture
 from torch import Tensor
 
 from netgaze.drawing.examples import to_rgb
@@ -19,25 +21,24 @@ from netgaze.drawing.panels import (
     color_signed,
     fill_rows,
     measure_lines,
-    measure_titles,
-    place_columns,
     shorten,
     wrap_words,
 )
+from netgaze.drawing.rows import Columns, Row, align, lay_out, make_bar, stack
 from netgaze.drawing.shown_layers import check_images, choose_layers, describe_left_out, name_images, to_maps
 from netgaze.errors import NetgazeError
-from netgaze.figure import Finding
+from netgaze.figure import Figure, Finding
 from netgaze.inside.layers import reach_all
 from netgaze.subject import Subject, device_of, evaluating
 
 _SCALES = ("layer", "channel")
 _PICTURE, _LEAST_PITCH, _MOST_PITCH, _GAP = 1.3, 0.4, 0.95, 0.05  # inches: the image, from map to map, between them
-_NUMBER, _BAR = 0.15, 0.55  # inches: a line below a map, a color bar with what is said of it
+_NUMBER = 0.15  # inches: a line below a map
 _QUANTILE = 0.99
 _MOST_ACROSS = 8  # of a few maps; of many a grid about twice as wide as high
 
 
-class FeatureMaps:
+class FeatureMaps(Figure):
     """The maps of layers for an image, shallow to deep, strongest channel first.
 
     A channel's strength is its mean absolute activation over places, and over the images shown, so that a place in
@@ -67,7 +68,6 @@ class FeatureMaps:
     title = "Feature maps"
     question = "What do the channels of each layer answer to an image?"
     needs = ("task", "data")
-    metrics = ()
 
     def __init__(
         self,
@@ -85,7 +85,7 @@ class FeatureMaps:
         if scale not in _SCALES:
             raise NetgazeError(f"feature_maps.scale={scale} is not known. It is one of {', '.join(_SCALES)}.")
         self.layers, self.channels, self.scale = layers, channels, scale
-        self.indices, self.images, self.seed = indices, images, seed
+        self.indices, self.images, self.seed = indices, images or (), seed
 
     def compute(self, subject: Subject) -> Finding:
         """Images [n,H,W,3] uint8 with `names` [n]; of layer j `maps<j>` [n,c,h,w], `channels<j>` and `dead<j>` [c].
@@ -99,7 +99,7 @@ class FeatureMaps:
             layers = choose_layers(model, self.layers, stem=True, key="feature_maps.layers")
             shown = subject.data.normalize(images).to(device_of(subject.task))
             found = reach_all(model, layers)(shown)
-            alive, active = _over_split(subject, model, layers)
+            alive, active = _count_active(subject, model, layers)
         arrays = {"images": to_rgb(images), "names": np.array(names), "layers": np.array(layers)}
         numbers: dict[str, Any] = {"num_scored": len(subject.data.labels(subject.split))}
         for j, layer in enumerate(layers):
@@ -124,31 +124,21 @@ class FeatureMaps:
             "same thing." + describe_left_out(self.images or self.indices)
         )
 
-    def draw(self, findings: dict[str, Finding]) -> Figure:
-        """A column a network; for each image itself, then its maps layer by layer."""
-        lefts, width = place_columns(len(findings), left=0.1, gap=0.25)
+    def draw(self, findings: Mapping[str, Finding]) -> Picture:
+        """A column per network; for each image itself, then its maps layer by layer."""
+        columns, every = Columns(len(findings), gap=0.25), list(findings.values())
         blocks = [
-            [_Block(finding, j, width, self.scale) for j in range(len(finding.arrays["layers"]))]
-            for finding in findings.values()
+            [_Block(finding, j, x, columns.width, self.scale) for j in range(len(finding.arrays["layers"]))]
+            for finding, x in zip(every, columns.lefts, strict=True)
         ]
-        heights = [max(column[j].height for column in blocks if j < len(column)) for j in range(max(map(len, blocks)))]
-        picture = min(_PICTURE, width)
-        top, above = 0.2 + measure_titles(list(findings), width), picture + _NUMBER + 0.1
-        num = max(len(finding.arrays["images"]) for finding in findings.values())
-        sheet = Sheet(top + num * (above + sum(heights)))
-        for x, (label, finding), column in zip(lefts, findings.items(), blocks, strict=True):
-            sheet.title(x, 0.1, width, label)
-            for row, (image, name) in enumerate(zip(finding.arrays["images"], finding.arrays["names"], strict=True)):
-                y = top + row * (above + sum(heights))
-                sheet.image(image, x + (width - picture) / 2, y, picture, picture)
-                name = shorten(str(name), width, SMALL)
-                sheet.text(x + width / 2, y + picture + 0.03, name, SMALL, ha="center", color=GRAY)
-                for j, block in enumerate(column):
-                    block.draw(sheet, row, x, y + above + sum(heights[:j]))
-        return sheet.figure
+        rows = [columns.titles(findings, below=0.1)]
+        for number in range(max(len(finding.arrays["images"]) for finding in every)):
+            rows.append(_make_images(every, number, columns))
+            rows += [align(block.make_cell(number) for block in layer if block) for layer in zip_longest(*blocks)]
+        return lay_out(rows)
 
 
-def _over_split(subject: Subject, model: Any, layers: Sequence[str]) -> tuple[dict[str, Tensor], dict[str, float]]:
+def _count_active(subject: Subject, model: Any, layers: Sequence[str]) -> tuple[dict[str, Tensor], dict[str, float]]:
     """In one pass over the split: which channels are ever above zero, bool [C], and the share of values that are."""
     run, device = reach_all(model, layers), device_of(subject.task)
     counts, totals = dict[str, Tensor](), dict.fromkeys(layers, 0)
@@ -162,51 +152,68 @@ def _over_split(subject: Subject, model: Any, layers: Sequence[str]) -> tuple[di
     return alive, {layer: float(num.sum()) / totals[layer] for layer, num in counts.items()}
 
 
-class _Block:
-    """The maps of one layer of one network in a grid, laid out in inches."""
+def _make_images(findings: Sequence[Finding], number: int, columns: Columns) -> Row:
+    """Image `number` in each column, with its name."""
+    side = min(_PICTURE, columns.width)
 
-    def __init__(self, finding: Finding, j: int, width: float, scale: str):
+    def draw(sheet: Sheet, y: float) -> None:
+        for x, finding in zip(columns.lefts, findings, strict=True):
+            name = shorten(str(finding.arrays["names"][number]), columns.width, SMALL)
+            sheet.image(finding.arrays["images"][number], x + (columns.width - side) / 2, y, side, side)
+            sheet.text(x + columns.width / 2, y + side + 0.03, name, SMALL, ha="center", color=GRAY)
+
+    return Row(side + _NUMBER + 0.1, draw)
+
+
+class _Block:
+    """The maps of one layer of one network in a grid, in a column at x."""
+
+    def __init__(self, finding: Finding, j: int, x: float, width: float, scale: str):
         arrays, layer = finding.arrays, str(finding.arrays["layers"][j])
-        self.maps, self.width, self.scale = arrays[f"maps{j}"], width, scale
-        self.signed, self.channels = bool(self.maps.min() < 0), arrays[f"channels{j}"]
-        self.words = wrap_words(_words(finding.numbers, layer, len(self.channels)), width, SMALL)
-        self.tops = np.abs(self.maps).max(axis=(0, 2, 3))
-        self.full = float(np.quantile(np.abs(self.maps), _QUANTILE)) or float(self.tops.max()) or 1.0
+        self.maps, self.x, self.width, self.by_channel = arrays[f"maps{j}"], x, width, scale == "channel"
+        self.signed, channels = bool(self.maps.min() < 0), arrays[f"channels{j}"]
+        self.words = wrap_words(_describe(finding.numbers, layer, len(channels)), width, SMALL)
+        strongest = np.abs(self.maps).max(axis=(0, 2, 3))
+        self.full = float(np.quantile(np.abs(self.maps), _QUANTILE)) or float(strongest.max()) or 1.0
+        self.tops = strongest if self.by_channel else np.full_like(strongest, self.full)
         self.names = [
-            f"{channel} ×" if dead else str(channel)
-            for channel, dead in zip(self.channels, arrays[f"dead{j}"], strict=True)
+            f"{channel} ×" if dead else str(channel) for channel, dead in zip(channels, arrays[f"dead{j}"], strict=True)
         ]
-        if scale == "channel":
+        if self.by_channel:
             self.names = [f"{name}\n{top:.2g}" for name, top in zip(self.names, self.tops, strict=True)]
         num = len(self.names)
         most = max(1, min(int(width / _LEAST_PITCH), max(_MOST_ACROSS, round((2 * num) ** 0.5))))
         self.down, self.across = fill_rows(num, most)
         self.pitch = min(_MOST_PITCH, width / self.across)
-        self.row = self.pitch - _GAP + _NUMBER * (1 + (scale == "channel"))
-        self.above = measure_lines(self.words, SMALL) + 0.05
-        self.height = self.above + self.down * self.row + _BAR
+        self.row = self.pitch - _GAP + _NUMBER * (1 + self.by_channel)
 
-    def draw(self, sheet: Sheet, number: int, x: float, y: float) -> None:
-        """The maps for image `number` at (x, y)."""
-        sheet.text(x + self.width / 2, y, self.words, SMALL, ha="center", color=GRAY)
-        tops = self.tops if self.scale == "channel" else np.full_like(self.tops, self.full)
-        left, side = x + (self.width - self.across * self.pitch + _GAP) / 2, self.pitch - _GAP
-        for place, (values, top, name) in enumerate(zip(self.maps[number], tops, self.names, strict=True)):
+    def make_cell(self, number: int) -> Row:
+        """The maps for image `number`, between words and a color bar."""
+        wide = min(2.4, self.width)
+        words, top = ("share of the channel's largest", 1.0) if self.by_channel else ("activation", self.full)
+        ticks, colors = ([-top, 0, top], SIGNED) if self.signed else ([0, top], SEQUENTIAL)
+        return stack(
+            [
+                Row(measure_lines(self.words, SMALL) + 0.05, self._draw_words),
+                Row(self.down * self.row, partial(self._draw_maps, number=number)),
+                make_bar(self.x + (self.width - wide) / 2, wide, ticks, colors, words),
+            ]
+        )
+
+    def _draw_words(self, sheet: Sheet, y: float) -> None:
+        sheet.text(self.x + self.width / 2, y, self.words, SMALL, ha="center", color=GRAY)
+
+    def _draw_maps(self, sheet: Sheet, y: float, number: int) -> None:
+        left, side = self.x + (self.width - self.across * self.pitch + _GAP) / 2, self.pitch - _GAP
+        for place, (values, top, name) in enumerate(zip(self.maps[number], self.tops, self.names, strict=True)):
             tile_x = left + place % self.across * self.pitch
-            tile_y = y + self.above + place // self.across * self.row
-            sheet.image(_colored(values, float(top), self.signed), tile_x, tile_y, side, side)
+            tile_y = y + place // self.across * self.row
+            sheet.image(_color_map(values, float(top), self.signed), tile_x, tile_y, side, side)
             sheet.outline(tile_x, tile_y, side, "#BBBBBB", 0.4)
             sheet.text(tile_x + side / 2, tile_y + side + 0.01, name, SMALL, ha="center", color=GRAY)
-        self._draw_bar(sheet, x, y + self.height - _BAR + 0.08)
-
-    def _draw_bar(self, sheet: Sheet, x: float, y: float) -> None:
-        wide = min(2.4, self.width)
-        words, top = ("activation", self.full) if self.scale == "layer" else ("share of the channel's largest", 1.0)
-        ticks, colors = ([-top, 0, top], SIGNED) if self.signed else ([0, top], SEQUENTIAL)
-        sheet.bar(x + (self.width - wide) / 2, y, wide, ticks, colors, words)
 
 
-def _words(numbers: dict[str, Any], layer: str, num: int) -> str:
+def _describe(numbers: dict[str, Any], layer: str, num: int) -> str:
     own = {name: numbers[f"{layer}/{name}"] for name in ("channels", "height", "width", "dead", "active")}
     few = f"{num} of " if num < own["channels"] else ""
     return (
@@ -215,7 +222,7 @@ def _words(numbers: dict[str, Any], layer: str, num: int) -> str:
     )
 
 
-def _colored(values: np.ndarray, top: float, signed: bool) -> np.ndarray:
+def _color_map(values: np.ndarray, top: float, signed: bool) -> np.ndarray:
     """Activations [h,w] as a picture uint8 [h,w,3]: signed from -top to top, others from zero to top."""
     colors = color_signed(values, top) if signed else colormaps[SEQUENTIAL](values / (top or 1.0))[..., :3]
     return (colors * 255).round().astype(np.uint8)

@@ -1,32 +1,24 @@
 """What do the filters look like?"""
 
 import difflib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
 
 import numpy as np
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure as Picture
 from matplotlib.ticker import MaxNLocator
 from torch import nn
 
-from netgaze.drawing.panels import (
-    GRAY,
-    SMALL,
-    TEXT,
-    Sheet,
-    color_signed,
-    measure_lines,
-    measure_titles,
-    place_columns,
-    wrap_words,
-)
+from netgaze.drawing.panels import GRAY, SMALL, TEXT, Sheet, color_signed
+from netgaze.drawing.rows import Columns, Row, align, lay_out, make_signed_bar, stack
 from netgaze.errors import NetgazeError
-from netgaze.figure import Finding
+from netgaze.figure import Figure, Finding
 from netgaze.subject import Subject
 
 _DEAD = 0.01
 
 
-class Filters:
+class Filters(Figure):
     """All filters of some convolutions, a picture a layer.
 
     Filters on three channels or one (the first layer, on images) are RGB or gray tiles, each on its own scale with
@@ -52,7 +44,6 @@ class Filters:
     title = "Filters"
     question = "What do the filters of the network look like, beside those of an untrained one?"
     needs = ("task",)
-    metrics = ()
 
     def __init__(self, *, layers: Sequence[str] | None = None, save_each: bool = False):
         self.layers, self.save_each = layers, save_each
@@ -68,33 +59,30 @@ class Filters:
         arrays = {"layers": np.array(names)}
         numbers: dict[str, float] = {}
         for place, name in enumerate(names):
-            weights = _convolution(model, name).weight.detach().float().cpu().numpy()
+            weights = _find_convolution(model, name).weight.detach().float().cpu().numpy()
             arrays[f"weights{place}"] = weights
-            numbers |= {f"{name}/{what}": value for what, value in describe(weights).items()}
+            numbers |= {f"{name}/{what}": value for what, value in measure_filters(weights).items()}
         caption = (
             "Filters on images: each on its own scale, zero is middle gray, × marks norms below 1 % of the largest. "
             "Other filters: a row a filter, a column an input channel, one scale a layer."
         )
         return Finding(numbers, arrays, caption)
 
-    def draw(self, findings: dict[str, Finding]) -> Figure:
-        """A column a network, a row a layer."""
-        lefts, width = place_columns(len(findings), left=0.5, gap=0.5)
-        num_layers = max(len(finding.arrays["layers"]) for finding in findings.values())
-        words = [[_words(finding, place, width) for finding in findings.values()] for place in range(num_layers)]
-        above = [max(measure_lines(text, SMALL) for text in row) + 0.12 for row in words]
-        sides = [max(_size(finding, place, width)[1] for finding in findings.values()) for place in range(num_layers)]
-        top = 0.15 + measure_titles(list(findings), width)
-        below = [_below(findings, place) for place in range(num_layers)]
-        sheet = Sheet(top + sum(above) + sum(sides) + sum(below))
-        for column, (x, (label, finding)) in enumerate(zip(lefts, findings.items(), strict=True)):
-            sheet.title(x, 0.1, width, label)
-            y = top
-            for place in range(len(finding.arrays["layers"])):
-                sheet.text(x + width / 2, y, words[place][column], SMALL, ha="center", color=GRAY)
-                _draw_layer(sheet, finding.arrays[f"weights{place}"], x, y + above[place], width)
-                y += above[place] + sides[place] + below[place]
-        return sheet.figure
+    def draw(self, findings: Mapping[str, Finding]) -> Picture:
+        """A column per network, a row per layer."""
+        columns = Columns(len(findings), left=0.5, gap=0.5)
+        rows = [columns.titles(findings, below=0.05)]
+        for place in range(max(len(finding.arrays["layers"]) for finding in findings.values())):
+            rows.append(columns.captions([_describe(found, place) for found in findings.values()], SMALL, below=0.12))
+            layers = [finding.arrays.get(f"weights{place}") for finding in findings.values()]
+            rows.append(
+                align(
+                    _stack_layer(weights, x, columns.width)
+                    for x, weights in zip(columns.lefts, layers, strict=True)
+                    if weights is not None
+                )
+            )
+        return lay_out(rows)
 
     def files(self, finding: Finding) -> dict[str, np.ndarray]:
         """Each filter as an image of its own, k x k pixels for each channel shown, if `save_each`."""
@@ -105,13 +93,13 @@ class Filters:
             weights = finding.arrays[f"weights{place}"]
             for number in range(len(weights)):
                 tiles = (
-                    tile_rgb(weights[number : number + 1]) if _is_tiled(weights) else _signed_tiles(weights)[[number]]
+                    tile_rgb(weights[number : number + 1]) if _is_tiled(weights) else _color_tiles(weights)[[number]]
                 )
-                images[f"{name}_{number:03d}"] = _grid(tiles.reshape(-1, *tiles.shape[-3:]), gap=0)
+                images[f"{name}_{number:03d}"] = _paste_grid(tiles.reshape(-1, *tiles.shape[-3:]), gap=0)
         return images
 
 
-def describe(weights: np.ndarray) -> dict[str, float]:
+def measure_filters(weights: np.ndarray) -> dict[str, float]:
     """The numbers of one layer's filters [out,in,k,k]; see `Filters`."""
     norms = np.sqrt((weights.astype(np.float64) ** 2).sum(axis=(1, 2, 3)))
     numbers = {"dead": float((norms < _DEAD * norms.max()).mean()), "norm_std": float(norms.std() / norms.mean())}
@@ -132,7 +120,7 @@ def tile_rgb(weights: np.ndarray) -> np.ndarray:
     return (values.transpose(0, 2, 3, 1) * 255).round().astype(np.uint8)
 
 
-def _convolution(model: nn.Module, name: str) -> nn.Conv2d:
+def _find_convolution(model: nn.Module, name: str) -> nn.Conv2d:
     layers = {path: layer for path, layer in model.named_modules() if isinstance(layer, nn.Conv2d)}
     if name not in layers:
         near = difflib.get_close_matches(name, layers, n=3, cutoff=0.0)
@@ -144,12 +132,12 @@ def _is_tiled(weights: np.ndarray) -> bool:
     return weights.shape[1] in (1, 3)
 
 
-def _signed_tiles(weights: np.ndarray) -> np.ndarray:
+def _color_tiles(weights: np.ndarray) -> np.ndarray:
     """[out,in,k,k] -> uint8 [out,in,k,k,3] on one scale."""
     return (color_signed(weights, float(np.abs(weights).max())) * 255).round().astype(np.uint8)
 
 
-def _grid(tiles: np.ndarray, gap: int, across: int | None = None) -> np.ndarray:
+def _paste_grid(tiles: np.ndarray, gap: int, across: int | None = None) -> np.ndarray:
     """Tiles uint8 [N,k,k,3] as one picture, `across` in a row (null: about square), white gaps between them."""
     num, side = len(tiles), tiles.shape[1]
     across = across or int(np.ceil(np.sqrt(num)))
@@ -162,58 +150,60 @@ def _grid(tiles: np.ndarray, gap: int, across: int | None = None) -> np.ndarray:
     return picture
 
 
-def _across(weights: np.ndarray) -> int:
+def _count_across(weights: np.ndarray) -> int:
     return min(len(weights), 8) if _is_tiled(weights) else weights.shape[1]
 
 
-def _size(finding: Finding, place: int, width: float) -> tuple[float, float]:
+def _measure(weights: np.ndarray, width: float) -> tuple[float, float]:
     """Width and height in inches of a layer's grid."""
-    if f"weights{place}" not in finding.arrays:
-        return 0.0, 0.0
-    weights = finding.arrays[f"weights{place}"]
-    across = _across(weights)
+    across = _count_across(weights)
     down = -(-len(weights) // across) if _is_tiled(weights) else len(weights)
     tile = min(width / across, 0.5 if _is_tiled(weights) else 5.0 / down)
     return tile * across, tile * down
 
 
-def _below(findings: dict[str, Finding], place: int) -> float:
-    """Inches below a layer's grid: axis and color bar, which RGB tiles have not."""
-    layers = [finding.arrays.get(f"weights{place}") for finding in findings.values()]
-    return 0.2 if all(weights is None or _is_tiled(weights) for weights in layers) else 0.9
+def _stack_layer(weights: np.ndarray, x: float, width: float) -> Row:
+    """A layer's grid; below one of signed tiles its axis and a color bar."""
+    wide, high = _measure(weights, width)
+    draw = _draw_tiles if _is_tiled(weights) else _draw_grid
+    left = x + (width - wide) / 2
+    grid = Row(high, partial(draw, weights=weights, x=left, wide=wide, high=high))
+    if _is_tiled(weights):
+        return stack([grid, Row(0.2)])
+    return stack([grid, make_signed_bar(left, wide, float(np.abs(weights).max()), "weight", height=0.9, above=0.42)])
 
 
-def _words(finding: Finding, place: int, width: float) -> str:
+def _describe(finding: Finding, place: int) -> str:
     if place >= len(finding.arrays["layers"]):
         return ""
     name, shape = finding.arrays["layers"][place], finding.arrays[f"weights{place}"].shape
-    said = [f"{name}: {shape[0]} filters of {shape[1]} x {shape[2]} x {shape[3]}"]
-    said += [
+    numbers = [
         f"{what.replace('_', ' ')} {finding.numbers[f'{name}/{what}']:z.2f}"
         for what in ("smoothness", "color", "norm_std", "dead")
         if finding.numbers.get(f"{name}/{what}") is not None
     ]
-    return wrap_words(said[0] + "\n" + ", ".join(said[1:]), width, SMALL)
+    return f"{name}: {shape[0]} filters of {shape[1]} x {shape[2]} x {shape[3]}\n{', '.join(numbers)}"
 
 
-def _draw_layer(sheet: Sheet, weights: np.ndarray, x: float, y: float, width: float) -> None:
-    wide, high = _size(Finding(arrays={"weights0": weights}), 0, width)
-    across, x = _across(weights), x + (width - wide) / 2
-    if _is_tiled(weights):
-        tile = wide / across
-        norms = np.sqrt((weights**2).sum(axis=(1, 2, 3)))
-        for number, picture in enumerate(tile_rgb(weights)):
-            left, top = x + number % across * tile, y + number // across * tile
-            sheet.image(picture, left, top, tile * 0.92, tile * 0.92)
-            if norms[number] < _DEAD * norms.max():
-                sheet.text(left + tile * 0.46, top + tile * 0.46, "×", TEXT, ha="center", va="center")
-            if number % across == 0:
-                sheet.text(x - 0.06, top + tile * 0.46, str(number), SMALL, ha="right", va="center", color=GRAY)
-        return
-    tiles = _signed_tiles(weights)
+def _draw_tiles(sheet: Sheet, y: float, weights: np.ndarray, x: float, wide: float, high: float) -> None:
+    """Filters on images as pictures, with the number of the first of each line."""
+    across, norms = _count_across(weights), np.sqrt((weights**2).sum(axis=(1, 2, 3)))
+    tile = wide / across
+    for number, picture in enumerate(tile_rgb(weights)):
+        left, top = x + number % across * tile, y + number // across * tile
+        sheet.image(picture, left, top, tile * 0.92, tile * 0.92)
+        if norms[number] < _DEAD * norms.max():
+            sheet.text(left + tile * 0.46, top + tile * 0.46, "×", TEXT, ha="center", va="center")
+        if number % across == 0:
+            sheet.text(x - 0.06, top + tile * 0.46, str(number), SMALL, ha="right", va="center", color=GRAY)
+
+
+def _draw_grid(sheet: Sheet, y: float, weights: np.ndarray, x: float, wide: float, high: float) -> None:
+    """Other filters as a grid of signed tiles with axes."""
+    tiles = _color_tiles(weights)
     axes = sheet.axes(x, y, wide, high)
     shape = (-0.5, tiles.shape[1] - 0.5, len(tiles) - 0.5, -0.5)
-    grid = _grid(tiles.reshape(-1, *tiles.shape[2:]), gap=1, across=across)
+    grid = _paste_grid(tiles.reshape(-1, *tiles.shape[2:]), gap=1, across=tiles.shape[1])
     sharp = "nearest" if grid.shape[1] < 120 * wide else "auto"  # enlarged pixels stay squares
     axes.imshow(grid, extent=shape, aspect="auto", interpolation=sharp)
     axes.set_xlabel("input channel", fontsize=SMALL)
@@ -221,4 +211,3 @@ def _draw_layer(sheet: Sheet, weights: np.ndarray, x: float, y: float, width: fl
     axes.spines[:].set_visible(False)
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_locator(MaxNLocator(integer=True))
-    sheet.signed_bar(x, y + high + 0.42, wide, float(np.abs(weights).max()), "weight")

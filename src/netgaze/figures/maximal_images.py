@@ -2,20 +2,21 @@
 
 import math
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
 import numpy as np
 import torch
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure as Picture
 from torch import Tensor
 from tqdm import tqdm
 
 from netgaze.drawing.examples import balanced_choice, to_rgb
-from netgaze.drawing.panels import GRAY, SMALL, Sheet, measure_lines, measure_titles, place_columns, wrap_words
+from netgaze.drawing.panels import GRAY, SMALL, Sheet, wrap_words
+from netgaze.drawing.rows import Columns, Row, align, lay_out, make_text
 from netgaze.errors import NetgazeError
-from netgaze.figure import Finding
+from netgaze.figure import Figure, Finding
 from netgaze.inside import image_search
 from netgaze.inside.layers import flatten_channels, reach
 from netgaze.subject import Subject, device_of, evaluating
@@ -29,7 +30,7 @@ _DEGREES = [*range(-10, 11), 0, 0, 0, 0, 0]
 _GAP = 0.16  # inches between the optimized image and the others
 
 
-class MaximalImages:
+class MaximalImages(Figure):
     """The images of the data that a channel answers most, beside an image made for it.
 
     An image's score for a channel is the channel's maximum over places (Zeiler and Fergus 2014's nine strongest).
@@ -61,7 +62,6 @@ class MaximalImages:
     title = "Maximal images"
     question = "Which images does a channel answer most, and what would an image look like that is made for it?"
     needs = ("task", "data")
-    metrics = ()
 
     def __init__(
         self,
@@ -94,18 +94,20 @@ class MaximalImages:
         task = subject.task
         with evaluating(task):
             task.requires_grad_(False)
-            layer, device = self._layer(task.model), device_of(task)
+            layer, device = self._choose_layer(task.model), device_of(task)
             run = reach(task.model, layer)
             images = data.images(split, torch.from_numpy(scored))
             with torch.no_grad():
-                parts = [_maxima(run(data.normalize(some).to(device))) for some in images.split(data.test_batch_size)]
+                parts = [
+                    _find_maxima(run(data.normalize(some).to(device))) for some in images.split(data.test_batch_size)
+                ]
             scores = torch.cat(parts).numpy()
             alive = np.flatnonzero(scores.max(axis=0) > scores.min(axis=0))
-            channels = self._chosen(alive, scores.shape[1], layer)
+            channels = self._choose_channels(alive, scores.shape[1], layer)
             read = image_search.normalize(data.mean, data.std)
-            made = self._optimized(subject, run, read, channels, device)
+            made = self._optimize(subject, run, read, channels, device)
             with torch.no_grad():
-                answers = [float(_maxima(run(read(image)))[0, k]) for image, k in zip(made, channels, strict=True)]
+                answers = [float(_find_maxima(run(read(image)))[0, k]) for image, k in zip(made, channels, strict=True)]
         top = np.argsort(-scores[:, channels], axis=0, kind="stable")[: self.num_each].T
         arrays: dict[str, np.ndarray] = {
             "channels": channels,
@@ -119,15 +121,15 @@ class MaximalImages:
             own = {"optimized": answers[place], "best_image": scores[:, channel].max()}
             own["median_image"] = np.median(scores[:, channel])
             numbers |= {f"channel {channel}/{name}": float(value) for name, value in own.items()}
-        return Finding(numbers, arrays, _caption(layer, len(scored)))
+        return Finding(numbers, arrays, _write_caption(layer, len(scored)))
 
-    def _layer(self, model: Any) -> str:
+    def _choose_layer(self, model: Any) -> str:
         stages = list(getattr(model, "feature_layers", ()))
         if self.layer is None and not stages:
             raise NetgazeError("maximal_images: this network names no stages. Choose maximal_images.layer=...")
         return self.layer or stages[-1]
 
-    def _chosen(self, alive: np.ndarray, num: int, layer: str) -> np.ndarray:
+    def _choose_channels(self, alive: np.ndarray, num: int, layer: str) -> np.ndarray:
         """The numbers of the channels that are shown, of `num`."""
         if self.channels is None:
             if not len(alive):
@@ -138,7 +140,7 @@ class MaximalImages:
                 raise NetgazeError(f"maximal_images.channels: {layer} has channels 0 to {num - 1}, and no {channel}.")
         return np.array(self.channels, dtype=np.int64)
 
-    def _optimized(
+    def _optimize(
         self,
         subject: Subject,
         run: image_search.Transform,
@@ -153,7 +155,7 @@ class MaximalImages:
             for channel in channels.tolist():
                 generator = torch.Generator().manual_seed(self.seed)
                 start = partial(image_search.Fourier, (subject.data.num_channels, size, size), generator)
-                image = _answered(start, partial(_negative_mean, channel, image_search.chain([read, run])), device)
+                image = _find_start(start, partial(_negative_mean, channel, image_search.chain([read, run])), device)
                 see = image_search.chain([*make_robust(size, generator), read, run])
                 loss = partial(_negative_mean, channel, see)
                 adam = torch.optim.Adam(image.parameters(), lr=_RATE)
@@ -161,32 +163,23 @@ class MaximalImages:
                 found.append(image().detach())
         return found
 
-    def draw(self, findings: dict[str, Finding]) -> Figure:
-        """A row a channel, a column a network: the optimized image large, then the strongest images."""
-        lefts, width = place_columns(len(findings), left=0.1, gap=0.2)
-        across = max(math.ceil(math.sqrt(finding.arrays["images"].shape[1])) for finding in findings.values())
-        large = min(0.4 * width, 1.9)
-        tile = min((width - large - _GAP) / across, 0.7)
-        rows = max(len(finding.arrays["channels"]) for finding in findings.values())
-        words = {
-            label: [wrap_words(line, width, SMALL) for line in _words(finding)] for label, finding in findings.items()
-        }
-        above = max(measure_lines(text, SMALL) for column in words.values() for text in column) + 0.04
-        down = -(-max(finding.arrays["images"].shape[1] for finding in findings.values()) // across)
-        row = above + max(large, down * (tile + 0.14)) + 0.16
-        top = 0.15 + measure_titles(list(findings), width)
-        sheet = Sheet(top + rows * row)
-        for x, (label, finding) in zip(lefts, findings.items(), strict=True):
-            sheet.title(x, 0.1, width, label)
-            for place, text in enumerate(words[label]):
-                y = top + place * row
-                sheet.text(x, y, text, SMALL, color=GRAY)
-                sheet.image(finding.arrays["optimized"][place], x, y + above, large, large)
-                _draw_images(sheet, finding, place, x + large + _GAP, y + above, tile, across)
-        return sheet.figure
+    def draw(self, findings: Mapping[str, Finding]) -> Picture:
+        """A row per channel, a column per network: the optimized image large, then the strongest images."""
+        columns = Columns(len(findings))
+        rows = [columns.titles(findings, below=0.05)]
+        for place in range(max(len(finding.arrays["channels"]) for finding in findings.values())):
+            shown = [
+                (finding, x)
+                for finding, x in zip(findings.values(), columns.lefts, strict=True)
+                if place < len(finding.arrays["channels"])
+            ]
+            words = [(wrap_words(_describe(finding, place), columns.width, SMALL), x) for finding, x in shown]
+            rows.append(align(make_text(text, x, SMALL, below=0.04, color=GRAY) for text, x in words))
+            rows.append(align(_make_images(finding, place, x, columns.width) for finding, x in shown))
+        return lay_out(rows)
 
 
-def _answered(
+def _find_start(
     start: Callable[[float], image_search.Fourier], loss: image_search.Transform, device: torch.device
 ) -> image_search.Fourier:
     """The first image to which a channel answers at all: behind a ReLU there is no gradient where it is silent."""
@@ -208,11 +201,11 @@ def make_robust(size: int, generator: torch.Generator) -> list[image_search.Tran
         image_search.random_scale(_FACTORS, generator),
         image_search.random_rotate(_DEGREES, generator),
         image_search.jitter(second, generator),
-        partial(_middle, size),
+        partial(_cut_middle, size),
     ]
 
 
-def _middle(size: int, image: Tensor) -> Tensor:
+def _cut_middle(size: int, image: Tensor) -> Tensor:
     top, left = ((side - size) // 2 for side in image.shape[2:])
     return image[:, :, top : top + size, left : left + size]
 
@@ -221,12 +214,12 @@ def _negative_mean(channel: int, see: image_search.Transform, image: Tensor) -> 
     return -image_search.channel_mean(channel, see(image))
 
 
-def _maxima(activation: Tensor) -> Tensor:
+def _find_maxima(activation: Tensor) -> Tensor:
     """The maximum of each channel over places, [B,C]."""
     return flatten_channels(activation).amax(dim=2).float().cpu()
 
 
-def _caption(layer: str, num: int) -> str:
+def _write_caption(layer: str, num: int) -> str:
     return (
         f"Of {layer}: left an image optimized for the channel's mean, right the images, of {num}, with the largest "
         "maximum over places, which is the number below each. Channels have no order: the same number in two networks "
@@ -234,28 +227,32 @@ def _caption(layer: str, num: int) -> str:
     )
 
 
-def _words(finding: Finding) -> list[str]:
-    words = []
-    for channel in finding.arrays["channels"]:
-        own = {
-            name: finding.numbers[f"channel {channel}/{name}"] for name in ("optimized", "best_image", "median_image")
-        }
-        words.append(
-            f"channel {channel}: optimized {_short(own['optimized'])}, best image {_short(own['best_image'])}, "
-            f"median {_short(own['median_image'])}"
-        )
-    return words
+def _describe(finding: Finding, place: int) -> str:
+    channel = finding.arrays["channels"][place]
+    optimized, best, median = (
+        _shorten(finding.numbers[f"channel {channel}/{name}"]) for name in ("optimized", "best_image", "median_image")
+    )
+    return f"channel {channel}: optimized {optimized}, best image {best}, median {median}"
 
 
-def _short(value: float) -> str:
+def _shorten(value: float) -> str:
     """A number of about three digits."""
     digits = 0 if abs(value) >= 100 else 1 if abs(value) >= 10 else 2
     return f"{value:z.{digits}f}"
 
 
-def _draw_images(sheet: Sheet, finding: Finding, place: int, x: float, y: float, tile: float, across: int) -> None:
+def _make_images(finding: Finding, place: int, x: float, width: float) -> Row:
+    """A channel of one network: the optimized image large, and right of it the others with their scores."""
     images, scores = finding.arrays["images"][place], finding.arrays["scores"][place]
-    for number, (image, score) in enumerate(zip(images, scores, strict=True)):
-        left, top = x + number % across * tile, y + number // across * (tile + 0.14)
-        sheet.image(image, left, top, tile * 0.92, tile * 0.92)
-        sheet.text(left + tile * 0.46, top + tile * 0.92 + 0.01, _short(float(score)), SMALL, ha="center", color=GRAY)
+    across, large = math.ceil(math.sqrt(len(images))), min(0.4 * width, 1.9)
+    left, tile = x + large + _GAP, min((width - large - _GAP) / across, 0.7)
+
+    def draw(sheet: Sheet, y: float) -> None:
+        sheet.image(finding.arrays["optimized"][place], x, y, large, large)
+        for number, (image, score) in enumerate(zip(images, scores, strict=True)):
+            tile_x, tile_y = left + number % across * tile, y + number // across * (tile + 0.14)
+            words = _shorten(float(score))
+            sheet.image(image, tile_x, tile_y, tile * 0.92, tile * 0.92)
+            sheet.text(tile_x + tile * 0.46, tile_y + tile * 0.92 + 0.01, words, SMALL, ha="center", color=GRAY)
+
+    return Row(max(large, -(-len(images) // across) * (tile + 0.14)) + 0.16, draw)

@@ -1,21 +1,21 @@
 """What in an image made a layer answer?"""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import product
 from typing import Any
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure as Picture
 from torch import Tensor, nn
 
 from netgaze.drawing.examples import balanced_choice, to_rgb
-from netgaze.drawing.panels import Sheet
 from netgaze.drawing.patches import cut_patches, find_frames, find_tiles
+from netgaze.drawing.rows import lay_out
 from netgaze.drawing.shown_layers import check_images, choose_layers, describe_left_out, name_images
 from netgaze.errors import NetgazeError
-from netgaze.figure import Finding
+from netgaze.figure import Figure, Finding
 from netgaze.figures.deconvnet.blocks import Block
 from netgaze.inside.anatomy import find_fields
 from netgaze.inside.deconvolution import PATHS, carry_back, keep_all, keep_channel, keep_place
@@ -24,7 +24,7 @@ from netgaze.inside.receptive_bounds import Field
 from netgaze.subject import Subject, device_of, evaluating
 
 
-class Deconvnet:
+class Deconvnet(Figure):
     """Activations carried back to the image (Zeiler and Fergus 2014), see `netgaze.inside.deconvolution`.
 
     For each layer: all of its activation, its channel that answers most to the image, and the one place where that
@@ -57,7 +57,6 @@ class Deconvnet:
     title = "Deconvnet"
     question = "What in the image made a layer answer, carried back to its pixels?"
     needs = ("task", "data")
-    metrics = ()
 
     def __init__(
         self,
@@ -74,7 +73,7 @@ class Deconvnet:
         for name, value in (("num_patches", num_patches), ("num_scored", num_scored)):
             if value < 1:
                 raise NetgazeError(f"deconvnet.{name}={value} must be 1 or more.")
-        self.layers, self.channel, self.indices, self.images = layers, channel, indices, images
+        self.layers, self.channel, self.indices, self.images = layers, channel, indices, images or ()
         self.num_patches, self.num_scored, self.seed = num_patches, num_scored, seed
 
     def compute(self, subject: Subject) -> Finding:
@@ -93,23 +92,23 @@ class Deconvnet:
             layers = choose_layers(model, self.layers, stem=False, key="deconvnet.layers")
             seen = data.normalize(shown).to(device_of(task))
             known = find_fields(model, tuple(seen.shape[1:]))
-            paths = _paths(model, layers, seen)
-            numbers = self._numbers(subject, layers, paths)
-            parts = [self._looked_into(model, layer, seen, paths, known.get(layer)) for layer in layers]
+            paths = _list_paths(model, layers, seen)
+            numbers = self._score(subject, layers, paths)
+            parts = [self._carry_back(model, layer, seen, paths, known.get(layer)) for layer in layers]
             arrays = {name: np.stack([part[name] for part in parts], axis=1) for name in parts[0]}
-            for place, found in enumerate(self._strongest(subject, layers, arrays["channels"][0], known)):
+            for place, found in enumerate(self._find_strongest(subject, layers, arrays["channels"][0], known)):
                 arrays |= {f"{name}{place}": value for name, value in found.items()}
         sizes = {layer: field.size for layer in layers if (field := known.get(layer)) is not None}
         numbers |= {f"{layer}/receptive_field": size for layer, size in sizes.items()}
         arrays |= {"layers": np.array(layers), "paths": np.array(paths), "images": to_rgb(shown)}
         arrays["names"] = np.array(names)
-        return Finding(numbers, arrays, self._caption(subject.split, len(paths)))
+        return Finding(numbers, arrays, self._write_caption(subject.split, len(paths)))
 
-    def _looked_into(
+    def _carry_back(
         self, model: nn.Module, layer: str, seen: Tensor, paths: Sequence[str], field: Field | None
     ) -> dict[str, np.ndarray]:
         """Of one layer: `channels` [n], `frames` [n,3], `back` [n,3,P,H,W,3], `likeness` [n,P] of the whole layer's."""
-        answers, width = _answers(model, [layer], seen)[layer]
+        answers, width = _read_activations(model, [layer], seen)[layer]
         if self.channel is not None and not 0 <= self.channel < answers.shape[1]:
             raise NetgazeError(
                 f"deconvnet.channel={self.channel}: {layer} has channels 0 to {answers.shape[1] - 1}. Name one of them."
@@ -126,7 +125,7 @@ class Deconvnet:
             "likeness": torch.stack([correlate(values, seen) for values in back[0]], dim=1).cpu().numpy(),
         }
 
-    def _strongest(
+    def _find_strongest(
         self, subject: Subject, layers: Sequence[str], channels: np.ndarray, known: dict[str, Field | None]
     ) -> Iterator[dict[str, np.ndarray]]:
         """Of each layer the `patches` [m,h,w,3] of the split that its channel answers most, and `patches_back`."""
@@ -134,7 +133,7 @@ class Deconvnet:
         device = device_of(subject.task)
         best: dict[str, list[tuple[Tensor, Tensor]]] = {layer: [] for layer in layers}
         for images, _ in data.batches(split):
-            found = _answers(model, layers, images.to(device))
+            found = _read_activations(model, layers, images.to(device))
             for layer, channel in zip(layers, channels, strict=True):
                 scores, places = found[layer][0][:, int(channel)].max(dim=1)
                 best[layer].append((scores.cpu(), places.cpu()))
@@ -152,7 +151,7 @@ class Deconvnet:
                 "patches_back": cut_patches(back, seen),
             }
 
-    def _numbers(self, subject: Subject, layers: Sequence[str], paths: Sequence[str]) -> dict[str, Any]:
+    def _score(self, subject: Subject, layers: Sequence[str], paths: Sequence[str]) -> dict[str, Any]:
         """How like the image the whole layers' reconstructions are, over images of the split."""
         data, split, model = subject.data, subject.split, subject.task.model
         scored = balanced_choice(data.labels(split).numpy(), self.num_scored, self.seed)
@@ -168,7 +167,7 @@ class Deconvnet:
                     sums[name] = sums.get(name, 0.0) + float(values.sum())
         return {name: value / len(scored) for name, value in sums.items()}
 
-    def _caption(self, split: str, num_paths: int) -> str:
+    def _write_caption(self, split: str, num_paths: int) -> str:
         channel = (
             "the one of each network that answers most to the image"
             if self.channel is None
@@ -183,24 +182,19 @@ class Deconvnet:
             f"over at most {self.num_scored} images of {split}."
         ) + describe_left_out(self.images or self.indices)
 
-    def draw(self, findings: dict[str, Finding]) -> Figure:
-        """A block a network, one below the other: its layers from shallow to deep, then patches of the split."""
-        blocks = [Block(label, finding) for label, finding in findings.items()]
-        sheet, y = Sheet(sum(block.height for block in blocks)), 0.0
-        for block in blocks:
-            block.draw(sheet, y)
-            y += block.height
-        return sheet.figure
+    def draw(self, findings: Mapping[str, Finding]) -> Picture:
+        """A block per network, one below the other: its layers from shallow to deep, then patches of the split."""
+        return lay_out(Block(label, finding).make_row() for label, finding in findings.items())
 
 
-def _answers(model: nn.Module, layers: Sequence[str], images: Tensor) -> dict[str, tuple[Tensor, int]]:
+def _read_activations(model: nn.Module, layers: Sequence[str], images: Tensor) -> dict[str, tuple[Tensor, int]]:
     """What each layer answers to normalized images, [B,C,P], and how wide its maps are; 1 where it has none."""
     with torch.no_grad():
         found = reach_all(model, layers)(images)
     return {name: (flatten_channels(value), value.shape[-1] if value.ndim == 4 else 1) for name, value in found.items()}
 
 
-def _paths(model: nn.Module, layers: Sequence[str], images: Tensor) -> tuple[str, ...]:
+def _list_paths(model: nn.Module, layers: Sequence[str], images: Tensor) -> tuple[str, ...]:
     """The paths that differ: only "both" where there is no residual sum on the way to any of the layers."""
     for layer in layers:
         residual, both = (carry_back(model, layer, images, keep_all, path) for path in ("residual", "both"))

@@ -1,15 +1,16 @@
 """Does the distance of two images tell whether they show the same person?"""
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import torch
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure as Picture
 from torch import Tensor
 
 from netgaze.drawing.examples import balanced_choice, to_rgb
-from netgaze.figure import Finding
+from netgaze.figure import Figure, Finding
 from netgaze.figures.verification.columns import LEAST_PEOPLE, PairColumns
 from netgaze.figures.verification.plots import bin_distances, list_eers, name_comparisons, trace_curve
 from netgaze.measures.verification import FARS, verify, verify_folds
@@ -22,7 +23,7 @@ _AT_THRESHOLD = ("acc", "acc_macro", "far", "frr")
 _MIXED, _WITHOUT = "mixed", "without glasses"
 
 
-class Verification:
+class Verification(Figure):
     """Distances of pairs of one person and of two, ROC curves and the hardest pairs, a panel a comparison.
 
     The comparisons are the data's (`ImageData.comparisons`): all pairs, and by glasses; or the protocols of a set.
@@ -112,11 +113,11 @@ class Verification:
             f"{LEAST_PEOPLE} people."
         )
 
-    def draw(self, findings: dict[str, Finding]) -> Figure:
+    def draw(self, findings: Mapping[str, Finding]) -> Picture:
         """A column a network: histograms, ROC curves, the hardest pairs."""
         return PairColumns(findings).draw()
 
-    def compare(self, findings: dict[str, Finding]) -> dict[str, float]:
+    def compare(self, findings: Mapping[str, Finding]) -> dict[str, float]:
         """The EER of each comparison and network, and what glasses on one of two images add to it."""
         found = {label: list_eers(finding) for label, finding in findings.items()}
         compared = {
@@ -131,7 +132,7 @@ class Verification:
         }
         return compared | gaps
 
-    def summary(self, findings: dict[str, Finding]) -> str:
+    def summary(self, findings: Mapping[str, Finding]) -> str:
         """A table, a line a network."""
         compared = name_comparisons(findings)
         lines = [["", *(f"EER {name}" for name in compared), "accuracy", "AUC", "TAR at FAR 0.01"]]
