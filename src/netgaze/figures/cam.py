@@ -34,9 +34,9 @@ _KINDS = {
 class Cam(Figure):
     """Class activation maps (Zhou et al. 2016): the evidence for a class at each place of the last feature maps.
 
-    M_c(x,y) = sum_k w_k^c f_k(x,y), from `task.evidence`, brought to the image's size bilinearly. There maps are
+    M_c(x,y) = sum_k w_k^c f_k(x,y), from `task.class_maps`, brought to the image's size bilinearly. There maps are
     scaled to 0..1 each; here they keep their sign and unit (of a pooled network the logit is their mean plus a bias)
-    on one scale a network, so that a network without evidence does not look as sure as one with it. Other heads have
+    on one scale per network, so that a network without evidence does not look as sure as one with it. Other heads have
     maps of their own, see their `class_maps`.
 
     Shown are the same images for every network, one each of different data classes; then, each network's own

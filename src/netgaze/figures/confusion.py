@@ -36,7 +36,7 @@ _NUM_NAMED = 3  # the best and the worst of many classes
 
 
 class Confusion(Figure):
-    """The confusion matrix, the per_class_acc, and how far the network's confidence can be believed.
+    """The confusion matrix, the accuracy per class, and how far the network's confidence can be trusted.
 
     Numbers:
         `acc`, `acc_macro`: share of all examples, and mean over classes, 0..1.
@@ -48,7 +48,7 @@ class Confusion(Figure):
     """
 
     title = "Confusion"
-    question = "Which classes does the network take for which, and is its confidence earned?"
+    question = "Which classes does the network take for which, and is its confidence justified?"
     needs = ("classes", "data")
 
     def compute(self, subject: Subject) -> Finding:
@@ -68,7 +68,7 @@ class Confusion(Figure):
         return Finding(numbers | _find_most_confused(counts, names) | {"per_class_acc": each}, arrays, caption)
 
     def table(self, finding: Finding) -> list[dict[str, Any]]:
-        """A row a class: how many examples it has, and the share of these that are right, 0..1."""
+        """A row per class: how many examples it has, and the share of these that are right, 0..1."""
         counts, each = finding.arrays["counts"].sum(axis=1), finding.numbers["per_class_acc"]
         return [
             {"class": str(name), "examples": int(num), "accuracy": each[str(name)]}

@@ -21,11 +21,11 @@ _LEFT = 0.1 + _NAMES  # inches: where the bars begin
 class DataCard(Figure):
     """How many images each class has in each split, and what they look like.
 
-    Where not all classes are shown, a plot of the images a class, in falling order, tells how even all of them are.
+    Where not all classes are shown, a plot of the images per class, in falling order, shows how even all of them are.
     Subjects that look at the same data share one card.
 
-    Numbers: `classes`, the images of each split by its name, and `imbalance`, the most images that a class has in
-    the training split over the least.
+    Numbers: `classes`, the images of each split by its name, and `imbalance`: in the training split, the images of
+    the largest class over those of the smallest.
 
     Args:
         num_classes: classes to show, by seed where there are more.

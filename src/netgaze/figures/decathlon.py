@@ -31,7 +31,7 @@ _NOT_OFFICIAL = "points for other classes or test images than the official ones 
 
 
 class Decathlon(Figure):
-    """Points of the ten sets of the Visual Decathlon, a set a run, and their sum: see `metrics.decathlon_points`.
+    """Points of the ten sets of the Visual Decathlon, a set per run, and their sum: see `metrics.score_decathlon`.
 
     Of several runs of a set, the better by validation accuracy counts. Points count as the challenge's only where a
     run has the official number of classes and was tested on the official number of images: a subset is easier, and

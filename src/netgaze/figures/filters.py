@@ -19,7 +19,7 @@ _DEAD = 0.01
 
 
 class Filters(Figure):
-    """All filters of some convolutions, a picture a layer.
+    """All filters of some convolutions, a picture per layer.
 
     Filters on three channels or one (the first layer, on images) are RGB or gray tiles, each on its own scale with
     zero as middle gray, so that faint ones can be read; those whose norm is below 1 % of the layer's largest are
@@ -64,7 +64,7 @@ class Filters(Figure):
             numbers |= {f"{name}/{what}": value for what, value in measure_filters(weights).items()}
         caption = (
             "Filters on images: each on its own scale, zero is middle gray, × marks norms below 1 % of the largest. "
-            "Other filters: a row a filter, a column an input channel, one scale a layer."
+            "Other filters: a row per filter, a column per input channel, one scale per layer."
         )
         return Finding(numbers, arrays, caption)
 

@@ -1,4 +1,4 @@
-"""Which images of the data are nearest to a picture, and what does each network hold for near?"""
+"""Which images of the data are nearest to a picture, and what does each network consider near?"""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -75,7 +75,7 @@ class Neighbors(Figure):
         if min(num_neighbors, num_queries) < 1:
             raise NetgazeError("figure.neighbors needs num_neighbors and num_queries of 1 or more.")
         if (images is not None and not len(images)) or (indices is not None and not len(indices)):
-            raise NetgazeError("figure.neighbors has nothing to ask for: images or indices is an empty list.")
+            raise NetgazeError("figure.neighbors has no queries: images or indices is an empty list.")
         self.images, self.indices, self.split, self.fit = images or (), indices, split, fit
         self.num_neighbors, self.distance, self.num_queries, self.seed = num_neighbors, distance, num_queries, seed
 
@@ -156,7 +156,7 @@ class Neighbors(Figure):
         return lay_out(rows)
 
     def summary(self, findings: Mapping[str, Finding]) -> str:
-        """A line a query and network."""
+        """A line per query and network."""
         lines = []
         for label, finding in findings.items():
             for name in finding.arrays["query_names"]:

@@ -1,4 +1,4 @@
-"""What does the network see in a person's own pictures?"""
+"""What does the network see in your own pictures?"""
 
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -28,9 +28,9 @@ _FITS = {
 
 
 class Predict(Figure):
-    """The likeliest classes of own pictures, and the class activation map (Zhou et al. 2016) of the likeliest.
+    """The likeliest classes of your own pictures, and the class activation map (Zhou et al. 2016) of the likeliest.
 
-    Maps are those of `Cam`: signed, on one scale a network. At most twelve pictures are drawn.
+    Maps are those of `Cam`: signed, on one scale per network. At most twelve pictures are drawn.
 
     Numbers:
         `<file>`: the likeliest class and its probability, in words.
@@ -45,7 +45,7 @@ class Predict(Figure):
         NetgazeError: no pictures, or an unknown fit.
     """
 
-    title = "Own pictures"
+    title = "Predictions on your pictures"
     question = "What does the network see in these pictures, and where?"
     needs = ("classes", "data")
 
@@ -135,7 +135,7 @@ class Predict(Figure):
         return lay_out([columns.titles(findings, below=0.05), *pictures, align(bars)])
 
     def summary(self, findings: Mapping[str, Finding]) -> str:
-        """A line a picture and network."""
+        """A line per picture and network."""
         num = len(next(iter(findings.values())).arrays["names"])
         return "\n".join(
             f"{finding.arrays['names'][row]}: {_describe(finding.arrays, row)}  [{label}]"

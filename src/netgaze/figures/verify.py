@@ -97,7 +97,7 @@ class Verify(Figure):
         return lay_out(rows)
 
     def summary(self, findings: Mapping[str, Finding]) -> str:
-        """A line a pair and network."""
+        """A line per pair and network."""
         lines = []
         for label, finding in findings.items():
             for number, pair in enumerate(finding.arrays["pairs"]):

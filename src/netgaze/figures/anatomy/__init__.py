@@ -16,7 +16,7 @@ _NUM_WORDS = 3  # of these columns are words, the others numbers
 
 
 class Anatomy(Figure):
-    """What each layer costs and sees, a row a layer, of any network: its weights do not matter.
+    """What each layer costs and sees, a row per layer, of any network: its weights do not matter.
 
     See `netgaze.inside.anatomy` for what counts as an activation, a parameter and a multiply-accumulate, and for the
     receptive field. All numbers but those of training are of one image; an MB is a million bytes.
@@ -80,13 +80,13 @@ class Anatomy(Figure):
         caption = (
             "Counts are of one image; the field may be larger than the image, as padding counts. What can overwrite "
             "its own input is no new activation. A training step holds weights, gradients, the optimizer's states "
-            f"({self.optimizer_states} a weight) and what the backward pass needs of {self.batch_size} images at "
+            f"({self.optimizer_states} per weight) and what the backward pass needs of {self.batch_size} images at "
             f"{self.precision} bits." + ("" if self.every_layer else " Layers that cost nothing are left out.")
         )
         return Finding(numbers, arrays, caption)
 
     def draw(self, findings: Mapping[str, Finding]) -> Picture:
-        """A block a network, one below the other on the same scales: a bar a layer, or a block of layers."""
+        """A block per network, one below the other on the same scales: a bar per layer or block of layers."""
         shapes = {label: finding.arrays["image"].tolist() for label, finding in findings.items()}
         return draw_bars(
             {label: _unpack(finding) for label, finding in findings.items()},
@@ -95,7 +95,7 @@ class Anatomy(Figure):
         )
 
     def table(self, finding: Finding) -> list[dict[str, Any]]:
-        """A row a layer for `anatomy.csv` and the report, in whole numbers; none for what is not there."""
+        """A row per layer for `anatomy.csv` and the report, in whole numbers; none for what is not there."""
         return [
             {
                 "layer": row.name,

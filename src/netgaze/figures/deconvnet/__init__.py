@@ -1,4 +1,4 @@
-"""What in an image made a layer answer?"""
+"""Which pixels drove a layer's activation?"""
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import product
@@ -27,10 +27,10 @@ from netgaze.subject import Subject, device_of, evaluating
 class Deconvnet(Figure):
     """Activations carried back to the image (Zeiler and Fergus 2014), see `netgaze.inside.deconvolution`.
 
-    For each layer: all of its activation, its channel that answers most to the image, and the one place where that
+    For each layer: all of its activation, its channel that responds most to the image, and the one place where that
     channel is strongest, whose receptive field is framed in the image. Where there are residual sums, each by the
     residual path, by the shortcut, and by both. Below, the same channel over the split: the patches of the images that
-    it answers most, one an image, and beside each what carries that single answer back, by both paths.
+    activate it most, one per image, and beside each that single activation carried back, by both paths.
 
     Reconstructions have values of both signs; each is drawn on its own scale, zero in middle gray. Below that of a
     whole layer stands its own likeness to the image.
@@ -43,7 +43,7 @@ class Deconvnet(Figure):
 
     Args:
         layers: `named_modules` names; null for the model's stages.
-        channel: its number, in every layer; null for the one whose mean answer to the image is largest.
+        channel: its number, in every layer; null for the one whose mean activation by the image is largest.
         indices: images of the split; null for one by the seed. At most six are shown.
         images: a person's own picture files in their place, fitted as the data's images are.
         num_patches: of the split, for each layer.
@@ -55,7 +55,7 @@ class Deconvnet(Figure):
     """
 
     title = "Deconvnet"
-    question = "What in the image made a layer answer, carried back to its pixels?"
+    question = "Which pixels drove a layer's activation?"
     needs = ("task", "data")
 
     def __init__(
@@ -128,7 +128,7 @@ class Deconvnet(Figure):
     def _find_strongest(
         self, subject: Subject, layers: Sequence[str], channels: np.ndarray, known: dict[str, Field | None]
     ) -> Iterator[dict[str, np.ndarray]]:
-        """Of each layer the `patches` [m,h,w,3] of the split that its channel answers most, and `patches_back`."""
+        """Of each layer the `patches` [m,h,w,3] of the split that activate its channel most, and `patches_back`."""
         data, split, model = subject.data, subject.split, subject.task.model
         device = device_of(subject.task)
         best: dict[str, list[tuple[Tensor, Tensor]]] = {layer: [] for layer in layers}
@@ -169,7 +169,7 @@ class Deconvnet(Figure):
 
     def _write_caption(self, split: str, num_paths: int) -> str:
         channel = (
-            "the one of each network that answers most to the image"
+            "the one of each network that responds most to the image"
             if self.channel is None
             else f"number {self.channel}"
         )
@@ -178,7 +178,7 @@ class Deconvnet(Figure):
             f"Of each layer all of its activation, one channel ({channel}), and that channel's strongest place, whose "
             f"receptive field is framed in the image.{paths} Each reconstruction has its own scale, zero is middle "
             "gray; below that of a whole layer its correlation with the image. At the bottom: where images of "
-            f"{split} answer the first image's channel most, and these answers carried back. The numbers are means "
+            f"{split} activate the first image's channel most, and these carried back. The numbers are means "
             f"over at most {self.num_scored} images of {split}."
         ) + describe_left_out(self.images or self.indices)
 
@@ -188,7 +188,7 @@ class Deconvnet(Figure):
 
 
 def _read_activations(model: nn.Module, layers: Sequence[str], images: Tensor) -> dict[str, tuple[Tensor, int]]:
-    """What each layer answers to normalized images, [B,C,P], and how wide its maps are; 1 where it has none."""
+    """The activation of each layer by normalized images, [B,C,P], and how wide its maps are; 1 where it has none."""
     with torch.no_grad():
         found = reach_all(model, layers)(images)
     return {name: (flatten_channels(value), value.shape[-1] if value.ndim == 4 else 1) for name, value in found.items()}

@@ -1,4 +1,4 @@
-"""How `Deconvnet` lays out one network: a row a layer with what was carried back, then patches of the split."""
+"""How `Deconvnet` lays out one network: a row per layer with what was carried back, then patches of the split."""
 
 from collections.abc import Iterator, Sequence
 from functools import partial
@@ -44,7 +44,7 @@ class Block:
             rows += [Row(self.tile + _SCORE, partial(draw, place=place)) for place in places]
             rows.append(Row(0.1))
         channel = "that channel" if num == 1 else "the first image's channel"
-        words = f"Where images of the split answer {channel} most (left), and these answers carried back (right)"
+        words = f"Where images of the split activate {channel} most (left), and these activations carried back (right)"
         rows.append(make_text(words, height=0.25, color=GRAY))
         across = fill_rows(len(self.layers), _MOST_BLOCKS)[1]
         for start in range(0, len(self.layers), across):

@@ -12,26 +12,27 @@ from torch import Tensor
 from tqdm import tqdm
 
 from netgaze.drawing.examples import choose_examples, name_files
-from netgaze.drawing.panels import GRAY, SMALL, Sheet, measure_lines, wrap_words
-from netgaze.drawing.rows import Columns, Row, align, lay_out
+from netgaze.drawing.rows import Columns, align, lay_out
 from netgaze.errors import NetgazeError
 from netgaze.figure import Figure, Finding
 from netgaze.figures.deep_dream.goals import choose_goals
 from netgaze.figures.deep_dream.octaves import Octaves, resize, to_frames, to_picture
+from netgaze.figures.deep_dream.tiles import list_cells, name_dreams
 from netgaze.files import make_file_names
 from netgaze.inside import image_search
 from netgaze.subject import Subject, device_of, evaluating
 
-_LARGEST_TILE, _MOST_PICTURES = 3.0, 6  # inches; each has a dream a layer and network
+_MOST_PICTURES = 6  # each has a dream per layer and network
 
 
 class DeepDream(Figure):
-    """Google's Deep Dream (Mordvintsev et al. 2015): an image changed until a layer answers more to it.
+    """Google's Deep Dream (Mordvintsev et al. 2015): an image changed until a layer responds more to it.
 
-    Each layer has a dream of its own, of the same image for every network. It is found from small sizes ("octaves") to
-    large ones: what was changed so far is enlarged and added to the image in the next size. A step shifts the image by
-    lot, follows the gradient of half the squared norm of the layer with a mean change of `step`, and cuts off at black
-    and white. Deviation: the gradient is that of pixel values where networks divide them by a deviation a channel.
+    Each layer has a dream of its own, of the same image for every network. It is found from small sizes ("octaves")
+    to large ones: what was changed so far is enlarged and added to the image in the next size. A step shifts the
+    image at random, follows the gradient of half the squared norm of the layer with a mean change of `step`, and cuts
+    off at black and white. Deviation: the gradient is that of pixel values where networks divide them by a deviation
+    per channel.
 
     Numbers, for each layer (with more images than one, after the image's name):
         `<layer>/before`: mean squared activation of the image at its full size; of a channel its mean; of a class its
@@ -61,7 +62,7 @@ class DeepDream(Figure):
     """
 
     title = "Deep Dream"
-    question = "What does a layer make of an image that is changed until the layer answers more?"
+    question = "What does a layer make of an image that is changed until the layer responds more?"
     needs = ("task", "data")
 
     def __init__(
@@ -175,7 +176,7 @@ class DeepDream(Figure):
         """A column per network; for each image a row for itself, then a row for each of its dreams."""
         columns = Columns(len(findings), gap=0.12)
         cells = [
-            [_make_cell(tile, words, x, columns.width) for tile, words in _list_tiles(finding, self._unit)]
+            list_cells(finding, self._unit, x, columns.width)
             for finding, x in zip(findings.values(), columns.lefts, strict=True)
         ]
         rows = [align(cell for cell in row if cell) for row in zip_longest(*cells)]
@@ -184,7 +185,7 @@ class DeepDream(Figure):
     def files(self, finding: Finding) -> dict[str, np.ndarray]:
         """Of each goal the dream, what each octave ended with, and all steps as an animation at the dream's size."""
         arrays, files = finding.arrays, dict[str, np.ndarray]()
-        names = _name_dreams(arrays, "_")
+        names = name_dreams(arrays, "_")
         for stem, (i, j) in zip(make_file_names(names.values()), names, strict=True):
             num = sum(key.startswith(f"frames{i}_{j}_") for key in arrays)
             octaves = [arrays[f"frames{i}_{j}_{octave}"] for octave in range(num)]
@@ -192,39 +193,3 @@ class DeepDream(Figure):
             files |= {f"{stem}_octave{octave}": frames[-1] for octave, frames in enumerate(octaves, start=1)}
             files[stem] = to_frames(arrays[f"base{i}"], octaves)
         return files
-
-
-def _name_dreams(arrays: Mapping[str, np.ndarray], between: str) -> dict[tuple[int, int], str]:
-    """By the places of image and goal: the goal's name, after the image's where there are several."""
-    images, goals = arrays["images"], arrays["goals"]
-    return {
-        (i, j): str(goal) if len(images) == 1 else f"{image}{between}{goal}"
-        for i, image in enumerate(images)
-        for j, goal in enumerate(goals)
-    }
-
-
-def _list_tiles(finding: Finding, unit: str) -> list[tuple[np.ndarray, str]]:
-    """What a column shows, from the top: pictures and the words below them."""
-    arrays, tiles = finding.arrays, list[tuple[np.ndarray, str]]()
-    for (i, j), key in _name_dreams(arrays, "/").items():
-        if j == 0:
-            tiles.append((arrays[f"base{i}"], str(arrays["images"][i])))
-        before, after = (finding.numbers[f"{key}/{when}"] for when in ("before", "after"))
-        ratio = finding.numbers.get(f"{key}/ratio")
-        times = "" if ratio is None else f" (x {ratio:.3g})"
-        tiles.append((arrays[f"dream{i}_{j}"], f"{arrays['goals'][j]}: {unit} {before:.3g} to {after:.3g}{times}"))
-    return tiles
-
-
-def _make_cell(tile: np.ndarray, words: str, x: float, width: float) -> Row:
-    """A picture [H,W,3], fitted into a square, in the middle of a column at x, and words below it."""
-    scale = min(width, _LARGEST_TILE) / max(tile.shape[:2])
-    wide, high = tile.shape[1] * scale, tile.shape[0] * scale
-    words = wrap_words(words, width, SMALL)
-
-    def draw(sheet: Sheet, y: float) -> None:
-        sheet.image(tile, x + (width - wide) / 2, y, wide, high)
-        sheet.text(x + width / 2, y + high + 0.04, words, SMALL, ha="center", color=GRAY)
-
-    return Row(high + measure_lines(words, SMALL) + 0.15, draw)

@@ -90,7 +90,7 @@ class Inversion(Figure):
         `curve<i>_<j>` [steps + 1] is the relative error of image i at layer j, at the start and after each step.
 
         Raises:
-            NetgazeError: no such layer, or one that answers an image with zero everywhere.
+            NetgazeError: no such layer, or one that is all zero for an image.
         """
         names, images = name_images(subject, self.indices, self.images, self.seed)
         task = subject.task
@@ -113,7 +113,7 @@ class Inversion(Figure):
                         with torch.no_grad():
                             target = run(read(sought[[i]].to(device)))
                         if not target.any():
-                            raise NetgazeError(f"inversion: {layer} answers {name} with zero. Choose other layers.")
+                            raise NetgazeError(f"inversion: {layer} is all zero for {name}. Choose other layers.")
                         match = self.match.of(target, run, read, start.to(device))
                         numbers |= _measure_match(f"{before}{layer}", match, sought[[i]])
                         arrays[f"curve{i}_{j}"] = np.array(match.curve, dtype=np.float32)

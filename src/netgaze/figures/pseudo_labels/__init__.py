@@ -84,7 +84,7 @@ class PseudoLabels(Figure):
         return Finding(_list_numbers(found, truth), arrays, _write_caption(subject))
 
     def table(self, finding: Finding) -> list[dict[str, Any]]:
-        """A row a class."""
+        """A row per class."""
         arrays = finding.arrays
         return [
             {"class": str(name), "images": int(count), "share right": _read_number(right)}
@@ -200,7 +200,7 @@ def _write_caption(subject: Subject) -> str:
     settings = (subject.config or {}).get("task", {})
     known = {name: settings[name.lower()] for name in ("K", "P") if settings.get(name.lower()) is not None}
     said = {
-        "K": "up to K = {} images a class, those with the highest scores",
+        "K": "up to K = {} images per class, those with the highest scores",
         "P": "each image for its P = {} best classes at most",
     }
     how = "; ".join(said[name].format(f"{number:,}") for name, number in known.items())
@@ -208,5 +208,5 @@ def _write_caption(subject: Subject) -> str:
     return (
         f"Each network chooses its own images from the unlabeled ones{how}. Below an image: the network's probability "
         "for the class of its row. Blue: the image is of this class; crossed: of another, which is named. The true "
-        "labels, which were taken away, judge here alone: neither the choice nor the training knows them."
+        "labels, which were taken away, are used here alone: neither the choice nor the training knows them."
     )

@@ -19,7 +19,7 @@ from netgaze.subject import Subject, device_of, evaluating
 
 @dataclass(frozen=True)
 class _Shown:
-    """What is shown: examples [n,C,H,W], their logits [n,K] and true classes [n], -1 where nobody knows."""
+    """What is shown: examples [n,C,H,W], their logits [n,K] and true classes [n], -1 where unknown."""
 
     examples: Tensor
     logits: np.ndarray
@@ -27,19 +27,19 @@ class _Shown:
 
 
 class ResponseMaps(Figure):
-    """The maps of all classes for some images: `task.evidence`, on one signed color scale a network.
+    """The maps of all classes for some images: `task.class_maps`, on one signed color scale per network.
 
-    For a network with a filter a class these are the responses to the filters; for a pooled network its class
+    For a network with a filter per class these are the responses to the filters; for a pooled network its class
     activation maps (Zhou et al. 2016); for a rotation network a map for each angle, the image upright.
 
     Numbers, over `num_scored` images spread over the classes:
         `map_height`, `map_width`: of the maps before they are enlarged.
         `peak_highest`: share of examples whose true class's map has the highest peak of all classes' maps, before
-            they are enlarged; n maps that tie for it count 1/n each. A rotation network is asked about all four
+            they are enlarged; n maps that tie for it count 1/n each. A rotation network is scored on all four
             turns of each image.
         `trough_lowest`: likewise the lowest trough. A head that reads its maps through a predictor of its own may as
-            well take low responses for evidence; such a network is told by this number, and its maps are to be read
-            with the signs exchanged.
+            well take low responses for evidence: this number shows it, and the maps of such a network are to be
+            read with the signs exchanged.
         `chance`: 1/K: what a network with the same map for all classes scores exactly.
         On data with object masks, for the true class's map of the upright images: `peak_on_object`,
         `mass_on_object`, `object_area`, `center_on_object`, see `Cam`; and of the maps with their signs exchanged
@@ -49,7 +49,7 @@ class ResponseMaps(Figure):
     Args:
         num_images: shown, of different classes as far as there are such; see the caption for the rule.
         indices: images of the split to show in place of the rule's choice.
-        images: a person's own picture files to show in its place; nobody knows their true class.
+        images: a person's own picture files to show in its place; their true class is unknown.
         num_scored: at most so many images are counted.
         max_classes: maps beside an image. Where there are more classes, the true one's and the highest-scored.
         seed: of the choice of images.
@@ -144,8 +144,8 @@ class ResponseMaps(Figure):
 
     def _write_caption(self, num_classes: int) -> str:
         caption = (
-            "Red answers to the filter of a class, blue is its opposite, on one scale a network; below, the score. A "
-            "head with a predictor of its own may take low responses for evidence: compare highest peak and lowest "
+            "Red responds to the filter of a class, blue is its opposite, on one scale per network; below, the score. "
+            "A head with a predictor of its own may take low responses for evidence: compare highest peak and lowest "
             "trough. "
         )
         if self.images:

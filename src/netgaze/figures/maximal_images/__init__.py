@@ -1,37 +1,29 @@
-"""Which images answer a channel most, and what image would?"""
+"""Which images activate a channel most, and which image would?"""
 
 import math
-import sys
-from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import torch
 from matplotlib.figure import Figure as Picture
 from torch import Tensor
-from tqdm import tqdm
 
 from netgaze.drawing.examples import balanced_choice, to_rgb
 from netgaze.drawing.panels import GRAY, SMALL, Sheet, wrap_words
 from netgaze.drawing.rows import Columns, Row, align, lay_out, make_text
 from netgaze.errors import NetgazeError
 from netgaze.figure import Figure, Finding
+from netgaze.figures.maximal_images.search import optimize_images
 from netgaze.inside import image_search
 from netgaze.inside.layers import flatten_channels, reach
 from netgaze.subject import Subject, device_of, evaluating
 
-_RATE = 0.05
-_CONTRASTS = (0.01, 0.03, 0.1, 0.3, 1.0, 1.0, 1.0, 1.0)  # deviations of coefficients that are tried
-_LUCENT_SIZE = 128  # pixels for which the distances below are meant
-_PAD, _SHIFTS = 12, (4, 2)
-_FACTORS = [1 + (number - 5) / 50 for number in range(11)]
-_DEGREES = [*range(-10, 11), 0, 0, 0, 0, 0]
 _GAP = 0.16  # inches between the optimized image and the others
 
 
 class MaximalImages(Figure):
-    """The images of the data that a channel answers most, beside an image made for it.
+    """The images of the data that activate a channel most, beside an image made for it.
 
     An image's score for a channel is the channel's maximum over places (Zeiler and Fergus 2014's nine strongest).
     The other image is found by gradient on the channel's mean, as Lucent does after Olah et al. 2017: Fourier
@@ -60,7 +52,7 @@ class MaximalImages(Figure):
     """
 
     title = "Maximal images"
-    question = "Which images does a channel answer most, and what would an image look like that is made for it?"
+    question = "Which images activate a channel most, and what would an image look like that is made for it?"
     needs = ("task", "data")
 
     def __init__(
@@ -105,9 +97,12 @@ class MaximalImages(Figure):
             alive = np.flatnonzero(scores.max(axis=0) > scores.min(axis=0))
             channels = self._choose_channels(alive, scores.shape[1], layer)
             read = image_search.normalize(data.mean, data.std)
-            made = self._optimize(subject, run, read, channels, device)
+            shape, title = (data.num_channels, *images.shape[2:]), f"{subject.label}: optimized images"
+            made = optimize_images(run, read, channels.tolist(), shape, self.steps, self.seed, device, title)
             with torch.no_grad():
-                answers = [float(_find_maxima(run(read(image)))[0, k]) for image, k in zip(made, channels, strict=True)]
+                activations = [
+                    float(_find_maxima(run(read(image)))[0, k]) for image, k in zip(made, channels, strict=True)
+                ]
         top = np.argsort(-scores[:, channels], axis=0, kind="stable")[: self.num_each].T
         arrays: dict[str, np.ndarray] = {
             "channels": channels,
@@ -118,7 +113,7 @@ class MaximalImages(Figure):
         }
         numbers: dict[str, Any] = {"dead_channels": 1 - len(alive) / scores.shape[1], "num_scored": len(scored)}
         for place, channel in enumerate(channels):
-            own = {"optimized": answers[place], "best_image": scores[:, channel].max()}
+            own = {"optimized": activations[place], "best_image": scores[:, channel].max()}
             own["median_image"] = np.median(scores[:, channel])
             numbers |= {f"channel {channel}/{name}": float(value) for name, value in own.items()}
         return Finding(numbers, arrays, _write_caption(layer, len(scored)))
@@ -140,29 +135,6 @@ class MaximalImages(Figure):
                 raise NetgazeError(f"maximal_images.channels: {layer} has channels 0 to {num - 1}, and no {channel}.")
         return np.array(self.channels, dtype=np.int64)
 
-    def _optimize(
-        self,
-        subject: Subject,
-        run: image_search.Transform,
-        read: image_search.Transform,
-        channels: np.ndarray,
-        device: torch.device,
-    ) -> list[Tensor]:
-        """An image [1,C,S,S] for each channel."""
-        size, found = subject.data.image_size, list[Tensor]()
-        title, total = f"{subject.label}: optimized images", len(channels) * self.steps
-        with tqdm(desc=title, total=total, leave=False, disable=not sys.stderr.isatty()) as bar:
-            for channel in channels.tolist():
-                generator = torch.Generator().manual_seed(self.seed)
-                start = partial(image_search.Fourier, (subject.data.num_channels, size, size), generator)
-                image = _find_start(start, partial(_negative_mean, channel, image_search.chain([read, run])), device)
-                see = image_search.chain([*make_robust(size, generator), read, run])
-                loss = partial(_negative_mean, channel, see)
-                adam = torch.optim.Adam(image.parameters(), lr=_RATE)
-                image_search.search(image, loss, adam, self.steps, lambda step: bar.update())
-                found.append(image().detach())
-        return found
-
     def draw(self, findings: Mapping[str, Finding]) -> Picture:
         """A row per channel, a column per network: the optimized image large, then the strongest images."""
         columns = Columns(len(findings))
@@ -177,41 +149,6 @@ class MaximalImages(Figure):
             rows.append(align(make_text(text, x, SMALL, below=0.04, color=GRAY) for text, x in words))
             rows.append(align(_make_images(finding, place, x, columns.width) for finding, x in shown))
         return lay_out(rows)
-
-
-def _find_start(
-    start: Callable[[float], image_search.Fourier], loss: image_search.Transform, device: torch.device
-) -> image_search.Fourier:
-    """The first image to which a channel answers at all: behind a ReLU there is no gradient where it is silent."""
-    for contrast in _CONTRASTS:
-        image = start(contrast).to(device)
-        (gradient,) = torch.autograd.grad(loss(image()), image.coefficients)
-        if gradient.any():
-            break
-    return image
-
-
-def make_robust(size: int, generator: torch.Generator) -> list[image_search.Transform]:
-    """What an image of `size` pixels goes through before a network sees it, so that it cannot rely on exact places."""
-    share = size / _LUCENT_SIZE
-    first, second = (max(1, round(most * share)) for most in _SHIFTS)
-    return [
-        image_search.pad(max(1, round(_PAD * share))),
-        image_search.jitter(first, generator),
-        image_search.random_scale(_FACTORS, generator),
-        image_search.random_rotate(_DEGREES, generator),
-        image_search.jitter(second, generator),
-        partial(_cut_middle, size),
-    ]
-
-
-def _cut_middle(size: int, image: Tensor) -> Tensor:
-    top, left = ((side - size) // 2 for side in image.shape[2:])
-    return image[:, :, top : top + size, left : left + size]
-
-
-def _negative_mean(channel: int, see: image_search.Transform, image: Tensor) -> Tensor:
-    return -image_search.channel_mean(channel, see(image))
 
 
 def _find_maxima(activation: Tensor) -> Tensor:
