@@ -2,20 +2,17 @@
 
 import difflib
 from collections.abc import Mapping, Sequence
-from functools import partial
 
 import numpy as np
 from matplotlib.figure import Figure as Picture
-from matplotlib.ticker import MaxNLocator
 from torch import nn
 
-from netgaze.drawing.panels import GRAY, SMALL, TEXT, Sheet, color_signed
-from netgaze.drawing.rows import Columns, Row, align, lay_out, make_signed_bar, stack
+from netgaze.drawing.panels import SMALL
+from netgaze.drawing.rows import Columns, align, lay_out
 from netgaze.errors import NetgazeError
 from netgaze.figure import Figure, Finding
+from netgaze.figures.filters.grids import DEAD, color_tiles, is_tiled, paste_grid, stack_layer, tile_rgb
 from netgaze.subject import Subject
-
-_DEAD = 0.01
 
 
 class Filters(Figure):
@@ -77,7 +74,7 @@ class Filters(Figure):
             layers = [finding.arrays.get(f"weights{place}") for finding in findings.values()]
             rows.append(
                 align(
-                    _stack_layer(weights, x, columns.width)
+                    stack_layer(weights, x, columns.width)
                     for x, weights in zip(columns.lefts, layers, strict=True)
                     if weights is not None
                 )
@@ -92,17 +89,15 @@ class Filters(Figure):
         for place, name in enumerate(finding.arrays["layers"]):
             weights = finding.arrays[f"weights{place}"]
             for number in range(len(weights)):
-                tiles = (
-                    tile_rgb(weights[number : number + 1]) if _is_tiled(weights) else _color_tiles(weights)[[number]]
-                )
-                images[f"{name}_{number:03d}"] = _paste_grid(tiles.reshape(-1, *tiles.shape[-3:]), gap=0)
+                tiles = tile_rgb(weights[number : number + 1]) if is_tiled(weights) else color_tiles(weights)[[number]]
+                images[f"{name}_{number:03d}"] = paste_grid(tiles.reshape(-1, *tiles.shape[-3:]), gap=0)
         return images
 
 
 def measure_filters(weights: np.ndarray) -> dict[str, float]:
     """The numbers of one layer's filters [out,in,k,k]; see `Filters`."""
     norms = np.sqrt((weights.astype(np.float64) ** 2).sum(axis=(1, 2, 3)))
-    numbers = {"dead": float((norms < _DEAD * norms.max()).mean()), "norm_std": float(norms.std() / norms.mean())}
+    numbers = {"dead": float((norms < DEAD * norms.max()).mean()), "norm_std": float(norms.std() / norms.mean())}
     energy = float((weights**2).mean())
     if weights.shape[-1] > 1 and energy > 0:
         steps = [np.diff(weights, axis=axis).ravel() for axis in (2, 3)]
@@ -112,65 +107,12 @@ def measure_filters(weights: np.ndarray) -> dict[str, float]:
     return numbers
 
 
-def tile_rgb(weights: np.ndarray) -> np.ndarray:
-    """Filters [out,1 or 3,k,k] as pictures uint8 [out,k,k,3]: zero is middle gray, the largest weight full."""
-    largest = np.abs(weights).max(axis=(1, 2, 3), keepdims=True)
-    values = 0.5 + 0.5 * weights / np.where(largest > 0, largest, 1)
-    values = np.broadcast_to(values, (len(values), 3, *values.shape[2:]))
-    return (values.transpose(0, 2, 3, 1) * 255).round().astype(np.uint8)
-
-
 def _find_convolution(model: nn.Module, name: str) -> nn.Conv2d:
     layers = {path: layer for path, layer in model.named_modules() if isinstance(layer, nn.Conv2d)}
     if name not in layers:
         near = difflib.get_close_matches(name, layers, n=3, cutoff=0.0)
         raise NetgazeError(f"{name} is no convolution of this network. Nearest names: {', '.join(near)}.")
     return layers[name]
-
-
-def _is_tiled(weights: np.ndarray) -> bool:
-    return weights.shape[1] in (1, 3)
-
-
-def _color_tiles(weights: np.ndarray) -> np.ndarray:
-    """[out,in,k,k] -> uint8 [out,in,k,k,3] on one scale."""
-    return (color_signed(weights, float(np.abs(weights).max())) * 255).round().astype(np.uint8)
-
-
-def _paste_grid(tiles: np.ndarray, gap: int, across: int | None = None) -> np.ndarray:
-    """Tiles uint8 [N,k,k,3] as one picture, `across` in a row (null: about square), white gaps between them."""
-    num, side = len(tiles), tiles.shape[1]
-    across = across or int(np.ceil(np.sqrt(num)))
-    down = -(-num // across)
-    step = side + gap
-    picture = np.full((down * step - gap, across * step - gap, 3), 255, dtype=np.uint8)
-    for number, tile in enumerate(tiles):
-        y, x = number // across * step, number % across * step
-        picture[y : y + side, x : x + side] = tile
-    return picture
-
-
-def _count_across(weights: np.ndarray) -> int:
-    return min(len(weights), 8) if _is_tiled(weights) else weights.shape[1]
-
-
-def _measure(weights: np.ndarray, width: float) -> tuple[float, float]:
-    """Width and height in inches of a layer's grid."""
-    across = _count_across(weights)
-    down = -(-len(weights) // across) if _is_tiled(weights) else len(weights)
-    tile = min(width / across, 0.5 if _is_tiled(weights) else 5.0 / down)
-    return tile * across, tile * down
-
-
-def _stack_layer(weights: np.ndarray, x: float, width: float) -> Row:
-    """A layer's grid; below one of signed tiles its axis and a color bar."""
-    wide, high = _measure(weights, width)
-    draw = _draw_tiles if _is_tiled(weights) else _draw_grid
-    left = x + (width - wide) / 2
-    grid = Row(high, partial(draw, weights=weights, x=left, wide=wide, high=high))
-    if _is_tiled(weights):
-        return stack([grid, Row(0.2)])
-    return stack([grid, make_signed_bar(left, wide, float(np.abs(weights).max()), "weight", height=0.9, above=0.42)])
 
 
 def _describe(finding: Finding, place: int) -> str:
@@ -183,31 +125,3 @@ def _describe(finding: Finding, place: int) -> str:
         if finding.numbers.get(f"{name}/{what}") is not None
     ]
     return f"{name}: {shape[0]} filters of {shape[1]} x {shape[2]} x {shape[3]}\n{', '.join(numbers)}"
-
-
-def _draw_tiles(sheet: Sheet, y: float, weights: np.ndarray, x: float, wide: float, high: float) -> None:
-    """Filters on images as pictures, with the number of the first of each line."""
-    across, norms = _count_across(weights), np.sqrt((weights**2).sum(axis=(1, 2, 3)))
-    tile = wide / across
-    for number, picture in enumerate(tile_rgb(weights)):
-        left, top = x + number % across * tile, y + number // across * tile
-        sheet.image(picture, left, top, tile * 0.92, tile * 0.92)
-        if norms[number] < _DEAD * norms.max():
-            sheet.text(left + tile * 0.46, top + tile * 0.46, "×", TEXT, ha="center", va="center")
-        if number % across == 0:
-            sheet.text(x - 0.06, top + tile * 0.46, str(number), SMALL, ha="right", va="center", color=GRAY)
-
-
-def _draw_grid(sheet: Sheet, y: float, weights: np.ndarray, x: float, wide: float, high: float) -> None:
-    """Other filters as a grid of signed tiles with axes."""
-    tiles = _color_tiles(weights)
-    axes = sheet.axes(x, y, wide, high)
-    shape = (-0.5, tiles.shape[1] - 0.5, len(tiles) - 0.5, -0.5)
-    grid = _paste_grid(tiles.reshape(-1, *tiles.shape[2:]), gap=1, across=tiles.shape[1])
-    sharp = "nearest" if grid.shape[1] < 120 * wide else "auto"  # enlarged pixels stay squares
-    axes.imshow(grid, extent=shape, aspect="auto", interpolation=sharp)
-    axes.set_xlabel("input channel", fontsize=SMALL)
-    axes.set_ylabel("filter", fontsize=SMALL, labelpad=1)
-    axes.spines[:].set_visible(False)
-    for axis in (axes.xaxis, axes.yaxis):
-        axis.set_major_locator(MaxNLocator(integer=True))
