@@ -11,12 +11,12 @@ from matplotlib.figure import Figure as Picture
 from torch import Tensor, nn
 
 from netgaze.drawing.examples import balanced_choice, to_rgb
-from netgaze.drawing.patches import cut_patches, find_frames, find_tiles
 from netgaze.drawing.rows import lay_out
 from netgaze.drawing.shown_layers import check_images, choose_layers, describe_left_out, name_images
 from netgaze.errors import NetgazeError
 from netgaze.figure import Figure, Finding
 from netgaze.figures.deconvnet.blocks import Block
+from netgaze.figures.deconvnet.patches import cut_patches, find_frames, find_tiles
 from netgaze.inside.anatomy import find_fields
 from netgaze.inside.deconvolution import PATHS, carry_back, keep_all, keep_channel, keep_place
 from netgaze.inside.layers import flatten_channels, reach_all
