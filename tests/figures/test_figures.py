@@ -1,6 +1,7 @@
 """Every figure, for one and four columns, drawn from what was saved; and the network left as it was."""
 
 import importlib
+import re
 from pathlib import Path
 
 import matplotlib
@@ -13,12 +14,14 @@ from matplotlib.text import Text
 from omegaconf import OmegaConf
 
 from netgaze.drawing.panels import wrap_words
-from netgaze.figure import Finding
+from netgaze.figure import Figure, Finding
 from netgaze.files import to_plain
+from netgaze.subject import NEEDS
 
 CONF = Path(__file__).parents[2] / "conf" / "figure"
 # Asked in tests of their own: what shows nothing but own pictures, and what asks a task that labels images.
 OWN = {"verify": "test_verification", "predict": "test_predict", "pseudo_labels": "test_pseudo_labels"}
+OWN_ARGUMENTS = {"verify": {"images": ["a.png", "b.png"]}, "predict": {"images": ["a.png"]}}
 NAMES = [path.stem for path in sorted(CONF.glob("*.yaml")) if path.stem not in OWN]
 # What searches for images by gradient does so briefly: how well it does is tested beside the figure.
 BRIEF = {
@@ -71,11 +74,19 @@ def assert_readable(picture):
             assert wide <= 1 or high <= 2, f"{words!r} lies on {other!r}"
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [path.stem for path in sorted(CONF.glob("*.yaml"))])
 def test_question_and_contract(name):
-    figure = make_figure(name)
+    figure = make_figure(name, **OWN_ARGUMENTS.get(name, {}))
+    assert isinstance(figure, Figure)
+    assert type(figure).__name__.lower() == name.replace("_", "")
+    assert figure.title
+    assert figure.title == figure.title.strip()
     assert figure.question.endswith("?")
-    assert set(figure.needs) <= {"model", "task", "classes", "data", "history", "metrics", "config", "features"}
+    assert figure.needs
+    assert set(figure.needs) <= set(NEEDS)
+    assert all(isinstance(metric, str) and not re.search(r"\s", metric) for metric in figure.metrics)
+    assert isinstance(figure.controls, bool)
+    assert list(figure.images) == OWN_ARGUMENTS.get(name, {}).get("images", [])
     assert (CONF / f"{name}.yaml").read_text().startswith(f"# @package figure.{name}\n")
 
 
