@@ -176,7 +176,7 @@ def test_two_pictures_and_an_answer(run, pictures, tmp_path):
     files = [str(pictures / "a.png"), str(pictures / "b.png")]
     code, printed = analyzed(run, tmp_path, "figure=[verify]", f"images=[{','.join(files)}]")
     assert code == 0, printed
-    line = re.search(r"a\.png, b\.png: distance ([\d.]+), threshold ([\d.]+): ([01]) \((.*)\)  \[faces\]", printed)
+    line = re.search(r"a\.png, b\.png: distance ([\d.]+), threshold ([\d.]+): ([01]) \((.*)\)  \[siamese\]", printed)
     assert line, printed
     distance, threshold, answer = float(line[1]), float(line[2]), int(line[3])
     subject = open_run(run)
