@@ -15,11 +15,11 @@ from pytorch_lightning import Trainer
 from tests.conftest import CONF, composed
 from torchvision import transforms
 
-from netgaze.arguments import check
 from netgaze.data.annotations import read_annotations
 from netgaze.data.augment import Augment
 from netgaze.data.decathlon import Decathlon
 from netgaze.errors import NetgazeError
+from netgaze.overrides import check_overrides
 
 STATS = {"num_channels": 3, "image_size": 64, "mean": (0.5, 0.5, 0.5), "std": (0.25, 0.25, 0.25)}
 # Not in order and with gaps: labels are places among the sorted ids.
@@ -332,7 +332,7 @@ def test_the_number_of_classes_follows_the_annotations(signs):
 @pytest.mark.parametrize("name", SETS)
 def test_the_facts_of_each_yaml(name, tmp_path):
     data = instantiate(composed(f"data=decathlon/{name}", f"data.dir='{tmp_path}'").data)
-    check([f"data=decathlon/{name}", f"data.dir='{tmp_path}'", "data.stored_size=80"], CONF, "train")
+    check_overrides([f"data=decathlon/{name}", f"data.dir='{tmp_path}'", "data.stored_size=80"], CONF, "train")
     assert data.num_classes == PUBLISHED[name][0]
     assert (data.set, data.image_size, data.stored_size) == (name, 64, 72)
     assert data.augment.flip == (name not in ("gtsrb", "omniglot", "svhn"))

@@ -117,14 +117,14 @@ def test_a_probe_answers_with_its_best_head(signs, tmp_path, cached):
     ],
 )
 def test_what_cannot_be_exported_is_said_before_training(signs, tmp_path, monkeypatch, typed, said):
-    monkeypatch.setattr(experiment, "_train", lambda *_: pytest.fail("it trains"))
+    monkeypatch.setattr(experiment, "_fit", lambda *_: pytest.fail("it trains"))
     given = [*TINY, EXPORT, *typed] if typed[0].startswith("data") else words(signs, EXPORT, *typed)
     with pytest.raises(NetgazeError, match=f"export_predictions=true: {said}"):
         train(tmp_path, *given)
 
 
 def test_no_stripped_file_is_said_before_training(tmp_path, monkeypatch):
-    monkeypatch.setattr(experiment, "_train", lambda *_: pytest.fail("it trains"))
+    monkeypatch.setattr(experiment, "_fit", lambda *_: pytest.fail("it trains"))
     for split, first in (("train", 1000), ("val", 2000)):
         write_split(tmp_path, split, 4, first)
     with pytest.raises(NetgazeError, match=r"no .*signs_test_stripped\.json"):
