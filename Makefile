@@ -6,7 +6,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help quickstart setup test check format bench lock clean
+.PHONY: help quickstart setup test check format readme bench lock clean
 
 help: ## show this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -38,6 +38,9 @@ check: $(READY) ## format, lint, types, fast tests
 format: $(READY) ## put the code in order
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+readme: $(READY) ## write the README's tables and tree from the YAMLs and modules
+	$(BIN)/python docs/tables.py
 
 bench: $(READY) ## all benchmarks, side by side with their peers
 	@for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done

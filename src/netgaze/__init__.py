@@ -7,7 +7,7 @@ if TYPE_CHECKING:
     from netgaze.experiment import open_run
     from netgaze.notebook import analyze, fit, look
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 __all__ = ["analyze", "fit", "look", "open_run"]
 
 _MODULES = {"analyze": "notebook", "fit": "notebook", "look": "notebook", "open_run": "experiment"}

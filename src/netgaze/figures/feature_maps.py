@@ -1,4 +1,4 @@
-"""What do the channels of a network's layers answer to an image?"""
+"""Which channels of a layer respond to an image, and which never do?"""
 
 from collections.abc import Sequence
 from typing import Any

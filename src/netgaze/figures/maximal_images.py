@@ -1,4 +1,4 @@
-"""Which images answer a channel most, and what image would?"""
+"""Which images activate a channel most, and which image would?"""
 
 import math
 import sys

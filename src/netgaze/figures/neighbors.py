@@ -1,4 +1,4 @@
-"""Which images of the data are nearest to a picture, and what does each network hold for near?"""
+"""Which images of the data are nearest to a picture, and what does each network consider near?"""
 
 import math
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""What does the network see in a person's own pictures?"""
+"""What does the network see in your own pictures?"""
 
 from collections.abc import Sequence
 from typing import Any

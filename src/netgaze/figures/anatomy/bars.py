@@ -1,4 +1,4 @@
-"""Layers as bars: parameters, activations, work and receptive field, a line a layer or a block of layers."""
+"""Layers as bars: parameters, activations, work and receptive field, a line per layer or block of layers."""
 
 import itertools
 import math

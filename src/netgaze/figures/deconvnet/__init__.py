@@ -1,4 +1,4 @@
-"""What in an image made a layer answer?"""
+"""Which pixels drove a layer's activation?"""
 
 from collections.abc import Iterator, Sequence
 from itertools import product

@@ -1,4 +1,4 @@
-"""How `Deconvnet` lays out one network: a row a layer with what was carried back, then patches of the split."""
+"""How `Deconvnet` lays out one network: a row per layer with what was carried back, then patches of the split."""
 
 from collections.abc import Iterator
 from typing import Any

@@ -1,4 +1,4 @@
-"""An image changed step by step, from small sizes to large ones, until a network answers more to it."""
+"""An image changed step by step, from small sizes to large ones, until a network responds more to it."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass

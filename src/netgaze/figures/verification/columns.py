@@ -1,4 +1,4 @@
-"""Distances of pairs in columns, a network each: how `Verification` lays out what it found."""
+"""Distances of pairs in columns, one per network: how `Verification` lays out what it found."""
 
 from collections.abc import Callable, Sequence
 from functools import partial
