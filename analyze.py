@@ -22,12 +22,12 @@ Or at what a network costs and sees, layer by layer, without any run:
 """
 
 
-def job(config, folder, about):
+def job(config, folder, request):
     """Imports torch only now: the config has been composed, and asks for something that can be done."""
     check_analyze(config)
     from netgaze.analysis import analyze
 
-    analyze(config, folder, about)
+    analyze(config, folder, request)
 
 
 if __name__ == "__main__":

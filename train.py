@@ -18,11 +18,11 @@ Any key can be typed as group.key=value. A sweep takes values with commas in bet
 """
 
 
-def job(config, folder, about):
+def job(config, folder, request):
     """Imports torch only now: the config has been composed."""
-    from netgaze.chain import fit
+    from netgaze.experiment import fit
 
-    fit(config, folder, about)
+    fit(config, folder, request)
 
 
 if __name__ == "__main__":

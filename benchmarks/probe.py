@@ -82,17 +82,12 @@ def sweep(data: Colors, rates: list[float], epochs: int, cached: bool) -> tuple[
     with tempfile.TemporaryDirectory() as folder:
         trainer = make_trainer(
             max_epochs=epochs,
-            max_time=None,
             patience=None,
             precision="32",
-            threads=num_cpus(),
             accelerator="auto",
             devices=1,
             strategy="auto",
             gradient_clip_val=None,
-            channels_last=True,
-            compile=False,
-            deterministic=True,
             callbacks=[Reseed(seed=0), History(), Keep()],
             folder=Path(folder),
         )

@@ -92,17 +92,12 @@ def ours(data: Noise, precision: str) -> float:
     with tempfile.TemporaryDirectory() as folder:
         trainer = make_trainer(
             max_epochs=1,
-            max_time=None,
             patience=None,
             precision=precision,
-            threads=num_cpus(),
             accelerator="cpu" if not torch.cuda.is_available() else "gpu",
             devices=1,
             strategy="auto",
             gradient_clip_val=None,
-            channels_last=True,
-            compile=False,
-            deterministic=True,
             callbacks=[clock, Finite(), History(), Keep()],
             folder=Path(folder),
         )

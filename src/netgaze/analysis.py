@@ -8,14 +8,18 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from netgaze import report, results, runs
+from netgaze import report, results
 from netgaze.build import build, resolve_config
 from netgaze.data.decode import find_pictures
 from netgaze.errors import NetgazeError
 from netgaze.gallery import look
+from netgaze.labels import label_runs
+from netgaze.request import Request
+from netgaze.run import Run
+from netgaze.runs import find_runs, make_rows
 from netgaze.schema import check_analyze, num_cpus
 from netgaze.subject import Subject
-from netgaze.subjects import controls, has_checkpoint, open_model, open_run
+from netgaze.subjects import controls, open_model
 from netgaze.trainer import set_globals
 
 log = logging.getLogger(__name__)
@@ -25,10 +29,10 @@ ANATOMY = {"anatomy": {"_target_": "netgaze.figures.anatomy.Anatomy"}}  # what a
 
 
 @dataclass(frozen=True)
-class _Asked:
-    """Figures by name, and the networks that they are asked of.
+class _Section:
+    """Figures by name, and the networks that they show.
 
-    `like` are those whose untrained twins are asked too; None for all.
+    `like` are those whose untrained twins are shown too; None for all.
     """
 
     figures: dict[str, Any]
@@ -36,60 +40,64 @@ class _Asked:
     like: list[Subject] | None = None
 
 
-def analyze(config: DictConfig, folder: Path, about: dict[str, Any]) -> None:
+def analyze(config: DictConfig, folder: Path, request: Request) -> list[results.Row]:
     """Draw figures of finished runs, and of a network without one, side by side into `folder`, with a report.
 
     Args:
         config: composed from `conf/analyze.yaml`.
         folder: where the pictures and `report.html` go.
-        about: what the command line knows.
+        request: what was typed.
+
+    Returns:
+        The table's rows; none of a network without a run.
 
     Raises:
-        NetgazeError: nothing to look at, no run where one was named, titles that do not fit, or figures that ask for
+        NetgazeError: nothing to look at, no run where one was named, titles that do not fit, or figures that need
             more than a network without a run has.
     """
     check_analyze(config)
     settings = resolve_config(OmegaConf.masked_copy(config, [str(key) for key in config if key != "model"]))
     set_globals(seed=0, threads=num_cpus(), deterministic=True)
-    found = runs.find(settings["runs"] or [])
-    names = [*(runs.labels(found) if found else []), *([_model_name(about)] if config.model else [])]
+    runs = find_runs(settings["runs"] or [])
+    names = [*label_runs(runs), *([_name_model(request)] if config.model else [])]
     labels = settings["labels"] or names
     if len(labels) != len(names) or len(set(labels)) < len(labels):
         raise NetgazeError(
             f"labels: give as many titles as there are networks, {len(names)}, all different; got {labels}."
         )
-    rows = runs.rows(found, labels[: len(found)]) if found else []
-    checkpoint = settings["checkpoint"]
-    kept = [has_checkpoint(run, checkpoint) for run in found]
+    rows = make_rows(runs, labels[: len(runs)])
+    checkpoint, other_data = settings["checkpoint"], settings["data"] or None
+    titled = dict(zip(labels, runs, strict=False))
     subjects = [
-        open_run(run, checkpoint, label, settings["data"] or None)
-        for run, label, there in zip(found, labels, kept, strict=False)
-        if there
+        run.open(checkpoint, label, other_data) for label, run in titled.items() if run.has_checkpoint(checkpoint)
     ]
-    missing = [label for label, there in zip(labels, kept, strict=False) if not there]
+    missing = [label for label, run in titled.items() if not run.has_checkpoint(checkpoint)]
     note = f"The pictures show each run's {checkpoint} checkpoint."
     note += f" Without one, and so without pictures: {', '.join(missing)}." if missing else ""
-    note += " They look at other data than the runs' own; the table is of the runs." if settings["data"] else ""
-    own = _own_figures(subjects)
+    note += " They look at other data than the runs' own; the table is of the runs." if other_data else ""
+    own = _merge_figures(subjects)
     if config.model:
-        subjects.append(_network(config, subjects, labels[-1]))
-    figures = _asked(settings["figure"] or own or (ANATOMY if config.model else {}), settings["images"])
-    title, note = ("Side by side", note) if found else (labels[-1], f"Asked by: {about['command']}")
-    seen = _show(folder, rows, [_Asked(figures, subjects)], settings["control"], title=title, note=note)
-    if not found and not seen:
+        subjects.append(_open_network(config, subjects, labels[-1]))
+    figures = _choose_figures(settings["figure"] or own or (ANATOMY if config.model else {}), settings["images"])
+    title, note = ("Side by side", note) if runs else (labels[-1], f"Asked by: {request.command}")
+    seen = _show(folder, rows, [_Section(figures, subjects)], settings["control"], title=title, note=note)
+    if not runs and not seen:
         raise NetgazeError(
             f"{', '.join(figures)} cannot be asked of a network without a run: give runs=[...], or choose "
             "figure=[anatomy]."
         )
+    return rows
 
 
-def _model_name(about: dict[str, Any]) -> str:
+def _name_model(request: Request) -> str:
     """A network without a run by what was typed."""
-    typed = [word.removeprefix("model.") for word in about["overrides"] if word.startswith("model.")]
-    return ", ".join([about["choices"]["model"], *typed])
+    typed = [
+        f"{key.removeprefix('model.')}={value}" for key, value in request.typed.items() if key.startswith("model.")
+    ]
+    return ", ".join([str(request.choices["model"]), *typed])
 
 
-def _network(config: DictConfig, subjects: list[Subject], label: str) -> Subject:
+def _open_network(config: DictConfig, subjects: list[Subject], label: str) -> Subject:
     """The network without a run: what it reads and names is typed, or else as the data or the first run has it.
 
     Raises:
@@ -115,20 +123,19 @@ def _network(config: DictConfig, subjects: list[Subject], label: str) -> Subject
     return open_model(resolve_config(OmegaConf.create(whole))["model"], (channels, height, width), label)
 
 
-def compare(folder: Path) -> bool:
+def compare(folder: Path) -> list[results.Row]:
     """End a sweep: results.csv, the table, the winner, a plot, and report.html with every figure side by side.
 
     Args:
         folder: the sweep's folder.
 
     Returns:
-        Whether every run finished.
+        The table's rows.
     """
-    found = runs.find([str(folder)])
-    labels = runs.labels(found)
-    rows = runs.rows(found, labels)
-    kept = [(run, label) for run, label in zip(found, labels, strict=True) if has_checkpoint(run, "best")]
-    every = [open_run(run, label=label) for run, label in kept]
+    runs = find_runs([str(folder)])
+    labels = label_runs(runs)
+    rows = make_rows(runs, labels)
+    every = [run.open(label=label) for run, label in zip(runs, labels, strict=True) if run.has_checkpoint("best")]
     best = {row["run"] for row in results.pictured(rows, MAX_COLUMNS)}
     subjects = [subject for subject in every if subject.label in best]
     num_finished = sum(row["status"] == "finished" for row in rows)
@@ -136,38 +143,38 @@ def compare(folder: Path) -> bool:
     note = f"The pictures show {len(best)} of the {len(rows)} runs, the best by the table{seeds}."
     note = note if num_finished > len(best) else ""
     control = subjects[0].config["control"] if subjects and subjects[0].config else None
-    figures = _own_figures(subjects)
-    asked = [_Asked(_of_numbers(figures, True), every), _Asked(_of_numbers(figures, False), subjects)]
-    _show(folder, rows, asked, control, title=folder.parent.name, note=note)
-    return num_finished == len(rows)
+    figures = _merge_figures(subjects)
+    sections = [_Section(_select(figures, True), every), _Section(_select(figures, False), subjects)]
+    _show(folder, rows, sections, control, title=folder.parent.name, note=note)
+    return rows
 
 
-def compare_stages(stages: Mapping[str, Path], folder: Path) -> None:
+def compare_stages(stages: Mapping[str, Run], folder: Path) -> None:
     """Lay the stages of a run side by side: the table of those that were trained, and report.html.
 
     It shows the last one's figures of all that were trained, and of each stage what it drew alone.
 
     Args:
-        stages: folders of the runs, by name.
+        stages: the runs, by name.
         folder: where the pictures and the page go.
     """
-    subjects = [open_run(place, label=name) for name, place in stages.items()]
+    subjects = [run.open(label=name) for name, run in stages.items()]
     trained = [subject for subject in subjects if not subject.lacks(("history",))]
-    rows = runs.rows([stages[subject.label] for subject in trained], [subject.label for subject in trained])
-    rows = [row | {"seconds": runs.read(stages[row["run"]]).get("seconds")} for row in rows]  # of each stage alone
+    rows = make_rows([stages[subject.label] for subject in trained], [subject.label for subject in trained])
+    rows = [row | {"seconds": stages[row["run"]].facts.get("seconds")} for row in rows]  # of each stage alone
     *earlier, last = subjects
-    figures = _own_figures([last])
-    asked = [_Asked(_own_figures([subject]), [subject]) for subject in earlier]
-    asked += [_Asked(_of_numbers(figures, False), trained, like=[last]), _Asked(_of_numbers(figures, True), [last])]
-    _show(folder, rows, asked, (last.config or {})["control"], title=", ".join(stages))
+    figures = _merge_figures([last])
+    sections = [_Section(_merge_figures([subject]), [subject]) for subject in earlier]
+    sections += [_Section(_select(figures, False), trained, like=[last]), _Section(_select(figures, True), [last])]
+    _show(folder, rows, sections, (last.config or {})["control"], title=", ".join(stages))
 
 
-def _of_numbers(figures: dict[str, Any], wanted: bool) -> dict[str, Any]:
-    """The figures that ask for a run's numbers and settings alone, and so show any number of runs; or the others."""
-    return {name: it for name, it in figures.items() if (set(build(it).needs) <= {"metrics", "config"}) is wanted}
+def _select(figures: dict[str, Any], of_numbers: bool) -> dict[str, Any]:
+    """The figures that need a run's numbers and settings alone, and so show any number of runs; or the others."""
+    return {name: it for name, it in figures.items() if (set(build(it).needs) <= {"metrics", "config"}) is of_numbers}
 
 
-def _asked(figures: dict[str, Any], images: list[str] | None) -> dict[str, Any]:
+def _choose_figures(figures: dict[str, Any], images: list[str] | None) -> dict[str, Any]:
     """The figures to draw: with own pictures, those alone that show such.
 
     Raises:
@@ -182,7 +189,7 @@ def _asked(figures: dict[str, Any], images: list[str] | None) -> dict[str, Any]:
     return showing
 
 
-def _own_figures(subjects: list[Subject]) -> dict[str, Any]:
+def _merge_figures(subjects: list[Subject]) -> dict[str, Any]:
     """The figures that the runs drew themselves, the first run's settings where several drew the same one."""
     figures: dict[str, Any] = {}
     for subject in subjects:
@@ -193,7 +200,7 @@ def _own_figures(subjects: list[Subject]) -> dict[str, Any]:
 def _show(
     folder: Path,
     rows: list[results.Row],
-    asked: Sequence[_Asked],
+    sections: Sequence[_Section],
     control: str | None,
     title: str,
     note: str = "",
@@ -203,18 +210,18 @@ def _show(
     Args:
         folder: where all goes.
         rows: of the table.
-        asked: figures and the networks that they are asked of.
+        sections: figures and the networks that they show.
         control: as in the config.
         title: of the page.
         note: below it.
     """
     seen: dict[str, Any] = {}
-    for question in asked:
-        built = {name: build(figure) for name, figure in question.figures.items()}
-        if built and question.subjects:
-            like = question.subjects if question.like is None else question.like
+    for section in sections:
+        built = {name: build(figure) for name, figure in section.figures.items()}
+        if built and section.subjects:
+            like = section.subjects if section.like is None else section.like
             untrained = controls([subject for subject in like if subject.config is not None], control)
-            seen |= look(built, [*question.subjects, *untrained], folder / "figures")
+            seen |= look(built, [*section.subjects, *untrained], folder / "figures")
     if not rows:
         if seen:
             log.info("Report: %s", report.write(folder, title, rows, list(seen), note=note))

@@ -23,6 +23,8 @@ from netgaze import kinds
 from netgaze.errors import NetgazeError
 
 MAKE_TRAINER = "netgaze.trainer.make_trainer"  # the one function that a config may name
+# Of the group `trainer`: set_globals reads the first two, build_task the next two, and the callback `budget` the last.
+READ_ELSEWHERE = ("threads", "deterministic", "channels_last", "compile", "max_time")
 FOREIGN = (Module, Optimizer, LRScheduler, Callback, Logger, Strategy, LightningModule, LightningDataModule)
 
 _REFUSALS = (TypeError, ValueError, MisconfigurationException)
@@ -104,6 +106,16 @@ def _hints(target: Any) -> dict[str, Any]:
     for shared in [get_args(hint) for hint in hints.values() if get_origin(hint) is Unpack]:
         hints |= get_type_hints(shared[0])
     return hints
+
+
+def build_trainer(settings: dict[str, Any], **joined: Any) -> Any:
+    """Lightning's Trainer for the group `trainer` of a resolved config.
+
+    Args:
+        settings: the group; of its keys, those in `READ_ELSEWHERE` are no business of Lightning's.
+        joined: what `trainer.make_trainer` takes besides.
+    """
+    return build({key: value for key, value in settings.items() if key not in READ_ELSEWHERE}, **joined)
 
 
 def build_task(settings: dict[str, Any], class_names: Sequence[str]) -> Any:

@@ -16,12 +16,14 @@ from omegaconf.errors import OmegaConfBaseException
 
 from netgaze import arguments, schema
 from netgaze.errors import NetgazeError, sentence
+from netgaze.overrides import list_choices
+from netgaze.request import Request
 
-Job = Callable[[DictConfig, Path, dict[str, Any]], None]
+Job = Callable[[DictConfig, Path, Request], Any]
 
 
 def run(conf: Path, name: str, job: Job, usage: str) -> None:
-    """Compose the config, call `job(config, folder, about)`, and turn a person's mistake into a sentence.
+    """Compose the config, call `job(config, folder, request)`, and turn a user's mistake into a sentence.
 
     Args:
         conf: the folder of configs.
@@ -36,7 +38,7 @@ def run(conf: Path, name: str, job: Job, usage: str) -> None:
     schema.register()
     words = sys.argv[1:]
     if {"--help", "-h"} & set(words):
-        print(usage.rstrip() + "\n\n" + arguments.list_choices(conf))
+        print(usage.rstrip() + "\n\n" + list_choices(conf))
         return
     try:
         command = shlex.join(["python", f"{name}.py", *words])
@@ -57,13 +59,12 @@ def _hydra(conf: Path, name: str, job: Job, command: str) -> None:
     def task(config: DictConfig) -> None:
         settings = HydraConfig.get()
         folder = Path(settings.runtime.output_dir)
-        choices = {group: choice for group, choice in settings.runtime.choices.items() if not {"/", "@"} & set(group)}
-        about = {"command": command, "overrides": list(settings.overrides.task), "choices": choices}
+        request = Request.of_hydra(command, settings.overrides.task, settings.runtime.choices)
         if settings.mode == RunMode.MULTIRUN:
-            _job_of_sweep(job, config, folder, about)
+            _job_of_sweep(job, config, folder, request)
             return
         try:
-            _single(job, config, folder, about)
+            _single(job, config, folder, request)
         except NetgazeError as error:  # raised below: Hydra would print lines of its own about it
             failed.append(error)
 
@@ -72,15 +73,15 @@ def _hydra(conf: Path, name: str, job: Job, command: str) -> None:
         raise failed[0]
 
 
-def _single(job: Job, config: DictConfig, folder: Path, about: dict[str, Any]) -> None:
+def _single(job: Job, config: DictConfig, folder: Path, request: Request) -> None:
     try:
-        job(config, _short(folder), about)
+        job(config, _short(folder), request)
     except KeyboardInterrupt:
         print(f"\nStopped. Go on with: python train.py resume={_short(folder)}", file=sys.stderr)
         raise
 
 
-def _job_of_sweep(job: Job, config: DictConfig, folder: Path, about: dict[str, Any]) -> None:
+def _job_of_sweep(job: Job, config: DictConfig, folder: Path, request: Request) -> None:
     """A sweep's job never raises: Hydra would not call its end-of-sweep hook. Its folder says what failed."""
     try:
         if config.trainer.devices != 1 and config.trainer.devices != [0]:
@@ -88,7 +89,7 @@ def _job_of_sweep(job: Job, config: DictConfig, folder: Path, about: dict[str, A
                 "-m does not go with several devices: each process would start its own sweep. Start the runs one by "
                 "one, or use hydra/launcher=submitit_slurm."
             )
-        job(config, _short(folder), about)
+        job(config, _short(folder), request)
     except Exception as error:  # recorded by the job in its folder; the next job must start
         print(f"Run {folder.name} failed: {sentence(error)}", file=sys.stderr)
 

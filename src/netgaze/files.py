@@ -10,11 +10,12 @@ import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
-
-import numpy as np
+from typing import TYPE_CHECKING, Any
 
 from netgaze.errors import NetgazeError
+
+if TYPE_CHECKING:
+    import numpy as np  # the command line answers before it is imported
 
 
 @contextmanager
@@ -79,6 +80,8 @@ def to_plain(content: Any) -> Any:
 
 def digest(*parts: Any) -> str:
     """A short name (16 hex digits) for the content of strings, numbers, dicts and arrays."""
+    import numpy as np
+
     state = hashlib.blake2b(digest_size=8)
     for part in parts:
         if isinstance(part, np.ndarray):
@@ -106,8 +109,10 @@ def cache_root() -> Path:
     return Path(os.environ.get("NETGAZE_CACHE") or Path.home() / ".cache" / "netgaze")
 
 
-def read_arrays(path: Path | str) -> dict[str, np.ndarray] | None:
+def read_arrays(path: Path | str) -> "dict[str, np.ndarray] | None":
     """The arrays of an npz file, or None where there is none or a damaged one."""
+    import numpy as np
+
     try:
         with np.load(path, allow_pickle=False) as stored:
             return {name: stored[name] for name in stored.files}
@@ -115,11 +120,13 @@ def read_arrays(path: Path | str) -> dict[str, np.ndarray] | None:
         return None
 
 
-def cached_arrays(folder: str, key: str, make: Callable[[], dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
+def cached_arrays(folder: str, key: str, make: "Callable[[], dict[str, np.ndarray]]") -> "dict[str, np.ndarray]":
     """Arrays from the cache, made and stored if they are not there; a damaged file is made again.
 
     A cache that cannot be written to costs time, not the run: the arrays are then made each time.
     """
+    import numpy as np
+
     path = cache_root() / folder / f"{key}.npz"
     stored = read_arrays(path)
     if stored is not None:

@@ -1,63 +1,19 @@
-"""What a notebook shows: runs, comparisons and pictures as objects with tables, drawn inline."""
+"""What a notebook shows: tables and pictures that need no other file, so that a saved notebook keeps them."""
 
 import base64
 import html
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from matplotlib.figure import Figure
 
-from netgaze import runs
 from netgaze.errors import NetgazeError
 from netgaze.figure import Finding
-from netgaze.subject import Subject
-from netgaze.subjects import open_run
-
-try:
-    import pandas as pd
-except ImportError as error:
-    raise NetgazeError("Tables in a notebook need pandas: pip install 'netgaze[notebook]'.") from error
 
 _INTERNAL = ["run", "setting", "kind", "monitor", "monitor_mode", "eval_fingerprint"]  # columns of results.csv
-
-
-@dataclass(frozen=True)
-class Run:
-    """A finished run; as the last line of a cell it shows its numbers and its pictures.
-
-    Attributes:
-        folder: where all of it lies; `init={run.folder}` starts another run from its network.
-    """
-
-    folder: Path
-
-    @property
-    def metrics(self) -> dict[str, Any]:
-        """The final numbers by name: `test/acc`, `best/epoch`, ..."""
-        return runs.read_metrics(self.folder)
-
-    @property
-    def history(self) -> pd.DataFrame:
-        """One row an epoch."""
-        return pd.DataFrame(runs.read_history(self.folder))
-
-    @property
-    def figures(self) -> list[Path]:
-        """The pictures, by name."""
-        return _pictures(self.folder)
-
-    @cached_property
-    def subject(self) -> Subject:
-        """The network, its data and its features, opened when first asked for (best epoch)."""
-        return open_run(self.folder)
-
-    def _repr_html_(self) -> str:
-        numbers = pd.DataFrame({"value": self.metrics})
-        return _page([str(self.folder)], numbers, [path.read_bytes() for path in self.figures])
 
 
 @dataclass(frozen=True)
@@ -73,18 +29,18 @@ class Comparison:
     winner: str
 
     @property
-    def table(self) -> pd.DataFrame:
-        """A row a network, by its label: status, what was swept, numbers, and the run's folder."""
+    def table(self) -> Any:
+        """A row per network, by its label: status, what was swept, numbers, and the run's folder (pandas)."""
         path = self.folder / "results.csv"
         if not path.exists():  # it looked at a network without a run
-            return pd.DataFrame()
-        table = pd.read_csv(path, index_col="label")
+            return make_table(None)
+        table = read_table(path, index="label")
         return table.drop(columns=_INTERNAL, errors="ignore").dropna(axis="columns", how="all")
 
     @property
     def figures(self) -> list[Path]:
         """The pictures, by name."""
-        return _pictures(self.folder)
+        return sorted((self.folder / "figures").glob("*.png"))
 
     @property
     def report(self) -> Path:
@@ -92,7 +48,7 @@ class Comparison:
         return self.folder / "report.html"
 
     def _repr_html_(self) -> str:
-        return _page([self.winner, str(self.report)], self.table, [path.read_bytes() for path in self.figures])
+        return draw_page([self.winner, str(self.report)], self.table, self.figures)
 
 
 class Seen(NamedTuple):
@@ -100,37 +56,59 @@ class Seen(NamedTuple):
 
     Attributes:
         picture: the matplotlib figure.
-        numbers: a row a number, a column a subject.
+        numbers: a row per number, a column per subject.
     """
 
     picture: Figure
-    numbers: pd.DataFrame
+    numbers: Any
 
     @classmethod
-    def of(cls, picture: Figure, findings: dict[str, Finding]) -> "Seen":
+    def of(cls, picture: Figure, findings: Mapping[str, Finding]) -> "Seen":
         """A picture with those numbers of its findings that a table can hold."""
         simple = {
             label: {name: value for name, value in finding.numbers.items() if isinstance(value, int | float | str)}
             for label, finding in findings.items()
         }
-        return cls(picture, pd.DataFrame(simple))
+        return cls(picture, make_table(simple))
 
     def _repr_html_(self) -> str:
         drawn = io.BytesIO()
         self.picture.savefig(drawn, format="png", dpi=120)
-        return _page([], self.numbers, [drawn.getvalue()])
+        return draw_page([], self.numbers, [drawn.getvalue()])
 
 
-def _pictures(folder: Path) -> list[Path]:
-    return sorted((folder / "figures").glob("*.png"))
+def make_table(content: Any) -> Any:
+    """A pandas DataFrame of rows or columns.
+
+    Raises:
+        NetgazeError: pandas is not installed.
+    """
+    return _import_pandas().DataFrame(content)
 
 
-def _page(sentences: Sequence[str], table: pd.DataFrame, pictures: Sequence[bytes]) -> str:
-    """Sentences, a table and pictures as HTML that needs no other file: a saved notebook keeps them."""
-    parts = [f"<p>{html.escape(said)}</p>" for said in sentences if said]
+def read_table(path: Path, index: str) -> Any:
+    """A CSV file as a pandas DataFrame, its rows named by the column `index`.
+
+    Raises:
+        NetgazeError: pandas is not installed.
+    """
+    return _import_pandas().read_csv(path, index_col=index)
+
+
+def _import_pandas() -> Any:
+    try:
+        import pandas
+    except ImportError as error:
+        raise NetgazeError("Tables in a notebook need pandas: pip install 'netgaze[notebook]'.") from error
+    return pandas
+
+
+def draw_page(sentences: Sequence[str], table: Any, pictures: Sequence[bytes | Path]) -> str:
+    """Sentences, a table and PNG pictures as HTML."""
+    parts = [f"<p>{html.escape(words)}</p>" for words in sentences if words]
     if not table.empty:
         parts.append(table.to_html(float_format="{:.4f}".format, na_rep="-"))
     for picture in pictures:
-        data = base64.b64encode(picture).decode()
+        data = base64.b64encode(picture if isinstance(picture, bytes) else picture.read_bytes()).decode()
         parts.append(f'<img src="data:image/png;base64,{data}" style="max-width: 100%">')
     return "\n".join(parts)

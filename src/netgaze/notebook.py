@@ -5,9 +5,7 @@ import logging
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
@@ -17,13 +15,17 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
-from netgaze import analysis, arguments, chain, results, runs, schema
+from netgaze import analysis, arguments, experiment, schema
 from netgaze.build import build
 from netgaze.errors import NetgazeError, sentence
 from netgaze.figure import Figure
-from netgaze.inline import Comparison, Run, Seen
+from netgaze.inline import Comparison, Seen
+from netgaze.labels import label_runs
+from netgaze.request import Request
+from netgaze.results import winner
+from netgaze.run import Run
 from netgaze.subject import Subject
-from netgaze.subjects import controls, forget_data, open_run
+from netgaze.subjects import controls, forget_data
 
 log = logging.getLogger(__name__)
 
@@ -43,12 +45,10 @@ def fit(words: Sequence[str]) -> Run | Comparison:
     Raises:
         NetgazeError: what a person can mend, in the command line's sentences.
     """
-    prepared, call = _prepared(words, "train", SWEEP), f"fit({list(words)})"
+    prepared, call = _prepare(words, "train", SWEEP), f"fit({list(words)})"
     if set(SWEEP) & set(prepared):
         return _sweep(arguments.drop_flags(prepared), call)
-    job = _job(_composed(prepared, "train"), call)
-    _train(job, job.folder)
-    return Run(job.folder)
+    return _train(*_split(_compose(prepared, "train"), call))
 
 
 def analyze(words: Sequence[str]) -> Comparison:
@@ -62,10 +62,9 @@ def analyze(words: Sequence[str]) -> Comparison:
     Raises:
         NetgazeError: what a person can mend, in the command line's sentences.
     """
-    job = _job(_composed(_prepared(words, "analyze"), "analyze"), f"analyze({list(words)})")
-    with _telling(job.folder / "analyze.log"):
-        analysis.analyze(job.config, job.folder, job.about)
-    return _comparison(job.folder, job.config.runs, job.config.labels)
+    config, folder, request = _split(_compose(_prepare(words, "analyze"), "analyze"), f"analyze({list(words)})")
+    with _log_to_cell(folder / "analyze.log"):
+        return Comparison(folder, winner(analysis.analyze(config, folder, request)))
 
 
 def look(figure: Figure | str, *seen: Run | Subject | Path | str, control: str | None = "random") -> Seen:
@@ -79,23 +78,16 @@ def look(figure: Figure | str, *seen: Run | Subject | Path | str, control: str |
     Raises:
         NetgazeError: no such figure, nothing to look at, or labels that are the same.
     """
-    asked = _figure(figure) if isinstance(figure, str) else figure
-    given = _subjects(seen)
-    subjects = [subject for subject in [*given, *controls(given, control)] if not subject.lacks(asked.needs)]
+    chosen = _build_figure(figure) if isinstance(figure, str) else figure
+    given = _open_all(seen)
+    subjects = [subject for subject in [*given, *controls(given, control)] if not subject.lacks(chosen.needs)]
     if all(subject.control for subject in subjects):
-        raise NetgazeError(f"{asked.title}: nothing to look at. Give runs that have {', '.join(asked.needs)}.")
-    findings = {subject.label: asked.compute(subject) for subject in subjects}
-    return Seen.of(asked.draw(findings), findings)
+        raise NetgazeError(f"{chosen.title}: nothing to look at. Give runs that have {', '.join(chosen.needs)}.")
+    findings = {subject.label: chosen.compute(subject) for subject in subjects}
+    return Seen.of(chosen.draw(findings), findings)
 
 
-@dataclass(frozen=True)
-class _Job:
-    config: DictConfig
-    folder: Path
-    about: dict[str, Any]
-
-
-def _prepared(words: Sequence[str], name: str, flags: Sequence[str] = ()) -> list[str]:
+def _prepare(words: Sequence[str], name: str, flags: Sequence[str] = ()) -> list[str]:
     """The words, checked as on the command line and made fit for Hydra."""
     if isinstance(words, str):
         raise NetgazeError(f"Expected a list of words, as in [{', '.join(map(repr, words.split()))}], got one text.")
@@ -109,7 +101,7 @@ def _prepared(words: Sequence[str], name: str, flags: Sequence[str] = ()) -> lis
         return arguments.prepare(words, CONF, name)
 
 
-def _composed(prepared: Sequence[str], name: str) -> DictConfig:
+def _compose(prepared: Sequence[str], name: str) -> DictConfig:
     """The config with Hydra's own part under `hydra`."""
     flags = dict(itertools.pairwise(prepared))  # of a resumed run, whose own config takes the place of ours
     conf, name = flags.get("--config-path", str(CONF)), flags.get("--config-name", name)
@@ -132,48 +124,48 @@ def _own_hydra() -> Iterator[None]:
         GlobalHydra.instance().hydra = before
 
 
-def _job(config: DictConfig, call: str, sweep: Path | None = None) -> _Job:
-    """What `experiment` is handed: the config without Hydra's part, and of that part what a run remembers."""
+def _split(config: DictConfig, call: str, sweep: Path | None = None) -> tuple[DictConfig, Path, Request]:
+    """The config without Hydra's part, and of that part the folder and what a run remembers."""
     hydra = config.hydra
     folder = Path(hydra.run.dir) if sweep is None else sweep / str(hydra.sweep.subdir)
-    choices = {group: choice for group, choice in hydra.runtime.choices.items() if not {"/", "@"} & set(group)}
-    about = {"command": call, "overrides": list(hydra.overrides.task), "choices": choices}
+    request = Request.of_hydra(call, hydra.overrides.task, hydra.runtime.choices)
     with open_dict(config):
         del config["hydra"]
-    return _Job(config, folder, about)
+    return config, folder, request
 
 
-def _train(job: _Job, whole: Path) -> None:
-    """Train one run; `whole` is what can be resumed after an interruption."""
+def _train(config: DictConfig, folder: Path, request: Request, sweep: Path | None = None) -> Run:
+    """Train one run; an interruption names what can be resumed, the sweep where it is a job of one."""
     try:
-        with _telling(job.folder / "train.log"):
-            chain.fit(job.config, job.folder, job.about)
+        with _log_to_cell(folder / "train.log"):
+            return experiment.fit(config, folder, request)
     except KeyboardInterrupt:
-        print(f'Stopped. Go on with: fit(["resume={whole}"])', file=sys.stderr)
+        print(f'Stopped. Go on with: fit(["resume={sweep or folder}"])', file=sys.stderr)
         raise
 
 
 def _sweep(words: Sequence[str], call: str) -> Comparison:
     """Train each job in turn, in Hydra's layout; one that fails stays in the table, and the next one starts."""
     parsed = OverridesParser.create().parse_overrides(list(words))
-    config = _composed([str(override.input_line) for override in parsed if not override.is_sweep_override()], "train")
+    config = _compose([str(override.input_line) for override in parsed if not override.is_sweep_override()], "train")
     folder = Path(config.hydra.sweep.dir)
     config.hydra.overrides.task = [word for word in words if not word.startswith("hydra")]
     pinned = f"hydra.sweep.dir={arguments.quote_value(str(folder))}"  # each job would have a time of its own
     composed = [
-        _composed([*job, pinned, f"hydra.job.num={number}"], "train") for number, job in enumerate(_product(parsed))
+        _compose([*job, pinned, f"hydra.job.num={number}"], "train") for number, job in enumerate(_product(parsed))
     ]
     folder.mkdir(parents=True, exist_ok=True)
     OmegaConf.save(config, folder / "multirun.yaml")
-    for job in [_job(config, call, folder) for config in composed]:
+    for job in [_split(config, call, folder) for config in composed]:
         try:
-            _train(job, folder)
+            _train(*job, folder)
         except Exception as error:  # recorded in the job's folder
-            print(f"Run {job.folder.name} failed: {sentence(error)}", file=sys.stderr)
-    with _telling():
-        if not analysis.compare(folder):
+            print(f"Run {job[1].name} failed: {sentence(error)}", file=sys.stderr)
+    with _log_to_cell():
+        rows = analysis.compare(folder)
+        if any(row["status"] != "finished" for row in rows):
             log.error('Not every run finished. fit(["resume=%s"]) goes on with the rest.', folder)
-    return _comparison(folder, [str(folder)])
+    return Comparison(folder, winner(rows))
 
 
 def _product(parsed: Sequence[Override]) -> list[tuple[str, ...]]:
@@ -188,22 +180,16 @@ def _product(parsed: Sequence[Override]) -> list[tuple[str, ...]]:
     return list(itertools.product(*values.values()))
 
 
-def _comparison(folder: Path, paths: Sequence[str] | None, labels: Sequence[str] | None = None) -> Comparison:
-    found = runs.find(paths) if paths else []
-    named = (labels or runs.labels(found))[: len(found)]  # the last may be of a network without a run
-    return Comparison(folder, results.winner(runs.rows(found, named)) if found else "")
-
-
-def _figure(name: str) -> Figure:
+def _build_figure(name: str) -> Figure:
     """A figure of `conf/figure` as the command line would build it."""
-    return build(_composed(_prepared([f"figure=[{name}]"], "analyze"), "analyze").figure[name])
+    return build(_compose(_prepare([f"figure=[{name}]"], "analyze"), "analyze").figure[name])
 
 
-def _subjects(seen: Sequence[Run | Subject | Path | str]) -> list[Subject]:
-    """What was given as subjects; those that come as folders are called by what differed in what was typed."""
-    places = [it.folder if isinstance(it, Run) else it for it in seen]
-    titles = iter(runs.labels([Path(place) for place in places if not isinstance(place, Subject)]))
-    found = [place if isinstance(place, Subject) else open_run(place, label=next(titles)) for place in places]
+def _open_all(seen: Sequence[Run | Subject | Path | str]) -> list[Subject]:
+    """What was given as subjects; runs are called by what makes them different."""
+    runs = [it if isinstance(it, Run | Subject) else Run(it) for it in seen]
+    titles = iter(label_runs([run for run in runs if isinstance(run, Run)]))
+    found = [run if isinstance(run, Subject) else run.open(label=next(titles)) for run in runs]
     labels = [subject.label for subject in found]
     if len(set(labels)) < len(labels):
         raise NetgazeError(f"look: give each network a title of its own, open_run(folder, label=...); got {labels}.")
@@ -211,7 +197,7 @@ def _subjects(seen: Sequence[Run | Subject | Path | str]) -> list[Subject]:
 
 
 @contextmanager
-def _telling(path: Path | None = None) -> Iterator[None]:
+def _log_to_cell(path: Path | None = None) -> Iterator[None]:
     """Show what netgaze logs in the cell, and keep it in a file with the time; afterwards all is as before."""
     forget_data()
     logger = logging.getLogger("netgaze")

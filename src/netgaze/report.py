@@ -7,8 +7,9 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from netgaze import results, runs
+from netgaze import results
 from netgaze.files import read_json, write_text
+from netgaze.run import Run
 
 
 def write(
@@ -25,7 +26,7 @@ def write(
     Args:
         folder: holds `figures/<figure>.png` and `.json`.
         title: of the page.
-        rows: the table, from `runs.rows`; empty where there are no runs.
+        rows: the table, from `runs.make_rows`; empty where there are no runs.
         figures: names in the order of the page.
         plots: of the table, in `figures/<plot>.png`.
         note: a sentence under the table.
@@ -101,7 +102,7 @@ def _left_out(reasons: dict[str, str]) -> list[str]:
 
 
 def _provenance(folder: Path, label: str) -> dict[str, Any]:
-    run = runs.read(folder)
+    run = Run(folder).facts
     return {
         "label": label,
         "folder": str(folder),

@@ -136,7 +136,7 @@ def _filled(rows: Sequence[Row]) -> list[str]:
     return [name for name in SHOWN if any(row.get(name) is not None for row in rows)]
 
 
-def numbers_as_text(numbers: dict[str, Any]) -> str:
+def format_numbers(numbers: dict[str, Any]) -> str:
     """A run's final numbers, one a line."""
     return as_text(
         ["number", "value"], [[name.replace("best/", "best "), _cell(name, value)] for name, value in numbers.items()]
@@ -301,12 +301,12 @@ def _number(value: Any) -> float | None:
         return None
 
 
-def flat(settings: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+def flatten(settings: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     """A nested config as `group.key` names, without `_target_` and the like."""
     content: dict[str, Any] = {}
     for name, value in settings.items():
         if isinstance(value, dict):
-            content |= flat(value, f"{prefix}{name}.")
+            content |= flatten(value, f"{prefix}{name}.")
         elif not name.startswith("_"):
             content[f"{prefix}{name}"] = value
     return content

@@ -71,7 +71,7 @@ class Subject:
         training: True for a network still in training: its features are never cached on disk.
         pixels: True makes a subject whose features are its raw pixels, [N, C*H*W] in 0..1, and which has no task.
         folder: the run's folder, where its figures lie.
-        home: makes the data that the network was trained on, where `data` is another.
+        train_data: makes the data that the network was trained on, where `data` is another.
         model: makes the network, where there is no task around it.
         input_shape: (C, H, W) of the images that the network reads; by default those of the data.
     """
@@ -90,7 +90,7 @@ class Subject:
         training: bool = False,
         pixels: bool = False,
         folder: Path | None = None,
-        home: Callable[[], Any] | None = None,
+        train_data: Callable[[], Any] | None = None,
         model: Callable[[], nn.Module] | None = None,
         input_shape: tuple[int, int, int] | None = None,
     ):
@@ -99,7 +99,7 @@ class Subject:
         self.metrics, self.config = metrics, config
         self.split = split
         self.control, self.training, self.pixels, self.folder = control, training, pixels, folder
-        self._home, self._model, self._input_shape = home, model, input_shape
+        self._train_data, self._model, self._input_shape = train_data, model, input_shape
         self._features: dict[str, Tensor] = {}
         self._outputs: dict[str, Outputs] = {}
 
@@ -119,7 +119,7 @@ class Subject:
 
     def _is_lost(self) -> bool:
         """Whether the task has no classes, or the data others that it does not know."""
-        return self.task.embeds or (self._home is not None and self.task.class_names != self.data.class_names)
+        return self.task.embeds or (self._train_data is not None and self.task.class_names != self.data.class_names)
 
     @cached_property
     def task(self) -> Any:
@@ -151,7 +151,7 @@ class Subject:
     @property
     def train_data(self) -> Any:
         """The data that the network was trained on, or would have been."""
-        return self.data if self._home is None else self._home()
+        return self.data if self._train_data is None else self._train_data()
 
     @cached_property
     def history(self) -> list[dict[str, float]]:

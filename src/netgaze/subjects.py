@@ -9,68 +9,56 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from netgaze import runs
 from netgaze.build import build, build_task
 from netgaze.errors import NetgazeError
 from netgaze.files import digest
 from netgaze.subject import Subject
 from netgaze.trainer import choose_device
-from netgaze.weights import read_checkpoint, restore
+from netgaze.weights import restore
 
 log = logging.getLogger(__name__)
 
 CONTROL_SEED = 1803  # of the untrained networks that every picture is held against
 
 
-def open_run(
-    folder: Path | str, checkpoint: str = "best", label: str | None = None, other: dict[str, Any] | None = None
-) -> Subject:
-    """A run's folder as a Subject: its network is opened from the folder alone, when first asked for.
+def open_subject(run: Any, checkpoint: str, label: str | None, other_data: dict[str, Any] | None) -> Subject:
+    """A run's network as a Subject, opened when first asked for; see `run.Run.open`.
 
     Args:
-        folder: the run.
+        run: a `run.Run`.
         checkpoint: "best" or "last".
-        label: the column's title; by default the folder's name.
-        other: settings of a data set to look at in place of the run's own; its images take the form that the network
-            knows. Where it has other classes, what asks for the network's classes is left out.
-
-    Raises:
-        NetgazeError: no run is there, or it has no such checkpoint.
+        label: the column's title; None for the folder's name.
+        other_data: settings of the data to look at; None for the run's own.
     """
-    folder = Path(folder)
-    runs.read(folder)
-    path = folder / "checkpoints" / f"{checkpoint}.ckpt"
-    stored = read_checkpoint(path)
-    facts = checkpoint_facts(path, stored)
-    own, class_names = facts["config"], facts["class_names"]
-    own = own | {"data": _with_labels_beside(own["data"], folder)}
-    settings = own if other is None else own | {"data": _in_the_form_of(own["data"], other)}
+    stored = run.read_checkpoint(checkpoint)
+    facts = stored["netgaze"]
+    own = facts["config"] | {"data": _find_labels(facts["config"]["data"], run.folder)}
+    settings = own if other_data is None else own | {"data": _take_form(own["data"], other_data)}
 
-    def task() -> Any:
-        built = build_task(own, class_names)
-        restore(built, stored, path)
-        return built.to(choose_device(settings["trainer"]["accelerator"])).eval()
+    def open_task() -> Any:
+        task = build_task(own, facts["class_names"])
+        restore(task, stored, run.locate_checkpoint(checkpoint))
+        return task.to(choose_device(settings["trainer"]["accelerator"])).eval()
 
-    def home() -> Any:
-        built = _open_data(own["data"])
-        check_data(folder, facts["data"], built)
-        return built
+    def open_own() -> Any:
+        data = _open_data(own["data"])
+        warn_of_changes(run.folder, facts["data"], data)
+        return data
 
-    def foreign() -> Any:
-        built = _open_data(settings["data"])
-        _warn_of_known_images(folder, home(), built)
-        return built
+    def open_other() -> Any:
+        data = _open_data(settings["data"])
+        _warn_of_known_images(run.folder, open_own(), data)
+        return data
 
-    history = runs.read_history(folder)
     return Subject(
-        label or folder.name,
-        task=task,
-        data=home if other is None else foreign,
-        history=(lambda: history) if history else None,
-        metrics=runs.read_metrics(folder),
+        label or run.folder.name,
+        task=open_task,
+        data=open_own if other_data is None else open_other,
+        history=(lambda: run.epochs) if run.epochs else None,
+        metrics=run.metrics,
         config=settings,
-        folder=folder if other is None else None,
-        home=None if other is None else home,
+        folder=run.folder if other_data is None else None,
+        train_data=None if other_data is None else open_own,
     )
 
 
@@ -95,7 +83,7 @@ def open_model(settings: dict[str, Any], input_shape: tuple[int, int, int], labe
     return Subject(label, model=model, input_shape=input_shape)
 
 
-def _with_labels_beside(settings: dict[str, Any], folder: Path) -> dict[str, Any]:
+def _find_labels(settings: dict[str, Any], folder: Path) -> dict[str, Any]:
     """The settings of a run's data; of a chain or sweep that was moved, with the labels that were moved with it."""
     known = settings.get("pseudo_labels")
     if known is None or Path(known).exists():
@@ -106,29 +94,13 @@ def _with_labels_beside(settings: dict[str, Any], folder: Path) -> dict[str, Any
     return settings | {"pseudo_labels": str(moved[0])} if moved else settings
 
 
-def _in_the_form_of(own: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
+def _take_form(own: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
     """The settings of another data set, with the size, channels and normalization that a network knows."""
     known = ("num_channels", "image_size", "stored_size", "mean", "std", "fit")
     return other | {name: own[name] for name in known if name in own and name in other}
 
 
-def has_checkpoint(folder: Path, checkpoint: str) -> bool:
-    """Whether a run got far enough to be opened."""
-    return (folder / "checkpoints" / f"{checkpoint}.ckpt").exists()
-
-
-def checkpoint_facts(path: Path, stored: dict[str, Any]) -> dict[str, Any]:
-    """What a checkpoint of ours says of itself: `config`, `class_names`, `data` (a digest).
-
-    Raises:
-        NetgazeError: it is not one of ours.
-    """
-    if "netgaze" not in stored:
-        raise NetgazeError(f"{path} was not written by train.py: it does not say which network it belongs to.")
-    return stored["netgaze"]
-
-
-def check_data(folder: Path, known: str | None, data: Any) -> None:
+def warn_of_changes(folder: Path, known: str | None, data: Any) -> None:
     """Warn where the data is no longer what a run was trained on: its test images may have been trained on."""
     if known is not None and known != data.fingerprint:
         log.warning("%s: its data has changed since it was trained; numbers on it may mislead.", folder)

@@ -29,11 +29,11 @@ class Compare(Callback):
         from netgaze.analysis import compare
 
         try:
-            all_finished = compare(Path(config.hydra.sweep.dir))
+            rows = compare(Path(config.hydra.sweep.dir))
         except Exception as error:  # Hydra would turn it into a warning, and the exit code into 0
             log.error("The comparison failed: %s", error, exc_info=not isinstance(error, NetgazeError))
             sys.exit(1)
-        if not all_finished:
+        if any(row["status"] != "finished" for row in rows):
             log.error(
                 "Not every run finished. python train.py resume=%s goes on with the rest.", config.hydra.sweep.dir
             )

@@ -14,6 +14,7 @@ from pytorch_lightning import Callback, Trainer
 from pytorch_lightning.callbacks import Checkpoint, EarlyStopping, TQDMProgressBar
 from pytorch_lightning.plugins.io import TorchCheckpointIO
 
+import netgaze
 from netgaze.errors import NetgazeError
 from netgaze.files import atomic_write
 from netgaze.schema import num_cpus
@@ -26,11 +27,12 @@ class WholeFileIO(TorchCheckpointIO):
 
     Args:
         facts: a plain dict, stored under "netgaze": what is needed to open the network again.
+        resumed: the checkpoint from which training goes on: it was read, and brought to today's words, once already.
     """
 
-    def __init__(self, facts: dict[str, Any]):
+    def __init__(self, facts: dict[str, Any], resumed: dict[str, Any] | None = None):
         super().__init__()
-        self.facts = facts
+        self.facts, self.resumed = facts | {"version": netgaze.__version__}, resumed
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
         """Write `checkpoint` and the facts to `path`, whole."""
@@ -38,7 +40,9 @@ class WholeFileIO(TorchCheckpointIO):
             torch.save({**checkpoint, "netgaze": self.facts}, beside)
 
     def load_checkpoint(self, path: Any, map_location: Any = None, weights_only: bool | None = True) -> dict[str, Any]:
-        """Read a checkpoint so that it cannot run code."""
+        """The checkpoint that was handed over; of any other path, read so that it cannot run code."""
+        if self.resumed is not None:
+            return self.resumed
         return torch.load(path, map_location=map_location, weights_only=True)
 
 
@@ -88,20 +92,16 @@ def set_globals(*, seed: int, threads: int, deterministic: bool) -> None:
 def make_trainer(
     *,
     max_epochs: int,
-    max_time: str | float | None,
     patience: int | None,
     precision: str,
-    threads: int,
     accelerator: str,
     devices: int,
     strategy: str,
     gradient_clip_val: float | None,
-    channels_last: bool,
-    compile: bool,
-    deterministic: bool,
     callbacks: Sequence[Callback] = (),
     folder: Path = Path(),
     facts: dict[str, Any] | None = None,
+    resumed: dict[str, Any] | None = None,
     monitor: str = "val/acc",
     monitor_mode: str = "max",
 ) -> Trainer:
@@ -109,20 +109,16 @@ def make_trainer(
 
     Args:
         max_epochs: epochs; 0 only tests.
-        max_time: read by the callback `budget`: training stops between epochs only.
         patience: epochs without a better `monitor` before training stops; None never stops early.
         precision: "auto" or what Lightning knows ("32", "bf16-mixed", ...).
-        threads: process-wide, set by `set_globals`.
         accelerator: Lightning's.
         devices: Lightning's.
         strategy: Lightning's.
         gradient_clip_val: largest norm of the gradient; None leaves it.
-        channels_last: read where the network is built.
-        compile: read where the network is built.
-        deterministic: process-wide, set by `set_globals`.
         callbacks: in order; those that save come last.
         folder: the run's folder, `trainer.default_root_dir` to callbacks.
         facts: stored in every checkpoint.
+        resumed: the checkpoint from which training goes on, read already.
         monitor: the number that `patience` watches.
         monitor_mode: whether larger ("max") or smaller ("min") is better.
     """
@@ -142,7 +138,7 @@ def make_trainer(
         gradient_clip_val=gradient_clip_val,
         callbacks=callbacks,
         default_root_dir=folder,
-        plugins=[WholeFileIO(facts or {})],
+        plugins=[WholeFileIO(facts or {}, resumed)],
         logger=False,
         enable_checkpointing=any(isinstance(callback, Checkpoint) for callback in callbacks),
         enable_progress_bar=terminal,

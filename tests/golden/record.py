@@ -3,6 +3,7 @@
 On one machine two versions of the code that mean the same agree to the bit; processors differ in the last digits.
 """
 
+import csv
 import json
 import os
 import sys
@@ -55,14 +56,15 @@ def record(name: str, folder: Path) -> dict[str, Any]:
             fit([*(word.format(folder=folder) for word in CASES[name]), f"hydra.run.dir={folder}/{name}"])
     finally:
         torch.set_num_threads(threads)
-    history = (folder / name / "history.csv").read_text().splitlines()
-    columns = history[0].split(",")
-    rows = [dict(zip(columns, line.split(","), strict=True)) for line in history[1:]]
-    return {
-        "losses": losses,
-        "history": [{key: float(row[key]) for key in columns if key != "seconds" and row[key]} for row in rows],
-        "metrics": json.loads((folder / name / "metrics.json").read_text()),
-    }
+    metrics = json.loads((folder / name / "metrics.json").read_text())
+    return {"losses": losses, "history": read_history(folder / name), "metrics": metrics}
+
+
+def read_history(folder: Path) -> list[dict[str, float]]:
+    """The rows of `history.csv` without what differs from run to run."""
+    with open(folder / "history.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    return [{name: float(value) for name, value in row.items() if value and name != "seconds"} for row in rows]
 
 
 def main(out: Path) -> None:

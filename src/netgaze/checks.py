@@ -1,0 +1,72 @@
+"""What is said before training, not after it: data, task and source that do not fit each other."""
+
+import logging
+from pathlib import Path
+from typing import Any
+
+from netgaze.errors import NetgazeError
+from netgaze.run import Run
+
+log = logging.getLogger(__name__)
+
+
+def check_seen(data: Any, task: Any) -> None:
+    """Whether there is something to train on, and whether training shows all classes that the test names.
+
+    Raises:
+        NetgazeError: it does not.
+    """
+    data.training_batches(data.labels("train"), 0, 1)
+    unseen = set(data.labels("test").tolist()) - set(data.labels("train").tolist())
+    guessed = data.training.pseudo_labels is not None  # these need not name every class; finetuning follows
+    if unseen and not guessed and not task.embeds and task.class_names == data.class_names:
+        raise NetgazeError(
+            f"{type(task).__name__} learns to name classes, but {len(unseen)} of those in the test of {data.title} are "
+            f"not in its training ({', '.join(data.class_names[label] for label in sorted(unseen)[:3])}, ...). Where "
+            "no person is in two splits, choose task=siamese, which tells strangers apart."
+        )
+
+
+def check_export(data: Any, task: Any) -> None:
+    """Whether there are predictions to export.
+
+    Raises:
+        NetgazeError: there are none.
+    """
+    if not hasattr(data, "official_test"):
+        raise NetgazeError(
+            f"export_predictions=true: {data.title} has no official test to predict. Choose one of data=decathlon/..., "
+            "or export_predictions=false."
+        )
+    if task.class_names != data.class_names:
+        raise NetgazeError(
+            f"export_predictions=true: {type(task).__name__} does not predict the classes of {data.title}. Choose "
+            "another task, or export_predictions=false."
+        )
+    data.official_test()
+
+
+def check_source(task: Any, init: str | None, data: Any, loaded: dict[str, Any] | None) -> None:
+    """Of a task that trains nothing: whether a whole trained network was loaded; a warning of what it may have seen.
+
+    Args:
+        task: the task.
+        init: as typed.
+        data: what it is evaluated on.
+        loaded: what loading reported; None where nothing was loaded.
+
+    Raises:
+        NetgazeError: it was not.
+    """
+    if loaded is None or loaded["new"]:
+        missing = f"{loaded['new'][0]} is not in {init}" if loaded else "init=null gives none"
+        raise NetgazeError(
+            f"{type(task).__name__} asks a trained network, but {missing}: give init=outputs/<run> of a run with the "
+            "same model and classes."
+        )
+    source = Run(Path(loaded["source"]))
+    if source.exists and source.facts.get("data") != data.fingerprint:
+        log.warning(
+            "%s was trained on other labeled images than are labeled here: it may know labels that were taken away.",
+            source.folder,
+        )

@@ -1,0 +1,214 @@
+"""A run's folder as one object: what lies in it, each file read once, and the network that it holds."""
+
+import csv
+import gc
+import time
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from netgaze.errors import NetgazeError
+from netgaze.files import read_json, write_json, write_text
+from netgaze.inline import draw_page, make_table
+from netgaze.provenance import collect_provenance
+from netgaze.request import Request
+from netgaze.subject import Subject
+from netgaze.subjects import open_subject
+from netgaze.upgrade import upgrade_checkpoint, upgrade_facts, upgrade_numbers
+from netgaze.weights import read_checkpoint
+
+
+class Run:
+    """One run; as the last line of a notebook's cell it shows its numbers and its pictures.
+
+    Args:
+        folder: where all of it lies, or will lie.
+    """
+
+    def __init__(self, folder: Path | str):
+        self.folder = Path(folder)
+        self._has_begun = False  # an attempt, by this object
+        self._trained_since: float | None = None
+
+    def __repr__(self) -> str:
+        return f"Run({str(self.folder)!r})"
+
+    @property
+    def exists(self) -> bool:
+        """Whether the folder holds a run."""
+        return (self.folder / "run.json").is_file()
+
+    @cached_property
+    def facts(self) -> dict[str, Any]:
+        """What `run.json` says: status, command, versions, device, seed, config, seconds, and so on.
+
+        Raises:
+            NetgazeError: the folder holds no run.
+        """
+        if not self.exists:
+            raise NetgazeError(
+                f"{self.folder} holds no run (no run.json). Give a folder below outputs/ that train.py wrote."
+            )
+        return upgrade_facts(read_json(self.folder / "run.json"))
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether it was trained, tested and drawn to its end."""
+        return self.exists and self.facts["status"] == "finished"
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """The resolved config; empty for a run that failed before it had one."""
+        return self.facts.get("config", {})
+
+    @cached_property
+    def request(self) -> Request:
+        """What was typed for it."""
+        return Request.of_facts(self.facts)
+
+    @cached_property
+    def epochs(self) -> list[dict[str, float]]:
+        """The rows of `history.csv`, one per epoch; numbers that an epoch lacks are left out."""
+        path = self.folder / "history.csv"
+        if not path.exists():
+            return []
+        with open(path, newline="", encoding="utf-8") as file:
+            rows = [{name: float(value) for name, value in row.items() if value} for row in csv.DictReader(file)]
+        return [upgrade_numbers(row) | {"epoch": int(row["epoch"])} for row in rows]
+
+    @property
+    def history(self) -> Any:
+        """`epochs` as a table for notebooks (pandas)."""
+        return make_table(self.epochs)
+
+    @cached_property
+    def metrics(self) -> dict[str, Any]:
+        """The final numbers by name: `test/acc`, `best/epoch`, ...; empty where it has none yet."""
+        path = self.folder / "metrics.json"
+        return upgrade_numbers(read_json(path)) if path.exists() else {}
+
+    @cached_property
+    def variants(self) -> list[dict[str, Any]]:
+        """Settings and numbers of each network that it trained at once; empty for a run of one."""
+        path = self.folder / "variants.json"
+        return read_json(path) if path.exists() else []
+
+    @property
+    def figures(self) -> list[Path]:
+        """Its pictures, by name."""
+        return sorted((self.folder / "figures").glob("*.png"))
+
+    @property
+    def seconds(self) -> float | None:
+        """What it has taken, with the stages that lie in it; None before its first attempt has ended."""
+        own = self.facts.get("seconds")
+        stages = [Run(path.parent) for path in self.folder.glob("stages/*/run.json")]
+        return None if own is None else own + sum(stage.facts.get("seconds") or 0 for stage in stages)
+
+    def locate_checkpoint(self, name: str) -> Path:
+        """Where the checkpoint "best" or "last" lies."""
+        return self.folder / "checkpoints" / f"{name}.ckpt"
+
+    def has_checkpoint(self, name: str) -> bool:
+        """Whether it got far enough to have the checkpoint "best" or "last"."""
+        return self.locate_checkpoint(name).exists()
+
+    def read_checkpoint(self, name: str) -> dict[str, Any]:
+        """The checkpoint "best" or "last"; under "netgaze" it says its config, class names and data.
+
+        Raises:
+            NetgazeError: there is none, it is damaged, or not one of ours.
+        """
+        path = self.locate_checkpoint(name)
+        content = upgrade_checkpoint(read_checkpoint(path))
+        if "netgaze" not in content:
+            raise NetgazeError(f"{path} was not written by train.py: it does not say which network it belongs to.")
+        return content
+
+    def begin(
+        self, request: Request, original_config: DictConfig, trained_since: float | None = None, **facts: Any
+    ) -> None:
+        """Write what is known at the start, with the status "running"; what `run.json` said before stays.
+
+        Args:
+            request: what was typed now; a resumed run keeps what it was started with beside it.
+            original_config: not resolved: what `resume` shall read.
+            trained_since: when its own training began, by `time.time`; None while earlier stages are trained.
+            facts: further ones.
+        """
+        known = dict(self.facts) if self.exists else {}
+        for old in ("error", "trace"):
+            known.pop(old, None)
+        started = {"status": "running", "started": known.get("started", time.strftime("%Y-%m-%dT%H:%M:%S%z"))}
+        request = request.resume(Request.of_facts(known)) if "overrides" in known else request
+        write_text(self.folder / ".hydra" / "config.yaml", OmegaConf.to_yaml(original_config))
+        self._write_facts(known | started | collect_provenance() | request.as_facts() | facts)
+        self._has_begun, self._trained_since = True, trained_since
+
+    def end(self, status: str, **facts: Any) -> None:
+        """Write how the attempt ended, and add what it took to the seconds of earlier ones."""
+        took = 0.0 if self._trained_since is None else time.time() - self._trained_since
+        self._write_facts(self.facts | {"status": status, "seconds": took + (self.facts.get("seconds") or 0)} | facts)
+
+    def _write_facts(self, facts: dict[str, Any]) -> None:
+        write_json(self.folder / "run.json", facts)
+        for stale in ("request", "epochs", "metrics", "variants", "subject"):
+            self.__dict__.pop(stale, None)
+        self.facts = facts
+
+    @contextmanager
+    def noting_failure(self, request: Request, original_config: DictConfig) -> Iterator[None]:
+        """Write into the run why an attempt ended, if it does not succeed.
+
+        Where a run is there already and the attempt does not get as far as `begin`, what was typed does not fit it: it
+        stays as it was.
+        """
+        was_there = self.has_checkpoint("last")
+        try:
+            yield
+        except BaseException as error:
+            if not self._has_begun and not was_there:
+                self.begin(request, original_config)
+            if self._has_begun:
+                status = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
+                self.end(status, error=str(error) or type(error).__name__, trace=traceback.format_exc())
+            raise
+        finally:
+            gc.collect()  # a sweep's next job needs the memory
+
+    @cached_property
+    def subject(self) -> Subject:
+        """The network of the best epoch, its data and its features, opened when first asked for."""
+        return self.open()
+
+    def open(
+        self, checkpoint: str = "best", label: str | None = None, other_data: dict[str, Any] | None = None
+    ) -> Subject:
+        """The run as a Subject: its network is opened from the folder alone, when first asked for.
+
+        Args:
+            checkpoint: "best" or "last".
+            label: the column's title; by default the folder's name.
+            other_data: settings of a data set to look at in place of the run's own; its images take the form that the
+                network knows. Where it has other classes, what asks for the network's classes is left out.
+
+        Raises:
+            NetgazeError: no run is there, or it has no such checkpoint.
+        """
+        _ = self.facts  # says it where there is no run
+        return open_subject(self, checkpoint, label, other_data)
+
+    def _repr_html_(self) -> str:
+        return draw_page([str(self.folder)], make_table({"value": self.metrics}), self.figures)
+
+
+def open_run(
+    folder: Path | str, checkpoint: str = "best", label: str | None = None, other_data: dict[str, Any] | None = None
+) -> Subject:
+    """A run's folder as a Subject; see `Run.open`."""
+    return Run(folder).open(checkpoint, label, other_data)

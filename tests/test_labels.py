@@ -1,0 +1,85 @@
+"""What runs are called: by what makes them different, not by what they draw or where they lie."""
+
+import itertools
+
+import pytest
+
+from netgaze.files import write_json
+from netgaze.labels import label_runs, list_settings, name_groups
+from netgaze.run import Run
+
+CHOICES = {"task": "supervised", "model": "resnet_small", "data": "cifar10"}
+
+
+@pytest.fixture
+def made(tmp_path):
+    """Make a run of what was typed; its config and choices are as its keys say."""
+    numbers = itertools.count()
+
+    def make(*overrides, config=None, folder=None, **choices):
+        place = tmp_path / (folder or f"run{next(numbers)}")
+        facts = {"status": "finished", "overrides": list(overrides), "choices": CHOICES | choices}
+        write_json(place / "run.json", facts | {"config": config or {}})
+        return Run(place)
+
+    return make
+
+
+@pytest.mark.parametrize(
+    "word", ["figure=[cam,tsne]", "figure.knn.num_queries=3", "control=null", "callback.online_eval.every=1", "name=x"]
+)
+def test_what_a_run_was_asked_to_draw_is_no_name(made, word):
+    assert label_runs([made("optim.lr=0.1", word), made("optim.lr=0.2")]) == ["lr=0.1", "lr=0.2"]
+
+
+def test_where_runs_lie_is_no_name(made):
+    runs = [made("seed=0", folder="a/0"), made("seed=0", folder="b/0")]
+    assert label_runs(runs) == ["supervised (1)", "supervised (2)"]
+
+
+def test_tasks_are_words_and_numbers_are_not(made):
+    assert label_runs([made(f"task={task}", task=task) for task in ("rotation", "supervised")]) == [
+        "rotation",
+        "supervised",
+    ]
+    assert label_runs([made("data.limit=10"), made("data.limit=20")]) == ["limit=10", "limit=20"]
+
+
+def test_what_was_not_typed_is_known_from_choices_and_config(made):
+    """One run typed its task and rate, the other has both by default."""
+    default = made(config={"optim": {"lr": 0.3, "nesterov": True}, "model": {"widths": [8, 16]}})
+    typed = made("task=rotation", "optim.lr=0.1", task="rotation", config={"optim": {"lr": 0.1}})
+    assert label_runs([default, typed]) == ["task=supervised, lr=0.3", "task=rotation, lr=0.1"]
+    assert label_runs([default, made("optim.lr=0.3", task="supervised")]) == ["supervised (1)", "supervised (2)"]
+    wide = made("model.widths=[8,16]", "optim.nesterov=true", config={})
+    assert list_settings([default, wide])[0] == {"model.widths": "[8,16]", "optim.nesterov": "true"}
+
+
+def test_models_that_differ_without_a_word_are_named(made):
+    runs = [made(model="resnet_small"), made(model="vgg19")]
+    assert label_runs(runs) == ["resnet_small", "vgg19"]
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        (["decathlon/dtd", "decathlon/svhn"], ["dtd", "svhn"]),
+        (["outputs/sup/0", "outputs/rot/0"], ["sup/0", "rot/0"]),
+        (["a/x/0", "b/x/0"], ["a/x/0", "b/x/0"]),
+        (["my images", "my/images"], ["my images", "images"]),
+        (["my images", "myimages"], ["my images", "myimages"]),
+    ],
+)
+def test_paths_are_cut_as_far_as_they_stay_different(made, values, expected):
+    assert label_runs([made(f"init='{value}'") for value in values]) == expected
+
+
+def test_labels_are_distinct_whatever_was_typed(made):
+    typed = [["init=a/0"], ["init=b/0"], ["init=b/0"], [], ["init=0"], ["seed=1", "init=b/0"]]
+    labels = label_runs([made(*words) for words in typed])
+    assert len(set(labels)) == len(labels)
+
+
+def test_groups_that_only_look_alike_are_numbered():
+    settings = [{"init": "a b"}, {"init": "a b", "seed": "1"}, {}]
+    assert name_groups(settings, ["init"]) == ["init=a b", "init=a b", "as it is"]
