@@ -146,7 +146,18 @@ def test_a_yaml_that_does_not_say_what_it_is_gets_no_row(tmp_path):
         tables.read_description(tmp_path / "a.yaml")
 
 
-def test_links_lead_somewhere():
-    for page in [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")]:
-        for link in re.findall(r"\]\((?!http)([^)#]+)\)", page.read_text(encoding="utf-8")):
-            assert (page.parent / link).exists(), f"{page.name}: {link}"
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")]
+
+
+def anchors(page) -> set[str]:
+    """The names under which GitHub finds a page's headings."""
+    headings = re.findall(r"^#+ (.*)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_somewhere(page):
+    for path, anchor in re.findall(r"\]\((?!http)([^)#]*)#?([^)]*)\)", page.read_text(encoding="utf-8")):
+        aim = page.parent / path if path else page
+        assert aim.exists(), f"{page.name}: {path}"
+        assert not anchor or anchor in anchors(aim), f"{page.name}: {path}#{anchor}"
