@@ -6,6 +6,8 @@ BIN := .venv/bin
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
+# Wherever the environment forbids to keep bytecode, each of the tests' processes compiles some 4000 modules anew.
+test check: export PYTHONDONTWRITEBYTECODE =
 .PHONY: help quickstart setup test check format readme bench lock clean
 
 help: ## show this list

@@ -18,13 +18,13 @@ from netgaze.build import READ_ELSEWHERE
 ROOMS = {"data", "models", "tasks", "callbacks", "figures"}
 # Each may import what stands before it.
 ORDER = [
-    {"errors"},
+    {"errors", "batch"},
     {"files", "kinds"},
     {"upgrade"},
     {"download", "pseudo_labels"},
     {"measures"},
     {"inside"},
-    {"features", "schedules", "weights", "schema", "request", "provenance"},
+    {"features", "schedules", "weights", "schema", "verifier", "request", "provenance"},
     {"subject"},
     {"figure"},
     {"drawing", "gallery", "trainer", "inline"},

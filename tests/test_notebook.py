@@ -15,7 +15,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from matplotlib.figure import Figure
 from nbclient import NotebookClient
 from tests.conftest import CONF, ROOT, TINY, typed
-from tests.run.test_runs import rows, same, weights
+from tests.tiny_runs import read_rows, same, weights
 
 import netgaze
 from netgaze import analyze, fit, look, open_run
@@ -80,7 +80,7 @@ def test_the_same_words_give_the_same_bits_the_second_time_too(run):
     (there,) = [path.parent for path in run.folder.parents[2].glob("typed/run.json")]
     assert same(weights(run.folder), weights(there))
     assert same(weights(again.folder), weights(there))
-    assert rows(again.folder) == rows(there)
+    assert read_rows(again.folder) == read_rows(there)
     stored = [(folder / ".hydra" / "config.yaml").read_text() for folder in (again.folder, there)]
     assert stored[0] == stored[1]
 

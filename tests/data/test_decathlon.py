@@ -100,7 +100,7 @@ def test_what_is_seen_is_the_center_of_the_resized_image(signs, size):
     assert torch.equal(data.images("train"), images)
     assert data.labels("train").tolist() == labels.tolist() == [0] * 8 + [1] * 8 + [2] * 8
     assert torch.equal(data.splits["train"].images, naively(signs, "train", stored)[0])
-    normal = torch.cat([batch for batch, _ in data.batches("train", 7)])
+    normal = torch.cat([batch.images for batch in data.batches("train", 7)])
     torch.testing.assert_close(normal, (images / 255 - 0.5) / 0.25)
     own = data.read_images([str(signs / "decathlon-1.0/data/signs/train/001000.png")])
     assert torch.equal(own[0], images[0]), "a person's own picture goes the same way"
@@ -134,15 +134,15 @@ def test_training_sees_windows_of_the_stored_image_each_its_own(signs):
     data.trainer = Trainer(logger=False, enable_checkpointing=False, accelerator="cpu")
     data.trainer.training = True
     data.normalize = lambda images: images
-    stored, labels = data.splits["train"][torch.arange(24)]
-    seen, _ = data.on_after_batch_transfer((stored, labels), 0)
+    given = data.splits["train"][torch.arange(24)]
+    stored, seen = given.images, data.on_after_batch_transfer(given, 0).images
     places = [windows(whole, 64)[part.numpy().tobytes()] for whole, part in zip(stored, seen, strict=True)]
     assert len(set(places)) > 12
     drawn = [Augment()(stored, 64) for _ in range(40)]
     ends = {windows(stored[0], 64)[batch[0].numpy().tobytes()][0] for batch in drawn}
     assert ends == set(range(9)), "all places are drawn"
     data.trainer.training, data.trainer.validating = False, True
-    assert torch.equal(data.on_after_batch_transfer((stored, labels), 0)[0], data.images("train"))
+    assert torch.equal(data.on_after_batch_transfer(given, 0).images, data.images("train"))
 
 
 def test_padding_and_windows_together():

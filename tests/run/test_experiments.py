@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 from omegaconf import DictConfig
 from tests.conftest import CONF, composed
+from tests.tiny_runs import read_history, train
 
 from netgaze.build import build, build_task, resolve_config
-from netgaze.chain import fit, stage_config
+from netgaze.chain import stage_config
 from netgaze.errors import NetgazeError
-from netgaze.runs import read_history
 
 EXPERIMENTS = sorted(path.stem for path in (CONF / "experiment").glob("*.yaml"))
 TASKS = sorted(path.stem for path in (CONF / "task").glob("*.yaml"))
@@ -63,10 +63,8 @@ def test_composes(experiment, task):
 @pytest.mark.parametrize(("experiment", "task"), TRAINED)
 def test_two_steps(experiment, task, tmp_path):
     words = [*asked(experiment, task), "callback.online_eval.every=0"]
-    config = composed(*words)
-    if sentence := refusal(task, config):
+    if sentence := refusal(task, composed(*words)):
         with pytest.raises(NetgazeError, match=sentence):
-            fit(config, tmp_path, {"overrides": words, "choices": {}})
+            train(tmp_path, *words)
         return
-    fit(config, tmp_path, {"overrides": words, "choices": {}})
-    assert len(read_history(tmp_path)) == 1
+    assert len(read_history(train(tmp_path, *words))) == 1

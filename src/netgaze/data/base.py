@@ -3,6 +3,7 @@
 import copy
 import sys
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import cached_property
 from typing import Any, NotRequired, Unpack
 
@@ -12,6 +13,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 from tqdm import tqdm
 
+from netgaze.batch import Batch
 from netgaze.data.augment import Augment, crop_center, resize_to
 from netgaze.data.decode import Form, read_images, read_picture
 from netgaze.data.images import Images, Unlabeled, Vectors
@@ -38,8 +40,11 @@ class ImageData(LightningDataModule):
     """Base of every data set: a subclass says in `load` what its splits are.
 
     The facts (`num_classes`, `num_channels`, `image_size`, `mean`, `std`) are keys of its YAML, so that others can
-    read them from the config; `setup` checks them against what was loaded. Loaders yield uint8 batches;
+    read them from the config; `setup` checks them against what was loaded. Loaders yield batches of stored images;
     augmentation and normalization happen on the whole batch after its transfer to the device.
+
+    Attributes:
+        num_views: views of a training batch: set by whoever joins data and task to the task's own.
 
     Args:
         num_classes: classes.
@@ -55,6 +60,7 @@ class ImageData(LightningDataModule):
     """
 
     class_names: list[str]
+    num_views = 1
     own_fit = "crop"  # how a person's own pictures become squares: see `Form`
 
     def __init__(
@@ -294,27 +300,28 @@ class ImageData(LightningDataModule):
         """Images at a time where nothing is learned: 500 of 32x32, fewer of larger ones, whose maps must fit too."""
         return min(500, max(16, 500 * 32**2 // self.image_size**2))
 
-    def batches(
-        self, split: str, batch_size: int | None = None, augmented: bool = False
-    ) -> Iterator[tuple[Tensor, Tensor]]:
-        """A split in order, as it is or augmented: (images [B,C,H,W] normalized, labels [B]), on the CPU."""
+    def batches(self, split: str, batch_size: int | None = None, augmented: bool = False) -> Iterator[Batch]:
+        """A split in order, as it is or augmented: normalized batches of one view, on the CPU."""
         part, batch_size = self._split(split), batch_size or self.test_batch_size
         starts = range(0, len(part), batch_size)
         # A bar in a terminal, once it takes long enough to wonder.
         for start in tqdm(starts, f"Looking at {split}", leave=False, delay=5, disable=not sys.stderr.isatty()):
-            images, labels = part[torch.arange(start, min(start + batch_size, len(part)))]
-            if augmented and self.augment is not None:
-                images = self.augment(images, self.window)
-            yield self.normalize(resize_to(images, self.image_size)), labels
+            batch = part[torch.arange(start, min(start + batch_size, len(part)))]
+            yield replace(batch, views=(self._show(batch.images, augmented),))
 
-    def on_after_batch_transfer(self, batch: tuple[Tensor, Tensor], dataloader_idx: int) -> tuple[Tensor, Tensor]:
-        """Augment (training only) and normalize a batch where it now is."""
-        images, labels = batch
+    def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
+        """Make the views of a batch where it now is: in training `num_views` augmented ones, else the images alone."""
         if self._features:
             return batch
-        if self.augment is not None and self.trainer is not None and self.trainer.training:
-            images = self.augment(images, self.window)
-        return self.normalize(resize_to(images, self.image_size)), labels
+        training = self.trainer is not None and self.trainer.training
+        num_views = self.num_views if training else 1
+        return replace(batch, views=tuple(self._show(batch.images, training) for _ in range(num_views)))
+
+    def _show(self, stored: Tensor, augmented: bool) -> Tensor:
+        """Images as they are stored, uint8 [B,C,h,w] -> as networks see them, float32 [B,C,H,W]."""
+        if augmented and self.augment is not None:
+            stored = self.augment(stored, self.window)
+        return self.normalize(resize_to(stored, self.image_size))
 
     def train_dataloader(self) -> DataLoader:
         """Shuffled batches of the training split."""

@@ -152,8 +152,8 @@ def _over_split(subject: Subject, model: Any, layers: Sequence[str]) -> tuple[di
     """In one pass over the split: which channels are ever above zero, bool [C], and the share of values that are."""
     run, device = reach_all(model, layers), device_of(subject.task)
     counts, totals = dict[str, Tensor](), dict.fromkeys(layers, 0)
-    for images, _ in subject.data.batches(subject.split, subject.data.test_batch_size):
-        for layer, output in run(images.to(device)).items():
+    for batch in subject.data.batches(subject.split):
+        for layer, output in run(batch.images.to(device)).items():
             maps = to_maps(output, layer)
             num = (maps > 0).sum(dim=(0, 2, 3)).cpu()
             counts[layer] = num + counts.get(layer, torch.zeros_like(num))

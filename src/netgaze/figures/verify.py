@@ -38,7 +38,7 @@ class Verify:
 
     title = "The same person?"
     question = "Do two pictures show the same person?"
-    needs = ("data", "features")
+    needs = ("data", "verifier")
     metrics = ()
 
     def __init__(self, *, images: Sequence[str] | None = None):

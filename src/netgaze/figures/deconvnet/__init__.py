@@ -133,8 +133,8 @@ class Deconvnet:
         data, split, model = subject.data, subject.split, subject.task.model
         device = device_of(subject.task)
         best: dict[str, list[tuple[Tensor, Tensor]]] = {layer: [] for layer in layers}
-        for images, _ in data.batches(split):
-            found = _answers(model, layers, images.to(device))
+        for batch in data.batches(split):
+            found = _answers(model, layers, batch.images.to(device))
             for layer, channel in zip(layers, channels, strict=True):
                 scores, places = found[layer][0][:, int(channel)].max(dim=1)
                 best[layer].append((scores.cpu(), places.cpu()))

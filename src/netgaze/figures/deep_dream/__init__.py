@@ -234,7 +234,7 @@ class DeepDream:
 
 def _class_number(task: Any, name: str) -> int:
     """The place of a class among those that a task predicts."""
-    if task.embeds:
+    if not task.classifies:
         raise NetgazeError(f"deep_dream.class_name={name}: this network has no classes. Choose layers.")
     names = list(task.class_names)
     if name not in names:

@@ -13,6 +13,7 @@ from netgaze.drawing.panels import WIDTH, Sheet
 from netgaze.errors import NetgazeError
 from netgaze.figure import Finding
 from netgaze.figures.pseudo_labels.blocks import TENTHS, draw_block, list_key, measure_block, plot
+from netgaze.pseudo_labels import Labeler
 from netgaze.subject import Subject
 
 _MOST_EACH = 8
@@ -62,7 +63,7 @@ class PseudoLabels:
             NetgazeError: the task chooses no pseudo-labels, or the data has no unlabeled images.
         """
         task, data = subject.task, subject.data
-        if not hasattr(task, "choose"):
+        if not isinstance(subject.task, Labeler):
             raise NetgazeError("This network's task chooses no pseudo-labels; task=pseudo_labels does.")
         names, truth = np.array(task.class_names), data.true_labels("unlabeled").numpy()
         found = _by_rank(task.choose(data), truth, len(names))

@@ -46,7 +46,7 @@ class Verification:
 
     title = "Verification"
     question = "Does the distance tell the same person from another, and with glasses too?"
-    needs = ("data", "features")
+    needs = ("data", "verifier")
     metrics = (
         "eer",
         "auc",
@@ -194,12 +194,11 @@ def _hardest(
 
 def _said_of(subject: Subject, threshold: float | None) -> list[str]:
     """What is compared, and on whom the threshold was chosen."""
-    task = None if subject.pixels or not subject.task.embeds else subject.task
-    what = "embeddings" if task else "features brought to length one"
+    what = "features brought to length one" if subject.verifier is None else "embeddings"
     said = [f"Euclidean distances of {what}."]
     if threshold is None:
         return [*said, "There is no threshold, for want of validation people to choose it on."]
-    where = task.threshold_from if task else "val"
+    where = subject.threshold_choice.people
     people = {"val": "the validation people", "train": "the training people"}[where]
     if where == subject.split:
         return [*said, f"The threshold was chosen on {people}, who are those shown here."]
