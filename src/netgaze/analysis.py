@@ -8,15 +8,18 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from netgaze import report, results
+from netgaze import report, tables
 from netgaze.build import build, resolve_config
 from netgaze.data.decode import find_pictures
 from netgaze.errors import NetgazeError
 from netgaze.gallery import look
 from netgaze.labels import label_runs
+from netgaze.plots import plot_matrix, plot_sweep
+from netgaze.repeats import average_repeats
 from netgaze.request import Request
+from netgaze.results import choose_pictured, name_winner
 from netgaze.run import Run
-from netgaze.runs import find_runs, make_rows
+from netgaze.runs import Row, find_runs, make_rows
 from netgaze.schema import check_analyze, num_cpus
 from netgaze.subject import Subject
 from netgaze.subjects import controls, open_model
@@ -40,7 +43,7 @@ class _Section:
     like: list[Subject] | None = None
 
 
-def analyze(config: DictConfig, folder: Path, request: Request) -> list[results.Row]:
+def analyze(config: DictConfig, folder: Path, request: Request) -> list[Row]:
     """Draw figures of finished runs, and of a network without one, side by side into `folder`, with a report.
 
     Args:
@@ -123,7 +126,7 @@ def _open_network(config: DictConfig, subjects: list[Subject], label: str) -> Su
     return open_model(resolve_config(OmegaConf.create(whole))["model"], (channels, height, width), label)
 
 
-def compare(folder: Path) -> list[results.Row]:
+def compare(folder: Path) -> list[Row]:
     """End a sweep: results.csv, the table, the winner, a plot, and report.html with every figure side by side.
 
     Args:
@@ -136,10 +139,10 @@ def compare(folder: Path) -> list[results.Row]:
     labels = label_runs(runs)
     rows = make_rows(runs, labels)
     every = [run.open(label=label) for run, label in zip(runs, labels, strict=True) if run.has_checkpoint("best")]
-    best = {row["run"] for row in results.pictured(rows, MAX_COLUMNS)}
+    best = {row["run"] for row in choose_pictured(rows, MAX_COLUMNS)}
     subjects = [subject for subject in every if subject.label in best]
     num_finished = sum(row["status"] == "finished" for row in rows)
-    seeds = " (of repeated runs one)" if results.over_seeds(rows) else ""
+    seeds = " (of repeated runs one)" if average_repeats(rows) else ""
     note = f"The pictures show {len(best)} of the {len(rows)} runs, the best by the table{seeds}."
     note = note if num_finished > len(best) else ""
     control = subjects[0].config["control"] if subjects and subjects[0].config else None
@@ -199,7 +202,7 @@ def _merge_figures(subjects: list[Subject]) -> dict[str, Any]:
 
 def _show(
     folder: Path,
-    rows: list[results.Row],
+    rows: list[Row],
     sections: Sequence[_Section],
     control: str | None,
     title: str,
@@ -226,14 +229,14 @@ def _show(
         if seen:
             log.info("Report: %s", report.write(folder, title, rows, list(seen), note=note))
         return seen
-    results.write_csv(rows, folder / "results.csv")
-    plots = {"sweep": results.plot_sweep, "matrix": results.plot_matrix}
+    tables.write_csv(rows, folder / "results.csv")
+    plots = {"sweep": plot_sweep, "matrix": plot_matrix}
     drawn = [name for name, plot in plots.items() if plot(rows, folder / "figures" / f"{name}.png")]
     page = report.write(folder, title, rows, list(seen), plots=drawn, note=note)
-    log.info("\n%s", results.as_text(*results.table(rows)))
-    if means := results.over_seeds(rows):
-        log.info("\n%s", results.as_text(*results.seeds_table(means)))
-    log.info("%s", results.winner(rows))
+    log.info("\n%s", tables.align(*tables.tabulate(rows)))
+    if means := average_repeats(rows):
+        log.info("\n%s", tables.align(*tables.tabulate_means(means)))
+    log.info("%s", name_winner(rows))
     for row in rows:
         if row["error"]:
             log.info("%s: %s", row["label"], row["error"])

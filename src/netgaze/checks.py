@@ -33,7 +33,7 @@ def check_export(data: Any, task: Any) -> None:
     Raises:
         NetgazeError: there are none.
     """
-    if not hasattr(data, "official_test"):
+    if data.official_test() is None:
         raise NetgazeError(
             f"export_predictions=true: {data.title} has no official test to predict. Choose one of data=decathlon/..., "
             "or export_predictions=false."
@@ -43,7 +43,6 @@ def check_export(data: Any, task: Any) -> None:
             f"export_predictions=true: {type(task).__name__} does not predict the classes of {data.title}. Choose "
             "another task, or export_predictions=false."
         )
-    data.official_test()
 
 
 def check_source(task: Any, init: str | None, data: Any, loaded: dict[str, Any] | None) -> None:

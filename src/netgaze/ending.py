@@ -13,10 +13,10 @@ from netgaze.callbacks.tensorboard import write_results
 from netgaze.files import write_json
 from netgaze.gallery import look
 from netgaze.labels import label_runs
-from netgaze.results import flatten, format_numbers
 from netgaze.run import Run
 from netgaze.subject import Subject, device_of, evaluating
 from netgaze.subjects import controls
+from netgaze.tables import format_numbers
 from netgaze.trainer import choose_device
 from netgaze.weights import restore
 
@@ -63,7 +63,7 @@ def end(
     if task.variants:
         write_json(run.folder / "variants.json", task.variants)
     hyperparameters = {name: value for name, value in settings.items() if name not in ("callback", "figure", "control")}
-    write_results(run.folder, flatten(hyperparameters), numbers, epoch)
+    write_results(run.folder, hyperparameters, numbers, epoch)
     log.info("%s", format_numbers(numbers))
     return {"test_images_per_second": test_speed, "peak_memory_mb": _measure_memory()} | _measure_training(data, run)
 

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -50,8 +51,16 @@ def digest_body(model: nn.Module) -> str:
 
 
 def read_source(thing: Any) -> str:
-    """The code of the module that an object's class is from: a stored answer is stale when it has changed."""
-    return inspect.getsource(sys.modules[type(thing).__module__])
+    """The code of the module that an object's class is from: a stored answer is stale when it has changed.
+
+    Of a class in the `__init__.py` of a folder, the code of all modules in this folder.
+    """
+    module = sys.modules[type(thing).__module__]
+    if not hasattr(module, "__path__"):
+        return inspect.getsource(module)
+    return "".join(
+        path.read_text(encoding="utf-8") for path in sorted(Path(inspect.getfile(module)).parent.glob("*.py"))
+    )
 
 
 def extract_cached(model: nn.Module, data: Any, split: str, device: torch.device | str, view: int = 0) -> Tensor:

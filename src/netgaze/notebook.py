@@ -22,7 +22,7 @@ from netgaze.figure import Figure
 from netgaze.inline import Comparison, Seen
 from netgaze.labels import label_runs
 from netgaze.request import Request
-from netgaze.results import winner
+from netgaze.results import name_winner
 from netgaze.run import Run
 from netgaze.subject import Subject
 from netgaze.subjects import controls, forget_data
@@ -64,7 +64,7 @@ def analyze(words: Sequence[str]) -> Comparison:
     """
     config, folder, request = _split(_compose(_prepare(words, "analyze"), "analyze"), f"analyze({list(words)})")
     with _log_to_cell(folder / "analyze.log"):
-        return Comparison(folder, winner(analysis.analyze(config, folder, request)))
+        return Comparison(folder, name_winner(analysis.analyze(config, folder, request)))
 
 
 def look(figure: Figure | str, *seen: Run | Subject | Path | str, control: str | None = "random") -> Seen:
@@ -165,7 +165,7 @@ def _sweep(words: Sequence[str], call: str) -> Comparison:
         rows = analysis.compare(folder)
         if any(row["status"] != "finished" for row in rows):
             log.error('Not every run finished. fit(["resume=%s"]) goes on with the rest.', folder)
-    return Comparison(folder, winner(rows))
+    return Comparison(folder, name_winner(rows))
 
 
 def _product(parsed: Sequence[Override]) -> list[tuple[str, ...]]:

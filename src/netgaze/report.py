@@ -7,15 +7,18 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from netgaze import results
 from netgaze.files import read_json, write_text
+from netgaze.repeats import average_repeats
+from netgaze.results import name_winner
 from netgaze.run import Run
+from netgaze.runs import Row
+from netgaze.tables import tabulate, tabulate_means
 
 
 def write(
     folder: Path,
     title: str,
-    rows: Sequence[results.Row],
+    rows: Sequence[Row],
     figures: Sequence[str],
     *,
     plots: Sequence[str] = (),
@@ -31,7 +34,7 @@ def write(
         plots: of the table, in `figures/<plot>.png`.
         note: a sentence under the table.
     """
-    titles, cells = results.table(rows)
+    titles, cells = tabulate(rows)
     page = (
         _environment()
         .get_template("report.html")
@@ -42,8 +45,8 @@ def write(
                 {"cells": line, "status": row["status"], "error": row["error"]}
                 for line, row in zip(cells, rows, strict=True)
             ],
-            means=results.seeds_table(means) if (means := results.over_seeds(rows)) else None,
-            winner=results.winner(rows),
+            means=tabulate_means(means) if (means := average_repeats(rows)) else None,
+            winner=name_winner(rows),
             note=note,
             plots=[_inline(folder / "figures" / f"{plot}.png") for plot in plots],
             figures=[_figure(folder / "figures", name) for name in figures],

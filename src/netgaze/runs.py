@@ -10,6 +10,8 @@ from netgaze.files import digest
 from netgaze.labels import REPEATS, find_differing, label_runs, list_settings, name_groups
 from netgaze.run import Run
 
+Row = dict[str, Any]  # one network of the table
+
 
 def find_runs(paths: Iterable[str]) -> list[Run]:
     """The runs that were meant: their own folders, folders with runs below (a sweep), patterns with `*`.
@@ -41,7 +43,7 @@ def _by_number(folder: Path) -> tuple[str, int, str]:
     return (str(folder.parent), int(folder.name) if folder.name.isdigit() else -1, folder.name)
 
 
-def make_rows(runs: Sequence[Run], titles: Sequence[str] | None = None) -> list[dict[str, Any]]:
+def make_rows(runs: Sequence[Run], titles: Sequence[str] | None = None) -> list[Row]:
     """One row per network: label, run, setting, folder, status, what differs, its numbers.
 
     A run that trained several networks at once (the heads of a linear probe) has a row for each; `run` is what they
@@ -77,9 +79,7 @@ def make_rows(runs: Sequence[Run], titles: Sequence[str] | None = None) -> list[
     return table
 
 
-def _make_variant_row(
-    row: dict[str, Any], variant: dict[str, float], last: dict[str, float], num_runs: int
-) -> dict[str, Any]:
+def _make_variant_row(row: Row, variant: dict[str, float], last: dict[str, float], num_runs: int) -> Row:
     """The row of one of the networks that a run trained at once, told by its learning rate."""
     rate = f"lr={variant['lr']:g}"
     # The list of all rates is no part of what one of them is called, nor are the numbers of the best one its own.
@@ -88,7 +88,9 @@ def _make_variant_row(
         key: rate if num_runs == 1 else f"{name}, {rate}"
         for key, name in zip(("label", "setting"), shared, strict=True)
     }
-    row = {name: value for name, value in row.items() if "/" not in name or name == "last/val_acc"}
+    row = {
+        name: value for name, value in row.items() if name == "last/val_acc" or ("/" not in name and name != "task.lrs")
+    }
     last_acc = last.get(f"val/acc {rate}", row.get("last/val_acc"))
     numbers = {name: value for name, value in variant.items() if name != "lr"}
     return row | named | {"optim.lr": f"{variant['lr']:g}", "monitor": "val/acc", "last/val_acc": last_acc} | numbers

@@ -160,7 +160,7 @@ def test_a_layer_of_which_nothing_leads_back_stands_still(supervised):
     assert finding.numbers["layer1/converged"]
     with torch.no_grad():
         model.bn1.bias.zero_()
-    with pytest.raises(NetgazeError, match="relu answers image 8 with zero"):
+    with pytest.raises(NetgazeError, match="relu is all zero for image 8"):
         Inversion(layers=["relu"], indices=[8]).compute(supervised)
 
 

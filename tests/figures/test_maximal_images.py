@@ -8,7 +8,8 @@ from tests.figures.test_figures import assert_readable, texts_of
 from netgaze.drawing.examples import balanced_choice
 from netgaze.errors import NetgazeError
 from netgaze.figure import Finding
-from netgaze.figures.maximal_images import MaximalImages, make_robust
+from netgaze.figures.maximal_images import MaximalImages
+from netgaze.figures.maximal_images.search import make_robust
 
 
 def naive_scores(subject, layer, rows):

@@ -12,7 +12,7 @@ from tests.figures.test_figures import CONF, assert_readable, make_figure, texts
 
 from netgaze.errors import NetgazeError
 from netgaze.figure import Finding
-from netgaze.figures.pseudo_labels import PseudoLabels, _thirds
+from netgaze.figures.pseudo_labels import PseudoLabels, _split_thirds
 from netgaze.gallery import look
 from netgaze.models.resnet import ResNet
 from netgaze.pseudo_labels import Labeler, choose
@@ -138,7 +138,7 @@ def test_a_random_choice_is_right_by_chance():
 
 @given(st.integers(0, 60), st.integers(1, 8))
 def test_the_parts_of_a_row_show_no_image_twice(num, num_each):
-    first, middle, last = _thirds(num, num_each)
+    first, middle, last = _split_thirds(num, num_each)
     places = [*first, *middle, *last]
     assert places == sorted(set(places))
     assert len(places) == min(num, 3 * num_each)
@@ -212,7 +212,7 @@ def test_the_caption_names_k_and_p_and_that_truth_only_judges():
     assert "K = 1,000" in caption
     assert "P = 2" in caption
     assert "Each network chooses its own images" in caption
-    assert "judge" in caption
+    assert "are used here alone" in caption
     assert "K =" not in PseudoLabels().compute(a_subject([0], [0], [0], 1, config={})).caption
 
 

@@ -14,19 +14,20 @@ import pytest
 import torch
 from PIL import Image
 from pytorch_lightning import Callback, Trainer
-from tests.conftest import CONF, TINY, composed
+from tests.conftest import CONF, NO_FIGURES, TINY, composed
 from tests.data.test_base import tiny
 from tests.proof.mean_teacher import MeanTeacher
 from tests.proof.simsiam import SimSiam
-from tests.run.test_runs import ABOUT, NO_FIGURES, rows, same, weights
 from tests.tasks.test_tasks import network
+from tests.tiny_runs import read_rows, same, weights
+from tests.tiny_runs import train as train_run
 
 import netgaze
 from netgaze.batch import Batch
 from netgaze.build import build
 from netgaze.data.augment import Augment
 from netgaze.errors import NetgazeError
-from netgaze.experiment import fit, open_run
+from netgaze.experiment import open_run
 from netgaze.gallery import look
 from netgaze.schedules import Constant
 
@@ -44,8 +45,7 @@ QUICK = {  # of figures that search by gradient
 
 def train(folder, task, *words):
     searched = f"hydra.searchpath=[file://{HERE}]"
-    fit(composed(searched, *TINY, *NO_FIGURES, f"task={task}", *words), folder, ABOUT)
-    return folder
+    return train_run(folder, searched, *TINY, *NO_FIGURES, f"task={task}", *words)
 
 
 def made(kind, **changes):
@@ -149,7 +149,7 @@ def test_the_momentum_copy_learns_nothing_by_itself():
 
 @pytest.mark.slow
 def test_the_best_epoch_has_the_smallest_loss(simsiam):
-    losses = [float(row["val/loss"]) for row in rows(simsiam)]
+    losses = [float(row["val/loss"]) for row in read_rows(simsiam)]
     best = json.loads((simsiam / "metrics.json").read_text())["best/epoch"]
     assert len(losses) == 4
     assert best == 1 + int(np.argmin(losses))
@@ -165,7 +165,7 @@ def test_or_the_most_right_neighbors(every, asked, tmp_path):
     """Epochs in which no figure found the number stand behind those in which one did."""
     words = ["task.monitor=val/knn20", f"callback.online_eval.every={every}", "trainer.max_epochs=4"]
     train(tmp_path, "simsiam", *words)
-    found = {int(row["epoch"]): float(row["val/knn20"]) for row in rows(tmp_path) if row["val/knn20"]}
+    found = {int(row["epoch"]): float(row["val/knn20"]) for row in read_rows(tmp_path) if row["val/knn20"]}
     assert list(found) == asked
     best = json.loads((tmp_path / "metrics.json").read_text())["best/epoch"]
     assert best == max(found, key=found.__getitem__)
@@ -182,7 +182,7 @@ def test_a_number_that_no_epoch_has_is_said(tmp_path, caplog):
 def test_patience_waits_for_a_smaller_loss(tmp_path):
     """With a rate of 0 the loss falls or rises as the norms' statistics settle: training ends two epochs after it."""
     train(tmp_path, "simsiam", "optim.lr=0.0", "trainer.max_epochs=30", "trainer.patience=2")
-    losses = [float(row["val/loss"]) for row in rows(tmp_path)]
+    losses = [float(row["val/loss"]) for row in read_rows(tmp_path)]
     assert len(losses) < 30
     assert len(losses) == 1 + int(np.argmin(losses)) + 2
 
@@ -192,11 +192,11 @@ def test_patience_waits_for_a_smaller_loss(tmp_path):
 def test_resume_goes_on_as_if_never_stopped(task, request, tmp_path):
     whole = request.getfixturevalue({"simsiam": "simsiam", "mean_teacher": "teacher"}[task])
     train(tmp_path, task, "trainer.max_epochs=4", "trainer.max_time=0")
-    assert len(rows(tmp_path)) == 1
+    assert len(read_rows(tmp_path)) == 1
     train(tmp_path, task, "trainer.max_epochs=4")
     for name in ("last", "best"):
         assert same(weights(whole, name), weights(tmp_path, name))
-    assert rows(whole) == rows(tmp_path)
+    assert read_rows(whole) == read_rows(tmp_path)
 
 
 @pytest.mark.slow

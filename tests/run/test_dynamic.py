@@ -124,7 +124,7 @@ def sweep(tmp_path_factory):
     """The assignment's comparison, two seeds each, by one command."""
     folder = tmp_path_factory.mktemp("dynamic")
     words = ["-m", *SMALL, "figure=[response_maps,filter_similarity,cam]", "model.filter=dynamic,static,static_shared"]
-    words += ["task.freeze_backbone=false,true", "seed=0,1", "hydra.sweep.dir=sweep"]
+    words += ["task.freeze_backbone=false,true", "seed=0,1", "control=null", "hydra.sweep.dir=sweep"]
     code, printed = command(*words, cwd=folder)
     assert code == 0, printed
     return folder / "sweep", printed

@@ -8,8 +8,8 @@ from tests.conftest import CONF, composed
 from tests.tiny_runs import read_history, train
 
 from netgaze.build import build, build_task, resolve_config
-from netgaze.chain import stage_config
 from netgaze.errors import NetgazeError
+from netgaze.stages import make_stage_config
 
 EXPERIMENTS = sorted(path.stem for path in (CONF / "experiment").glob("*.yaml"))
 TASKS = sorted(path.stem for path in (CONF / "task").glob("*.yaml"))
@@ -53,7 +53,7 @@ def test_composes(experiment, task):
     config = composed(*asked(experiment, task))
     assert config.name == experiment
     places = {name: Path(name) for name in config.stages}
-    for stage in [stage_config(config, name, places) for name in config.stages] or [config]:
+    for stage in [make_stage_config(config, name, places) for name in config.stages] or [config]:
         build(resolve_config(stage)["data"])
         if refusal(task, config) is None:
             build_task(resolve_config(stage), [""] * stage.data.num_classes)

@@ -90,8 +90,8 @@ class TestSweep:
 
 def test_a_folder_alone_says_again_what_the_run_said(run):
     subject = open_run(run)
-    outputs, said = subject.outputs("test"), read_metrics(run)
-    found = verify(torch.from_numpy(outputs.logits), torch.from_numpy(outputs.targets), cuts=[subject.threshold])
+    said = read_metrics(run)
+    found = verify(subject.embeddings("test"), subject.data.labels("test"), cuts=[subject.threshold])
     assert found.eer == pytest.approx(said["test/eer"], abs=1e-6)
     assert found.auc == pytest.approx(said["test/auc"], abs=1e-6)
     assert found.at(subject.threshold)["acc"] == pytest.approx(said["test/acc"], abs=1e-6)
@@ -111,8 +111,8 @@ def test_the_threshold_is_in_the_checkpoint(run):
     said = stored["threshold"]
     assert said == {"value": float(stored["state_dict"]["threshold"]), "rule": "eer", "far": None, "people": "val"}
     assert open_run(run).threshold == said["value"]
-    val = open_run(run).outputs("val")
-    chosen = verify(torch.from_numpy(val.logits), torch.from_numpy(val.targets)).threshold("eer")
+    subject = open_run(run)
+    chosen = verify(subject.embeddings("val"), subject.data.labels("val")).threshold("eer")
     assert said["value"] == pytest.approx(chosen, rel=1e-4)
 
 
@@ -176,7 +176,7 @@ def test_two_pictures_and_an_answer(run, pictures, tmp_path):
     files = [str(pictures / "a.png"), str(pictures / "b.png")]
     code, printed = analyzed(run, tmp_path, "figure=[verify]", f"images=[{','.join(files)}]")
     assert code == 0, printed
-    line = re.search(r"a\.png, b\.png: distance ([\d.]+), threshold ([\d.]+): ([01]) \((.*)\)  \[faces\]", printed)
+    line = re.search(r"a\.png, b\.png: distance ([\d.]+), threshold ([\d.]+): ([01]) \((.*)\)  \[siamese\]", printed)
     assert line, printed
     distance, threshold, answer = float(line[1]), float(line[2]), int(line[3])
     subject = open_run(run)

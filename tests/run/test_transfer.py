@@ -153,7 +153,7 @@ class TestFinetune:
         words = ["task=finetune", "task.layer_decay=0.5", "task.head_lr=3.0", "optim.lr=1.0", "trainer.max_epochs=0"]
         train(tmp_path, *TINY, *NO_FIGURES, *words)
         task = open_run(tmp_path).task
-        rates = {id(p): part["lr"] for part in task.parts() for p in part["params"]}
+        rates = {id(p): part["lr"] for part in task.param_groups() for p in part["params"]}
         assert len(rates) == len(list(task.parameters()))
         for name, parameter in task.model.named_parameters():
             expected = {"layer1": 0.25, "layer2": 0.5, "fc": 3.0}.get(name.partition(".")[0], 0.125)

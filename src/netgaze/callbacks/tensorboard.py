@@ -50,12 +50,13 @@ def write_results(folder: Path, settings: dict[str, Any], numbers: dict[str, flo
 
     Args:
         folder: the run's folder.
-        settings: flat hyper-parameters by name.
+        settings: hyper-parameters, as the config has them.
         numbers: final numbers by name.
         epoch: the step under which the pictures appear.
     """
     plain = {
-        name: value if isinstance(value, bool | int | float | str) else str(value) for name, value in settings.items()
+        name: value if isinstance(value, bool | int | float | str) else str(value)
+        for name, value in _flatten(settings).items()
     }
     with SummaryWriter(str(folder / "tensorboard")) as writer:
         for picture in sorted((folder / "figures").glob("*.png")):
@@ -65,3 +66,14 @@ def write_results(folder: Path, settings: dict[str, Any], numbers: dict[str, flo
             file.add_summary(summary)
         for name, value in numbers.items():
             writer.add_scalar(name, value, epoch)
+
+
+def _flatten(settings: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """A nested config as `group.key` names, without `_target_` and the like."""
+    content: dict[str, Any] = {}
+    for name, value in settings.items():
+        if isinstance(value, dict):
+            content |= _flatten(value, f"{prefix}{name}.")
+        elif not name.startswith("_"):
+            content[f"{prefix}{name}"] = value
+    return content

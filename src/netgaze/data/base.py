@@ -110,6 +110,10 @@ class ImageData(LightningDataModule):
         """The splits "train" and "test", and "val" where the set has its own; sets `self.class_names`."""
         raise NotImplementedError
 
+    def official_test(self) -> Any:
+        """The images that a challenge's server judges, and how it numbers them; None for a set of no challenge."""
+        return None
+
     def prepare_data(self) -> None:
         """Let one process a machine download, decode and fill caches; the others then find them."""
         self.setup()

@@ -12,12 +12,12 @@ from tests.commands import command
 from tests.conftest import NO_FIGURES, TINY, composed
 from tests.tiny_runs import read_history, read_metrics, read_run, same, sum_seconds, tabulate, weights
 
-from netgaze import chain
 from netgaze.build import build, resolve_config
 from netgaze.data import training
 from netgaze.errors import NetgazeError
 from netgaze.experiment import open_run
 from netgaze.pseudo_labels import read
+from netgaze.stages import make_stage_config
 
 pytestmark = pytest.mark.slow  # each test trains
 
@@ -212,7 +212,7 @@ def test_a_stage_that_changes_under_what_came_of_it_is_refused_and_all_stays_as_
 def test_a_stage_has_the_network_of_the_one_from_which_it_starts():
     """A larger teacher labels by its own weights, not by as many of them as fit the student's network."""
     config = composed(*WORDS, "+model@stages.teacher.model=resnet20")
-    models = {name: resolve_config(chain.stage_config(config, name, {}))["model"] for name in config.stages}
+    models = {name: resolve_config(make_stage_config(config, name, {}))["model"] for name in config.stages}
     assert models["pseudo_labels"] == models["teacher"] != models["student"] == models["finetune"]
 
 
@@ -255,7 +255,7 @@ def test_what_a_later_stage_would_refuse_is_said_before_the_first_is_trained(tmp
 
 def test_a_stage_takes_the_runs_settings_but_for_its_own(tmp_path):
     config = composed(*WORDS, "optim=adamw", "data.seed=7", "+model@stages.teacher.model=resnet20")
-    stages = {name: resolve_config(chain.stage_config(config, name, {})) for name in config.stages}
+    stages = {name: resolve_config(make_stage_config(config, name, {})) for name in config.stages}
     assert {stage["optim"]["_target_"] for stage in stages.values()} == {"torch.optim.AdamW"}
     assert {stage["data"]["seed"] for stage in stages.values()} == {7}
     assert [stage["data"]["epoch_size"] for stage in stages.values()] == [80, 80, 80, 2500]
