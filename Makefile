@@ -8,7 +8,7 @@ READY := .venv/.ready
 .DEFAULT_GOAL := help
 # Wherever the environment forbids to keep bytecode, each of the tests' processes compiles some 4000 modules anew.
 test check: export PYTHONDONTWRITEBYTECODE =
-.PHONY: help quickstart setup test check format bench lock clean
+.PHONY: help quickstart setup test check format readme bench lock clean
 
 help: ## show this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -40,6 +40,9 @@ check: $(READY) ## format, lint, types, fast tests
 format: $(READY) ## put the code in order
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+readme: $(READY) ## write the README's tables and tree from the YAMLs and modules
+	$(BIN)/python docs/tables.py
 
 bench: $(READY) ## all benchmarks, side by side with their peers
 	@for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done

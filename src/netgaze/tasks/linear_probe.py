@@ -1,4 +1,4 @@
-"""Linear probes: what a frozen network knows, asked by linear heads on its features."""
+"""Linear probes: linear heads trained on a frozen network's features."""
 
 import copy
 from collections.abc import Callable, Sequence

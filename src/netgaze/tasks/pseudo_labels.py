@@ -1,4 +1,4 @@
-"""Pseudo-labels: what a trained network takes unlabeled images for, kept as labels for another to learn from.
+"""Pseudo-labels: the classes that a trained network gives to unlabeled images, for another to learn from.
 
 The second stage of teacher and student (Yalniz et al. 2019, arXiv 1905.00546): nothing is trained; the network that
 `init` names looks at the unlabeled images, and what is chosen of its answers lies in the run's folder.

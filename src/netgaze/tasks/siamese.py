@@ -1,4 +1,4 @@
-"""Siamese networks: is it the same person? Two images pass one network, and the distance of its outputs answers."""
+"""Siamese networks: is it the same person? The distance of two images' embeddings decides."""
 
 from collections.abc import Callable
 from typing import Any, Literal
