@@ -110,12 +110,13 @@ def test_the_shown_figure_draws():
 @pytest.mark.slow
 def test_the_examples_train_and_draw_together(extended):
     assert f"python train.py {' '.join(TOGETHER[:4])}`" in README
-    run(extended, "train.py", *TOGETHER, "trainer.threads=1", "trainer.precision=32", "run=outputs/together")
-    folder = extended / "outputs" / "together"
+    run(extended, "train.py", *TOGETHER, "trainer.threads=1", "trainer.precision=32")
+    (folder,) = (extended / "outputs" / "upside_down").iterdir()
     # Flipped, half of the images look like others of their class: no network can tell these.
     assert json.loads((folder / "metrics.json").read_text())["test/acc"] > 0.7
-    (norms,) = json.loads((folder / "figures" / "norms.json").read_text())["subjects"].values()
-    assert norms["mean"] > 0
+    norms = json.loads((folder / "figures" / "norms.json").read_text())["numbers"]
+    assert all(numbers["mean"] > 0 for numbers in norms.values())
+    assert len(norms) == 3  # the network, the same untrained, and raw pixels
     assert (folder / "figures" / "norms.png").is_file()
 
 
@@ -127,13 +128,17 @@ def test_the_examples_are_found_by_the_tests_and_by_the_tables(extended):
         assert f"| `{choice}` |" in tabled
     for path in CODE:
         assert f" {path.rpartition('/')[2]} " in tabled.split("<!-- tree -->")[1]
-    files = ["tests/test_house.py", "tests/test_contracts.py", "tests/models/test_models.py", "tests/test_readme.py"]
-    chosen = "upside_down or norms or ramps or plain or yaml or choices or package or name or tables"
-    printed = run(extended, "-m", "pytest", "-v", "-p", "no:cacheprovider", *files, "-k", chosen)
-    for choice in ("task/upside_down.yaml", "figure/norms.yaml", "test_its_facts_are_true[ramps]"):
-        assert choice in printed
-    for choice in ("test_trains_a_step[plain]", "test_trains_a_step[upside_down]"):
-        assert choice in printed
+    files = ["tests/test_house.py", "tests/test_contracts.py", "tests/models/test_models.py"]
+    chosen = "upside_down or norms or ramps or plain or names_its_package or set_their_name or one_yaml"
+    printed = run(extended, "-m", "pytest", "-vv", "-p", "no:cacheprovider", *files, "-k", chosen)
+    for test in (
+        "_its_constructor[figure/norms.yaml]",
+        "test_its_facts_are_true[ramps]",
+        "test_named_layers_exist[plain]",
+    ):
+        assert test in printed
+    for test in ("test_a_network_trains_a_step[plain]", "test_a_task_trains_a_step[upside_down]"):
+        assert test in printed
 
 
 def test_the_tables_and_the_tree_say_what_the_files_say():
