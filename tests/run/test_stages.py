@@ -117,7 +117,7 @@ def test_seconds_of_a_stage_that_failed_count_once(tmp_path):
 
 def test_the_report_shows_the_stages_side_by_side(run):
     page = (run / "stages" / "report.html").read_text(encoding="utf-8")
-    for name in ("confusion", "pseudo_labels", "accuracy_vs_k"):
+    for name in ("confusion", "pseudo_labels"):
         assert f'id="{name}"' in page
     said = json.loads((run / "stages" / "figures" / "confusion.json").read_text())
     assert list(said["numbers"]) == ["teacher", "student", "finetune"]
@@ -181,8 +181,7 @@ def test_a_sweep_trains_the_teacher_once(tmp_path):
         assert config["init"].endswith(f"sweep/{seed}/stages/teacher")
     with open(sweep / "results.csv", encoding="utf-8") as file:
         assert len(file.readlines()) == 1 + 4
-    said = json.loads((sweep / "figures" / "accuracy_vs_k.json").read_text())
-    assert len(said["numbers"]) == 4
+    assert (sweep / "figures" / "sweep.png").stat().st_size > 5000, "accuracy against K"
 
 
 def test_a_stage_may_be_a_run_that_is_there(run, tmp_path):
