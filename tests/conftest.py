@@ -32,6 +32,12 @@ TINY = [
 NO_FIGURES = ["figure=[]"]
 
 
+def pytest_collection_modifyitems(items):
+    """Files with slow tests come first, so that in the end no worker is left alone with a long one."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
+
+
 @pytest.fixture(autouse=True, scope="session")
 def one_thread():
     import torch  # here, as the process that only hands out tests needs none

@@ -304,7 +304,7 @@ def test_own_pictures(supervised, tmp_path):
     assert list(config.figure.inversion.images) == ["a.jpg"]
 
 
-@pytest.mark.parametrize("num_columns", [1, 5])
+@pytest.mark.parametrize("num_columns", [1, pytest.param(5, marks=pytest.mark.slow)])
 def test_draws_from_what_was_saved(subjects, tmp_path, num_columns):
     figure, findings = Inversion(indices=[0, 1], **BRIEF), {}
     for number, subject in enumerate([*subjects[:3], *subjects[:2]][:num_columns]):

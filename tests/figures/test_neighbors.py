@@ -142,7 +142,7 @@ def test_networks_are_compared_by_what_both_found(columns):
     assert Neighbors().compare({"a": findings["raw pixels"], "b": findings["raw pixels"]}) == {"common to a and b": 1}
 
 
-@pytest.mark.parametrize("num_neighbors", [1, 5, 20])
+@pytest.mark.parametrize("num_neighbors", [1, 5, pytest.param(20, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("own", [False, True])
 def test_all_is_readable(columns, tmp_path, monkeypatch, num_neighbors, own):
     monkeypatch.setattr(columns[0].data, "class_names", [f"building_facade_{number}" for number in range(10)])

@@ -239,7 +239,7 @@ def test_one_color_scale_for_all_maps_of_a_network(supervised, monkeypatch):
         np.testing.assert_allclose(picture, expected, atol=0.51)
 
 
-@pytest.mark.parametrize("num_classes", [2, 12, 40])
+@pytest.mark.parametrize("num_classes", [2, 12, pytest.param(40, marks=pytest.mark.slow)])
 def test_networks_of_many_classes_are_readable(num_classes, make_data):
     data = make_data(num_classes=num_classes, sizes=(("train", 80), ("val", 80), ("test", 80)))
     for figure in (ResponseMaps(), ResponseMaps(max_classes=20)):

@@ -14,7 +14,8 @@ from netgaze.weights import IMAGENET_URL, load_weights
 
 MODELS = sorted(path.stem for path in (CONF / "model").glob("*.yaml"))
 # What is large is made thin, and shown images that it can read: the contract is of any size.
-THIN = {"resnet50": {"widths": [8, 16, 32, 64]}, "alexnet": {"hidden_dim": 64}}
+THIN = {name: {"widths": [8, 16, 32, 64]} for name in ("resnet18", "resnet18_128", "resnet50")}
+THIN["alexnet"] = {"hidden_dim": 64}
 THIN["alexnet_128"] = THIN["alexnet"]
 THIN["vgg19"] = {"hidden_dim": 48, "widths": [8, 16, 32, 64, 64]}
 SIZES = {"alexnet": 64, "siamese_cnn": 100}

@@ -142,9 +142,8 @@ def test_a_finished_chain_is_left_alone_and_a_killed_one_goes_on(run, tmp_path):
     assert (again / "stages" / "report.html").exists(), "a kill after the last stage leaves no run without its page"
 
 
-def test_labels_that_were_taken_away_change_nothing(tmp_path, monkeypatch):
+def test_labels_that_were_taken_away_change_nothing(run, tmp_path, monkeypatch):
     """Once the labeled part is drawn, all other labels become wrong ones: every weight and number stays."""
-    train(tmp_path / "true")
     draw = training.draw_per_class
 
     def poisoning(labels, per_class, seed):
@@ -155,17 +154,15 @@ def test_labels_that_were_taken_away_change_nothing(tmp_path, monkeypatch):
         return chosen
 
     monkeypatch.setattr(training, "draw_per_class", poisoning)
-    train(tmp_path / "poisoned")
+    poisoned = train(tmp_path)
     for place in ("", *(f"stages/{name}" for name in STAGES)):
-        assert same(weights(tmp_path / "true" / place), weights(tmp_path / "poisoned" / place))
-        first, second = (read_metrics(tmp_path / kind / place) for kind in ("true", "poisoned"))
+        assert same(weights(run / place), weights(poisoned / place))
+        first, second = (read_metrics(folder / place) for folder in (run, poisoned))
         judged = ("unlabeled/right",)  # the one number that may look
         assert {k: v for k, v in first.items() if k not in judged} == {
             k: v for k, v in second.items() if k not in judged
         }
-    assert read_metrics(tmp_path / "true")["unlabeled/right"] != read_metrics(tmp_path / "poisoned").get(
-        "unlabeled/right"
-    )
+    assert read_metrics(run)["unlabeled/right"] != read_metrics(poisoned)["unlabeled/right"]
 
 
 def test_a_sweep_trains_the_teacher_once(tmp_path):
