@@ -4,9 +4,9 @@ import re
 from pathlib import Path
 
 from netgaze.files import atomic_write
-from netgaze.repeats import Spread
-from netgaze.sweep_curves import Curve, Sweep
-from netgaze.sweep_picture import draw_sweep
+from netgaze.plots.sweep_curves import Curve, Sweep
+from netgaze.plots.sweep_picture import draw_sweep
+from netgaze.results import Spread
 
 DOCS = Path(__file__).parent
 COLUMNS = ("unlabeled/right", "student/acc", "test/acc", "gain")  # behind K, in percent

@@ -10,10 +10,10 @@ from matplotlib.figure import Figure
 from netgaze.drawing.panels import TEXT, Sheet
 from netgaze.drawing.rows import Columns
 from netgaze.files import atomic_write
-from netgaze.repeats import average_repeats
+from netgaze.plots.sweep_curves import read_sweep
+from netgaze.plots.sweep_picture import draw_sweep
+from netgaze.results import average_repeats
 from netgaze.runs import Row
-from netgaze.sweep_curves import read_sweep
-from netgaze.sweep_picture import draw_sweep
 
 
 def plot_sweep(rows: Sequence[Row], path: Path) -> bool:
