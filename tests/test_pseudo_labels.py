@@ -112,3 +112,12 @@ def test_a_cut_file_is_refused(chosen, tmp_path):
     (tmp_path / FILE).write_bytes((tmp_path / FILE).read_bytes()[:100])
     with pytest.raises(NetgazeError, match="holds no pseudo-labels, or damaged ones"):
         read(tmp_path)
+
+
+def test_a_file_of_version_0_1_is_read(tmp_path):
+    choose(torch.rand(6, 3), 2, 1).write(tmp_path)
+    with np.load(tmp_path / FILE) as stored:
+        arrays = {{"unlabeled": "unlabelled"}.get(name, name): stored[name] for name in stored.files}
+    np.savez(tmp_path / FILE, **arrays)
+    assert listed(read(tmp_path)) == listed(read(tmp_path / FILE))
+    assert len(read(tmp_path)) > 0

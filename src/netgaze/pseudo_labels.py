@@ -15,6 +15,7 @@ from torch import Tensor
 
 from netgaze.errors import NetgazeError
 from netgaze.files import atomic_write, read_arrays
+from netgaze.upgrade import upgrade_arrays
 
 FILE = "pseudo_labels.npz"
 _ARRAYS = {"index": "i8", "label": "i8", "score": "f4", "rank": "i8"}
@@ -102,7 +103,7 @@ def read(path: Path | str) -> PseudoLabels:
     path = path / FILE if path.is_dir() else path
     if not path.is_file():
         raise NetgazeError(f"There are no pseudo-labels at {path}. A run of task=pseudo_labels writes them.")
-    arrays = read_arrays(path) or {}
+    arrays = upgrade_arrays(read_arrays(path) or {})
     fits = all(name in arrays and arrays[name].dtype == kind for name, kind in _ARRAYS.items())
     if not fits or not {"unlabeled", "class_names"} <= set(arrays) or not _is_sound(arrays):
         raise NetgazeError(f"{path} holds no pseudo-labels, or damaged ones. Let a run of task=pseudo_labels write it.")
