@@ -1,11 +1,16 @@
-"""Tables over seeds, and who is shown and who wins, on rows made by hand."""
+"""Tables over seeds, the matrix, and who is shown and who wins, on rows made by hand."""
 
 import statistics
 
 import pytest
 
-from netgaze import results, runs
-from netgaze.files import write_json
+from netgaze.files import read_json, write_json
+from netgaze.plots import plot_matrix
+from netgaze.repeats import average_repeats
+from netgaze.results import choose_pictured, name_winner, rank
+from netgaze.run import Run
+from netgaze.runs import make_rows
+from netgaze.tables import tabulate_means
 
 
 def row(setting, seed, acc, status="finished", **more):
@@ -24,13 +29,13 @@ ROWS = [row("a", 0, 0.5), row("a", 1, 0.9), row("b", 0, 0.8), row("b", 1, 0.72),
 
 
 def test_means_and_standard_deviations():
-    first, second, third = results.over_seeds(ROWS)
+    first, second, third = average_repeats(ROWS)
     assert (first["label"], first["runs"], third["runs"]) == ("a", 2, 1)
     assert first["val/acc"] == pytest.approx(0.7)
     assert first["std"]["val/acc"] == pytest.approx(statistics.stdev([0.5, 0.9]))
     assert second["seconds"] == 15.0
     assert third["std"] == {}
-    titles, cells = results.seeds_table([first, second, third])
+    titles, cells = tabulate_means([first, second, third])
     assert titles == ["setting", "runs", "val/acc", "test/acc", "seconds"]
     assert cells[0] == ["a", "2", "0.7000 ± 0.2828", "0.6000 ± 0.2828", "15.0 ± 7.1"]
     assert cells[2][2] == "0.1000"
@@ -46,18 +51,18 @@ def test_means_and_standard_deviations():
     ],
 )
 def test_no_means_where_there_is_nothing_to_average(rows):
-    assert results.over_seeds(rows) == []
+    assert average_repeats(rows) == []
 
 
 def test_the_winner_is_the_best_mean_not_the_luckiest_run():
-    assert results.winner(ROWS).startswith("Winner: b, with val/acc 0.7600 against 0.7000 of the next, a")
-    assert "means over runs" in results.winner(ROWS)
+    assert name_winner(ROWS).startswith("Winner: b, with val/acc 0.7600 against 0.7000 of the next, a")
+    assert "means over runs" in name_winner(ROWS)
 
 
 def test_one_run_of_each_of_the_best_settings_is_shown():
-    assert [run["label"] for run in results.pictured(ROWS, 2)] == ["b, seed=0", "a, seed=1"]
+    assert [run["label"] for run in choose_pictured(ROWS, 2)] == ["b, seed=0", "a, seed=1"]
     single = [row("a", 0, 0.5), row("b", 0, 0.6), row("c", 0, 0.7)]
-    assert [run["label"] for run in results.pictured(single, 2)] == ["c, seed=0", "b, seed=0"]
+    assert [run["label"] for run in choose_pictured(single, 2)] == ["c, seed=0", "b, seed=0"]
 
 
 def divided(setting, drawn, acc, test="d"):
@@ -66,11 +71,11 @@ def divided(setting, drawn, acc, test="d"):
 
 def test_divisions_of_the_data_are_repetitions_too():
     rows = [divided("a", 0, 0.5), divided("b", 0, 0.4), divided("a", 1, 0.7), divided("b", 1, 0.9)]
-    means = results.over_seeds(rows)
+    means = average_repeats(rows)
     assert [(mean["label"], mean["runs"]) for mean in means] == [("a", 2), ("b", 2)]
     assert means[1]["val/acc"] == pytest.approx(0.65)
-    assert results.winner(rows).startswith("Winner: b, with val/acc 0.6500 against 0.6000")
-    assert [run["label"] for run in results.pictured(rows, 2)] == ["b, split_seed=0", "a, split_seed=0"]
+    assert name_winner(rows).startswith("Winner: b, with val/acc 0.6500 against 0.6000")
+    assert [run["label"] for run in choose_pictured(rows, 2)] == ["b, split_seed=0", "a, split_seed=0"]
 
 
 def test_pictures_are_of_a_division_that_all_settings_have():
@@ -80,7 +85,7 @@ def test_pictures_are_of_a_division_that_all_settings_have():
         divided("b", 0, 0.4) | {"status": "failed"},
         divided("b", 1, 0.9),
     ]
-    assert {run["label"] for run in results.pictured(rows, 2)} == {"b, split_seed=1", "a, split_seed=1"}
+    assert {run["label"] for run in choose_pictured(rows, 2)} == {"b, split_seed=1", "a, split_seed=1"}
 
 
 def test_a_division_that_was_not_typed_is_one_too(tmp_path):
@@ -89,22 +94,14 @@ def test_a_division_that_was_not_typed_is_one_too(tmp_path):
         write_json(
             tmp_path / str(number) / "run.json", content | {"eval_fingerprint": str(number), "choices": {"task": "t"}}
         )
-    found = runs.rows([tmp_path / "0", tmp_path / "1"])
+    found = make_rows([Run(tmp_path / "0"), Run(tmp_path / "1")])
     assert [row["drawn"] for row in found] == [0, 1]
-    assert [mean["runs"] for mean in results.over_seeds(found)] == [2]
+    assert [mean["runs"] for mean in average_repeats(found)] == [2]
 
 
 def test_settings_seen_on_different_divisions_do_not_compare():
     rows = [divided("a", 0, 0.5), divided("a", 1, 0.7), divided("b", 1, 0.4), divided("b", 2, 0.9)]
-    assert results.winner(rows).startswith("No winner is named")
-
-
-def test_a_plot_of_means(tmp_path):
-    rows = [
-        row(f"lr={lr}", seed, 0.5 + lr + seed / 10, **{"optim.lr": str(lr)}) for lr in (0.1, 0.2) for seed in (0, 1)
-    ]
-    assert results.plot_sweep(rows, tmp_path / "sweep.png")
-    assert results.swept_number(results.over_seeds(rows)) == "optim.lr"
+    assert name_winner(rows).startswith("No winner is named")
 
 
 def test_a_matrix_of_sources_and_targets(tmp_path, monkeypatch):
@@ -118,11 +115,11 @@ def test_a_matrix_of_sources_and_targets(tmp_path, monkeypatch):
                 for val, test in ((0.5, 0.9), (0.6, 0.1 * down + 0.2 * across + gain)):
                     about = {"init": init, "data": data, "task": task, "val/acc": val, "test/acc": test}
                     rows.append(row(f"{task} {init} {data} {val}", 0, 0.5) | about)
-    assert results.plot_matrix(rows, tmp_path / "matrix.png")
+    assert plot_matrix(rows, tmp_path / "matrix.png")
     for place, gain in ((0, 0.0), (1, 0.3)):
         expected = [[0.1 * down + 0.2 * across + gain for across in range(2)] for down in range(3)]
         assert drawn[place].tolist() == [pytest.approx(line) for line in expected]
-    assert not results.plot_matrix([one for one in rows if one["init"] == "null"], tmp_path / "none.png")
+    assert not plot_matrix([one for one in rows if one["init"] == "null"], tmp_path / "none.png")
 
 
 def made(folder, *overrides, seed=0):
@@ -136,38 +133,48 @@ def test_runs_that_only_look_alike_are_not_averaged(tmp_path):
     for number, (source, seed) in enumerate([("sup/0", 0), ("rot/0", 1), ("sup/0", 1)]):
         folders.append(made(tmp_path / str(number), f"init=outputs/{source}", f"seed={seed}", seed=seed))
         write_json(folders[-1] / "metrics.json", {"test/acc": 0.1 * number})
-    rows = runs.rows(folders)
-    assert [row["setting"] for row in rows] == ["init=0 (1)", "init=0 (2)", "init=0 (1)"]
-    assert [row["runs"] for row in results.over_seeds(rows)] == [2, 1]
+    rows = make_rows([Run(folder) for folder in folders])
+    assert [row["setting"] for row in rows] == ["sup/0", "rot/0", "sup/0"]
+    assert [row["runs"] for row in average_repeats(rows)] == [2, 1]
 
 
 def test_a_run_of_which_nothing_was_typed_has_a_name(tmp_path):
     folders = [made(tmp_path / "a", "seed=0"), made(tmp_path / "b", "seed=1", seed=1)]
     folders += [made(tmp_path / "c", "task.freeze_backbone=true", "seed=0")]
-    assert [row["setting"] for row in runs.rows(folders)] == ["as it is", "as it is", "freeze_backbone=true"]
+    assert [row["setting"] for row in make_rows([Run(folder) for folder in folders])] == [
+        "as it is",
+        "as it is",
+        "freeze_backbone=true",
+    ]
 
 
 def test_settings_of_other_data_are_shown_apart():
     rows = [row("a", seed, 0.5, eval_fingerprint=data) for seed in (0, 1) for data in ("x", "y")]
-    shown = results.pictured(rows, 4)
+    shown = choose_pictured(rows, 4)
     assert [run["eval_fingerprint"] for run in shown] == ["x", "y"]
 
 
 def test_a_bare_yes_or_no_is_no_name(tmp_path):
     folders = [made(tmp_path / value, f"task.freeze_backbone={value}") for value in ("True", "False")]
-    assert [row["label"] for row in runs.rows(folders)] == ["freeze_backbone=True", "freeze_backbone=False"]
+    assert [row["label"] for row in make_rows([Run(folder) for folder in folders])] == [
+        "freeze_backbone=True",
+        "freeze_backbone=False",
+    ]
     folders = [made(tmp_path / value, f"task={value}") for value in ("rotation", "supervised")]
-    assert [row["label"] for row in runs.rows(folders)] == ["rotation", "supervised"]
+    assert [row["label"] for row in make_rows([Run(folder) for folder in folders])] == ["rotation", "supervised"]
 
 
 def test_networks_of_other_tasks_compare_if_they_predict_the_same(tmp_path):
     folders = [made(tmp_path / task, f"task={task}") for task in ("supervised", "dynamic_conv", "rotation")]
     for folder, classes in zip(folders, (["cat", "dog"], ["cat", "dog"], ["0°", "90°"]), strict=True):
-        write_json(folder / "run.json", runs.read(folder) | {"classes": classes, "task": folder.name, "monitor": "m"})
+        write_json(
+            folder / "run.json",
+            read_json(folder / "run.json") | {"classes": classes, "task": folder.name, "monitor": "m"},
+        )
         write_json(folder / "metrics.json", {"m": 0.5})
-    rows = runs.rows(folders)
-    assert results.ranked(rows[:2])[0] == "m"
-    assert results.ranked(rows)[0] is None
+    rows = make_rows([Run(folder) for folder in folders])
+    assert rank(rows[:2])[0] == "m"
+    assert rank(rows)[0] is None
 
 
 def test_runs_are_called_by_what_differs_and_paths_by_their_end(tmp_path):
@@ -175,6 +182,6 @@ def test_runs_are_called_by_what_differs_and_paths_by_their_end(tmp_path):
         made(tmp_path / f"{number}", f"init={init}", f"seed={seed}", "data=shapes", seed=seed)
         for number, (init, seed) in enumerate([("null", 0), ("null", 1), ("'outputs/a/source'", 0)])
     ]
-    rows = runs.rows(folders)
+    rows = make_rows([Run(folder) for folder in folders])
     assert [row["label"] for row in rows] == ["init=null, seed=0", "init=null, seed=1", "init=source, seed=0"]
     assert [row["setting"] for row in rows] == ["init=null", "init=null", "init=source"]
