@@ -6,7 +6,9 @@ BIN := .venv/bin
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help quickstart setup test check format bench lock clean
+# Wherever the environment forbids to keep bytecode, each of the tests' processes compiles some 4000 modules anew.
+test check: export PYTHONDONTWRITEBYTECODE =
+.PHONY: help quickstart setup test check format readme bench lock clean
 
 help: ## show this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -27,17 +29,20 @@ $(READY): bootstrap.lock requirements.lock pyproject.toml
 	@touch $@
 
 test: $(READY) ## the whole test suite
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 check: $(READY) ## format, lint, types, fast tests
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m 'not slow'
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m 'not slow'
 
 format: $(READY) ## put the code in order
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+readme: $(READY) ## write the README's tables and tree from the YAMLs and modules
+	$(BIN)/python docs/tables.py
 
 bench: $(READY) ## all benchmarks, side by side with their peers
 	@for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done

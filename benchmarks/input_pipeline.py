@@ -84,8 +84,8 @@ def ours(data: Cifar10) -> Iterator[torch.Tensor]:
     for epoch in itertools.count():
         loader = data.train_dataloader()
         loader.sampler.set_epoch(epoch)  # type: ignore[attr-defined]
-        for images, _ in loader:
-            yield data.normalize(data.augment(images))  # type: ignore[misc]
+        for batch in loader:
+            yield data.normalize(data.augment(batch.images))  # type: ignore[misc]
 
 
 def theirs(data: Cifar10, workers: int) -> Iterator[torch.Tensor]:

@@ -19,7 +19,8 @@ from torch import Tensor
 from torchvision.ops import box_iou, nms
 
 from netgaze.data.scenes import CLASS_NAMES, S, draw_scenes
-from netgaze.drawing.panels import GRAY, RIGHT, SMALL, TEXT, TITLE, WRONG, Sheet, place_columns
+from netgaze.drawing.panels import GRAY, RIGHT, SMALL, TEXT, TITLE, WRONG, Sheet
+from netgaze.drawing.rows import Columns
 from netgaze.files import atomic_write
 
 STRIDE = 4  # pixels from one place of the map to the next; 16 in the paper
@@ -112,7 +113,8 @@ def draw() -> Figure:
     boxes, scores = stand_in(grid.flatten(0, 1), truth)
     best = scores.argsort(descending=True, stable=True)[:BEST]
     left = best[nms(boxes[best], scores[best], THRESHOLD)]
-    edges, side = place_columns(3, 0.1, 0.15)
+    columns = Columns(3, gap=0.15)
+    edges, side = columns.lefts, columns.width
     sheet, top = Sheet(2 * side + 1.3), 0.3
     second = top + side + 0.8
     _panel(sheet, image, edges[0], top, side, "1. Nine anchors at one place")

@@ -1,4 +1,4 @@
-"""Shared by all tests: one thread, an own cache, the real data where it is, and tiny runs."""
+"""Shared by all tests: one thread, an own cache, the real data where it is, and what a tiny run is. Imports little."""
 
 import os
 import subprocess
@@ -8,7 +8,6 @@ from pathlib import Path
 os.environ["OMP_NUM_THREADS"] = "1"  # before torch: two multi-threaded processes slow each other many times
 
 import pytest
-import torch
 from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig
 
@@ -30,10 +29,19 @@ TINY = [
     "trainer.precision=32",
     "trainer.threads=1",
 ]
+NO_FIGURES = ["figure=[]"]
+
+
+def pytest_collection_modifyitems(items):
+    """Files with slow tests come first, so that in the end no worker is left alone with a long one."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
 
 
 @pytest.fixture(autouse=True, scope="session")
 def one_thread():
+    import torch  # here, as the process that only hands out tests needs none
+
     torch.set_num_threads(1)
 
 
@@ -72,7 +80,7 @@ def start(*words: str, cwd: Path, script: str = "train.py", **env: str) -> subpr
 
 
 def typed(*words: str, cwd: Path, script: str = "train.py", **env: str) -> tuple[int, str]:
-    """Run a command to its end: (exit code, what it printed)."""
+    """Run a command to its end in a process of its own: (exit code, what it printed)."""
     process = start(*words, cwd=cwd, script=script, **env)
     printed, _ = process.communicate(timeout=500)
     return process.returncode, printed

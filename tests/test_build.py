@@ -31,7 +31,7 @@ def test_partial_and_extra():
         "os.system",
         "torch.utils.collect_env.run",
         "netgaze.files.os.system",
-        "netgaze.runs.subprocess.run",
+        "netgaze.provenance.subprocess.run",
         "builtins.exec",
         "netgaze.files.write_text",
         "netgaze.download.fetch",

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from netgaze.errors import NetgazeError
-from netgaze.files import atomic_write, cache_root, cached_arrays, digest, read_json, write_json
+from netgaze.files import atomic_write, cache_root, cached_arrays, digest, make_file_names, read_json, write_json
 
 
 def test_a_failure_leaves_the_old_file(tmp_path):
@@ -58,3 +58,12 @@ def test_digest_tells_content_apart():
     a = np.arange(4)
     assert digest(a) == digest(a.copy())
     assert len({digest(a), digest(a.astype(float)), digest(a.reshape(2, 2)), digest("x"), digest({"x": 1})}) == 5
+
+
+def test_file_names_differ_where_words_differ():
+    words = ["a b", "a/b", "a_b", "A b", "a b_2", "lr=0.1", "conv1-x.y", "..", ".hidden", "ä b", "a b 2"]
+    names = make_file_names(words)
+    assert names[0] == "a_b"
+    assert names[5:7] == ["lr=0.1", "conv1-x.y"]
+    assert len({name.lower() for name in names}) == len(words)
+    assert not any(name.startswith(".") or "/" in name or " " in name for name in names)

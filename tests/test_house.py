@@ -18,13 +18,13 @@ from netgaze.build import READ_ELSEWHERE
 ROOMS = {"data", "models", "tasks", "callbacks", "figures"}
 # Each may import what stands before it.
 ORDER = [
-    {"errors"},
+    {"errors", "batch"},
     {"files", "kinds"},
     {"upgrade"},
     {"download", "pseudo_labels"},
     {"measures"},
     {"inside"},
-    {"features", "schedules", "weights", "schema", "request", "provenance"},
+    {"features", "schedules", "weights", "schema", "verifier", "request", "provenance"},
     {"subject"},
     {"figure"},
     {"drawing", "gallery", "trainer", "inline"},
@@ -34,11 +34,8 @@ ORDER = [
     {"run"},
     {"labels", "checks"},
     {"runs"},
-    {"repeats", "tables"},
     {"results"},
-    {"sweep_curves"},
-    {"sweep_picture"},
-    {"plots"},
+    {"tables", "plots"},
     {"report", "ending"},
     {"analysis", "stages"},
     {"experiment"},

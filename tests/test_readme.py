@@ -1,45 +1,104 @@
-"""What the README shows works, and its tree names every file."""
+"""What the README shows works: complete examples, tables and a tree that are true, links that lead somewhere."""
 
+import importlib.util
+import json
+import os
 import re
+import shutil
+import subprocess
+import sys
 from functools import partial
 
 import numpy as np
+import pytest
 import torch
 from matplotlib.figure import Figure
-from tests.conftest import CONF, ROOT
+from tests.conftest import ROOT
 
-from netgaze.figure import Finding
+from netgaze.batch import Batch
 from netgaze.models.resnet import ResNet
 from netgaze.schedules import Constant
 from netgaze.subject import Subject
-from netgaze.tasks.base import Task
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+# What each example says behind the comment that names its file, by that name.
+EXAMPLES = dict(re.findall(r"```(?:python|yaml)\n# ((?:src|conf)/\S+)\n(.*?)```", README, re.DOTALL))
+CODE = [path for path in EXAMPLES if path.endswith(".py")]
+TOGETHER = ["task=upside_down", "model=plain", "data=ramps", "figure=[norms]", "optim.lr=0.05", "trainer.max_epochs=3"]
+
+SPEC = importlib.util.spec_from_file_location("tables", ROOT / "docs" / "tables.py")
+tables = importlib.util.module_from_spec(SPEC)
+SPEC.loader.exec_module(tables)
 
 
-def shown(name: str) -> type:
-    """The class of this name in the README's code, made."""
-    (block,) = (block for block in re.findall(r"```python\n(.*?)```", README, re.S) if f"class {name}" in block)
-    names = {"Task": Task, "torch": torch, "Figure": Figure, "Finding": Finding}
-    exec(block, names)
+def shown(path: str, name: str) -> type:
+    """The class of this name in an example, made."""
+    names = {}
+    exec(EXAMPLES[path], names)
     return names[name]
 
 
-def test_the_shown_task_trains():
+@pytest.fixture(scope="module")
+def extended(tmp_path_factory):
+    """A copy of the project with the README's examples in their places, as a reader would put them."""
+    folder = tmp_path_factory.mktemp("extended")
+    for name in ("src", "conf", "docs", "tests"):
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__", "golden", "images"))
+    for name in ("pyproject.toml", "README.md", "train.py", "analyze.py"):
+        shutil.copy(ROOT / name, folder)
+    for path, text in EXAMPLES.items():
+        assert not (folder / path).exists(), f"the README's example is no new file: {path}"
+        (folder / path).write_text(text, encoding="utf-8")
+    return folder
+
+
+def run(folder, *words: str) -> str:
+    """What a Python command prints, in a folder with a project of its own; it must succeed."""
+    environment = {**os.environ, "PYTHONPATH": str(folder / "src")}
+    done = subprocess.run(
+        [sys.executable, *words],
+        cwd=folder,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout
+    return done.stdout
+
+
+def test_there_is_an_example_of_each_kind():
+    assert [path.split("/")[2] for path in CODE] == ["tasks", "figures", "data", "models"]
+    assert len(EXAMPLES) == 2 * len(CODE)
+
+
+def test_the_examples_are_in_order(extended):
+    run(extended, "-m", "ruff", "format", "--check", *CODE)
+    run(extended, "-m", "ruff", "check", *CODE)
+
+
+@pytest.mark.slow
+def test_the_examples_have_types_that_fit(extended):
+    run(extended, "-m", "mypy", *CODE)
+
+
+def test_the_shown_task_learns_from_a_batch():
     model = ResNet(depths=[1], widths=[4], stem="cifar", in_channels=3, num_classes=2)
     optimizer = partial(torch.optim.SGD, lr=0.1)
-    task = shown("UpsideDown")(model=model, num_classes=2, optimizer=optimizer, schedule=Constant())
+    upside_down = shown("src/netgaze/tasks/upside_down.py", "UpsideDown")
+    task = upside_down(model=model, num_classes=2, optimizer=optimizer, schedule=Constant())
     task.name_classes(["a", "b", "c"])
     images = torch.rand(3, 3, 8, 8)
-    loss, logits, targets = task.loss_and_outputs((images, torch.zeros(3, dtype=torch.long)))
-    assert logits.shape == (6, 2)
-    assert targets.tolist() == [0, 0, 0, 1, 1, 1]
-    assert torch.isfinite(loss)
+    step = task.loss(Batch((images,), torch.zeros(3, dtype=torch.long), torch.arange(3)))
+    assert step.outputs.shape == (6, 2)
+    assert step.targets.tolist() == [0, 0, 0, 1, 1, 1]
+    assert torch.isfinite(step.loss)
     assert len(task.class_names) == 2
+    assert torch.equal(task.make_examples(images, step.targets[:3])[0][:3], images)
 
 
 def test_the_shown_figure_draws():
-    figure = shown("Norms")()
+    figure = shown("src/netgaze/figures/norms.py", "Norms")()
     subject = Subject("a", data=lambda: None, pixels=True)
     subject._features["test"] = torch.ones(4, 9)
     finding = figure.compute(subject)
@@ -48,19 +107,62 @@ def test_the_shown_figure_draws():
     assert isinstance(figure.draw({"a": finding}), Figure)
 
 
-def test_the_tree_names_every_file():
-    for path in (ROOT / "src" / "netgaze").rglob("*.py"):
-        if path.name != "__init__.py":
-            assert path.name in README, path
+@pytest.mark.slow
+def test_the_examples_train_and_draw_together(extended):
+    assert f"python train.py {' '.join(TOGETHER[:4])}`" in README
+    run(extended, "train.py", *TOGETHER, "trainer.threads=1", "trainer.precision=32")
+    (folder,) = (extended / "outputs" / "upside_down").iterdir()
+    # Flipped, half of the images look like others of their class: no network can tell these.
+    assert json.loads((folder / "metrics.json").read_text())["test/acc"] > 0.7
+    norms = json.loads((folder / "figures" / "norms.json").read_text())["numbers"]
+    assert all(numbers["mean"] > 0 for numbers in norms.values())
+    assert len(norms) == 3  # the network, the same untrained, and raw pixels
+    assert (folder / "figures" / "norms.png").is_file()
 
 
-def test_every_choice_is_named():
-    for group in ("task", "data", "optim", "schedule", "figure"):
-        for path in (CONF / group).glob("*.yaml"):
-            assert f"`{path.stem}`" in README or path.stem.startswith("_"), path
+@pytest.mark.slow
+def test_the_examples_are_found_by_the_tests_and_by_the_tables(extended):
+    run(extended, "docs/tables.py")
+    tabled = (extended / "README.md").read_text(encoding="utf-8")
+    for choice in ("upside_down", "norms", "ramps", "plain"):
+        assert f"| `{choice}` |" in tabled
+    for path in CODE:
+        assert f" {path.rpartition('/')[2]} " in tabled.split("<!-- tree -->")[1]
+    files = ["tests/test_house.py", "tests/test_contracts.py", "tests/models/test_models.py"]
+    chosen = "upside_down or norms or ramps or plain or names_its_package or set_their_name or one_yaml"
+    printed = run(extended, "-m", "pytest", "-vv", "-p", "no:cacheprovider", *files, "-k", chosen)
+    for test in (
+        "_its_constructor[figure/norms.yaml]",
+        "test_its_facts_are_true[ramps]",
+        "test_named_layers_exist[plain]",
+    ):
+        assert test in printed
+    for test in ("test_a_network_trains_a_step[plain]", "test_a_task_trains_a_step[upside_down]"):
+        assert test in printed
 
 
-def test_links_lead_somewhere():
-    for page in [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]:
-        for link in re.findall(r"\]\((?!http)([^)#]+)\)", page.read_text(encoding="utf-8")):
-            assert (page.parent / link).exists(), f"{page.name}: {link}"
+def test_the_tables_and_the_tree_say_what_the_files_say():
+    assert tables.fill_blocks(README) == README, "README.md is not what the YAMLs and modules say: make readme"
+
+
+def test_a_yaml_that_does_not_say_what_it_is_gets_no_row(tmp_path):
+    (tmp_path / "a.yaml").write_text("# @package figure.a\n_target_: a.B\n")
+    with pytest.raises(SystemExit, match="begin it with a comment"):
+        tables.read_description(tmp_path / "a.yaml")
+
+
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")]
+
+
+def anchors(page) -> set[str]:
+    """The names under which GitHub finds a page's headings."""
+    headings = re.findall(r"^#+ (.*)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_somewhere(page):
+    for path, anchor in re.findall(r"\]\((?!http)([^)#]*)#?([^)]*)\)", page.read_text(encoding="utf-8")):
+        aim = page.parent / path if path else page
+        assert aim.exists(), f"{page.name}: {path}"
+        assert not anchor or anchor in anchors(aim), f"{page.name}: {path}#{anchor}"

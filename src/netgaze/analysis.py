@@ -15,9 +15,8 @@ from netgaze.errors import NetgazeError
 from netgaze.gallery import look
 from netgaze.labels import label_runs
 from netgaze.plots import plot_matrix, plot_sweep
-from netgaze.repeats import average_repeats
 from netgaze.request import Request
-from netgaze.results import choose_pictured, name_winner
+from netgaze.results import average_repeats, choose_pictured, name_winner
 from netgaze.run import Run
 from netgaze.runs import Row, find_runs, make_rows
 from netgaze.schema import check_analyze, num_cpus

@@ -19,7 +19,7 @@ def check_seen(data: Any, task: Any) -> None:
     data.training_batches(data.labels("train"), 0, 1)
     unseen = set(data.labels("test").tolist()) - set(data.labels("train").tolist())
     guessed = data.training.pseudo_labels is not None  # these need not name every class; finetuning follows
-    if unseen and not guessed and not task.embeds and task.class_names == data.class_names:
+    if unseen and not guessed and task.classifies and task.class_names == data.class_names:
         raise NetgazeError(
             f"{type(task).__name__} learns to name classes, but {len(unseen)} of those in the test of {data.title} are "
             f"not in its training ({', '.join(data.class_names[label] for label in sorted(unseen)[:3])}, ...). Where "
@@ -33,17 +33,16 @@ def check_export(data: Any, task: Any) -> None:
     Raises:
         NetgazeError: there are none.
     """
-    if not hasattr(data, "official_test"):
+    if data.official_test() is None:
         raise NetgazeError(
             f"export_predictions=true: {data.title} has no official test to predict. Choose one of data=decathlon/..., "
             "or export_predictions=false."
         )
-    if task.class_names != data.class_names:
+    if not task.classifies or task.class_names != data.class_names:
         raise NetgazeError(
             f"export_predictions=true: {type(task).__name__} does not predict the classes of {data.title}. Choose "
             "another task, or export_predictions=false."
         )
-    data.official_test()
 
 
 def check_source(task: Any, init: str | None, data: Any, loaded: dict[str, Any] | None) -> None:

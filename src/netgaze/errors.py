@@ -1,4 +1,4 @@
-"""What a person can mend, said in a sentence or two."""
+"""Errors the user can fix, in a sentence or two."""
 
 
 class NetgazeError(Exception):

@@ -108,6 +108,7 @@ def _build_both(stage: Stage) -> tuple[Any, Any]:
     data = build(settings["data"])
     data.setup()
     task = build_task(settings, data.class_names)
+    data.num_views = task.num_views
     if stage.last is not None:
         restore(task, stage.last, stage.run.locate_checkpoint("last"))
     check_seen(data, task)

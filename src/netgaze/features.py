@@ -1,10 +1,14 @@
-"""From a model and batches to features [N,D]."""
+"""From a network and images to features [N,D], and to a task's outputs [M,K]."""
 
 import inspect
 import sys
 from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -12,20 +16,20 @@ from netgaze.files import cached_arrays, digest
 
 
 @torch.no_grad()
-def extract(model: nn.Module, batches: Iterable[tuple[Tensor, Tensor]], device: torch.device | str = "cpu") -> Tensor:
+def extract(model: nn.Module, images: Iterable[Tensor], device: torch.device | str = "cpu") -> Tensor:
     """Penultimate features of every image, [N,D] float32 on the CPU, in eval mode and without autocast.
 
     Args:
         model: has `forward_features` and `forward_head(maps, pre_logits=True)`; its modes are put back.
-        batches: yields (images [B,C,H,W], labels [B]); the labels are not read.
+        images: normalized, [B,C,H,W] at a time.
         device: where the model is.
     """
     modes = {module: module.training for module in model.modules()}
     model.eval()
     try:
         rows = []
-        for images, _ in batches:
-            maps = model.forward_features(images.to(device))  # type: ignore[operator]
+        for some in images:
+            maps = model.forward_features(some.to(device))  # type: ignore[operator]
             rows.append(model.forward_head(maps, pre_logits=True).float().cpu())  # type: ignore[operator]
         return torch.cat(rows)
     finally:
@@ -47,8 +51,16 @@ def digest_body(model: nn.Module) -> str:
 
 
 def read_source(thing: Any) -> str:
-    """The code of the module that an object's class is from: a stored answer is stale when it has changed."""
-    return inspect.getsource(sys.modules[type(thing).__module__])
+    """The code of the module that an object's class is from: a stored answer is stale when it has changed.
+
+    Of a class in the `__init__.py` of a folder, the code of all modules in this folder.
+    """
+    module = sys.modules[type(thing).__module__]
+    if not hasattr(module, "__path__"):
+        return inspect.getsource(module)
+    return "".join(
+        path.read_text(encoding="utf-8") for path in sorted(Path(inspect.getfile(module)).parent.glob("*.py"))
+    )
 
 
 def extract_cached(model: nn.Module, data: Any, split: str, device: torch.device | str, view: int = 0) -> Tensor:
@@ -66,7 +78,48 @@ def extract_cached(model: nn.Module, data: Any, split: str, device: torch.device
     def make() -> dict[str, Any]:
         with torch.random.fork_rng():
             torch.manual_seed(view)
-            return {"features": extract(model, data.batches(split, augmented=view > 0), device).numpy()}
+            images = (batch.images for batch in data.batches(split, augmented=view > 0))
+            return {"features": extract(model, images, device).numpy()}
 
     key = digest(digest_body(model), read_source(model), data.fingerprint, split, *how)
     return torch.from_numpy(cached_arrays("features", key, make)["features"])
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """What a task answered on a split: logits [M,K], targets [M], and the image each example came from, [M]."""
+
+    logits: np.ndarray
+    targets: np.ndarray
+    index: np.ndarray
+
+    @cached_property
+    def probabilities(self) -> np.ndarray:
+        """Softmax of the logits, [M,K]."""
+        shifted = np.exp(self.logits - self.logits.max(axis=1, keepdims=True))
+        return shifted / shifted.sum(axis=1, keepdims=True)
+
+    @cached_property
+    def losses(self) -> np.ndarray:
+        """Cross-entropy of each example, [M], in nats."""
+        shifted = self.logits - self.logits.max(axis=1, keepdims=True)
+        return np.log(np.exp(shifted).sum(axis=1)) - shifted[np.arange(len(self.targets)), self.targets]
+
+
+@torch.no_grad()
+def collect_outputs(task: Any, data: Any, split: str, device: torch.device | str) -> Outputs:
+    """The logits and targets of all examples that a task makes of a split, in fp32; the task is in evaluation mode.
+
+    Args:
+        task: a `tasks.base.Task`.
+        data: a `data.base.ImageData`.
+        split: "train", "val" or "test".
+        device: where the task is.
+    """
+    logits, targets, index = [], [], []
+    for batch in data.batches(split):
+        examples, answers = task.make_examples(batch.images.to(device), batch.labels.to(device))
+        logits.append(task(examples).float().cpu())
+        targets.append(answers.cpu())
+        index.append(batch.index.repeat(len(answers) // len(batch)))
+    return Outputs(*(torch.cat(part).numpy() for part in (logits, targets, index)))

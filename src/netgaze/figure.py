@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
-import matplotlib.figure
 import numpy as np
+from matplotlib.figure import Figure as Picture
 
 from netgaze.files import atomic_write, read_arrays, to_plain
 from netgaze.subject import NEEDS, Subject
@@ -67,7 +67,7 @@ class Figure(ABC):
     needs: ClassVar[tuple[str, ...]]
     metrics: ClassVar[tuple[str, ...]] = ()
     controls: ClassVar[bool] = True
-    images: Sequence[str] | None = None
+    images: Sequence[str] = ()
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -92,7 +92,7 @@ class Figure(ABC):
         """
 
     @abstractmethod
-    def draw(self, findings: Mapping[str, Finding]) -> matplotlib.figure.Figure:
+    def draw(self, findings: Mapping[str, Finding]) -> Picture:
         """Lay findings side by side, a column per label, from nothing but the findings; object interface, no pyplot."""
 
     def compare(self, findings: Mapping[str, Finding]) -> dict[str, Any]:

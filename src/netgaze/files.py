@@ -4,10 +4,11 @@ import hashlib
 import json
 import math
 import os
+import re
 import uuid
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -90,6 +91,22 @@ def digest(*parts: Any) -> str:
         else:
             state.update(json.dumps(to_plain(part), sort_keys=True, default=str).encode())
     return state.hexdigest()
+
+
+def make_file_names(words: Iterable[str]) -> list[str]:
+    """A file's or folder's name for each of some words: what no name may hold becomes _, and different words differ.
+
+    They differ by more than capitals, which some file systems do not tell apart.
+    """
+    names, taken = list[str](), set[str]()
+    for each in words:
+        name = stem = re.sub(r"[^\w.=-]+|^\.+", "_", each)
+        number = 2
+        while name.lower() in taken:
+            name, number = f"{stem}_{number}", number + 1
+        names.append(name)
+        taken.add(name.lower())
+    return names
 
 
 def hash_md5(path: Path | str) -> str:

@@ -4,7 +4,6 @@ import csv
 import io
 import logging
 import os
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ from PIL import Image
 from netgaze.errors import NetgazeError
 from netgaze.features import read_source
 from netgaze.figure import Figure, Finding
-from netgaze.files import atomic_write, digest, write_json, write_text
+from netgaze.files import atomic_write, digest, make_file_names, write_json, write_text
 from netgaze.subject import Subject
 
 log = logging.getLogger(__name__)
@@ -68,7 +67,7 @@ def _ask_all(
     """A figure's findings by subject, why it has none of others, and what these said when they were asked."""
     findings, left_out, refused = dict[str, Finding](), dict[str, str](), dict[str, NetgazeError]()
     for subject in subjects:
-        if subject.control and not getattr(figure, "controls", True):
+        if subject.control and not figure.controls:
             continue
         if lacking := subject.lacks(figure.needs):
             left_out[subject.label] = f"no {' and no '.join(lacking)}"
@@ -101,7 +100,7 @@ def _ask(name: str, figure: Figure, subject: Subject, out: Path) -> Finding:
 
 def _own_pictures(figure: Figure) -> list[str]:
     """A person's own files that a figure shows: they may change under the same name."""
-    paths = [os.path.expanduser(path) for path in getattr(figure, "images", None) or ()]
+    paths = [os.path.expanduser(path) for path in figure.images]
     return [path for path in paths if os.path.exists(path)]
 
 
@@ -116,9 +115,8 @@ def _write(
     picture = figure.draw(findings)
     with atomic_write(out / f"{name}.png") as beside:
         picture.savefig(beside, format="png", dpi=120)
-    if hasattr(figure, "files"):
-        for label, finding in findings.items():
-            _write_files(figure.files(finding), out / name / re.sub(r"[^\w.=-]+", "_", label))
+    for folder, finding in zip(make_file_names(findings), findings.values(), strict=True):
+        _write_files(figure.files(finding), out / name / folder)
     content: dict[str, Any] = {
         "figure": name,
         "title": figure.title,
@@ -128,16 +126,16 @@ def _write(
         "controls": sorted(controls & set(findings)),
         "left_out": left_out,
     }
-    if hasattr(figure, "compare"):
-        content["compared"] = figure.compare(findings)
-    if hasattr(figure, "metadata"):
-        content |= figure.metadata(findings)
-    if hasattr(figure, "table"):
-        content["tables"] = {label: figure.table(finding) for label, finding in findings.items()}
-        _write_table(content["tables"], out / f"{name}.csv")
+    if compared := figure.compare(findings):
+        content["compared"] = compared
+    content |= figure.metadata(findings)
+    tables = {label: figure.table(finding) for label, finding in findings.items()}
+    if any(tables.values()):
+        content["tables"] = tables
+        _write_table(tables, out / f"{name}.csv")
     write_json(out / f"{name}.json", content)
-    if hasattr(figure, "summary"):
-        log.info("%s", figure.summary(findings))
+    if summary := figure.summary(findings):
+        log.info("%s", summary)
     log.info("%s", out / f"{name}.png")
 
 

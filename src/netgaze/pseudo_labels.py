@@ -4,8 +4,10 @@ Yalniz et al. 2019 (arXiv 1905.00546), section 3: of each image the P classes wi
 class the K images with the highest score.
 """
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -47,6 +49,18 @@ class PseudoLabels:
         arrays |= {"unlabeled": np.array(self.unlabeled), "class_names": np.array(self.class_names)}
         with atomic_write(folder / FILE) as beside, open(beside, "wb") as file:
             np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
+
+
+class Labeler(ABC):
+    """What a task offers that gives labels to images that have none."""
+
+    @abstractmethod
+    def choose(self, data: Any) -> PseudoLabels:
+        """The pseudo-labels of the unlabeled images of a `data.base.ImageData`.
+
+        Raises:
+            NetgazeError: the data has no unlabeled images.
+        """
 
 
 def choose(scores: Tensor, k: int, p: int) -> PseudoLabels:

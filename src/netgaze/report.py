@@ -8,8 +8,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from netgaze.files import read_json, write_text
-from netgaze.repeats import average_repeats
-from netgaze.results import name_winner
+from netgaze.results import average_repeats, name_winner
 from netgaze.run import Run
 from netgaze.runs import Row
 from netgaze.tables import tabulate, tabulate_means

@@ -4,22 +4,20 @@ Built objects are handed in; nothing here knows how they were made. Letters: N i
 K classes of the task, M examples that the task makes of N images (rotation: M = 4N).
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
-from netgaze.features import digest_weights, extract, extract_cached, read_source
+from netgaze.features import Outputs, collect_outputs, digest_weights, extract, extract_cached, read_source
 from netgaze.files import digest
-from netgaze.measures.verification import verify
+from netgaze.verifier import ThresholdChoice, Verifier
 
-# Parts of a Subject that a figure may need.
+# Parts of a Subject that a figure may need: all that there are.
 NEEDS = {
     "model": "its network, trained or not",
     "task": "its network with the task around it",
@@ -29,31 +27,8 @@ NEEDS = {
     "metrics": "the run's final numbers",
     "config": "the run's settings",
     "features": "a vector per image: of a network, or of raw pixels",
+    "verifier": "a distance that tells pairs of images apart: the task's own, or that of the features",
 }
-
-
-@dataclass(frozen=True)
-class Outputs:
-    """What a task answered on a split: logits [M,K], targets [M], and the image each example came from, [M].
-
-    Of a task that `embeds`, the logits are embeddings.
-    """
-
-    logits: np.ndarray
-    targets: np.ndarray
-    index: np.ndarray
-
-    @cached_property
-    def probabilities(self) -> np.ndarray:
-        """Softmax of the logits, [M,K]."""
-        shifted = np.exp(self.logits - self.logits.max(axis=1, keepdims=True))
-        return shifted / shifted.sum(axis=1, keepdims=True)
-
-    @cached_property
-    def losses(self) -> np.ndarray:
-        """Cross-entropy of each example, [M], in nats."""
-        shifted = self.logits - self.logits.max(axis=1, keepdims=True)
-        return np.log(np.exp(shifted).sum(axis=1)) - shifted[np.arange(len(self.targets)), self.targets]
 
 
 class Subject:
@@ -105,6 +80,7 @@ class Subject:
 
     def lacks(self, needs: tuple[str, ...]) -> list[str]:
         """The parts in `needs` that this subject does not have."""
+        has_vectors = self._data is not None and (self._task is not None or self.pixels)
         has = {
             "model": self._model is not None or self._task is not None,
             "task": self._task is not None,
@@ -113,13 +89,16 @@ class Subject:
             "history": self._history is not None,
             "metrics": self.metrics is not None,
             "config": self.config is not None,
-            "features": self._data is not None and (self._task is not None or self.pixels),
+            "features": has_vectors,
+            "verifier": has_vectors,
         }
         return [need for need in needs if not has[need]]
 
     def _is_lost(self) -> bool:
-        """Whether the task has no classes, or the data others that it does not know."""
-        return self.task.embeds or (self._train_data is not None and self.task.class_names != self.data.class_names)
+        """Whether the task names no classes, or the data has others than those that it knows."""
+        if not self.task.classifies:
+            return True
+        return self._train_data is not None and self.task.class_names != self.data.class_names
 
     @cached_property
     def task(self) -> Any:
@@ -162,12 +141,13 @@ class Subject:
     def identity(self, needs: tuple[str, ...]) -> str:
         """A short name for the parts in `needs`: equal weights, data, history and so on have equal names."""
         parts: list[Any] = [self.label if self.pixels else None]
-        if not self.pixels and {"task", "classes", "features"} & set(needs):
+        if not self.pixels and {"task", "classes", "features", "verifier"} & set(needs):
             parts += [digest_weights(self.task), read_source(self.task), read_source(self.task.model)]
-            parts += [(self.config or {}).get("task")] if self.task.embeds else []  # how it mirrors, scales, decides
+            # How a verifier mirrors, scales and decides.
+            parts += [] if self.verifier is None else [(self.config or {}).get("task")]
         if "model" in needs:
             parts += [(self.config or {}).get("model"), self.input_shape, read_source(self.model)]
-        if {"data", "features", "task", "classes"} & set(needs):
+        if {"data", "features", "verifier", "task", "classes"} & set(needs):
             parts += [self.data.fingerprint]
         parts += [getattr(self, need) for need in ("history", "metrics", "config") if need in needs]
         return digest(*parts)
@@ -175,48 +155,57 @@ class Subject:
     def features(self, split: str) -> Tensor:
         """Penultimate features of all images of `split` under test transforms, [N,D] float32 on the CPU.
 
-        Of a task that embeds its embeddings, of raw pixels themselves.
+        Of a verifier its embeddings, of raw pixels themselves.
 
         Computed once, in fp32; kept on disk under the weights' and the data's digest, unless in training.
         """
         if split not in self._features:
-            self._features[split] = self._extract(split)
+            self._features[split] = self._compute_features(split)
         return self._features[split]
 
-    def _extract(self, split: str) -> Tensor:
+    def _compute_features(self, split: str) -> Tensor:
         if self.pixels:
-            return self.data.images(split).flatten(1).float().div_(255)
-        if self.task.embeds:
-            return torch.from_numpy(self.outputs(split).logits)
-        if self.training:
-            return extract(self.task.model, self.data.batches(split), device_of(self.task))
+            return _flatten(self.data.images(split))
+        if self.training or self.verifier is not None:
+            return self._pass(batch.images for batch in self.data.batches(split))
         with evaluating(self.task):
             return extract_cached(self.task.model, self.data, split, device_of(self.task))
+
+    def features_of(self, images: Tensor) -> Tensor:
+        """What `features` gives, of pictures: uint8 [N,C,H,W] -> [N,D]."""
+        return _flatten(images) if self.pixels else self._pass([self.data.normalize(images)])
+
+    def _pass(self, images: Iterable[Tensor]) -> Tensor:
+        """Features, or a verifier's embeddings, of normalized images that come [B,C,H,W] at a time."""
+        device = device_of(self.task)
+        with evaluating(self.task), torch.no_grad():
+            if self.verifier is None:
+                return extract(self.task.model, images, device)
+            return torch.cat([self.verifier.embed(some.to(device)).float().cpu() for some in images])
+
+    @property
+    def verifier(self) -> Verifier | None:
+        """The task, where it tells pairs apart; without one features of length one stand for its embeddings."""
+        return self.task if self._task is not None and isinstance(self.task, Verifier) else None
 
     def embeddings(self, split: str) -> Tensor:
         """What tells images of a split apart by Euclidean distance, [N,D] float32 on the CPU.
 
-        Embeddings of a task that embeds; of others features of length one, so that the distance is that of the cosine.
+        Embeddings of a verifier; of others features of length one, so that the distance is that of the cosine.
         """
-        return self._comparable(self.features(split))
+        return self._to_embeddings(self.features(split))
 
     def embed(self, images: Tensor) -> Tensor:
         """The same of pictures, uint8 [N,C,H,W] -> [N,D]."""
-        return self._comparable(self.features_of(images))
+        return self._to_embeddings(self.features_of(images))
 
-    def features_of(self, images: Tensor) -> Tensor:
-        """What `features` gives, of pictures: uint8 [N,C,H,W] -> [N,D]."""
-        if self.pixels:
-            return images.flatten(1).float() / 255
-        device, shown = device_of(self.task), self.data.normalize(images)
-        with evaluating(self.task), torch.no_grad():
-            if self.task.embeds:
-                return self.task(shown.to(device)).float().cpu()
-            return extract(self.task.model, [(shown, torch.zeros(len(shown)))], device)
+    def _to_embeddings(self, features: Tensor) -> Tensor:
+        return nn.functional.normalize(features, dim=1) if self.verifier is None else features
 
-    def _comparable(self, features: Tensor) -> Tensor:
-        embeds = not self.pixels and self.task.embeds
-        return features if embeds else torch.nn.functional.normalize(features, dim=1)
+    @property
+    def threshold_choice(self) -> ThresholdChoice:
+        """How the threshold is chosen: as the verifier has it, else by the EER on the validation split."""
+        return ThresholdChoice() if self.verifier is None else self.verifier.threshold_choice
 
     @cached_property
     def threshold(self) -> float | None:
@@ -224,30 +213,25 @@ class Subject:
 
         Chosen on people that are not tested; None where the data has no such.
         """
-        task = None if self.pixels or not self.task.embeds else self.task
-        if task is not None and task.threshold.isfinite():
-            return float(task.threshold)
-        split = "val" if task is None else task.threshold_from
+        if self.verifier is not None and self.verifier.threshold.isfinite():
+            return float(self.verifier.threshold)
+        split = self.threshold_choice.people
         counts = self.data.labels(split).unique(return_counts=True)[1]
         if len(counts) < 2 or counts.max() < 2:
             return None
-        found = verify(self.embeddings(split), self.data.labels(split))
-        return found.threshold("eer") if task is None else found.threshold(task.threshold_rule, task.threshold_far)
+        return self.threshold_choice.choose(self.embeddings(split), self.data.labels(split))
 
     def outputs(self, split: str) -> Outputs:
         """The task's logits [M,K] and targets [M] on all that it makes of `split`, in fp32, once."""
         if split not in self._outputs:
-            logits, targets, index, start = [], [], [], 0
-            with evaluating(self.task), torch.no_grad():
-                for images, labels in self.data.batches(split):
-                    device = device_of(self.task)
-                    examples, answers = self.task.make_examples(images.to(device), labels.to(device))
-                    logits.append(self.task(examples).float().cpu())
-                    targets.append(answers.cpu())
-                    index.append(torch.arange(start, start + len(images)).repeat(len(answers) // len(images)))
-                    start += len(images)
-            self._outputs[split] = Outputs(*(torch.cat(part).numpy() for part in (logits, targets, index)))
+            with evaluating(self.task):
+                self._outputs[split] = collect_outputs(self.task, self.data, split, device_of(self.task))
         return self._outputs[split]
+
+
+def _flatten(images: Tensor) -> Tensor:
+    """Raw pixels as features: uint8 [N,C,H,W] -> float32 [N, C*H*W] in 0..1."""
+    return images.flatten(1).float().div_(255)
 
 
 @contextmanager

@@ -14,6 +14,7 @@ from netgaze.errors import NetgazeError
 from netgaze.files import digest
 from netgaze.subject import Subject
 from netgaze.trainer import choose_device
+from netgaze.verifier import Verifier
 from netgaze.weights import restore
 
 log = logging.getLogger(__name__)
@@ -200,8 +201,8 @@ def _untrained(subject: Subject, title: str) -> Subject:
 
     def task() -> Any:
         built = build_task(settings, subject.train_data.class_names).to(device)
-        if built.embeds:
-            built.training_data(subject.train_data, device)  # finds its threshold as a trained one does
+        if isinstance(built, Verifier):
+            built.choose_threshold(subject.train_data, device)  # as that of a trained one was chosen
         return built.eval()
 
     return Subject(

@@ -1,4 +1,7 @@
-"""Splits, facts, normalization and loaders of every data set."""
+"""Splits, facts, normalization, views and loaders of every data set."""
+
+from dataclasses import replace
+from itertools import combinations
 
 import pytest
 import torch
@@ -7,6 +10,7 @@ from hypothesis import strategies as st
 from pytorch_lightning import Trainer
 from torchvision.transforms.functional import resize
 
+from netgaze.batch import Batch
 from netgaze.data.augment import Augment
 from netgaze.data.base import ImageData
 from netgaze.data.images import Images
@@ -106,9 +110,11 @@ def test_normalize():
 
 def test_batches_are_the_split_in_order():
     data = tiny()
-    images, labels = map(torch.cat, zip(*data.batches("train", batch_size=7), strict=True))
-    assert torch.equal(images, data.normalize(data.images("train")))
-    assert torch.equal(labels, data.labels("train"))
+    batches = list(data.batches("train", batch_size=7))
+    assert torch.equal(torch.cat([batch.images for batch in batches]), data.normalize(data.images("train")))
+    assert torch.equal(torch.cat([batch.labels for batch in batches]), data.labels("train"))
+    assert torch.cat([batch.index for batch in batches]).tolist() == list(range(len(data.labels("train"))))
+    assert {len(batch.views) for batch in batches} == {1}
 
 
 def test_fingerprint_follows_content_and_normalization():
@@ -121,11 +127,69 @@ def test_only_training_batches_are_augmented():
     data = tiny(augment=Augment(cutout=8))
     data.trainer = Trainer(logger=False, enable_checkpointing=False, accelerator="cpu")
     batch = data.splits["train"][torch.arange(4)]
-    plain = data.normalize(batch[0])
+    plain = data.normalize(batch.images)
     data.trainer.testing = True
-    assert torch.equal(data.on_after_batch_transfer(batch, 0)[0], plain)
+    assert torch.equal(data.on_after_batch_transfer(batch, 0).images, plain)
     data.trainer.training = True
-    assert not torch.equal(data.on_after_batch_transfer(batch, 0)[0], plain)
+    assert not torch.equal(data.on_after_batch_transfer(batch, 0).images, plain)
+
+
+class TestViews:
+    """Of a training batch as many as the task asks for, each image and each view by its own draw."""
+
+    def in_training(self, **changes):
+        data = tiny(augment=Augment(crop_padding=2), **changes)
+        data.trainer = Trainer(logger=False, enable_checkpointing=False, accelerator="cpu")
+        data.trainer.training = True
+        return data
+
+    def test_each_image_and_each_view_has_its_own_draw(self):
+        data = self.in_training()
+        one = data.splits["train"][torch.arange(1)].images
+        batch = Batch((one.expand(40, -1, -1, -1),), torch.zeros(40, dtype=torch.int64), torch.arange(40))
+        data.num_views = 3
+        views = data.on_after_batch_transfer(batch, 0).views
+        assert len(views) == 3
+        for view in views:
+            assert len(view.unique(dim=0)) > 12, "of 25 windows"
+        for first, second in combinations(views, 2):
+            assert (first != second).flatten(1).any(dim=1).float().mean() > 0.8
+
+    @pytest.mark.parametrize("num_views", [1, 2])
+    def test_the_first_view_is_drawn_as_if_there_were_no_other(self, num_views):
+        data = self.in_training()
+        data.num_views = num_views
+        batch = data.splits["train"][torch.arange(16)]
+        torch.manual_seed(3)
+        expected = data.normalize(data.augment(batch.images, data.window))
+        torch.manual_seed(3)
+        assert torch.equal(data.on_after_batch_transfer(batch, 0).images, expected)
+
+    def test_outside_training_there_is_one(self):
+        data = self.in_training()
+        data.num_views = 2
+        data.trainer.training, data.trainer.validating = False, True
+        batch = data.splits["val"][torch.arange(5)]
+        (only,) = data.on_after_batch_transfer(batch, 0).views
+        assert torch.equal(only, data.normalize(batch.images))
+
+    @pytest.mark.parametrize("changes", [{}, {"per_class": 8}], ids=str)
+    def test_the_index_is_the_place_in_the_training_split(self, changes):
+        data = self.in_training(**changes)
+        whole, seen = data.splits["train"], []
+        for batch in data.train_dataloader():
+            shown = data.on_after_batch_transfer(batch, 0)
+            assert shown.index is batch.index
+            assert torch.equal(batch.images, whole.images[batch.index])
+            assert torch.equal(batch.labels, whole.labels[batch.index])
+            seen += batch.index.tolist()
+        assert sorted(seen) == list(range(len(whole)))
+
+    def test_a_batch_moves_as_a_whole(self):
+        batch = tiny().splits["train"][torch.arange(4)]
+        moved = replace(batch, views=batch.views * 2).to("meta")
+        assert len(moved) == 4
+        assert [part.device.type for part in (*moved.views, moved.labels, moved.index)] == ["meta"] * 4
 
 
 class TestStoredSmaller:
@@ -138,12 +202,12 @@ class TestStoredSmaller:
         assert (data.images("test").int() - whole.int()).abs().max() <= 1
         assert torch.equal(data.images("test", [4, 2]), data.images("test")[[4, 2]])
         assert torch.equal(
-            torch.cat([batch for batch, _ in data.batches("test", 2)]), data.normalize(data.images("test"))
+            torch.cat([batch.images for batch in data.batches("test", 2)]), data.normalize(data.images("test"))
         )
         data.trainer = Trainer(logger=False, enable_checkpointing=False, accelerator="cpu")
         data.trainer.training = True
-        batch, _ = data.on_after_batch_transfer(data.splits["test"][torch.arange(9)], 0)
-        assert torch.equal(batch, data.normalize(data.images("test")))
+        batch = data.on_after_batch_transfer(data.splits["test"][torch.arange(9)], 0)
+        assert torch.equal(batch.images, data.normalize(data.images("test")))
 
     def test_augmented_before_they_are_enlarged(self):
         asked = []
@@ -153,7 +217,7 @@ class TestStoredSmaller:
             return images.flip(3)
 
         data = tiny(image_size=20, stored_size=8, augment=augment)
-        batch, _ = next(data.batches("test", 4, augmented=True))
+        batch = next(data.batches("test", 4, augmented=True)).images
         assert asked == [((4, 3, 8, 8), 8)]
         assert torch.allclose(batch, data.normalize(data.images("test")[:4]).flip(3), atol=0.02)
 
@@ -185,7 +249,7 @@ def test_loaders_leave_the_global_generator_alone():
     expected = torch.rand(1)
     torch.manual_seed(0)
     assert len(list(data.train_dataloader())) == 6
-    assert sum(len(labels) for _, labels in data.val_dataloader()) == 12
+    assert sum(len(batch) for batch in data.val_dataloader()) == 12
     assert torch.rand(1) == expected
 
 

@@ -80,6 +80,7 @@ def test_altered_files_are_found_by_their_checksum(cifar_files):
         opened(cifar_files, verify=True).setup()
 
 
+@pytest.mark.slow
 def test_files_with_the_official_checksums_pass(cifar_files, monkeypatch):
     sums = {path.name: cifar10.hash_md5(path) for path in (cifar_files / FOLDER).iterdir()}
     monkeypatch.setattr(cifar10, "MD5", sums)
@@ -177,6 +178,7 @@ def test_an_archive_put_there_by_hand(archive):
     assert len(opened(archive.parent, verify=True, download=False).images("test")) == 10_000
 
 
+@pytest.mark.slow
 def test_a_cut_archive(archive):
     os.truncate(archive, 50_000_000)
     with pytest.raises(NetgazeError, match=r"not the official archive.*data.verify=false"):

@@ -15,11 +15,11 @@ from pytorch_lightning import Trainer
 from tests.conftest import CONF, composed
 from torchvision import transforms
 
-from netgaze.arguments import check
 from netgaze.data.annotations import read_annotations
 from netgaze.data.augment import Augment
 from netgaze.data.decathlon import Decathlon
 from netgaze.errors import NetgazeError
+from netgaze.overrides import check_overrides
 
 STATS = {"num_channels": 3, "image_size": 64, "mean": (0.5, 0.5, 0.5), "std": (0.25, 0.25, 0.25)}
 # Not in order and with gaps: labels are places among the sorted ids.
@@ -100,7 +100,7 @@ def test_what_is_seen_is_the_center_of_the_resized_image(signs, size):
     assert torch.equal(data.images("train"), images)
     assert data.labels("train").tolist() == labels.tolist() == [0] * 8 + [1] * 8 + [2] * 8
     assert torch.equal(data.splits["train"].images, naively(signs, "train", stored)[0])
-    normal = torch.cat([batch for batch, _ in data.batches("train", 7)])
+    normal = torch.cat([batch.images for batch in data.batches("train", 7)])
     torch.testing.assert_close(normal, (images / 255 - 0.5) / 0.25)
     own = data.read_images([str(signs / "decathlon-1.0/data/signs/train/001000.png")])
     assert torch.equal(own[0], images[0]), "a person's own picture goes the same way"
@@ -134,15 +134,15 @@ def test_training_sees_windows_of_the_stored_image_each_its_own(signs):
     data.trainer = Trainer(logger=False, enable_checkpointing=False, accelerator="cpu")
     data.trainer.training = True
     data.normalize = lambda images: images
-    stored, labels = data.splits["train"][torch.arange(24)]
-    seen, _ = data.on_after_batch_transfer((stored, labels), 0)
+    given = data.splits["train"][torch.arange(24)]
+    stored, seen = given.images, data.on_after_batch_transfer(given, 0).images
     places = [windows(whole, 64)[part.numpy().tobytes()] for whole, part in zip(stored, seen, strict=True)]
     assert len(set(places)) > 12
     drawn = [Augment()(stored, 64) for _ in range(40)]
     ends = {windows(stored[0], 64)[batch[0].numpy().tobytes()][0] for batch in drawn}
     assert ends == set(range(9)), "all places are drawn"
     data.trainer.training, data.trainer.validating = False, True
-    assert torch.equal(data.on_after_batch_transfer((stored, labels), 0)[0], data.images("train"))
+    assert torch.equal(data.on_after_batch_transfer(given, 0).images, data.images("train"))
 
 
 def test_padding_and_windows_together():
@@ -332,7 +332,7 @@ def test_the_number_of_classes_follows_the_annotations(signs):
 @pytest.mark.parametrize("name", SETS)
 def test_the_facts_of_each_yaml(name, tmp_path):
     data = instantiate(composed(f"data=decathlon/{name}", f"data.dir='{tmp_path}'").data)
-    check([f"data=decathlon/{name}", f"data.dir='{tmp_path}'", "data.stored_size=80"], CONF, "train")
+    check_overrides([f"data=decathlon/{name}", f"data.dir='{tmp_path}'", "data.stored_size=80"], CONF, "train")
     assert data.num_classes == PUBLISHED[name][0]
     assert (data.set, data.image_size, data.stored_size) == (name, 64, 72)
     assert data.augment.flip == (name not in ("gtsrb", "omniglot", "svhn"))

@@ -225,11 +225,11 @@ def test_a_training_batch_is_p_people_with_k_images_each(per_person, people):
     data = Made([6] * 16, images_per_person=per_person, batch_size=per_person * people)
     assert len(seen(data, "train")) == 12
     batches = list(data.train_dataloader())
-    found = [number for images, _ in batches for number in numbers_of(images)]
+    found = [number for batch in batches for number in numbers_of(batch.images)]
     assert sorted(found) == sorted(numbers_of(data.images("train")))
-    for images, labels in batches:
-        assert Counter(Counter(labels.tolist()).values()) == {per_person: people}
-        assert data.who[numbers_of(images)].tolist() == labels.tolist()
+    for batch in batches:
+        assert Counter(Counter(batch.labels.tolist()).values()) == {per_person: people}
+        assert data.who[numbers_of(batch.images)].tolist() == batch.labels.tolist()
 
 
 def test_training_batches_by_seed_rank_and_world():

@@ -212,7 +212,7 @@ def test_lists_that_name_everyone_leave_the_test_alone(tmp_path, changes, says):
     }
     assert len(data.fingerprint) == len(data.eval_fingerprint) == 16
     assert list(data.batches("val")) == []
-    assert sum(len(labels) for _, labels in data.batches("test")) == len(data.labels("test"))
+    assert sum(len(batch) for batch in data.batches("test")) == len(data.labels("test"))
     if not changes:
         assert own_pairs(data, "IV: all - all") == naive_pairs(root, "IV: all - all")
     with says(r"The lists of MeGlass name all 12 people, .*Type data\.num_test_people=500"):
@@ -239,9 +239,10 @@ def test_null_is_fifteen_percent_and_two_at_least(tmp_path, num, num_test, expec
 
 def test_training_batches(glasses):
     data = opened(glasses, images_per_person=3, batch_size=6)
-    for images, labels in data.train_dataloader():
-        assert [parse_identity(name) for name in names_of(images)] == [data.class_names[label] for label in labels]
-        assert len(labels.unique()) == 2
+    for batch in data.train_dataloader():
+        people = [data.class_names[label] for label in batch.labels]
+        assert [parse_identity(name) for name in names_of(batch.images)] == people
+        assert len(batch.labels.unique()) == 2
 
 
 @pytest.mark.parametrize(

@@ -67,7 +67,7 @@ class TestUnlabeled:
         given = data.labels("unlabeled")
         assert given.dtype == torch.int64
         assert given.tolist() == [-1] * len(data.images("unlabeled"))
-        assert torch.cat([labels for _, labels in data.batches("unlabeled", 7)]).tolist() == given.tolist()
+        assert torch.cat([batch.labels for batch in data.batches("unlabeled", 7)]).tolist() == given.tolist()
 
     def test_who_judges_knows_them(self, few):
         data = numbered(**few)
@@ -79,7 +79,7 @@ class TestUnlabeled:
         assert torch.equal(data.images("unlabeled", [5, 0, 5]), images[[5, 0, 5]])
         assert torch.equal(data.images("unlabeled", torch.tensor([2])), images[2:3])
         assert torch.equal(data.images("unlabeled", np.array([3, 1])), images[[3, 1]])
-        assert torch.equal(torch.cat([part for part, _ in data.batches("unlabeled", 7)]), data.normalize(images))
+        assert torch.equal(torch.cat([batch.images for batch in data.batches("unlabeled", 7)]), data.normalize(images))
 
     def test_another_seed_takes_other_labels_away(self, few):
         first, again, other = (numbered(**few, seed=seed).unlabeled_digest for seed in (0, 0, 1))
@@ -275,5 +275,5 @@ class TestSampler:
     def test_features_are_drawn_as_images_are(self):
         data = Digits(**DIGITS, limit=100, sampler="uniform", long_tail=5, batch_size=4, epoch_size=40)
         features = {split: data.images(split).flatten(1).float()[None] for split in ("train", "val", "test")}
-        labels = torch.cat([labels for _, labels in data.with_features(features).train_dataloader()])
+        labels = torch.cat([batch.labels for batch in data.with_features(features).train_dataloader()])
         assert labels.bincount().tolist() == [4] * 10

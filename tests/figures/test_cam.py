@@ -129,9 +129,9 @@ def test_only_images_that_have_masks_are_scored(supervised, monkeypatch):
 
 def test_a_coarse_map_is_called_coarse(supervised):
     assert "too coarse" not in Cam().compute(supervised).caption
-    from netgaze.figures.cam import _caption
+    from netgaze.figures.cam import _write_caption
 
-    assert "image_size" in _caption({"map_height": 2, "map_width": 2})
+    assert "image_size" in _write_caption({"map_height": 2, "map_width": 2})
 
 
 def test_laid_over_nothing_is_the_gray_picture():

@@ -8,9 +8,9 @@ from sklearn.metrics import confusion_matrix
 from tests.figures.test_figures import assert_readable
 
 from netgaze.drawing.examples import denormalize
+from netgaze.features import Outputs
 from netgaze.figures.confused_pairs import ConfusedPairs
 from netgaze.figures.confusion import Confusion
-from netgaze.subject import Outputs
 
 NAMES = ["building_facade", "amusement_park", "courtyard", "dam"]
 

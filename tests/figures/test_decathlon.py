@@ -4,7 +4,8 @@ import pytest
 from tests.conftest import CONF
 from tests.figures.test_figures import assert_readable, texts_of
 
-from netgaze.figures.decathlon import _OFFICIAL, Decathlon
+from netgaze.figures.decathlon import Decathlon
+from netgaze.figures.decathlon.standing import OFFICIAL
 from netgaze.gallery import look
 from netgaze.measures.metrics import DECATHLON_ERRORS, score_decathlon
 from netgaze.subject import Subject
@@ -52,12 +53,12 @@ def test_no_such_set_and_percents(wrong, said):
 
 def test_the_ten_sets_are_those_of_the_configs():
     configs = {path.stem for path in (CONF / "data" / "decathlon").glob("*.yaml")}
-    assert configs == set(_OFFICIAL) == set(DECATHLON_ERRORS)
+    assert configs == set(OFFICIAL) == set(DECATHLON_ERRORS)
 
 
 def run(name, acc, val=0.5, label=None, **changes):
     """A run as its folder tells it, of the official set but for `changes`."""
-    num_classes, images = _OFFICIAL[name]
+    num_classes, images = OFFICIAL[name]
     num_classes = changes.get("num_classes", num_classes)
     numbers = {"test/acc": acc, "val/acc": val, "test/images": changes.get("images", images)}
     config = {"data": {"set": name, "num_classes": num_classes}, "task": {"num_classes": num_classes}}

@@ -7,9 +7,9 @@ from PIL import Image
 from tests.figures.test_figures import assert_readable, texts_of
 
 from netgaze.drawing.examples import balanced_choice
-from netgaze.drawing.patches import cut_patches, find_frames, find_tiles
 from netgaze.errors import NetgazeError
 from netgaze.figures.deconvnet import Deconvnet, correlate, find_edges
+from netgaze.figures.deconvnet.patches import cut_patches, find_frames, find_tiles
 from netgaze.inside.deconvolution import PATHS, carry_back, keep_all, keep_channel, keep_place
 from netgaze.inside.receptive_bounds import Field
 from netgaze.models.vgg import VGG

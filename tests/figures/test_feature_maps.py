@@ -201,7 +201,7 @@ def test_own_pictures_are_fitted_as_the_datas_are(supervised, tmp_path):
 
 
 @pytest.mark.parametrize("scale", ["layer", "channel"])
-@pytest.mark.parametrize("num_columns", [1, 5])
+@pytest.mark.parametrize("num_columns", [1, pytest.param(5, marks=pytest.mark.slow)])
 def test_draws_from_what_was_saved(subjects, tmp_path, num_columns, scale):
     silence([subjects[0].task.model.bn1], [1, 6])
     figure, findings = FeatureMaps(layers=["relu", "layer2"], channels=8, indices=[0, 1], scale=scale), {}

@@ -1,6 +1,7 @@
 """Every figure, for one and four columns, drawn from what was saved; and the network left as it was."""
 
 import importlib
+import re
 from pathlib import Path
 
 import matplotlib
@@ -13,12 +14,14 @@ from matplotlib.text import Text
 from omegaconf import OmegaConf
 
 from netgaze.drawing.panels import wrap_words
-from netgaze.figure import Finding
+from netgaze.figure import Figure, Finding
 from netgaze.files import to_plain
+from netgaze.subject import NEEDS
 
 CONF = Path(__file__).parents[2] / "conf" / "figure"
 # Asked in tests of their own: what shows nothing but own pictures, and what asks a task that labels images.
 OWN = {"verify": "test_verification", "predict": "test_predict", "pseudo_labels": "test_pseudo_labels"}
+OWN_ARGUMENTS = {"verify": {"images": ["a.png", "b.png"]}, "predict": {"images": ["a.png"]}}
 NAMES = [path.stem for path in sorted(CONF.glob("*.yaml")) if path.stem not in OWN]
 # What searches for images by gradient does so briefly: how well it does is tested beside the figure.
 BRIEF = {
@@ -44,11 +47,10 @@ def out_of_view(axis):
 
 
 def texts_of(picture):
-    """Every visible word of a drawn picture with its box in pixels."""
+    """Every visible word of a picture with its box in pixels, where drawing would put it."""
     picture.set_dpi(120)
-    canvas = FigureCanvasAgg(picture)
-    canvas.draw()
-    renderer = canvas.get_renderer()
+    renderer = FigureCanvasAgg(picture).get_renderer()
+    picture.draw_without_rendering()
     hidden = {label for axes in picture.axes for axis in (axes.xaxis, axes.yaxis) for label in out_of_view(axis)}
     found = [text for text in picture.findobj(Text) if text.get_visible() and text.get_text().strip()]
     found = [text for text in found if text not in hidden]
@@ -59,23 +61,29 @@ def assert_readable(picture):
     """Nothing leaves the page; no words lie on other words."""
     texts = texts_of(picture)
     assert texts
-    for words, box in texts:
-        assert box.x0 >= -1, words
-        assert box.y0 >= -1, words
-        assert box.x1 <= picture.bbox.width + 1, words
-        assert box.y1 <= picture.bbox.height + 1, words
-    for number, (words, box) in enumerate(texts):
-        for other, its in texts[number + 1 :]:
-            wide = min(box.x1, its.x1) - max(box.x0, its.x0)
-            high = min(box.y1, its.y1) - max(box.y0, its.y0)
-            assert wide <= 1 or high <= 2, f"{words!r} lies on {other!r}"
+    words, boxes = zip(*texts, strict=True)
+    extents = np.array([box.extents for box in boxes])
+    low, high = extents[:, :2], extents[:, 2:]
+    outside = (low < -1).any(axis=1) | (high > np.array(picture.bbox.size) + 1).any(axis=1)
+    assert not outside.any(), [words[number] for number in np.flatnonzero(outside)]
+    common = np.minimum(high[:, None], high) - np.maximum(low[:, None], low)
+    first, second = np.nonzero(np.triu((common[..., 0] > 1) & (common[..., 1] > 2), k=1))
+    assert not len(first), f"{words[first[0]]!r} lies on {words[second[0]]!r}"
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [path.stem for path in sorted(CONF.glob("*.yaml"))])
 def test_question_and_contract(name):
-    figure = make_figure(name)
+    figure = make_figure(name, **OWN_ARGUMENTS.get(name, {}))
+    assert isinstance(figure, Figure)
+    assert type(figure).__name__.lower() == name.replace("_", "")
+    assert figure.title
+    assert figure.title == figure.title.strip()
     assert figure.question.endswith("?")
-    assert set(figure.needs) <= {"model", "task", "classes", "data", "history", "metrics", "config", "features"}
+    assert figure.needs
+    assert set(figure.needs) <= set(NEEDS)
+    assert all(isinstance(metric, str) and not re.search(r"\s", metric) for metric in figure.metrics)
+    assert isinstance(figure.controls, bool)
+    assert list(figure.images) == OWN_ARGUMENTS.get(name, {}).get("images", [])
     assert (CONF / f"{name}.yaml").read_text().startswith(f"# @package figure.{name}\n")
 
 

@@ -120,7 +120,7 @@ def test_correlation_with_what_does_not_vary_is_none(data):
     assert numbers == {"similarity_mean": 1.0, "similarity_max": 1.0, "most_similar": "all alike"} | nothing
 
 
-@pytest.mark.parametrize("num_classes", [2, 12, 100])
+@pytest.mark.parametrize("num_classes", [2, pytest.param(12, marks=pytest.mark.slow), 100])
 def test_few_and_many_classes_are_readable_and_few_have_values(num_classes, make_data):
     data = make_data(num_classes=num_classes, sizes=(("train", 200), ("val", 200), ("test", 200)))
     figure = FilterSimilarity(num_permutations=9)

@@ -160,7 +160,7 @@ def test_a_layer_of_which_nothing_leads_back_stands_still(supervised):
     assert finding.numbers["layer1/converged"]
     with torch.no_grad():
         model.bn1.bias.zero_()
-    with pytest.raises(NetgazeError, match="relu answers image 8 with zero"):
+    with pytest.raises(NetgazeError, match="relu is all zero for image 8"):
         Inversion(layers=["relu"], indices=[8]).compute(supervised)
 
 
@@ -304,7 +304,7 @@ def test_own_pictures(supervised, tmp_path):
     assert list(config.figure.inversion.images) == ["a.jpg"]
 
 
-@pytest.mark.parametrize("num_columns", [1, 5])
+@pytest.mark.parametrize("num_columns", [1, pytest.param(5, marks=pytest.mark.slow)])
 def test_draws_from_what_was_saved(subjects, tmp_path, num_columns):
     figure, findings = Inversion(indices=[0, 1], **BRIEF), {}
     for number, subject in enumerate([*subjects[:3], *subjects[:2]][:num_columns]):

@@ -1,5 +1,6 @@
 """look(): what is written, left out, read back and asked anew."""
 
+import importlib
 import json
 import os
 
@@ -7,7 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from netgaze.drawing.rows import Row, lay_out
 from netgaze.errors import NetgazeError
+from netgaze.figure import Figure, Finding
 from netgaze.figures.curves import Curves
 from netgaze.figures.filters import Filters
 from netgaze.figures.knn import Knn
@@ -73,6 +76,52 @@ def test_each_filter_becomes_an_image_of_its_own(channels, make_data, make_subje
         assert picture.size == (3, 3)
 
 
+def test_labels_that_look_alike_as_file_names_have_folders_of_their_own(data, tmp_path):
+    labels = ["a b", "a/b", "a_b", "A B", "..", "a b_2"]
+    figure = Marked()
+    runs = [Subject(label, data=lambda: data, pixels=True) for label in labels]
+    look({"marked": figure}, runs, tmp_path)
+    folders = [path for path in (tmp_path / "marked").iterdir() if path.is_dir()]
+    assert len({path.name.lower() for path in folders}) == len(labels)
+    written = sorted(int(np.asarray(Image.open(path / "mark.png"))[0, 0, 0]) for path in folders)
+    assert written == list(range(len(labels)))
+    assert (tmp_path / "marked" / "a_b").is_dir()
+
+
+def test_what_a_figure_does_not_say_is_not_written(data, tmp_path, caplog):
+    caplog.set_level("INFO")
+    look({"marked": Marked()}, [Subject("a", data=lambda: data, pixels=True)], tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["marked", "marked.json", "marked.png"]
+    content = json.loads((tmp_path / "marked.json").read_text())
+    assert set(content) == {"figure", "title", "question", "captions", "numbers", "controls", "left_out"}
+    assert len(caplog.messages) == 1, "there is no summary"
+
+
+def test_all_hooks_reach_the_files(data, tmp_path, caplog):
+    caplog.set_level("INFO")
+
+    class Full(Marked):
+        def compare(self, findings):
+            return {"num": len(findings)}
+
+        def table(self, finding):
+            return [{"mark": finding.numbers["mark"]}]
+
+        def metadata(self, findings):
+            return {"labels": list(findings)}
+
+        def summary(self, findings):
+            return "a summary"
+
+    look({"full": Full()}, [Subject(label, data=lambda: data, pixels=True) for label in "ab"], tmp_path)
+    content = json.loads((tmp_path / "full.json").read_text())
+    assert content["compared"] == {"num": 2}
+    assert content["tables"] == {"a": [{"mark": 0}], "b": [{"mark": 1}]}
+    assert content["labels"] == ["a", "b"]
+    assert "a summary" in caplog.messages
+    assert (tmp_path / "full.csv").read_text() == "network,mark\na,0\nb,1\n"
+
+
 def test_extras_are_images_and_animations_of_their_own(subjects, tmp_path):
     still = np.random.default_rng(0).integers(0, 256, (9, 12, 3), np.uint8)
     moving = np.stack([np.full((6, 8, 3), gray, np.uint8) for gray in (0, 128, 255)])
@@ -93,13 +142,32 @@ def test_extras_are_images_and_animations_of_their_own(subjects, tmp_path):
             np.testing.assert_array_equal(np.asarray(picture.convert("RGB")), frame)
 
 
+class Marked(Figure):
+    """Gives each subject that it is asked of a number, and an image of that gray."""
+
+    title, question, needs = "Marked", "Which number?", ("data",)
+
+    def __init__(self):
+        self.num = 0
+
+    def compute(self, subject):
+        self.num += 1
+        return Finding({"mark": self.num - 1})
+
+    def draw(self, findings):
+        return lay_out([Row(1.0)])
+
+    def files(self, finding):
+        return {"mark": np.full((2, 2, 3), finding.numbers["mark"], np.uint8)}
+
+
 class Choosy(Knn):
     """Asks only subjects that it likes."""
 
-    liked = ("supervised",)
+    _liked = ("supervised",)
 
     def compute(self, subject):
-        if subject.label not in self.liked:
+        if subject.label not in self._liked:
             raise NetgazeError(f"no such layer in {subject.label}")
         return super().compute(subject)
 
@@ -114,10 +182,37 @@ def test_a_subject_that_cannot_be_asked_is_left_out_and_named(subjects, tmp_path
 
 def test_where_no_network_can_be_asked_the_first_reason_is_said(subjects, tmp_path):
     class Choosier(Choosy):
-        liked = ("untrained",)  # a control alone is no answer
+        _liked = ("untrained",)  # a control alone is no answer
 
     with pytest.raises(NetgazeError, match="no such layer in supervised"):
         look({"knn": Choosier()}, subjects, tmp_path)
+
+
+def test_a_change_in_a_figures_helper_makes_its_findings_stale(data, tmp_path, monkeypatch):
+    package = tmp_path / "asking"
+    package.mkdir()
+    (package / "helper.py").write_text("ANSWER = 1\n")
+    (package / "__init__.py").write_text(
+        "from asking.helper import ANSWER\n"
+        "from netgaze.drawing.rows import Row, lay_out\n"
+        "from netgaze.figure import Figure, Finding\n"
+        "class Asking(Figure):\n"
+        "    title, question, needs = 'Asking', 'What?', ('data',)\n"
+        "    def compute(self, subject): return Finding({'answer': ANSWER})\n"
+        "    def draw(self, findings): return lay_out([Row(1.0)])\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    asking = importlib.import_module("asking")
+
+    def ask():
+        run = Subject("run", data=lambda: data, pixels=True, folder=tmp_path / "run")
+        return look({"asking": asking.Asking()}, [run], tmp_path / "run" / "figures")["asking"]["run"].numbers["answer"]
+
+    assert ask() == 1
+    monkeypatch.setattr(asking, "ANSWER", 2)
+    assert ask() == 1, "nothing has changed on disk: the finding is read back"
+    (package / "helper.py").write_text("ANSWER = 2\n")
+    assert ask() == 2
 
 
 def test_own_pictures_that_change_are_asked_anew(subjects, data, tmp_path):

@@ -8,7 +8,8 @@ from tests.figures.test_figures import assert_readable, texts_of
 from netgaze.drawing.examples import balanced_choice
 from netgaze.errors import NetgazeError
 from netgaze.figure import Finding
-from netgaze.figures.maximal_images import MaximalImages, make_robust
+from netgaze.figures.maximal_images import MaximalImages
+from netgaze.figures.maximal_images.search import make_robust
 
 
 def naive_scores(subject, layer, rows):
@@ -131,7 +132,7 @@ def test_leaves_the_network_as_it_was(supervised):
     assert torch.equal(generator, torch.get_rng_state())
 
 
-@pytest.mark.parametrize("num_columns", [1, 5])
+@pytest.mark.parametrize("num_columns", [1, pytest.param(5, marks=pytest.mark.slow)])
 def test_draws_from_what_was_saved(subjects, tmp_path, num_columns):
     figure, findings = MaximalImages(steps=2), {}
     for number, subject in enumerate([*subjects[:3], *subjects[:2]][:num_columns]):

@@ -142,7 +142,7 @@ def test_networks_are_compared_by_what_both_found(columns):
     assert Neighbors().compare({"a": findings["raw pixels"], "b": findings["raw pixels"]}) == {"common to a and b": 1}
 
 
-@pytest.mark.parametrize("num_neighbors", [1, 5, 20])
+@pytest.mark.parametrize("num_neighbors", [1, 5, pytest.param(20, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("own", [False, True])
 def test_all_is_readable(columns, tmp_path, monkeypatch, num_neighbors, own):
     monkeypatch.setattr(columns[0].data, "class_names", [f"building_facade_{number}" for number in range(10)])
@@ -179,8 +179,8 @@ def test_a_line_a_query_and_network_is_said(columns):
         ({"fit": "stretch"}, "fit=stretch must be one of null, crop, squash"),
         ({"num_neighbors": 0}, "1 or more"),
         ({"num_queries": 0}, "1 or more"),
-        ({"images": []}, "nothing to ask for"),
-        ({"indices": []}, "nothing to ask for"),
+        ({"images": []}, "has no queries"),
+        ({"indices": []}, "has no queries"),
         ({"num_neighbors": 120}, "num_neighbors=120 is more than the 119 images of the test split"),
         ({"indices": [120]}, "image 120, but the split has images 0 to 119"),
         ({"images": ["nowhere.png"]}, "nowhere.png"),

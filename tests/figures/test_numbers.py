@@ -13,7 +13,7 @@ from netgaze.figures.confusion import Confusion
 from netgaze.figures.curves import Curves
 from netgaze.figures.data_card import DataCard
 from netgaze.figures.extremes import Extremes
-from netgaze.figures.filters import Filters, describe
+from netgaze.figures.filters import Filters, measure_filters
 from netgaze.figures.knn import Knn
 from netgaze.figures.tsne import Tsne, leave_one_out
 from netgaze.measures.metrics import calibration_error, knn_accuracy, vote_weighted
@@ -201,17 +201,17 @@ def test_curves_of_no_epoch_and_of_rows_without_accuracy():
 
 def test_filter_numbers():
     rng = np.random.default_rng(0)
-    noise = describe(rng.normal(size=(256, 3, 7, 7)))
+    noise = measure_filters(rng.normal(size=(256, 3, 7, 7)))
     assert noise["smoothness"] == pytest.approx(0, abs=0.02)
     assert noise["color"] == pytest.approx(2 / 3, abs=0.01)
     assert noise["norm_std"] == pytest.approx(1 / np.sqrt(2 * 3 * 49), rel=0.15)
     ramp = np.tile(np.linspace(1, 2, 7), (4, 3, 7, 1))
     ramp[0] *= 0.001
-    numbers = describe(ramp)
+    numbers = measure_filters(ramp)
     assert numbers["dead"] == 0.25
     assert numbers["smoothness"] > 0.95
     assert numbers["color"] == pytest.approx(0)
-    assert "smoothness" not in describe(rng.normal(size=(4, 8, 1, 1)))
+    assert "smoothness" not in measure_filters(rng.normal(size=(4, 8, 1, 1)))
 
 
 def test_a_layer_that_is_not_there_is_told_its_nearest_names(supervised):

@@ -184,7 +184,7 @@ def test_raw_pixels_and_other_classes_are_left_out(subjects, data, make_data):
     assert subjects[3].lacks(Predict.needs) == ["classes"]
     other = make_data(num_classes=2)
     task = subjects[0].task
-    assert Subject("other", task=lambda: task, data=lambda: other, home=lambda: data).lacks(Predict.needs) == [
+    assert Subject("other", task=lambda: task, data=lambda: other, train_data=lambda: data).lacks(Predict.needs) == [
         "classes"
     ]
 

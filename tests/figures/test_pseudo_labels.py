@@ -12,10 +12,10 @@ from tests.figures.test_figures import CONF, assert_readable, make_figure, texts
 
 from netgaze.errors import NetgazeError
 from netgaze.figure import Finding
-from netgaze.figures.pseudo_labels import PseudoLabels, _thirds
+from netgaze.figures.pseudo_labels import PseudoLabels, _split_thirds
 from netgaze.gallery import look
 from netgaze.models.resnet import ResNet
-from netgaze.pseudo_labels import choose
+from netgaze.pseudo_labels import Labeler, choose
 from netgaze.schedules import Constant
 from netgaze.subject import Subject
 from netgaze.tasks.pseudo_labels import PseudoLabels as Task
@@ -39,6 +39,18 @@ class Unlabeled:
         return values[:, None, None, None].expand(-1, self.channels, 8, 8)
 
 
+class Chooser(Labeler):
+    """A task that has chosen."""
+
+    classifies = True
+
+    def __init__(self, class_names, chosen):
+        self.class_names, self.chosen = class_names, chosen
+
+    def choose(self, data):
+        return self.chosen
+
+
 def a_subject(index, label, truth, num_classes, scores=None, rank=None, title="teacher", config=None, channels=3):
     """A network that chose these images for these classes, best first in each."""
     index, label = (torch.as_tensor(part, dtype=torch.int64) for part in (index, label))
@@ -48,7 +60,7 @@ def a_subject(index, label, truth, num_classes, scores=None, rank=None, title="t
     scores = torch.linspace(1, 0.01, len(index)) if scores is None else torch.as_tensor(scores)
     rank = torch.as_tensor(rank, dtype=torch.int64)
     chosen = SimpleNamespace(index=index, label=label, score=scores, rank=rank)
-    task = SimpleNamespace(class_names=names, embeds=False, choose=lambda data: chosen)
+    task = Chooser(names, chosen)
     data = Unlabeled(torch.as_tensor(truth, dtype=torch.int64), names, channels)
     config = {"task": {"k": 1000, "p": 2}} if config is None else config
     return Subject(title, task=lambda: task, data=lambda: data, config=config, training=True)
@@ -126,7 +138,7 @@ def test_a_random_choice_is_right_by_chance():
 
 @given(st.integers(0, 60), st.integers(1, 8))
 def test_the_parts_of_a_row_show_no_image_twice(num, num_each):
-    first, middle, last = _thirds(num, num_each)
+    first, middle, last = _split_thirds(num, num_each)
     places = [*first, *middle, *last]
     assert places == sorted(set(places))
     assert len(places) == min(num, 3 * num_each)
@@ -200,7 +212,7 @@ def test_the_caption_names_k_and_p_and_that_truth_only_judges():
     assert "K = 1,000" in caption
     assert "P = 2" in caption
     assert "Each network chooses its own images" in caption
-    assert "judge" in caption
+    assert "are used here alone" in caption
     assert "K =" not in PseudoLabels().compute(a_subject([0], [0], [0], 1, config={})).caption
 
 

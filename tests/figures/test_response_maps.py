@@ -14,7 +14,6 @@ from netgaze.drawing.panels import Sheet, color_signed
 from netgaze.errors import NetgazeError
 from netgaze.figures.cam import Cam
 from netgaze.figures.response_maps import ResponseMaps, count_peaks
-from netgaze.figures.response_maps.rows import MapRows
 from netgaze.models.dynamic_conv import DynamicConv
 from netgaze.schedules import Constant
 from netgaze.subject import Subject, evaluating
@@ -216,30 +215,31 @@ def thick_frames(picture):
 
 def test_the_frame_is_around_the_true_class_on_the_sheet(supervised):
     figure = ResponseMaps(indices=[0, 1, 2])
-    finding = figure.compute(supervised)
-    frames = thick_frames(figure.draw({"run": finding}))
-    rows = MapRows("run", finding.numbers, finding.arrays)
+    picture = figure.draw({"run": figure.compute(supervised)})
+    tiles = [image.get_extent() for image in picture.axes[0].images]  # in each row the image, then a map per class
+    width = 1 + supervised.data.num_classes
     targets = supervised.data.labels("test")[:3].tolist()
-    assert [x for x, _ in frames] == pytest.approx([rows._x(target) for target in targets])
-    assert [y for _, y in frames] == pytest.approx([rows.top + number * rows.row for number in range(3)])
+    expected = [tiles[row * width + 1 + target] for row, target in enumerate(targets)]
+    assert len(tiles) == 3 * width
+    assert thick_frames(picture) == [(left, top) for left, _, _, top in expected]
 
 
 def test_one_color_scale_for_all_maps_of_a_network(supervised, monkeypatch):
-    figure, scales, seen = ResponseMaps(num_images=3), [], []
+    figure, bars, seen = ResponseMaps(num_images=3), [], []
     finding = figure.compute(supervised)
     finding.arrays["maps"] = np.zeros_like(finding.arrays["maps"])
     finding.arrays["maps"][0], finding.arrays["maps"][1] = 4.0, -2.0
-    monkeypatch.setattr(Sheet, "signed_bar", lambda self, x, y, width, scale, words: scales.append((scale, words)))
+    monkeypatch.setattr(Sheet, "bar", lambda self, x, y, width, ticks, colors, words: bars.append((ticks, words)))
     monkeypatch.setattr(Sheet, "image", lambda self, picture, *place: seen.append(picture))
     figure.draw({"run": finding})
-    assert scales == [(4.0, "response / evidence")]
+    assert bars == [([-4.0, 0, 4.0], "response / evidence")]
     for row, value in enumerate((4.0, -2.0, 0.0)):
         picture = seen[4 * row + 1]  # an image, then its three maps
         expected = color_signed(np.full((16, 16), value), 4.0) * 255
         np.testing.assert_allclose(picture, expected, atol=0.51)
 
 
-@pytest.mark.parametrize("num_classes", [2, 12, 40])
+@pytest.mark.parametrize("num_classes", [2, 12, pytest.param(40, marks=pytest.mark.slow)])
 def test_networks_of_many_classes_are_readable(num_classes, make_data):
     data = make_data(num_classes=num_classes, sizes=(("train", 80), ("val", 80), ("test", 80)))
     for figure in (ResponseMaps(), ResponseMaps(max_classes=20)):

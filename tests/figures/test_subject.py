@@ -5,7 +5,10 @@ import pytest
 import torch
 
 from netgaze.figure import Finding
-from netgaze.subject import Subject, evaluating
+from netgaze.measures.verification import verify
+from netgaze.subject import NEEDS, Subject, evaluating
+from netgaze.tasks.rotation import Rotation
+from netgaze.verifier import ThresholdChoice, Verifier
 
 
 def test_outputs_equal_a_plain_loop(supervised):
@@ -56,6 +59,65 @@ def test_features_of_pixels_need_no_task(subjects, data):
     assert pixels.lacks(("task", "features", "history")) == ["task", "history"]
     expected = data.images("test").flatten(1) / 255
     torch.testing.assert_close(pixels.features("test"), expected)
+
+
+def test_each_need_is_a_part_that_a_subject_can_lack():
+    assert Subject("nothing").lacks(tuple(NEEDS)) == list(NEEDS)
+
+
+class Halves(Rotation, Verifier):
+    """Tells pairs apart by the mean of each half of an image; names no classes."""
+
+    classifies = False
+    threshold_choice = ThresholdChoice("far", 0.3, "train")
+
+    def __init__(self, threshold, **given):
+        super().__init__(**given)
+        self.threshold = torch.tensor(threshold, dtype=torch.float64)
+
+    def embed(self, images):
+        assert not self.training
+        return torch.stack([half.mean(dim=(1, 2, 3)) for half in images.chunk(2, dim=2)], dim=1)
+
+    def choose_threshold(self, data, device):
+        raise AssertionError("nobody asked")
+
+
+class TestVerifier:
+    """A task that tells pairs apart is asked for its embeddings and threshold, whatever its class."""
+
+    def subject(self, rotation, threshold=0.5):
+        given = {"model": rotation.task.model, "num_classes": 4, "optimizer": None, "schedule": None}
+        task = Halves(threshold, **given)
+        task.name_classes([])
+        return Subject("halves", task=lambda: task, data=lambda: rotation.data)
+
+    def test_its_embeddings_are_its_features(self, rotation):
+        subject = self.subject(rotation)
+        images = rotation.data.images("test")
+        halves = [half.mean(dim=(1, 2, 3)) for half in rotation.data.normalize(images).chunk(2, dim=2)]
+        for found in (subject.features("test"), subject.embeddings("test"), subject.embed(images)):
+            torch.testing.assert_close(found, torch.stack(halves, dim=1))
+        assert subject.verifier is subject.task
+        assert subject.lacks(("verifier", "classes")) == ["classes"]
+
+    def test_its_threshold_is_the_one_that_it_chose_or_would_choose(self, rotation):
+        assert self.subject(rotation).threshold == 0.5
+        subject, data = self.subject(rotation, torch.nan), rotation.data
+        expected = verify(subject.embeddings("train"), data.labels("train")).threshold("far", 0.3)
+        assert subject.threshold == expected
+        assert expected != verify(subject.embeddings("val"), data.labels("val")).threshold("eer")
+
+    @pytest.mark.parametrize("number", [0, 3])
+    def test_others_have_features_of_length_one_and_the_eer_on_validation(self, subjects, number):
+        subject, data = subjects[number], subjects[number].data
+        assert subject.verifier is None
+        torch.testing.assert_close(subject.embeddings("test").norm(dim=1), torch.ones(len(data.labels("test"))))
+        torch.testing.assert_close(
+            subject.embeddings("test"), torch.nn.functional.normalize(subject.features("test"), dim=1)
+        )
+        torch.testing.assert_close(subject.embed(data.images("test")), subject.embeddings("test"))
+        assert subject.threshold == verify(subject.embeddings("val"), data.labels("val")).threshold("eer")
 
 
 def test_features_are_kept_on_disk_unless_in_training(subjects, data, tmp_path, monkeypatch):

@@ -292,7 +292,9 @@ def test_compare_and_say(columns):
         assert len(line) == len(lines[0])
 
 
-@pytest.mark.parametrize("num", [1, 2, 3, 4])
+@pytest.mark.parametrize(
+    "num", [1, 2, pytest.param(3, marks=pytest.mark.slow), pytest.param(4, marks=pytest.mark.slow)]
+)
 def test_draws_one_to_four_columns(columns, num):
     figure = Verification(num_hardest=2, replicates=10)
     findings = {subject.label: figure.compute(subject) for subject in columns[:num]}

@@ -38,7 +38,7 @@ def resumed(tmp_path_factory):
 
 
 def assert_equal_within_rounding(found, expected):
-    assert [list(row) for row in found["history"]] == [list(row) for row in expected["history"]]
+    assert [row.keys() for row in found["history"]] == [row.keys() for row in expected["history"]]
     for mine, theirs in zip(found["history"], expected["history"], strict=True):
         assert mine == pytest.approx(theirs, rel=1e-2, abs=0.02)
     assert found["metrics"] == pytest.approx(expected["metrics"], rel=1e-2, abs=0.02)

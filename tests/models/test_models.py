@@ -14,7 +14,8 @@ from netgaze.weights import IMAGENET_URL, load_weights
 
 MODELS = sorted(path.stem for path in (CONF / "model").glob("*.yaml"))
 # What is large is made thin, and shown images that it can read: the contract is of any size.
-THIN = {"resnet50": {"widths": [8, 16, 32, 64]}, "alexnet": {"hidden_dim": 64}}
+THIN = {name: {"widths": [8, 16, 32, 64]} for name in ("resnet18", "resnet18_128", "resnet50")}
+THIN["alexnet"] = {"hidden_dim": 64}
 THIN["alexnet_128"] = THIN["alexnet"]
 THIN["vgg19"] = {"hidden_dim": 48, "widths": [8, 16, 32, 64, 64]}
 SIZES = {"alexnet": 64, "siamese_cnn": 100}
@@ -99,18 +100,18 @@ class TestContract:
             assert isinstance(model.get_submodule(layer), torch.nn.Conv2d)
         for layer in model.feature_layers:
             model.get_submodule(layer)
-        assert len(model.filter_layers) == 2
+        assert model.filter_layers
+        assert model.feature_layers
 
     def test_no_relu_is_in_place_or_shared(self, name):
         model = made(name).eval()
-        calls = {}
-        for key, module in model.named_modules():
-            if isinstance(module, torch.nn.ReLU):
-                assert not module.inplace
-                module.register_forward_hook(lambda *_, key=key: calls.update({key: calls.get(key, 0) + 1}))
+        relus = {key: module for key, module in model.named_modules() if isinstance(module, torch.nn.ReLU)}
+        calls = dict.fromkeys(relus, 0)
+        for key, module in relus.items():
+            assert not module.inplace
+            module.register_forward_hook(lambda *_, key=key: calls.update({key: calls[key] + 1}))
         model(pictures(name, 1))
-        assert calls
-        assert set(calls.values()) == {1}
+        assert calls == dict.fromkeys(relus, 1)
 
     def test_one_seed_one_network(self, name):
         networks = []

@@ -6,23 +6,23 @@ import re
 
 import pytest
 import torch
-from tests.conftest import composed, typed
-from tests.run.test_runs import ABOUT, rows, same, weights
+from tests.commands import command
+from tests.conftest import NO_FIGURES
+from tests.tiny_runs import read_rows, same, train, weights
 
 from netgaze.errors import NetgazeError
-from netgaze.experiment import fit, open_run
+from netgaze.experiment import open_run
 
 pytestmark = pytest.mark.slow  # each test trains
 
 SMALL = ["task=dynamic_conv", "data=digits", "data.limit=120", "data.batch_size=40", "model.depths=[1,1]"]
 SMALL += ["model.widths=[8,12]", "model.stem=cifar", "optim.lr=0.05", "trainer.max_epochs=2", "trainer.precision=32"]
 SMALL += ["trainer.threads=1"]
-NO_FIGURES = ["figure=[]"]
 
 
 def untrained(folder, *words):
     """The weights with which a run begins."""
-    fit(composed(*SMALL, *NO_FIGURES, "trainer.max_epochs=0", *words), folder, ABOUT)
+    train(folder, *SMALL, *NO_FIGURES, "trainer.max_epochs=0", *words)
     return weights(folder)
 
 
@@ -30,7 +30,7 @@ class TestFrozenBackbone:
     def test_only_the_head_learns_and_batch_norm_stands_still(self, tmp_path):
         frozen = ["task.freeze_backbone=true", "model.up_to=layer2"]
         before = untrained(tmp_path / "before", *frozen)
-        fit(composed(*SMALL, *NO_FIGURES, *frozen), tmp_path / "after", ABOUT)
+        train(tmp_path / "after", *SMALL, *NO_FIGURES, *frozen)
         after = weights(tmp_path / "after")
         for name, value in before.items():
             is_head = name.startswith(("model.filters", "model.predictor"))
@@ -38,14 +38,14 @@ class TestFrozenBackbone:
 
     def test_otherwise_all_learns(self, tmp_path):
         before = untrained(tmp_path / "before")
-        fit(composed(*SMALL, *NO_FIGURES), tmp_path / "after", ABOUT)
+        train(tmp_path / "after", *SMALL, *NO_FIGURES)
         assert not any(torch.equal(value, weights(tmp_path / "after")[name]) for name, value in before.items())
 
     def test_it_stays_still_through_looking_and_validation(self, tmp_path):
         """Modes come back module by module after each look; training mode would wake the statistics."""
         words = [*SMALL, "figure=[]", "callback.online_eval.every=1", "task.freeze_backbone=true"]
         before = untrained(tmp_path / "before", "task.freeze_backbone=true")
-        fit(composed(*words), tmp_path / "after", ABOUT)
+        train(tmp_path / "after", *words)
         after = weights(tmp_path / "after")
         assert all(torch.equal(before[name], after[name]) for name in before if "running" in name)
 
@@ -53,12 +53,12 @@ class TestFrozenBackbone:
 @pytest.mark.parametrize("optim", ["sgd", "adamw"])
 def test_resume_takes_up_model_optimizer_schedule_and_counters(optim, tmp_path):
     four = [*SMALL, *NO_FIGURES, f"optim={optim}", "optim.lr=0.01", "task.freeze_backbone=true", "trainer.max_epochs=4"]
-    fit(composed(*four), tmp_path / "whole", ABOUT)
-    fit(composed(*four, "trainer.max_time=0"), tmp_path / "parts", ABOUT)
-    assert len(rows(tmp_path / "parts")) == 1
-    fit(composed(*four), tmp_path / "parts", ABOUT)
+    train(tmp_path / "whole", *four)
+    train(tmp_path / "parts", *four, "trainer.max_time=0")
+    assert len(read_rows(tmp_path / "parts")) == 1
+    train(tmp_path / "parts", *four)
     assert same(weights(tmp_path / "whole"), weights(tmp_path / "parts"))
-    assert rows(tmp_path / "whole") == rows(tmp_path / "parts")
+    assert read_rows(tmp_path / "whole") == read_rows(tmp_path / "parts")
 
 
 def test_a_checkpoint_of_other_classes_is_not_resumed(tmp_path):
@@ -72,28 +72,28 @@ def test_a_checkpoint_of_other_classes_is_not_resumed(tmp_path):
     words = [*SMALL, *NO_FIGURES, "data=folder", "data.image_size=16", "data.num_channels=1", "data.mean=[0.5]"]
     words = [word for word in words if word not in ("data=digits", "data.limit=120", "data.batch_size=40")]
     words += ["data.std=[0.5]", "data.batch_size=6"]
-    fit(composed(*words, f"data.dir={tmp_path / 'a'}"), tmp_path / "run", ABOUT)
+    train(tmp_path / "run", *words, f"data.dir={tmp_path / 'a'}")
     with pytest.raises(NetgazeError, match=r"weights of another network: .*\[3, 128\], expected \[4, 128\]"):
-        fit(composed(*words, f"data.dir={tmp_path / 'b'}"), tmp_path / "run", ABOUT)
+        train(tmp_path / "run", *words, f"data.dir={tmp_path / 'b'}")
     with pytest.raises(NetgazeError, match=r"another network: .*\[64, 256\], expected \[64, 576\]"):
-        fit(composed(*words, f"data.dir={tmp_path / 'a'}", "data.image_size=24"), tmp_path / "run", ABOUT)
+        train(tmp_path / "run", *words, f"data.dir={tmp_path / 'a'}", "data.image_size=24")
 
 
 def test_a_refused_resume_leaves_the_run_as_it_was(tmp_path):
     """What was typed wrongly is not kept: the run says what it said, and resumes when typed rightly."""
-    fit(composed(*SMALL, *NO_FIGURES), tmp_path, ABOUT)
+    train(tmp_path, *SMALL, *NO_FIGURES)
     before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
     with pytest.raises(NetgazeError, match="another network"):
-        fit(composed(*SMALL, *NO_FIGURES, "model.up_to=layer2"), tmp_path, {"overrides": ["model.up_to=layer2"]})
+        train(tmp_path, *SMALL, *NO_FIGURES, "model.up_to=layer2", typed=["model.up_to=layer2"])
     assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
-    fit(composed(*SMALL, *NO_FIGURES, "trainer.max_epochs=3"), tmp_path, ABOUT)
-    assert len(rows(tmp_path)) == 3
+    train(tmp_path, *SMALL, *NO_FIGURES, "trainer.max_epochs=3")
+    assert len(read_rows(tmp_path)) == 3
 
 
 def test_frozen_random_weights_are_warned_of(tmp_path, caplog):
-    fit(composed(*SMALL, *NO_FIGURES, "trainer.max_epochs=0"), tmp_path / "a", ABOUT)
+    train(tmp_path / "a", *SMALL, *NO_FIGURES, "trainer.max_epochs=0")
     assert "knows nothing" not in caplog.text
-    fit(composed(*SMALL, *NO_FIGURES, "trainer.max_epochs=0", "task.freeze_backbone=true"), tmp_path / "b", ABOUT)
+    train(tmp_path / "b", *SMALL, *NO_FIGURES, "trainer.max_epochs=0", "task.freeze_backbone=true")
     assert "knows nothing" in caplog.text
 
 
@@ -107,14 +107,14 @@ def test_the_networks_of_other_tasks_start_it_and_it_starts_them(tmp_path):
     """`init` goes by name: what is common to a ResNet and the trunk below the dynamic convolution."""
     shape = ["model.depths=[1,1]", "model.widths=[8,12]", "model.stem=cifar"]
     plain = [word for word in SMALL if word != "task=dynamic_conv"]
-    fit(composed(*plain, *NO_FIGURES, "task=rotation", *shape), tmp_path / "rotation", ABOUT)
+    train(tmp_path / "rotation", *plain, *NO_FIGURES, "task=rotation", *shape)
     started = untrained(tmp_path / "dynamic", f"init={tmp_path / 'rotation'}")
     learned = weights(tmp_path / "rotation", "best")
     common = [name for name in started if name in learned]
     assert len(common) == 18
     assert all(torch.equal(started[name], learned[name]) for name in common)
     words = [*plain, *NO_FIGURES, "trainer.max_epochs=0", f"init={tmp_path / 'dynamic'}"]
-    fit(composed(*words), tmp_path / "back", ABOUT)
+    train(tmp_path / "back", *words)
     back = weights(tmp_path / "back")
     assert all(torch.equal(started[name], back[name]) for name in common)
 
@@ -124,8 +124,8 @@ def sweep(tmp_path_factory):
     """The assignment's comparison, two seeds each, by one command."""
     folder = tmp_path_factory.mktemp("dynamic")
     words = ["-m", *SMALL, "figure=[response_maps,filter_similarity,cam]", "model.filter=dynamic,static,static_shared"]
-    words += ["task.freeze_backbone=false,true", "seed=0,1", "hydra.sweep.dir=sweep"]
-    code, printed = typed(*words, cwd=folder)
+    words += ["task.freeze_backbone=false,true", "seed=0,1", "control=null", "hydra.sweep.dir=sweep"]
+    code, printed = command(*words, cwd=folder)
     assert code == 0, printed
     return folder / "sweep", printed
 
@@ -161,7 +161,7 @@ def test_own_pictures(sweep, tmp_path):
     folder, _ = sweep
     _picture(tmp_path / "my (1).png", 2)
     words = [f"runs=[{folder / '0'}]", "figure=[response_maps]", f"images=[{tmp_path / 'my (1).png'}]"]
-    code, printed = typed(*words, "hydra.run.dir=seen", cwd=tmp_path, script="analyze.py")
+    code, printed = command(*words, "hydra.run.dir=seen", cwd=tmp_path, script="analyze.py")
     assert code == 0, printed
     assert (tmp_path / "seen" / "figures" / "response_maps.png").exists()
     for images, figure, said in (
@@ -169,22 +169,22 @@ def test_own_pictures(sweep, tmp_path):
         ("my (1).png", "[cam]", "choose a figure"),
     ):
         words = [f"runs=[{folder / '0'}]", f"figure={figure}", f"images=[{tmp_path / images}]"]
-        code, printed = typed(*words, cwd=tmp_path, script="analyze.py")
+        code, printed = command(*words, cwd=tmp_path, script="analyze.py")
         assert (code, said in printed, "Traceback" in printed) == (1, True, False)
 
 
 def test_analyze_shows_what_the_runs_themselves_drew(sweep, tmp_path):
     folder, _ = sweep
-    code, printed = typed(f"runs=[{folder / '0'}]", "hydra.run.dir=seen", cwd=tmp_path, script="analyze.py")
+    code, printed = command(f"runs=[{folder / '0'}]", "hydra.run.dir=seen", cwd=tmp_path, script="analyze.py")
     assert code == 0, printed
     pictures = sorted(path.stem for path in (tmp_path / "seen" / "figures").glob("*.png"))
     assert pictures == ["cam", "filter_similarity", "response_maps"]
 
 
 def test_the_features_are_the_means_of_the_backbones_maps(tmp_path):
-    fit(composed(*SMALL, *NO_FIGURES), tmp_path, ABOUT)
+    train(tmp_path, *SMALL, *NO_FIGURES)
     subject = open_run(tmp_path)
-    images, _ = next(iter(subject.data.batches("test")))
+    images = next(iter(subject.data.batches("test"))).images
     with torch.no_grad():
         maps = subject.task.model.forward_features(images)
     torch.testing.assert_close(subject.features("test")[: len(images)], maps.mean(dim=(2, 3)))

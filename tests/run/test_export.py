@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from tests.conftest import REAL, TINY, composed
+from tests.conftest import NO_FIGURES, REAL, TINY
 from tests.data.test_decathlon import IDS, read_json, strip, write_split
-from tests.run.test_runs import ABOUT, NO_FIGURES
+from tests.tiny_runs import read_metrics, train
 
-from netgaze import ending, experiment, runs
+from netgaze import ending, experiment
 from netgaze.errors import NetgazeError
-from netgaze.experiment import fit, open_run
+from netgaze.experiment import open_run
 
 pytestmark = pytest.mark.slow  # each test trains
 
@@ -45,7 +45,7 @@ def tint(root, split):
 
 
 def words(root, *more):
-    return composed(*SHORT, *NO_FIGURES, *SIGNS, f"data.dir='{root}'", *more)
+    return [*SHORT, *NO_FIGURES, *SIGNS, f"data.dir='{root}'", *more]
 
 
 def judged(root, folder, name="signs"):
@@ -61,7 +61,7 @@ def judged(root, folder, name="signs"):
 
 
 def assert_told(root, folder, name="signs"):
-    assert judged(root, folder, name) == pytest.approx(runs.read_metrics(folder)["test/acc"], abs=1e-6)
+    assert judged(root, folder, name) == pytest.approx(read_metrics(folder)["test/acc"], abs=1e-6)
 
 
 def naive(root, folder):
@@ -76,36 +76,36 @@ def answers(folder):
 
 
 def test_results_are_the_tested_networks_and_a_resumed_runs_the_same(signs, tmp_path):
-    fit(words(signs, EXPORT, "trainer.max_epochs=4"), tmp_path / "whole", ABOUT)
+    train(tmp_path / "whole", *words(signs, EXPORT, "trainer.max_epochs=4"))
     assert_told(signs, tmp_path / "whole")
     assert answers(tmp_path / "whole") == naive(signs, tmp_path / "whole")
     assert len(set(answers(tmp_path / "whole").values())) > 1, "a network that answers one thing proves no order"
-    fit(words(signs, EXPORT, "trainer.max_epochs=4", "trainer.max_time=0"), tmp_path / "parts", ABOUT)
-    fit(words(signs, EXPORT, "trainer.max_epochs=4"), tmp_path / "parts", ABOUT)
+    train(tmp_path / "parts", *words(signs, EXPORT, "trainer.max_epochs=4", "trainer.max_time=0"))
+    train(tmp_path / "parts", *words(signs, EXPORT, "trainer.max_epochs=4"))
     assert answers(tmp_path / "parts") == answers(tmp_path / "whole")
 
 
 @pytest.mark.parametrize("stop", ["trainer.max_time=0", "trainer.max_epochs=2"])
 def test_a_finished_run_exports_later_and_does_not_train_on(signs, tmp_path, stop):
-    fit(words(signs, stop), tmp_path, ABOUT)
+    train(tmp_path, *words(signs, stop))
     assert not (tmp_path / "results.json").exists()
-    before = (tmp_path / "history.csv").read_text(), runs.read_metrics(tmp_path)
-    fit(words(signs, stop, EXPORT), tmp_path, ABOUT)
-    assert before == ((tmp_path / "history.csv").read_text(), runs.read_metrics(tmp_path))
+    before = (tmp_path / "history.csv").read_text(), read_metrics(tmp_path)
+    train(tmp_path, *words(signs, stop, EXPORT))
+    assert before == ((tmp_path / "history.csv").read_text(), read_metrics(tmp_path))
     assert_told(signs, tmp_path)
     assert answers(tmp_path) == naive(signs, tmp_path)
 
 
 def test_a_limit_shortens_no_export(signs, tmp_path):
-    fit(words(signs, EXPORT, "data.limit=6"), tmp_path, ABOUT)
-    assert runs.read_metrics(tmp_path)["test/images"] == 6
+    train(tmp_path, *words(signs, EXPORT, "data.limit=6"))
+    assert read_metrics(tmp_path)["test/images"] == 6
     assert len(answers(tmp_path)) == 27
 
 
 @pytest.mark.parametrize("cached", [True, False])
 def test_a_probe_answers_with_its_best_head(signs, tmp_path, cached):
     probe = ["task=linear_probe", "task.lrs=[0.5,1e-6]", f"task.cache_features={cached}", "trainer.max_epochs=6"]
-    fit(words(signs, EXPORT, *probe), tmp_path, ABOUT)
+    train(tmp_path, *words(signs, EXPORT, *probe))
     assert_told(signs, tmp_path)
 
 
@@ -117,18 +117,18 @@ def test_a_probe_answers_with_its_best_head(signs, tmp_path, cached):
     ],
 )
 def test_what_cannot_be_exported_is_said_before_training(signs, tmp_path, monkeypatch, typed, said):
-    monkeypatch.setattr(experiment, "_train", lambda *_: pytest.fail("it trains"))
-    config = composed(*TINY, EXPORT, *typed) if typed[0].startswith("data") else words(signs, EXPORT, *typed)
+    monkeypatch.setattr(experiment, "_fit", lambda *_: pytest.fail("it trains"))
+    given = [*TINY, EXPORT, *typed] if typed[0].startswith("data") else words(signs, EXPORT, *typed)
     with pytest.raises(NetgazeError, match=f"export_predictions=true: {said}"):
-        fit(config, tmp_path, ABOUT)
+        train(tmp_path, *given)
 
 
 def test_no_stripped_file_is_said_before_training(tmp_path, monkeypatch):
-    monkeypatch.setattr(experiment, "_train", lambda *_: pytest.fail("it trains"))
+    monkeypatch.setattr(experiment, "_fit", lambda *_: pytest.fail("it trains"))
     for split, first in (("train", 1000), ("val", 2000)):
         write_split(tmp_path, split, 4, first)
     with pytest.raises(NetgazeError, match=r"no .*signs_test_stripped\.json"):
-        fit(words(tmp_path, EXPORT), tmp_path / "run", ABOUT)
+        train(tmp_path / "run", *words(tmp_path, EXPORT))
 
 
 def test_nothing_is_written_where_writing_fails(signs, tmp_path, monkeypatch):
@@ -144,10 +144,10 @@ def test_nothing_is_written_where_writing_fails(signs, tmp_path, monkeypatch):
     real = ending.write_json
     monkeypatch.setattr(ending, "write_json", write)
     with pytest.raises(NetgazeError, match=r"results\.json"):
-        fit(words(signs, EXPORT), tmp_path, ABOUT)
+        train(tmp_path, *words(signs, EXPORT))
     assert not list(tmp_path.glob("*results.json*"))
     monkeypatch.undo()
-    fit(words(signs, EXPORT), tmp_path, ABOUT)
+    train(tmp_path, *words(signs, EXPORT))
     assert_told(signs, tmp_path)
 
 
@@ -155,5 +155,5 @@ def test_the_real_traffic_signs(tmp_path):
     if not (REAL / "decathlon-1.0" / "annotations" / "gtsrb_test.json").exists():
         pytest.skip(f"no labeled test of decathlon/gtsrb at {REAL}: set NETGAZE_DATA")
     tiny = ["data=decathlon/gtsrb", f"data.dir='{REAL}'", "data.image_size=32", "model.widths=[8,16]"]
-    fit(composed(*SHORT, *NO_FIGURES, *tiny, "trainer.max_epochs=1", EXPORT), tmp_path, ABOUT)
+    train(tmp_path, *SHORT, *NO_FIGURES, *tiny, "trainer.max_epochs=1", EXPORT)
     assert_told(REAL, tmp_path, "gtsrb")

@@ -9,14 +9,13 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from tests.conftest import composed, typed
-from tests.run.test_runs import ABOUT, NO_FIGURES, rows, same, weights
+from tests.commands import command
+from tests.conftest import NO_FIGURES, composed, typed
+from tests.tiny_runs import analyze, read_metrics, read_rows, read_run, same, train, weights
 
-from netgaze import runs
-from netgaze.analysis import analyze
 from netgaze.data.doodles import draw_faces
 from netgaze.errors import NetgazeError
-from netgaze.experiment import fit, open_run
+from netgaze.experiment import open_run
 from netgaze.measures.verification import verify
 
 pytestmark = pytest.mark.slow  # each test trains
@@ -27,10 +26,6 @@ FACES += ["data.images_each=6", "data.image_size=32"]
 SMALL = ["data.batch_size=16", "model.depths=[1,1]", "model.widths=[8,16]", "optim.lr=0.05", "trainer.max_epochs=2"]
 SMALL += ["trainer.precision=32", "trainer.threads=1"]
 SIAMESE = [*FACES, *SMALL, "task=siamese", "task.embedding_dim=8"]
-
-
-def numbers(folder):
-    return json.loads((folder / "metrics.json").read_text())
 
 
 @pytest.fixture(scope="module")
@@ -47,16 +42,16 @@ def pictures(tmp_path_factory):
 def run(tmp_path_factory):
     """A run without figures, in this process."""
     folder = tmp_path_factory.mktemp("run") / "faces"
-    fit(composed(*SIAMESE, *NO_FIGURES), folder, ABOUT)
+    train(folder, *SIAMESE, *NO_FIGURES)
     return folder
 
 
 @pytest.fixture(scope="module")
 def sweep(tmp_path_factory):
-    """Two losses, through the command line."""
+    """Two losses, by one command."""
     folder = tmp_path_factory.mktemp("sweep")
     words = [*SIAMESE, "task.loss=contrastive,mining_contrastive", "figure=[verification]", "hydra.sweep.dir=sweep"]
-    code, printed = typed("-m", *words, cwd=folder)
+    code, printed = command("-m", *words, cwd=folder)
     assert code == 0, printed
     return folder / "sweep", printed
 
@@ -83,11 +78,11 @@ class TestSweep:
     @pytest.mark.parametrize("number", ["0", "1"])
     def test_what_a_run_says_of_itself(self, sweep, number):
         folder = sweep[0] / number
-        said = numbers(folder)
+        said = read_metrics(folder)
         for name in ("eer", "auc", "acc", "acc_macro", "rank1", "eer_mixed", "eer_with_glasses", "eer_without_glasses"):
             assert 0 <= said[f"test/{name}"] <= 1, name
-        assert json.loads((folder / "run.json").read_text())["monitor"] == "val/auc"
-        history = rows(folder)
+        assert read_run(folder)["monitor"] == "val/auc"
+        history = read_rows(folder)
         assert {"train/loss", "train/embedding_std", "val/eer", "val/auc", "val/acc"} <= set(history[0])
         best = max(history, key=lambda row: float(row["val/auc"]))
         assert int(best["epoch"]) == said["best/epoch"]
@@ -95,8 +90,8 @@ class TestSweep:
 
 def test_a_folder_alone_says_again_what_the_run_said(run):
     subject = open_run(run)
-    outputs, said = subject.outputs("test"), numbers(run)
-    found = verify(torch.from_numpy(outputs.logits), torch.from_numpy(outputs.targets), cuts=[subject.threshold])
+    said = read_metrics(run)
+    found = verify(subject.embeddings("test"), subject.data.labels("test"), cuts=[subject.threshold])
     assert found.eer == pytest.approx(said["test/eer"], abs=1e-6)
     assert found.auc == pytest.approx(said["test/auc"], abs=1e-6)
     assert found.at(subject.threshold)["acc"] == pytest.approx(said["test/acc"], abs=1e-6)
@@ -116,8 +111,8 @@ def test_the_threshold_is_in_the_checkpoint(run):
     said = stored["threshold"]
     assert said == {"value": float(stored["state_dict"]["threshold"]), "rule": "eer", "far": None, "people": "val"}
     assert open_run(run).threshold == said["value"]
-    val = open_run(run).outputs("val")
-    chosen = verify(torch.from_numpy(val.logits), torch.from_numpy(val.targets)).threshold("eer")
+    subject = open_run(run)
+    chosen = verify(subject.embeddings("val"), subject.data.labels("val")).threshold("eer")
     assert said["value"] == pytest.approx(chosen, rel=1e-4)
 
 
@@ -132,16 +127,16 @@ def test_the_threshold_is_in_the_checkpoint(run):
 )
 def test_resume_goes_on_as_if_never_stopped(more, tmp_path):
     words = [*SIAMESE, *NO_FIGURES, *more, "trainer.max_epochs=3"]
-    fit(composed(*words), tmp_path / "whole", ABOUT)
-    fit(composed(*words, "trainer.max_time=0"), tmp_path / "parts", ABOUT)
-    assert len(rows(tmp_path / "parts")) == 1
-    fit(composed(*words), tmp_path / "parts", ABOUT)
+    train(tmp_path / "whole", *words)
+    train(tmp_path / "parts", *words, "trainer.max_time=0")
+    assert len(read_rows(tmp_path / "parts")) == 1
+    train(tmp_path / "parts", *words)
     for name in ("last", "best"):
         whole, parts = (weights(tmp_path / folder, name) for folder in ("whole", "parts"))
         assert whole["threshold"].isfinite()
         assert same(whole, parts)
-    assert rows(tmp_path / "whole") == rows(tmp_path / "parts")
-    assert numbers(tmp_path / "whole") == numbers(tmp_path / "parts")
+    assert read_rows(tmp_path / "whole") == read_rows(tmp_path / "parts")
+    assert read_metrics(tmp_path / "whole") == read_metrics(tmp_path / "parts")
 
 
 def test_two_processes_find_the_numbers_of_one_look_at_all_pairs(tmp_path):
@@ -149,8 +144,8 @@ def test_two_processes_find_the_numbers_of_one_look_at_all_pairs(tmp_path):
     code, printed = typed(*words, "control=null", "hydra.run.dir=here", cwd=tmp_path)
     assert code == 0, printed
     found = json.loads((tmp_path / "here/figures/verification.json").read_text())["numbers"]["siamese"]
-    assert numbers(tmp_path / "here")["test/eer"] == pytest.approx(found["eer"], abs=1e-6)
-    assert numbers(tmp_path / "here")["test/acc"] == pytest.approx(found["acc"], abs=1e-6)
+    assert read_metrics(tmp_path / "here")["test/eer"] == pytest.approx(found["eer"], abs=1e-6)
+    assert read_metrics(tmp_path / "here")["test/acc"] == pytest.approx(found["acc"], abs=1e-6)
 
 
 def test_looking_at_images_of_its_own_training_is_warned_of(run, caplog):
@@ -162,17 +157,17 @@ def test_looking_at_images_of_its_own_training_is_warned_of(run, caplog):
 
 
 def test_a_network_that_never_trained_has_a_threshold(tmp_path):
-    fit(composed(*SIAMESE, *NO_FIGURES, "trainer.max_epochs=0", "task.whiten=0.1"), tmp_path, ABOUT)
+    train(tmp_path, *SIAMESE, *NO_FIGURES, "trainer.max_epochs=0", "task.whiten=0.1")
     assert weights(tmp_path, "best")["threshold"].isfinite()
     assert math.isfinite(open_run(tmp_path).threshold)
-    assert 0 <= numbers(tmp_path)["test/acc"] <= 1
+    assert 0 <= read_metrics(tmp_path)["test/acc"] <= 1
 
 
 # --- looking at a run ---
 
 
 def analyzed(run, cwd, *words):
-    code, printed = typed(f"runs=[{run}]", *words, "hydra.run.dir=seen", cwd=cwd, script="analyze.py")
+    code, printed = command(f"runs=[{run}]", *words, "hydra.run.dir=seen", cwd=cwd, script="analyze.py")
     assert "Traceback" not in printed
     return code, printed
 
@@ -181,7 +176,7 @@ def test_two_pictures_and_an_answer(run, pictures, tmp_path):
     files = [str(pictures / "a.png"), str(pictures / "b.png")]
     code, printed = analyzed(run, tmp_path, "figure=[verify]", f"images=[{','.join(files)}]")
     assert code == 0, printed
-    line = re.search(r"a\.png, b\.png: distance ([\d.]+), threshold ([\d.]+): ([01]) \((.*)\)  \[faces\]", printed)
+    line = re.search(r"a\.png, b\.png: distance ([\d.]+), threshold ([\d.]+): ([01]) \((.*)\)  \[siamese\]", printed)
     assert line, printed
     distance, threshold, answer = float(line[1]), float(line[2]), int(line[3])
     subject = open_run(run)
@@ -247,9 +242,9 @@ def test_other_data_comes_in_the_form_that_the_network_knows(run):
 def test_a_persons_mistake_gets_a_sentence(words, said, tmp_path):
     given = [*FACES, *SMALL, *NO_FIGURES, "trainer.max_epochs=0", *words]
     with pytest.raises(NetgazeError, match=said) as error:
-        fit(composed(*given), tmp_path, ABOUT)
+        train(tmp_path, *given)
     assert "\n" not in str(error.value)
-    assert runs.read(tmp_path)["status"] == "failed"
+    assert read_run(tmp_path)["status"] == "failed"
 
 
 @pytest.mark.parametrize(
@@ -265,12 +260,12 @@ def test_pictures_that_do_not_do(run, pictures, tmp_path, names, said):
     files = ",".join(f"'{pictures / name}'" for name in names)
     words = [f"runs=['{run}']", "figure=[verify]", f"images=[{files}]"]
     with pytest.raises(NetgazeError, match=said) as error:
-        analyze(composed(*words, name="analyze"), tmp_path, ABOUT)
+        analyze(tmp_path, *words)
     assert "\n" not in str(error.value)
 
 
 def test_a_mistyped_loss_on_the_command_line(tmp_path):
-    code, printed = typed(*SIAMESE, *NO_FIGURES, "task.loss=contrastiv", cwd=tmp_path)
+    code, printed = command(*SIAMESE, *NO_FIGURES, "task.loss=contrastiv", cwd=tmp_path)
     assert code == 1
     assert "It is contrastive, mining_contrastive or triplet." in printed
     assert "Traceback" not in printed

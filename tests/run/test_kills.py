@@ -1,50 +1,68 @@
 """A run killed at any moment and resumed ends like one that was not."""
 
-import json
+import multiprocessing
 import random
-import shutil
+import sys
 import time
 
 import pytest
-from tests.conftest import TINY, start, typed
-from tests.run.test_runs import rows, same, weights
+from tests.commands import command
+from tests.conftest import TINY
+from tests.tiny_runs import read_metrics, read_rows, read_run, same, weights
 
 COMMAND = [*TINY, "figure=[]", "trainer.max_epochs=6", "data.limit=400"]
+# Each run is a process of its own, forked from one that has imported all: else most kills would strike the imports.
+FORKS = multiprocessing.get_context("forkserver")
+FORKS.set_forkserver_preload(["netgaze.chain", "tests.commands"])
+
+
+def end_with_its_code(words, folder):
+    """What a forked process does."""
+    code, printed = command(*words, cwd=folder)
+    print(printed)
+    sys.exit(code)
+
+
+def launch(words, folder):
+    process = FORKS.Process(target=end_with_its_code, args=(words, folder))
+    process.start()
+    return process
 
 
 @pytest.mark.slow
 def test_kill_at_random_moments(tmp_path):
     """Weights, history, best and final numbers agree to the bit with a run that was left alone."""
+    launch(["task=nowhere"], tmp_path).join()  # the imports
     begun = time.monotonic()
-    code, printed = typed(*COMMAND, "hydra.run.dir=whole", cwd=tmp_path)
-    assert code == 0, printed
+    process = launch([*COMMAND, "hydra.run.dir=whole"], tmp_path)
+    process.join()
+    assert process.exitcode == 0
     length = time.monotonic() - begun
     seed = time.time_ns()
     print("seed of the moments:", seed)
     lot = random.Random(seed)
     kills, words = 0, [*COMMAND, "hydra.run.dir=killed"]
-    for _ in range(8):
-        process = start(*words, cwd=tmp_path)
-        time.sleep(lot.uniform(0.3, 0.9) * length)
-        struck = process.poll() is None
+    for _ in range(20):
+        process = launch(words, tmp_path)
+        process.join(lot.uniform(0.1, 0.9) * length)
         process.kill()
-        process.communicate()
-        assert process.returncode in (0, -9)
-        if not struck and not kills:  # quicker than when it was timed: begin anew, and strike earlier
-            shutil.rmtree(tmp_path / "killed")
-            length *= 0.6
-            continue
-        kills += struck
-        if process.returncode == 0:
-            break
+        process.join()
+        assert process.exitcode in (0, -9)
+        kills += process.exitcode == -9
         if (tmp_path / "killed" / ".hydra" / "config.yaml").exists():
             words = ["resume=killed"]
+        if process.exitcode == 0 and kills:
+            break
+        if process.exitcode == 0:  # quicker than when it was timed: begin anew, and strike earlier
+            (tmp_path / "killed").rename(tmp_path / f"too quick {length}")
+            length, words = 0.6 * length, [*COMMAND, "hydra.run.dir=killed"]
     assert kills >= 1
-    code, printed = typed(*words, cwd=tmp_path)
-    assert code == 0, printed
+    process = launch(words, tmp_path)
+    process.join()
+    assert process.exitcode == 0
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     for name in ("best", "last"):
         assert same(weights(whole, name), weights(killed, name))
-    assert rows(whole) == rows(killed)
-    assert json.loads((whole / "metrics.json").read_text()) == json.loads((killed / "metrics.json").read_text())
-    assert json.loads((killed / "run.json").read_text())["status"] == "finished"
+    assert read_rows(whole) == read_rows(killed)
+    assert read_metrics(whole) == read_metrics(killed)
+    assert read_run(killed)["status"] == "finished"

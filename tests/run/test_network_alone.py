@@ -6,21 +6,17 @@ import sys
 
 import pytest
 from tests.conftest import ROOT, TINY, composed, typed
+from tests.tiny_runs import analyze, train
 
 from netgaze import schema
-from netgaze.analysis import analyze
 from netgaze.errors import NetgazeError
-from netgaze.experiment import fit
 
 pytestmark = pytest.mark.slow  # each command starts a process
 
 
 def asked(folder, *words):
-    """An analysis as the command line starts it."""
-    model = next((word.partition("=")[2] for word in words if word.startswith("model=")), None)
-    about = {"command": "python analyze.py", "overrides": list(words), "choices": {"model": model}}
-    analyze(composed(*words, name="analyze"), folder, about)
-    return json.loads((folder / "figures" / "anatomy.json").read_text())
+    """What the figure anatomy says in an analysis."""
+    return json.loads((analyze(folder, *words) / "figures" / "anatomy.json").read_text())
 
 
 def test_the_whole_command(tmp_path):
@@ -68,8 +64,7 @@ def test_what_the_data_knows_need_not_be_typed(tmp_path):
 
 def test_beside_a_run(tmp_path):
     run = tmp_path / "run"
-    about = {"command": "", "overrides": ["task=supervised"], "choices": {"task": "supervised"}}
-    fit(composed(*TINY, "figure=[anatomy]", "callback=[history,keep]", "control=null", "name=x"), run, about)
+    train(run, *TINY, "figure=[anatomy]", "callback=[history,keep]", "control=null", "name=x")
     first = json.loads((run / "figures" / "anatomy.json").read_text())
     words = (f"runs=[{run}]", "model=resnet20", "figure=[anatomy,filters]")
     content = asked(tmp_path / "seen", *words)

@@ -5,7 +5,8 @@ import json
 import numpy as np
 import pytest
 from PIL import Image
-from tests.conftest import TINY, typed
+from tests.commands import command
+from tests.conftest import TINY
 
 WORDS = [word for word in TINY if "digits" not in word]
 
@@ -15,7 +16,7 @@ def places(tmp_path_factory):
     """A folder with a tiny run and own pictures: an oblong one, and a folder of two kinds."""
     folder = tmp_path_factory.mktemp("places")
     words = [*WORDS, "data=shapes", "figure=[curves]", "hydra.run.dir=outputs/run"]
-    code, printed = typed(*words, cwd=folder)
+    code, printed = command(*words, cwd=folder)
     assert code == 0, printed
     rng = np.random.default_rng(0)
     Image.fromarray(rng.integers(0, 256, (40, 70, 3), np.uint8)).save(folder / "my photo (1).jpg")
@@ -28,7 +29,7 @@ def places(tmp_path_factory):
 
 
 def analyze(folder, figures, *words):
-    return typed(
+    return command(
         "runs=[outputs/run]", f"figure=[{figures}]", "hydra.run.dir=look", *words, cwd=folder, script="analyze.py"
     )
 

@@ -1,14 +1,10 @@
 """On the real CIFAR-10, from the command to the numbers; skipped where it is not."""
 
-import json
-
 import pytest
-from tests.conftest import composed, typed
-
-from netgaze.experiment import fit
+from tests.commands import command
+from tests.tiny_runs import read_metrics, read_run, train
 
 REAL = ["data=cifar10", "data.verify=false"]
-ABOUT = {"overrides": [], "choices": {}}
 
 
 @pytest.mark.slow
@@ -20,9 +16,9 @@ def test_published_weights_score_their_published_error(real_cifar, tmp_path):
     words = [*REAL, f"data.dir='{real_cifar}'", "model=resnet20", f"init='{weights}'", "figure=[]"]
     words += ["data.mean=[0.485,0.456,0.406]", "data.std=[0.229,0.224,0.225]"]
     words += ["trainer.max_epochs=0", "trainer.precision=32", "trainer.threads=1"]
-    fit(composed(*words), tmp_path, ABOUT)
-    assert json.loads((tmp_path / "metrics.json").read_text())["test/acc"] == pytest.approx(0.9173, abs=1e-6)
-    loaded = json.loads((tmp_path / "run.json").read_text())["init"]
+    train(tmp_path, *words)
+    assert read_metrics(tmp_path)["test/acc"] == pytest.approx(0.9173, abs=1e-6)
+    loaded = read_run(tmp_path)["init"]
     assert (loaded["skipped"], loaded["new"]) == ({}, [])
 
 
@@ -32,11 +28,11 @@ def test_two_networks_end_in_a_report(real_cifar, tmp_path):
     words = ["-m", *REAL, f"data.dir={real_cifar}", "experiment=two_networks", "task=supervised,rotation"]
     words += ["data.limit=1000", "data.batch_size=50", "model.widths=[16,32,64,128]", "optim.lr=0.05"]
     words += ["trainer.max_epochs=3", "trainer.precision=32", "hydra.sweep.dir=sweep"]
-    code, printed = typed(*words, cwd=tmp_path)
+    code, printed = command(*words, cwd=tmp_path)
     assert code == 0, printed
     chance = {"0": 0.1, "1": 0.25}
     for job, level in chance.items():
-        numbers = json.loads((tmp_path / "sweep" / job / "metrics.json").read_text())
+        numbers = read_metrics(tmp_path / "sweep" / job)
         assert numbers["test/acc"] > 1.3 * level
     assert "Winner: " in printed
     assert (tmp_path / "sweep" / "report.html").stat().st_size > 200_000

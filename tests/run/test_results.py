@@ -6,8 +6,7 @@ import pytest
 
 from netgaze.files import read_json, write_json
 from netgaze.plots import plot_matrix
-from netgaze.repeats import average_repeats
-from netgaze.results import choose_pictured, name_winner, rank
+from netgaze.results import average_repeats, choose_pictured, name_winner, rank
 from netgaze.run import Run
 from netgaze.runs import make_rows
 from netgaze.tables import tabulate_means

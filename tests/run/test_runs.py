@@ -1,41 +1,25 @@
 """A run from the command to its folder; opened again from the folder alone; resumed; failing in a sentence."""
 
-import csv
 import json
 
 import pytest
 import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-from tests.conftest import ROOT, TINY, composed, start, typed
+from tests.commands import command
+from tests.conftest import NO_FIGURES, ROOT, TINY, start, typed
+from tests.tiny_runs import read_metrics, read_rows, read_run, same, train, weights
 
 from netgaze.errors import NetgazeError
-from netgaze.experiment import fit, open_run
-from netgaze.weights import read_checkpoint
+from netgaze.experiment import open_run
 
 pytestmark = pytest.mark.slow  # each test trains
-
-ABOUT = {"overrides": [], "choices": {}}
-NO_FIGURES = ["figure=[]"]
-
-
-def weights(folder, name="last"):
-    return read_checkpoint(folder / "checkpoints" / f"{name}.ckpt")["state_dict"]
-
-
-def rows(folder):
-    with open(folder / "history.csv", newline="") as file:
-        return [{key: value for key, value in row.items() if key != "seconds"} for row in csv.DictReader(file)]
-
-
-def same(first, second):
-    return first.keys() == second.keys() and all(torch.equal(first[key], second[key]) for key in first)
 
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
     """A tiny rotation run with every figure, through the command line."""
     folder = tmp_path_factory.mktemp("run")
-    code, printed = typed(*TINY, "task=rotation", "callback.online_eval.every=1", "hydra.run.dir=run", cwd=folder)
+    code, printed = command(*TINY, "task=rotation", "callback.online_eval.every=1", "hydra.run.dir=run", cwd=folder)
     assert code == 0, printed
     return folder / "run"
 
@@ -52,7 +36,7 @@ def test_what_lies_on_disk(run):
 
 
 def test_run_json_says_what_a_number_needs_beside_it(run):
-    said = json.loads((run / "run.json").read_text())
+    said = read_run(run)
     assert said["status"] == "finished"
     for key in (
         "command",
@@ -72,7 +56,7 @@ def test_run_json_says_what_a_number_needs_beside_it(run):
 
 
 def test_numbers(run):
-    numbers = json.loads((run / "metrics.json").read_text())
+    numbers = read_metrics(run)
     names = (
         "train/loss",
         "train/acc",
@@ -84,7 +68,7 @@ def test_numbers(run):
         "best/epoch",
     )
     assert set(names) <= set(numbers)
-    history = rows(run)
+    history = read_rows(run)
     assert [row["epoch"] for row in history] == ["1", "2"]
     best = max(history, key=lambda row: float(row["val/acc"]))
     assert float(best["val/acc"]) == numbers["val/acc"]
@@ -102,7 +86,7 @@ def test_a_folder_alone_opens_its_network_again(run):
     """And it scores what the run said it scores."""
     subject = open_run(run)
     outputs = subject.outputs("test")
-    said = json.loads((run / "metrics.json").read_text())["test/acc"]
+    said = read_metrics(run)["test/acc"]
     assert (outputs.logits.argmax(axis=1) == outputs.targets).mean() == pytest.approx(said)
     assert same(subject.task.state_dict(), weights(run, "best"))
 
@@ -131,68 +115,65 @@ def test_two_runs_in_the_same_second_are_two_and_equal(tmp_path):
     assert [process.wait(300) for process in processes] == [0, 0]
     first, second = sorted((tmp_path / "outputs" / "supervised").iterdir())
     assert same(weights(first), weights(second))
-    assert rows(first) == rows(second)
+    assert read_rows(first) == read_rows(second)
 
 
 def test_another_seed_is_another_network(tmp_path):
     for seed in (0, 1):
-        fit(composed(*TINY, *NO_FIGURES, f"seed={seed}"), tmp_path / str(seed), ABOUT)
+        train(tmp_path / str(seed), *TINY, *NO_FIGURES, f"seed={seed}")
     assert not same(weights(tmp_path / "0"), weights(tmp_path / "1"))
 
 
 def test_resume_goes_on_as_if_never_stopped(tmp_path):
     """Stopped after two of four epochs of the same schedule, and resumed: the same bits as in one go."""
     four = [*TINY, *NO_FIGURES, "trainer.max_epochs=4"]
-    fit(composed(*four), tmp_path / "whole", ABOUT)
-    fit(composed(*four, "trainer.max_time=0"), tmp_path / "parts", ABOUT)
-    assert len(rows(tmp_path / "parts")) == 1
-    fit(composed(*four), tmp_path / "parts", ABOUT)
+    train(tmp_path / "whole", *four)
+    train(tmp_path / "parts", *four, "trainer.max_time=0")
+    assert len(read_rows(tmp_path / "parts")) == 1
+    train(tmp_path / "parts", *four)
     assert same(weights(tmp_path / "whole"), weights(tmp_path / "parts"))
     assert same(weights(tmp_path / "whole", "best"), weights(tmp_path / "parts", "best"))
-    assert rows(tmp_path / "whole") == rows(tmp_path / "parts")
+    assert read_rows(tmp_path / "whole") == read_rows(tmp_path / "parts")
 
 
 def test_a_finished_run_returns_at_once(tmp_path):
-    config = composed(*TINY, *NO_FIGURES)
-    fit(config, tmp_path, ABOUT)
+    train(tmp_path, *TINY, *NO_FIGURES)
     before = (tmp_path / "checkpoints" / "last.ckpt").stat().st_mtime_ns
-    fit(config, tmp_path, ABOUT)
+    train(tmp_path, *TINY, *NO_FIGURES)
     assert (tmp_path / "checkpoints" / "last.ckpt").stat().st_mtime_ns == before
 
 
 def test_a_resumed_run_keeps_its_threads_unless_typed(tmp_path):
-    begun = composed(*TINY, *NO_FIGURES, "trainer.max_epochs=1")
-    fit(begun, tmp_path, ABOUT)
+    train(tmp_path, *TINY, *NO_FIGURES, "trainer.max_epochs=1")
     words = [*TINY, *NO_FIGURES, "trainer.threads=2"]
-    fit(composed(*words), tmp_path, ABOUT)
-    assert json.loads((tmp_path / "run.json").read_text())["threads"] == 1
-    fit(composed(*words), tmp_path, ABOUT | {"overrides": ["trainer.threads=2"]})
-    assert json.loads((tmp_path / "run.json").read_text())["threads"] == 2
+    train(tmp_path, *words, typed=[])
+    assert read_run(tmp_path)["threads"] == 1
+    train(tmp_path, *words, typed=["trainer.threads=2"])
+    assert read_run(tmp_path)["threads"] == 2
     torch.set_num_threads(1)
 
 
 def test_nothing_to_train_still_tests(tmp_path):
-    fit(composed(*TINY, *NO_FIGURES, "trainer.max_epochs=0"), tmp_path, ABOUT)
-    numbers = json.loads((tmp_path / "metrics.json").read_text())
-    assert 0 <= numbers["test/acc"] <= 1
+    train(tmp_path, *TINY, *NO_FIGURES, "trainer.max_epochs=0")
+    assert 0 <= read_metrics(tmp_path)["test/acc"] <= 1
     assert (tmp_path / "checkpoints" / "best.ckpt").exists()
 
 
 def test_early_stopping(tmp_path):
-    fit(composed(*TINY, *NO_FIGURES, "optim.lr=0.0", "trainer.max_epochs=9", "trainer.patience=2"), tmp_path, ABOUT)
-    assert len(rows(tmp_path)) <= 4
+    train(tmp_path, *TINY, *NO_FIGURES, "optim.lr=0.0", "trainer.max_epochs=9", "trainer.patience=2")
+    assert len(read_rows(tmp_path)) <= 4
 
 
 def test_non_finite_training_names_the_step(tmp_path):
-    code, printed = typed(*TINY, *NO_FIGURES, "optim.lr=1e30", "hydra.run.dir=run", cwd=tmp_path)
+    code, printed = command(*TINY, *NO_FIGURES, "optim.lr=1e30", "hydra.run.dir=run", cwd=tmp_path)
     assert code == 1
     assert "non-finite at step" in printed
     assert "Traceback" not in printed
-    assert json.loads((tmp_path / "run" / "run.json").read_text())["status"] == "failed"
+    assert read_run(tmp_path / "run")["status"] == "failed"
 
 
 def test_init_from_a_run_is_reported(run, tmp_path):
-    code, printed = typed(*TINY, *NO_FIGURES, f"init={run}", "trainer.max_epochs=0", cwd=tmp_path)
+    code, printed = command(*TINY, *NO_FIGURES, f"init={run}", "trainer.max_epochs=0", cwd=tmp_path)
     assert code == 0, printed
     assert "2 skipped, 2 new" in printed
     assert "fc.weight" in printed
@@ -224,10 +205,10 @@ def test_init_from_a_run_is_reported(run, tmp_path):
 def test_a_persons_mistake_gets_a_sentence(words, said, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(NetgazeError) as error:
-        fit(composed(*words, "trainer.max_epochs=0", "trainer.precision=32"), tmp_path / "run", ABOUT)
+        train(tmp_path / "run", *words, "trainer.max_epochs=0", "trainer.precision=32")
     assert said in str(error.value)
     assert "\n" not in str(error.value)
-    assert json.loads((tmp_path / "run" / "run.json").read_text())["status"] == "failed"
+    assert read_run(tmp_path / "run")["status"] == "failed"
 
 
 def test_outputs_that_cannot_be_written(tmp_path):

@@ -11,11 +11,11 @@ from tests.figures.test_figures import assert_readable, texts_of
 
 from netgaze.files import write_json
 from netgaze.plots import plot_sweep
-from netgaze.repeats import Spread
+from netgaze.plots.sweep_curves import find_swept_key, read_sweep
+from netgaze.plots.sweep_picture import draw_sweep
+from netgaze.results import Spread
 from netgaze.run import Run
 from netgaze.runs import make_rows
-from netgaze.sweep_curves import find_swept_key, read_sweep
-from netgaze.sweep_picture import draw_sweep
 
 K = "stages.pseudo_labels.task.k"
 KEYS = {"acc": "test/acc", "val": "val/acc", "last": "last/val_acc", "student": "student/acc", "teacher": "teacher/acc"}

@@ -5,6 +5,7 @@ import json
 import re
 
 import pytest
+from tests.commands import command
 from tests.conftest import TINY, typed
 
 pytestmark = pytest.mark.slow
@@ -14,7 +15,7 @@ FAST = [*TINY, "figure=[curves,confusion,knn]"]
 
 @pytest.fixture(scope="module")
 def sweep(tmp_path_factory):
-    """Two tasks, and one learning rate at which training fails."""
+    """Two tasks, and one learning rate at which training fails, in a process of its own."""
     folder = tmp_path_factory.mktemp("sweep")
     words = ["-m", *FAST, "task=supervised,rotation", "optim.lr=0.05,1e30", "hydra.sweep.dir=sweep"]
     code, printed = typed(*words, cwd=folder)
@@ -64,7 +65,7 @@ def test_starting_again_finishes_the_rest(sweep):
     folder, _, _ = sweep
     finished = [row["folder"] for row in table(folder / "sweep") if row["status"] == "finished"]
     before = [(folder / run / "metrics.json").stat().st_mtime_ns for run in finished]
-    code, printed = typed("resume=sweep", cwd=folder)
+    code, printed = command("resume=sweep", cwd=folder)
     assert code == 1
     assert printed.count("is finished already") == 2
     assert [(folder / run / "metrics.json").stat().st_mtime_ns for run in finished] == before
@@ -72,7 +73,7 @@ def test_starting_again_finishes_the_rest(sweep):
 
 def test_a_swept_number_gets_a_plot_and_a_winner(tmp_path):
     words = ["-m", *FAST, "figure=[curves]", "optim.lr=0.001,0.01,0.1", "experiment=two_networks", "data=digits"]
-    code, printed = typed(*words, cwd=tmp_path)
+    code, printed = command(*words, cwd=tmp_path)
     assert code == 0, printed
     (folder,) = (tmp_path / "outputs" / "sweeps" / "two_networks").iterdir()
     assert (folder / "figures" / "sweep.png").stat().st_size > 5000
@@ -85,7 +86,7 @@ def test_analyze_lays_runs_side_by_side(sweep, tmp_path):
     done = [row["folder"] for row in table(folder / "sweep") if row["status"] == "finished"]
     runs = ",".join(str(folder / run) for run in done)
     words = [f"runs=[{runs}]", "labels=[a b,c]", "figure=[confusion,knn]", "hydra.run.dir=seen"]
-    code, printed = typed(*words, cwd=tmp_path, script="analyze.py")
+    code, printed = command(*words, cwd=tmp_path, script="analyze.py")
     assert code == 0, printed
     said = json.loads((tmp_path / "seen" / "figures" / "confusion.json").read_text())
     assert list(said["numbers"])[:2] == ["a b", "c"]
@@ -93,12 +94,12 @@ def test_analyze_lays_runs_side_by_side(sweep, tmp_path):
 
 
 def test_analyze_without_a_run_says_so(tmp_path):
-    code, printed = typed("runs=nowhere", cwd=tmp_path, script="analyze.py")
+    code, printed = command("runs=nowhere", cwd=tmp_path, script="analyze.py")
     assert code == 1
     assert "leads to no run" in printed
 
 
 def test_several_devices_do_not_sweep(tmp_path):
-    code, printed = typed("-m", *TINY, "trainer.devices=2", "seed=0,1", cwd=tmp_path)
+    code, printed = command("-m", *TINY, "trainer.devices=2", "seed=0,1", cwd=tmp_path)
     assert code == 1
     assert "does not go with several devices" in printed

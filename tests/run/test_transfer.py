@@ -4,12 +4,12 @@ import json
 
 import pytest
 import torch
-from tests.conftest import TINY, composed
-from tests.run.test_runs import ABOUT, NO_FIGURES, rows, same, weights
+from tests.conftest import NO_FIGURES, TINY
+from tests.tiny_runs import read_metrics, read_rows, read_variants, same, tabulate, train, weights
 
-from netgaze import features, results, runs
+from netgaze import features, results
 from netgaze.errors import NetgazeError
-from netgaze.experiment import fit, open_run
+from netgaze.experiment import open_run
 
 pytestmark = pytest.mark.slow  # each test trains
 
@@ -20,12 +20,12 @@ PROBE = [*TINY, *NO_FIGURES, "task=linear_probe", "trainer.max_epochs=4"]
 def source(tmp_path_factory):
     """A network that has learned rotations."""
     folder = tmp_path_factory.mktemp("source")
-    fit(composed(*TINY, *NO_FIGURES, "task=rotation"), folder, ABOUT)
+    train(folder, *TINY, *NO_FIGURES, "task=rotation")
     return folder
 
 
 def probe(source, folder, *words):
-    fit(composed(*PROBE, f"init={source}", *words), folder, ABOUT)
+    train(folder, *PROBE, f"init={source}", *words)
     return weights(folder)
 
 
@@ -43,13 +43,13 @@ def test_nothing_but_the_heads_changes(source, tmp_path, cached):
 
 def test_heads_trained_together_are_bit_equal_to_runs_of_their_own(source, tmp_path):
     together = probe(source, tmp_path / "both", "task.lrs=[0.5,0.05,0.005]", "schedule=multistep")
-    told = runs.read_variants(tmp_path / "both")
+    told = read_variants(tmp_path / "both")
     for place, lr in enumerate((0.5, 0.05, 0.005)):
         alone = probe(source, tmp_path / str(lr), f"optim.lr={lr}", "schedule=multistep")
         for heads in ("heads", "best_heads"):
             for part in ("weight", "bias"):
                 assert torch.equal(together[f"{heads}.{place}.{part}"], alone[f"{heads}.0.{part}"])
-        assert told[place] == runs.read_variants(tmp_path / str(lr))[0]
+        assert told[place] == read_variants(tmp_path / str(lr))[0]
 
 
 def test_the_cache_changes_nothing_but_the_time(source, tmp_path):
@@ -68,7 +68,7 @@ def test_features_are_computed_once_for_all_runs(source, tmp_path, monkeypatch):
 
 def test_the_best_head_stands_in_the_network(source, tmp_path):
     probe(source, tmp_path, "task.lrs=[1e-6,0.1,1e-5]", "trainer.max_epochs=30")
-    told, numbers = runs.read_variants(tmp_path), runs.read_metrics(tmp_path)
+    told, numbers = read_variants(tmp_path), read_metrics(tmp_path)
     best = max(told, key=lambda one: one["val/acc"])
     assert best["lr"] == 0.1
     outputs = open_run(tmp_path).outputs("test")
@@ -78,8 +78,8 @@ def test_the_best_head_stands_in_the_network(source, tmp_path):
 
 def test_each_head_keeps_its_own_best_epoch(source, tmp_path):
     probe(source, tmp_path, "task.lrs=[0.3,0.03]", "schedule=constant", "trainer.max_epochs=6")
-    history = rows(tmp_path)
-    for told in runs.read_variants(tmp_path):
+    history = read_rows(tmp_path)
+    for told in read_variants(tmp_path):
         course = [float(row[f"val/acc lr={told['lr']:g}"]) for row in history]
         assert told["val/acc"] == pytest.approx(max(course))
         assert told["best/epoch"] == course.index(max(course)) + 1
@@ -87,16 +87,16 @@ def test_each_head_keeps_its_own_best_epoch(source, tmp_path):
 
 def test_a_probe_resumes(source, tmp_path):
     words = [*PROBE, f"init={source}", "task.lrs=[0.3,0.03]"]
-    fit(composed(*words), tmp_path / "whole", ABOUT)
-    fit(composed(*words, "trainer.max_time=0"), tmp_path / "parts", ABOUT)
-    assert len(rows(tmp_path / "parts")) == 1
-    fit(composed(*words), tmp_path / "parts", ABOUT)
+    train(tmp_path / "whole", *words)
+    train(tmp_path / "parts", *words, "trainer.max_time=0")
+    assert len(read_rows(tmp_path / "parts")) == 1
+    train(tmp_path / "parts", *words)
     assert same(weights(tmp_path / "whole"), weights(tmp_path / "parts"))
-    assert runs.read_variants(tmp_path / "whole") == runs.read_variants(tmp_path / "parts")
+    assert read_variants(tmp_path / "whole") == read_variants(tmp_path / "parts")
 
 
 def test_views_are_augmented_and_kept(source, tmp_path):
-    fit(composed(*PROBE, f"init={source}", "task.cached_views=2", "data.augment.crop_padding=4"), tmp_path, ABOUT)
+    train(tmp_path, *PROBE, f"init={source}", "task.cached_views=2", "data.augment.crop_padding=4")
     subject = open_run(tmp_path)
     model, data = subject.task.model, subject.data
     as_it_is, first, second = (features.extract_cached(model, data, "train", "cpu", view) for view in range(3))
@@ -104,17 +104,16 @@ def test_views_are_augmented_and_kept(source, tmp_path):
     assert not torch.equal(first, second)
     assert torch.equal(first, features.extract_cached(model, data, "train", "cpu", 1))
     given = data.with_features({"train": torch.stack([first, second])}).train_dataloader()
-    for rows_, _ in given:
-        assert all(any(torch.equal(row, kept) for kept in torch.cat([first, second])) for row in rows_[:3])
+    for batch in given:
+        assert all(any(torch.equal(row, kept) for kept in torch.cat([first, second])) for row in batch.images[:3])
 
 
 def test_a_head_is_a_row_of_the_table(source, tmp_path):
-    fit(composed(*PROBE, f"init={source}", "task.lrs=[0.1,0.01]"), tmp_path / "a", {"overrides": ["task=probe"]})
+    train(tmp_path / "a", *PROBE, f"init={source}", "task.lrs=[0.1,0.01]", typed=["task=probe"])
     words = [*TINY, *NO_FIGURES, "task=finetune", f"init={source}"]
     for lr in ("0.1", "0.01"):
-        typed = {"overrides": ["task=finetune", f"optim.lr={lr}"]}
-        fit(composed(*words, f"optim.lr={lr}"), tmp_path / lr, typed)
-    table = runs.rows([tmp_path / "a", tmp_path / "0.1", tmp_path / "0.01"])
+        train(tmp_path / lr, *words, f"optim.lr={lr}", typed=["task=finetune", f"optim.lr={lr}"])
+    table = tabulate(tmp_path / "a", tmp_path / "0.1", tmp_path / "0.01")
     assert [row["label"] for row in table] == [
         *("task=probe, lr=0.1", "task=probe, lr=0.01"),
         *("task=finetune, lr=0.1", "task=finetune, lr=0.01"),
@@ -124,7 +123,7 @@ def test_a_head_is_a_row_of_the_table(source, tmp_path):
     assert list(results._approaches(table, "optim.lr")) == ["task=probe", "task=finetune"]
     assert results.plot_sweep(table, tmp_path / "sweep.png")
     for row in table[2:]:
-        assert row["last/val_acc"] == pytest.approx(float(rows(tmp_path / row["optim.lr"])[-1]["val/acc"]))
+        assert row["last/val_acc"] == pytest.approx(float(read_rows(tmp_path / row["optim.lr"])[-1]["val/acc"]))
 
 
 @pytest.mark.parametrize(
@@ -138,13 +137,13 @@ def test_a_head_is_a_row_of_the_table(source, tmp_path):
 def test_a_probe_that_cannot_be(words, said, tmp_path):
     plain = ["data=digits", "data.limit=120", "task=linear_probe", *words, *NO_FIGURES]
     with pytest.raises(NetgazeError, match=said):
-        fit(composed(*plain), tmp_path, ABOUT)
+        train(tmp_path, *plain)
 
 
 class TestFinetune:
     def test_by_default_it_is_supervised_training(self, source, tmp_path):
         for task in ("supervised", "finetune"):
-            fit(composed(*TINY, *NO_FIGURES, f"task={task}", f"init={source}"), tmp_path / task, ABOUT)
+            train(tmp_path / task, *TINY, *NO_FIGURES, f"task={task}", f"init={source}")
         assert same(weights(tmp_path / "supervised"), weights(tmp_path / "finetune"))
         before = weights(source, "best")
         after = weights(tmp_path / "finetune")
@@ -152,9 +151,9 @@ class TestFinetune:
 
     def test_rates_fall_towards_the_first_layers(self, tmp_path):
         words = ["task=finetune", "task.layer_decay=0.5", "task.head_lr=3.0", "optim.lr=1.0", "trainer.max_epochs=0"]
-        fit(composed(*TINY, *NO_FIGURES, *words), tmp_path, ABOUT)
+        train(tmp_path, *TINY, *NO_FIGURES, *words)
         task = open_run(tmp_path).task
-        rates = {id(p): part["lr"] for part in task.parts() for p in part["params"]}
+        rates = {id(p): part["lr"] for part in task.param_groups() for p in part["params"]}
         assert len(rates) == len(list(task.parameters()))
         for name, parameter in task.model.named_parameters():
             expected = {"layer1": 0.25, "layer2": 0.5, "fc": 3.0}.get(name.partition(".")[0], 0.125)
@@ -162,8 +161,8 @@ class TestFinetune:
 
     def test_a_rate_of_zero_for_the_body_is_a_probe_with_living_norms(self, tmp_path):
         words = [*TINY, *NO_FIGURES, "task=finetune", "optim.lr=0.0", "task.head_lr=0.1", "optim.weight_decay=0.0"]
-        fit(composed(*words, "trainer.max_epochs=0"), tmp_path / "before", ABOUT)
-        fit(composed(*words), tmp_path / "after", ABOUT)
+        train(tmp_path / "before", *words, "trainer.max_epochs=0")
+        train(tmp_path / "after", *words)
         before, after = weights(tmp_path / "before"), weights(tmp_path / "after")
         for name in before:
             changes = ".fc." in name or "running" in name or "num_batches" in name

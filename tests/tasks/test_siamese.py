@@ -1,5 +1,6 @@
 """The Siamese task: what each loss gets, what embeddings are in training and outside, where thresholds come from."""
 
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -10,6 +11,7 @@ from tests.measures.test_verification import crossing
 from torch import nn
 from torch.nn import functional as F
 
+from netgaze.batch import Batch
 from netgaze.errors import NetgazeError
 from netgaze.measures import losses
 from netgaze.measures.verification import verify
@@ -37,7 +39,8 @@ class Faces:
 
     def batches(self, split, augmented=False):
         images, labels = self.parts[split]
-        yield from zip(images.split(10), labels.split(10), strict=True)
+        for place in torch.arange(len(labels)).split(10):
+            yield Batch((images[place],), labels[place], place)
 
 
 def make(model=None, seed=0, **changes):
@@ -56,10 +59,14 @@ def batch(num=12, seed=5):
     return torch.randn(num, 3, SIDE, SIDE, generator=generator), torch.arange(num) % 3
 
 
+def step_of(task, images, labels):
+    return task.loss(Batch((images,), labels, torch.arange(len(labels))))
+
+
 def split_through(task, data, split):
     """A split's outputs and labels, as validation sees them."""
     with torch.no_grad():
-        parts = [(task(images), labels) for images, labels in data.batches(split)]
+        parts = [(task(some.images), some.labels) for some in data.batches(split)]
     return torch.cat([some for some, _ in parts]), torch.cat([some for _, some in parts])
 
 
@@ -104,7 +111,7 @@ def test_embeddings_have_length_one_where_the_loss_has_it_so(loss, normalize):
     for mode in (True, False):
         task.train(mode)
         raw = task.model(images)
-        _, outputs, _ = task.loss_and_outputs((images, labels))
+        outputs = step_of(task, images, labels).outputs
         torch.testing.assert_close(outputs, F.normalize(raw) if ones else raw)
         assert torch.equal(outputs, task(images))
 
@@ -121,14 +128,14 @@ def test_the_softmax_joins_in_training_only(loss, weight, expected):
     for mode in (True, False):
         task.train(mode)
         torch.manual_seed(7)
-        found, embeddings, targets = task.loss_and_outputs((images, labels))
+        found = step_of(task, images, labels)
         torch.manual_seed(7)
-        alone = task.criterion(embeddings, labels)
+        alone = task.criterion(found.outputs, labels)
         named = 0.0
         if mode and expected:  # of the embeddings before they have length one
             named = F.cross_entropy(task.classifier(task.model(images)), labels)
-        torch.testing.assert_close(found, alone + expected * named)
-        assert torch.equal(targets, labels)
+        torch.testing.assert_close(found.loss, alone + expected * named)
+        assert torch.equal(found.targets, labels)
 
 
 @pytest.mark.parametrize("weight", [0, None, 2])
@@ -138,7 +145,7 @@ def test_a_classifier_of_all_people_where_there_is_a_softmax(weight):
         assert task.classifier is None
     else:
         assert task.classifier.weight.shape == (PEOPLE, EMBEDDING)
-        task.train().loss_and_outputs(batch())[0].backward()
+        step_of(task.train(), *batch()).loss.backward()
         assert task.classifier.weight.grad.abs().sum() > 0
     assert make(softmax_weight=0).classifier is None
     assert make(loss="triplet").classifier is None
@@ -147,7 +154,7 @@ def test_a_classifier_of_all_people_where_there_is_a_softmax(weight):
 @pytest.mark.parametrize("loss", LOSSES)
 def test_every_parameter_learns(loss):
     task = make(loss=loss, softmax_weight=1).train()
-    task.loss_and_outputs(batch())[0].backward()
+    step_of(task, *batch()).loss.backward()
     assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in task.parameters())
 
 
@@ -185,8 +192,9 @@ class Tinted(Faces):
     """Whose augmentation moves all values, at random."""
 
     def batches(self, split, augmented=False):
-        for images, labels in super().batches(split):
-            yield images + 0.3 * torch.randn(images.shape) if augmented else images, labels
+        for some in super().batches(split):
+            noise = 0.3 * torch.randn(some.images.shape) if augmented else 0
+            yield replace(some, views=(some.images + noise,))
 
 
 @pytest.mark.parametrize("mirror", [False, True])
@@ -196,7 +204,7 @@ def test_whitened_by_views_of_training_people_outside_training(views, mirror):
     task.training_data(data, torch.device("cpu"))
     torch.manual_seed(0)
     seen = [shown for _ in range(views) for shown in data.batches("train", augmented=True)]
-    images, labels = (torch.cat(part) for part in zip(*seen, strict=True))
+    images, labels = torch.cat([some.images for some in seen]), torch.cat([some.labels for some in seen])
     assert len(images) == views * 24
     mean, projection = solve_whitening(task.model(images).detach(), labels, 0.1)
     others = batch()[0]
@@ -393,7 +401,7 @@ def test_embeddings_may_be_the_cells_of_a_grid(whiten):
     assert task(images).shape == (24, 16)
     if not whiten:
         assert torch.equal(task(images), cells)
-    task.train().loss_and_outputs((images, labels))[0].backward()
+    step_of(task.train(), images, labels).loss.backward()
     assert all(p.grad is not None for p in task.parameters())
 
 

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
+from netgaze.batch import Batch
 from netgaze.models.resnet import ResNet
 from netgaze.schedules import Constant
 from netgaze.tasks.rotation import Rotation, rotate_four
@@ -17,6 +18,11 @@ from netgaze.tasks.supervised import Supervised
 
 def network(num_classes: int = 10) -> ResNet:
     return ResNet(depths=[1, 1], widths=[8, 16], stem="cifar", in_channels=3, num_classes=num_classes)
+
+
+def batch(images, labels=None) -> Batch:
+    labels = torch.zeros(len(images), dtype=torch.long) if labels is None else labels
+    return Batch((images,), labels, torch.arange(len(images)))
 
 
 def rotation() -> Rotation:
@@ -60,7 +66,7 @@ def test_rotation_loss_is_the_papers():
     """(1/N) sum_i -(1/K) sum_y log F^y(g(X_i|y)), written as the double loop it is."""
     task = rotation().eval()
     images = torch.rand(3, 3, 8, 8)
-    loss, _, _ = task.loss_and_outputs((images, torch.zeros(3, dtype=torch.long)))
+    loss = task.loss(batch(images)).loss
     total = 0.0
     for image in images:
         for turns in range(4):
@@ -90,8 +96,7 @@ def test_label_smoothing_acts_in_training_only():
 @pytest.mark.parametrize("make", [rotation, supervised])
 def test_every_parameter_gets_a_gradient(make):
     task = make().train()
-    loss, _, _ = task.loss_and_outputs((torch.rand(6, 3, 8, 8), torch.randint(10, (6,))))
-    loss.backward()
+    task.loss(batch(torch.rand(6, 3, 8, 8), torch.randint(10, (6,)))).loss.backward()
     assert [name for name, p in task.named_parameters() if p.grad is None or not p.grad.abs().sum() > 0] == []
 
 

@@ -1,1 +1,1 @@
-"""What happens along the way. One file each."""
+"""What happens during training. One file per callback."""

@@ -1,4 +1,4 @@
-"""One row an epoch: train and validation numbers, learning rate, seconds; rewritten whole as history.csv.
+"""One row per epoch: train and validation numbers, learning rate, seconds; rewritten whole as history.csv.
 
 Epochs count from 1 wherever people read them.
 """

@@ -3,6 +3,7 @@
 Not Lightning's ModelCheckpoint: its `last` is only as new as the last best, and it stores absolute paths.
 """
 
+import logging
 import math
 from pathlib import Path
 from typing import Any
@@ -10,9 +11,14 @@ from typing import Any
 from pytorch_lightning import LightningModule, Trainer
 from pytorch_lightning.callbacks import Checkpoint
 
+log = logging.getLogger(__name__)
+
 
 class Keep(Checkpoint):
-    """Keep the best epoch by the task's `monitor`, and the last one."""
+    """Keep the best epoch by the task's `monitor`, and the last one.
+
+    An epoch without that number, as figures find theirs in some epochs only, is best while none has it.
+    """
 
     def __init__(self) -> None:
         self.best_value: float | None = None
@@ -21,7 +27,7 @@ class Keep(Checkpoint):
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Save; the first finite number is better than one that is not."""
-        value = pl_module.epoch_numbers()[pl_module.monitor]  # type: ignore[operator]
+        value = pl_module.epoch_numbers().get(pl_module.monitor, math.nan)  # type: ignore[operator]
         sign = 1 if pl_module.monitor_mode == "max" else -1
         best = self.best_value
         better = best is None or not math.isfinite(best) or sign * value > sign * best
@@ -30,6 +36,11 @@ class Keep(Checkpoint):
             self.best_value, self.best_epoch = value, trainer.current_epoch
             self.save(trainer, "best")
         self.save(trainer, "last")
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Say where nothing chose the best epoch: the number's name may be misspelled, or nobody asked for it."""
+        if self.best_value is not None and not math.isfinite(self.best_value):
+            log.warning("No epoch has the number %s: the last one stands for the best.", pl_module.monitor)
 
     @staticmethod
     def save(trainer: Trainer, name: str) -> None:

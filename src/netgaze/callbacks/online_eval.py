@@ -1,4 +1,4 @@
-"""Ask figures of the network while it trains; their metrics become numbers of the epoch."""
+"""Figures computed while the network trains; their metrics become numbers of the epoch."""
 
 from collections.abc import Mapping
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""A line an epoch, in a terminal and in a log alike."""
+"""A line per epoch, in a terminal and in a log alike."""
 
 import logging
 

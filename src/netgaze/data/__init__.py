@@ -1,1 +1,1 @@
-"""What is looked at: images in memory, splits, samplers, augmentation. One file a data set."""
+"""Data sets: images in memory, splits, samplers, augmentation. One file per data set."""

@@ -3,6 +3,7 @@
 import copy
 import sys
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import cached_property
 from typing import Any, NotRequired, Unpack
 
@@ -12,14 +13,15 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 from tqdm import tqdm
 
-from netgaze.data.augment import Augment, crop_center, resize_to
+from netgaze.batch import Batch
+from netgaze.data.augment import Augment, normalize, resize_to
 from netgaze.data.decode import Form, read_images, read_picture
+from netgaze.data.facts import check_facts, check_loaded, digest_content, digest_evaluated
 from netgaze.data.images import Images, Unlabeled, Vectors
 from netgaze.data.sampler import PlainBatches
 from netgaze.data.splits import draw_stratified, hold_out
 from netgaze.data.training import Training, TrainingPart
 from netgaze.errors import NetgazeError
-from netgaze.files import digest
 
 
 class Shared(TrainingPart):
@@ -38,8 +40,11 @@ class ImageData(LightningDataModule):
     """Base of every data set: a subclass says in `load` what its splits are.
 
     The facts (`num_classes`, `num_channels`, `image_size`, `mean`, `std`) are keys of its YAML, so that others can
-    read them from the config; `setup` checks them against what was loaded. Loaders yield uint8 batches;
+    read them from the config; `setup` checks them against what was loaded. Loaders yield batches of stored images;
     augmentation and normalization happen on the whole batch after its transfer to the device.
+
+    Attributes:
+        num_views: views of a training batch: set by whoever joins data and task to the task's own.
 
     Args:
         num_classes: classes.
@@ -55,6 +60,7 @@ class ImageData(LightningDataModule):
     """
 
     class_names: list[str]
+    num_views = 1
     own_fit = "crop"  # how a person's own pictures become squares: see `Form`
 
     def __init__(
@@ -72,19 +78,7 @@ class ImageData(LightningDataModule):
         **part: Unpack[TrainingPart],
     ) -> None:
         super().__init__()
-        if num_channels not in (1, 3):
-            raise NetgazeError(f"data.num_channels={num_channels} is not possible. It is 3 (color) or 1 (gray).")
-        mean, std = (tuple(values) * num_channels if len(values) == 1 else tuple(values) for values in (mean, std))
-        if len(mean) != num_channels or len(std) != num_channels:
-            raise NetgazeError(
-                f"data.mean and data.std need one number for each of the {num_channels} channels, got "
-                f"{len(mean)} and {len(std)}."
-            )
-        if not all(value > 0 for value in std):
-            raise NetgazeError(f"data.std={list(std)} must be above 0: pixels are divided by it.")
-        for name, value in (("image_size", image_size), ("batch_size", batch_size)):
-            if value < 1:
-                raise NetgazeError(f"data.{name}={value} must be 1 or more.")
+        self.mean, self.std = check_facts(num_channels, mean, std, image_size=image_size, batch_size=batch_size)
         self.training = Training(**part)
         if self.training.limit is not None and self.training.limit < num_classes:
             raise NetgazeError(
@@ -93,8 +87,7 @@ class ImageData(LightningDataModule):
         self.title = type(self).__name__
         self.num_classes, self.num_channels, self.image_size = num_classes, num_channels, image_size
         self.stored_size = image_size if stored_size is None else stored_size
-        self.mean, self.std, self.augment = mean, std, augment
-        self.batch_size, self.num_val = batch_size, num_val
+        self.augment, self.batch_size, self.num_val = augment, batch_size, num_val
         self._splits: dict[str, Images] = {}
         self._unlabeled: Unlabeled | None = None
         self._true: Tensor | None = None
@@ -103,6 +96,10 @@ class ImageData(LightningDataModule):
     def load(self) -> dict[str, Images]:
         """The splits "train" and "test", and "val" where the set has its own; sets `self.class_names`."""
         raise NotImplementedError
+
+    def official_test(self) -> Any:
+        """The images that a challenge's server judges, and how it numbers them; None for a set of no challenge."""
+        return None
 
     def prepare_data(self) -> None:
         """Let one process a machine download, decode and fill caches; the others then find them."""
@@ -113,7 +110,7 @@ class ImageData(LightningDataModule):
         if self._splits:
             return
         splits = self.load()
-        self._check(splits)
+        check_loaded(self, splits)
         if "val" not in splits:
             whole = splits["train"]
             train, val = hold_out(whole.labels, self.num_val, self.training.split_seed, "data.num_val")
@@ -130,23 +127,6 @@ class ImageData(LightningDataModule):
             self._true, self._unlabeled = divided.true, divided.unlabeled
             splits["train"] = divided.trained_on
         self._splits = splits
-
-    def _check(self, splits: dict[str, Images]) -> None:
-        found = len(self.class_names)
-        if found != self.num_classes:
-            raise NetgazeError(
-                f"{self.title} has {found} classes, but data.num_classes={self.num_classes}. Type "
-                f"data.num_classes={found}."
-            )
-        expected = (self.num_channels, self.stored_size, self.stored_size)
-        for split, part in splits.items():
-            if tuple(part.images.shape[1:]) != expected:
-                channels, height, width = part.images.shape[1:]
-                wrong = "data.image_size" if channels == self.num_channels else "data.num_channels"
-                raise NetgazeError(
-                    f"{self.title}'s {split} images have {channels} channels and {height}x{width} pixels, but "
-                    f"{expected} were expected. Set {wrong} to what they have, or look at other data."
-                )
 
     @property
     def splits(self) -> dict[str, Images]:
@@ -251,37 +231,16 @@ class ImageData(LightningDataModule):
     @cached_property
     def fingerprint(self) -> str:
         """A short name for the content of all splits and for how it is normalized."""
-        splits = self.splits  # loaded, so that the class names are known
-        parts: list[Any] = [self.mean, self.std, self.class_names]
-        parts += [] if self.stored_size == self.image_size else [self.image_size]
-        for name, split in sorted(splits.items()):
-            parts += [name, split.images.permute(0, 2, 3, 1).numpy(), split.labels.numpy()]
-            if (masked := self.masks(name)) is not None:
-                there, masks = masked
-                parts += [masks.numpy()] if len(there) == len(split) else [there.numpy(), masks.numpy()]
-            parts += [part for mark, values in sorted(split.marks.items()) for part in (mark, values.numpy())]
-        return digest(*parts)
+        return digest_content(self, self.splits)
 
     @cached_property
     def eval_fingerprint(self) -> str:
         """A short name for the images and labels that networks are chosen and compared by: validation and test."""
-        self.setup()  # so that the class names are known
-        parts: list[Any] = [self.class_names]
-        for name in ("val", "test"):
-            seen = crop_center(self.splits[name].images, self.window)
-            parts += [name, seen.permute(0, 2, 3, 1).numpy(), self.labels(name).numpy()]
-        return digest(*parts)
+        return digest_evaluated(self, self.splits)
 
     def normalize(self, images: Tensor) -> Tensor:
         """uint8 [B,C,H,W] -> float32 [B,C,H,W], channels last in memory, by `mean` and `std`."""
-        pixels = images.permute(0, 2, 3, 1).contiguous()
-        values = pixels.to(torch.float32)
-        # In rows of all pixels' channels: arithmetic over runs of three numbers is several times slower on a CPU.
-        width = pixels.shape[2]
-        scale = torch.tensor([1 / (255 * s) for s in self.std] * width, device=images.device)
-        shift = torch.tensor([-m / s for m, s in zip(self.mean, self.std, strict=True)] * width, device=images.device)
-        values.flatten(2).mul_(scale).add_(shift)
-        return values.permute(0, 3, 1, 2)
+        return normalize(images, self.mean, self.std)
 
     def with_features(self, features: dict[str, Tensor]) -> "ImageData":
         """This data set, whose loaders give features [V,N,D] by split in the place of images, in the same order."""
@@ -294,27 +253,28 @@ class ImageData(LightningDataModule):
         """Images at a time where nothing is learned: 500 of 32x32, fewer of larger ones, whose maps must fit too."""
         return min(500, max(16, 500 * 32**2 // self.image_size**2))
 
-    def batches(
-        self, split: str, batch_size: int | None = None, augmented: bool = False
-    ) -> Iterator[tuple[Tensor, Tensor]]:
-        """A split in order, as it is or augmented: (images [B,C,H,W] normalized, labels [B]), on the CPU."""
+    def batches(self, split: str, batch_size: int | None = None, augmented: bool = False) -> Iterator[Batch]:
+        """A split in order, as it is or augmented: normalized batches of one view, on the CPU."""
         part, batch_size = self._split(split), batch_size or self.test_batch_size
         starts = range(0, len(part), batch_size)
         # A bar in a terminal, once it takes long enough to wonder.
         for start in tqdm(starts, f"Looking at {split}", leave=False, delay=5, disable=not sys.stderr.isatty()):
-            images, labels = part[torch.arange(start, min(start + batch_size, len(part)))]
-            if augmented and self.augment is not None:
-                images = self.augment(images, self.window)
-            yield self.normalize(resize_to(images, self.image_size)), labels
+            batch = part[torch.arange(start, min(start + batch_size, len(part)))]
+            yield replace(batch, views=(self._show(batch.images, augmented),))
 
-    def on_after_batch_transfer(self, batch: tuple[Tensor, Tensor], dataloader_idx: int) -> tuple[Tensor, Tensor]:
-        """Augment (training only) and normalize a batch where it now is."""
-        images, labels = batch
+    def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
+        """Make the views of a batch where it now is: in training `num_views` augmented ones, else the images alone."""
         if self._features:
             return batch
-        if self.augment is not None and self.trainer is not None and self.trainer.training:
-            images = self.augment(images, self.window)
-        return self.normalize(resize_to(images, self.image_size)), labels
+        training = self.trainer is not None and self.trainer.training
+        num_views = self.num_views if training else 1
+        return replace(batch, views=tuple(self._show(batch.images, training) for _ in range(num_views)))
+
+    def _show(self, stored: Tensor, augmented: bool) -> Tensor:
+        """Images as they are stored, uint8 [B,C,h,w] -> as networks see them, float32 [B,C,H,W]."""
+        if augmented and self.augment is not None:
+            stored = self.augment(stored, self.window)
+        return self.normalize(resize_to(stored, self.image_size))
 
     def train_dataloader(self) -> DataLoader:
         """Shuffled batches of the training split."""

@@ -1,4 +1,4 @@
-"""How a person's images are laid out, seen without torch: what the configuration has to know early."""
+"""How your own images are laid out, read without torch: what the config has to know early."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""A person's own face photos: one folder a person."""
+"""Your own face photos: one folder per person."""
 
 from pathlib import Path
 from typing import Literal, Unpack

@@ -1,4 +1,4 @@
-"""A person's own images: one folder a class."""
+"""Your own images: one folder per class."""
 
 from pathlib import Path
 from typing import Literal, Unpack

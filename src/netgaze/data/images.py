@@ -8,13 +8,14 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from netgaze.batch import Batch
 from netgaze.files import digest
 
 _AT_ONCE = 1000  # images of a digest that are copied together
 
 
 @dataclass
-class Images(Dataset[tuple[Tensor, Tensor]]):
+class Images(Dataset[Batch]):
     """A split: images uint8 [N,C,H,W], labels int64 [N], and object masks bool [M,H,W] where there are any.
 
     `mask_of` says which mask is whose, int64 [N], -1 where an image has none; None where all have one, in order.
@@ -22,7 +23,7 @@ class Images(Dataset[tuple[Tensor, Tensor]]):
 
     Images are kept with channels last in memory, as networks and augmentation like them best.
 
-    Indexed by an index tensor [B], it gives a batch (images uint8 [B,C,H,W], labels [B]).
+    Indexed by an index tensor [B], it gives a batch of one view, uint8 [B,C,H,W].
     """
 
     images: Tensor
@@ -39,10 +40,13 @@ class Images(Dataset[tuple[Tensor, Tensor]]):
     def __len__(self) -> int:
         return len(self.labels)
 
-    def __getitem__(self, index: Tensor) -> tuple[Tensor, Tensor]:
+    def __getitem__(self, index: Tensor) -> Batch:
+        return Batch((self._copy(index),), self.labels.index_select(0, index), index)
+
+    def _copy(self, index: Tensor) -> Tensor:
         # Seen with channels last, an image is one run of bytes: one copy an image instead of one a value.
         pixels = self.images.permute(0, 2, 3, 1).index_select(0, index)
-        return pixels.permute(0, 3, 1, 2), self.labels.index_select(0, index)
+        return pixels.permute(0, 3, 1, 2)
 
     def stored(self, index: Any = None) -> Tensor:
         """All images, or those at `index` [M], as they are stored."""
@@ -52,16 +56,16 @@ class Images(Dataset[tuple[Tensor, Tensor]]):
         """The part of the split at `index` [M]."""
         assert self.mask_of is not None
         marks = {name: mark[index] for name, mark in self.marks.items()}
-        return Images(*self[index], self.masks, self.mask_of[index], marks)
+        return Images(self._copy(index), self.labels[index], self.masks, self.mask_of[index], marks)
 
 
 @dataclass
-class Unlabeled(Dataset[tuple[Tensor, Tensor]]):
+class Unlabeled(Dataset[Batch]):
     """The images of `whole` at `index` [N], whose labels were taken away: each reads -1.
 
     None is copied before it is asked for, so that large sets stay where they lie.
 
-    Indexed by an index tensor [B], it gives a batch (images uint8 [B,C,H,W], labels [B]).
+    Indexed by an index tensor [B], it gives a batch of one view, uint8 [B,C,H,W].
     """
 
     whole: Images
@@ -70,8 +74,8 @@ class Unlabeled(Dataset[tuple[Tensor, Tensor]]):
     def __len__(self) -> int:
         return len(self.index)
 
-    def __getitem__(self, index: Tensor) -> tuple[Tensor, Tensor]:
-        return self.whole[self.index[index]][0], torch.full_like(index, -1)
+    def __getitem__(self, index: Tensor) -> Batch:
+        return Batch(self.whole[self.index[index]].views, torch.full_like(index, -1), index)
 
     def stored(self, index: Any = None) -> Tensor:
         """All images, or those at `index` [M], as they are stored."""
@@ -95,15 +99,15 @@ class Unlabeled(Dataset[tuple[Tensor, Tensor]]):
     @cached_property
     def digest(self) -> str:
         """A short name for the stored images in their order."""
-        parts = (self.whole[index][0] for index in self.index.split(_AT_ONCE))
+        parts = (self.whole[index].images for index in self.index.split(_AT_ONCE))
         return digest(*[digest(part.permute(0, 2, 3, 1).numpy()) for part in parts])
 
 
 @dataclass
-class Vectors(Dataset[tuple[Tensor, Tensor]]):
+class Vectors(Dataset[Batch]):
     """Features in the place of a split's images: V views [V,N,D] of each, and labels int64 [N].
 
-    Indexed by an index tensor [B], it gives a batch (features [B,D], labels [B]), of each image a view drawn at random.
+    Indexed by an index tensor [B], it gives a batch of features [B,D]: of each image one of the V, drawn at random.
     """
 
     features: Tensor
@@ -112,6 +116,6 @@ class Vectors(Dataset[tuple[Tensor, Tensor]]):
     def __len__(self) -> int:
         return len(self.labels)
 
-    def __getitem__(self, index: Tensor) -> tuple[Tensor, Tensor]:
-        views = torch.randint(len(self.features), index.shape) if len(self.features) > 1 else torch.zeros_like(index)
-        return self.features[views, index], self.labels.index_select(0, index)
+    def __getitem__(self, index: Tensor) -> Batch:
+        drawn = torch.randint(len(self.features), index.shape) if len(self.features) > 1 else torch.zeros_like(index)
+        return Batch((self.features[drawn, index],), self.labels.index_select(0, index), index)

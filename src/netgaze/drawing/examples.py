@@ -1,4 +1,4 @@
-"""Which images a figure shows: chosen from the data alone, found again from a row of a task's answers, or own ones."""
+"""Which images a figure shows: chosen from the data alone, by the row of a task's outputs, or your own."""
 
 import os
 from collections.abc import Sequence

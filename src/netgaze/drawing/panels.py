@@ -15,7 +15,7 @@ from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure as Picture
 from matplotlib.patches import Rectangle
 
 WIDTH = 9.2
@@ -39,7 +39,7 @@ class Sheet:
 
     def __init__(self, height: float):
         self.height = height
-        self.figure = Figure(figsize=(WIDTH, height), facecolor="white")
+        self.figure = Picture(figsize=(WIDTH, height), facecolor="white")
         self.paper = self.figure.add_axes((0, 0, 1, 1))
         self.paper.set(xlim=(0, WIDTH), ylim=(height, 0))
         self.paper.set_axis_off()
@@ -81,10 +81,6 @@ class Sheet:
     def title(self, x: float, y: float, width: float, label: str) -> None:
         """A subject's label, bold and wrapped, in the middle above its column."""
         self.text(x + width / 2, y, wrap_words(label, width * _BOLD, TITLE), TITLE, ha="center", weight="bold")
-
-    def signed_bar(self, x: float, y: float, width: float, scale: float, words: str) -> None:
-        """A color bar for signed values from -scale to scale, its unit named below it."""
-        self.bar(x, y, width, [-scale, 0, scale], SIGNED, words)
 
     def bar(self, x: float, y: float, width: float, ticks: Sequence[float], colors: str, words: str) -> None:
         """A color bar from the first to the last of its ticks, named below it."""
@@ -164,12 +160,6 @@ def measure_names(names: np.ndarray) -> float:
     """The height in inches of the names below a matrix, which stand upright."""
     longest = max(len(str(name)) for name in names) if len(names) <= MOST_NAMES else 3
     return min(NAMES, 0.2 + longest * 0.6 * SMALL / 72)
-
-
-def place_columns(num: int, left: float, gap: float) -> tuple[list[float], float]:
-    """`num` equal columns right of `left` with a gap between them: (their left edges, their width)."""
-    width = (WIDTH - 0.1 - left - gap * (num - 1)) / num
-    return [left + number * (width + gap) for number in range(num)], width
 
 
 def fill_rows(num: int, most: int) -> tuple[int, int]:

@@ -1,1 +1,1 @@
-"""What is asked of a trained network: one question a file, computing apart from drawing."""
+"""Questions to a trained network: one per file, computing apart from drawing."""

@@ -1,18 +1,23 @@
 """Which two classes does the network confuse, and what do they look like?"""
 
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
 import numpy as np
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure as Picture
 
 from netgaze.drawing.examples import denormalize, rebuild_examples
-from netgaze.drawing.panels import GRAY, RIGHT, SMALL, TEXT, TITLE, WIDTH, WRONG, Sheet, clip_words, shorten
-from netgaze.figure import Finding
+from netgaze.drawing.panels import GRAY, RIGHT, SMALL, WIDTH, WRONG, Sheet, clip_words
+from netgaze.drawing.rows import Row, align, lay_out, make_head, stack
+from netgaze.figure import Figure, Finding
 from netgaze.subject import Subject
 
 _WORDS, _GAP, _MOST_TILE = 1.9, 0.25, 0.85  # inches: the words left of a pair, between its halves, a tile
 _HEAD, _SCORE, _ROW, _AFTER = 0.58, 0.16, 0.95, 0.2  # inches: above the pairs, below a tile, a pair's least, below all
 
 
-class ConfusedPairs:
+class ConfusedPairs(Figure):
     """The pairs of classes that are most often confused: A taken for B is another pair than B taken for A.
 
     Pairs are ordered by the share of A's examples, then by their number, then by the classes' order. Each stands
@@ -31,7 +36,6 @@ class ConfusedPairs:
     title = "Confused pairs"
     question = "Which two classes does the network confuse most, and what do they look like?"
     needs = ("classes", "data")
-    metrics = ()
 
     def __init__(self, *, num_pairs: int = 10, num_each: int = 4):
         self.num_pairs, self.num_each = num_pairs, num_each
@@ -42,11 +46,11 @@ class ConfusedPairs:
         predicted = outputs.logits.argmax(axis=1)
         counts = np.zeros((len(names), len(names)), dtype=np.int64)
         np.add.at(counts, (outputs.targets, predicted), 1)
-        pairs, shares = _most_confused(counts, self.num_pairs)
+        pairs, shares = _find_most_confused(counts, self.num_pairs)
         taken, meant = pairs[:, 0], pairs[:, 1]
-        rows, pair, right = _examples(outputs.probabilities, outputs.targets, predicted, pairs, self.num_each)
+        rows, pair, right = _choose_examples(outputs.probabilities, outputs.targets, predicted, pairs, self.num_each)
         num_errors = int(counts.sum() - counts.trace())
-        numbers = {f"{names[a]} as {names[b]}": float(shares[a, b]) for a, b in pairs}
+        numbers: dict[str, Any] = {f"{names[a]} as {names[b]}": float(shares[a, b]) for a, b in pairs}
         covered = float(counts[taken, meant].sum() / num_errors) if num_errors else None
         arrays = {
             "pairs": names[pairs],
@@ -60,55 +64,60 @@ class ConfusedPairs:
         }
         if len(rows):
             arrays["images"] = denormalize(rebuild_examples(subject, rows), subject.data.mean, subject.data.std)
-        return Finding(numbers | {"num_errors": num_errors, "share_of_errors": covered}, arrays, _caption(subject))
+        return Finding(
+            numbers | {"num_errors": num_errors, "share_of_errors": covered}, arrays, _write_caption(subject)
+        )
 
-    def draw(self, findings: dict[str, Finding]) -> Figure:
-        """A block a network: a row a pair, its mistaken examples and beside them the other class's own."""
+    def draw(self, findings: Mapping[str, Finding]) -> Picture:
+        """A block per network: a row per pair, its mistaken examples and beside them the other class's own."""
+        blocks = (self._make_block(label, finding) for label, finding in findings.items())
+        return lay_out([Row(0.1), *blocks])
+
+    def _make_block(self, label: str, finding: Finding) -> Row:
+        arrays, numbers = finding.arrays, finding.numbers
+        num, errors, covered = len(arrays["counts"]), numbers["num_errors"], numbers["share_of_errors"]
+        words = "no errors" if not errors else f"these {num} pairs make up {covered:.0%} of the {errors} errors"
+        head = make_head(label, words, _HEAD)
         tile = min(_MOST_TILE, (WIDTH - 0.2 - _WORDS - _GAP) / (2 * max(self.num_each, 1)))
-        row = max(_ROW, tile + _SCORE) + 0.05
-        heights = [_HEAD + _AFTER + row * len(finding.arrays["counts"]) for finding in findings.values()]
-        sheet = Sheet(sum(heights) + 0.1)
-        y = 0.1
-        for (label, finding), height in zip(findings.items(), heights, strict=True):
-            self._draw_block(sheet, label, finding, y, tile, row)
-            y += height
-        return sheet.figure
+        width = self.num_each * tile
+        halves = {False: 0.1 + _WORDS, True: 0.1 + _WORDS + width + _GAP}  # by whether they are right: their left edges
+        pairs = [
+            Row(
+                max(_ROW, tile + _SCORE) + 0.05,
+                partial(_draw_pair, arrays=arrays, number=number, halves=halves, tile=tile),
+            )
+            for number in range(num)
+        ]
+        names = [Row(_HEAD, partial(_draw_names, halves=halves, width=width))] if num else []
+        return stack([align([head, *names]), *pairs, Row(_AFTER)])
 
-    def _draw_block(self, sheet: Sheet, label: str, finding: Finding, y: float, tile: float, row: float) -> None:
-        numbers, arrays = finding.numbers, finding.arrays
-        num = len(arrays["counts"])
-        sheet.text(0.1, y, shorten(label, 4.2, TITLE), TITLE, weight="bold")
-        errors, covered = numbers["num_errors"], numbers["share_of_errors"]
-        said = "no errors" if not errors else f"these {num} pairs make up {covered:.0%} of the {errors} errors"
-        sheet.text(WIDTH - 0.1, y + 0.02, said, TEXT, ha="right", color=GRAY)
-        if not num:
-            return
-        lefts = (0.1 + _WORDS, 0.1 + _WORDS + self.num_each * tile + _GAP)
-        heads = ("of the first, most surely taken for the second", "of the second, most surely recognized")
-        for x, words, color in zip(lefts, heads, (WRONG, RIGHT), strict=True):
-            words = clip_words(words, self.num_each * tile, SMALL, 2)
-            sheet.text(x, y + _HEAD - 0.06, words, SMALL, va="bottom", color=color)
-        for number in range(num):
-            top = y + _HEAD + number * row
-            sheet.text(0.1, top, _words(arrays, number), SMALL)
-            for x, right in zip(lefts, (False, True), strict=True):
-                self._draw_half(sheet, arrays, number, right, x, top, tile)
 
-    def _draw_half(
-        self, sheet: Sheet, arrays: dict[str, np.ndarray], number: int, right: bool, x: float, y: float, tile: float
-    ) -> None:
+def _draw_names(sheet: Sheet, y: float, halves: dict[bool, float], width: float) -> None:
+    """What the two halves of a block's rows show, above them."""
+    names = {False: "of the first, most surely taken for the second", True: "of the second, most surely recognized"}
+    for right, x in halves.items():
+        words = clip_words(names[right], width, SMALL, 2)
+        sheet.text(x, y + _HEAD - 0.06, words, SMALL, va="bottom", color=RIGHT if right else WRONG)
+
+
+def _draw_pair(
+    sheet: Sheet, y: float, arrays: dict[str, np.ndarray], number: int, halves: dict[bool, float], tile: float
+) -> None:
+    """The words of pair `number`, and the examples of its halves."""
+    sheet.text(0.1, y, _describe_pair(arrays, number), SMALL)
+    side = tile - 0.07
+    for right, left in halves.items():
         examples = np.flatnonzero((arrays["pair"] == number) & (arrays["right"] == right))
-        side = tile - 0.07
         for place, example in enumerate(examples):
-            sheet.image(arrays["images"][example], x + place * tile, y, side, side)
-            sheet.frame(x + place * tile, y, side, right)
-            score = f"{arrays['confidence'][example]:.2f}"
-            sheet.text(x + place * tile + side / 2, y + side + 0.03, score, SMALL, ha="center")
+            x, score = left + place * tile, f"{arrays['confidence'][example]:.2f}"
+            sheet.image(arrays["images"][example], x, y, side, side)
+            sheet.frame(x, y, side, right)
+            sheet.text(x + side / 2, y + side + 0.03, score, SMALL, ha="center")
         if not len(examples):
-            sheet.text(x, y + side / 2, "none is recognized", SMALL, va="center", color=GRAY)
+            sheet.text(left, y + side / 2, "none is recognized", SMALL, va="center", color=GRAY)
 
 
-def _most_confused(counts: np.ndarray, most: int) -> tuple[np.ndarray, np.ndarray]:
+def _find_most_confused(counts: np.ndarray, most: int) -> tuple[np.ndarray, np.ndarray]:
     """The most confused pairs of counts [K,K], [P,2], and the shares of each row's examples [K,K]."""
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     pairs = np.argwhere((counts > 0) & ~np.eye(len(counts), dtype=bool))
@@ -116,7 +125,7 @@ def _most_confused(counts: np.ndarray, most: int) -> tuple[np.ndarray, np.ndarra
     return pairs[order[:most]], shares
 
 
-def _examples(
+def _choose_examples(
     probabilities: np.ndarray, targets: np.ndarray, predicted: np.ndarray, pairs: np.ndarray, most: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Rows of the outputs [T], each one's pair [T], and whether it is one that is recognized, bool [T]."""
@@ -131,7 +140,7 @@ def _examples(
     return np.array(rows, dtype=np.int64), np.array(pair, dtype=np.int64), np.array(right, dtype=bool)
 
 
-def _caption(subject: Subject) -> str:
+def _write_caption(subject: Subject) -> str:
     return (
         f"Each network chooses its own pairs of classes, by the share of the first that it takes for the second, and "
         f"its own examples of the {subject.split} split; below each the probability of the answer. Crossed: taken for "
@@ -139,7 +148,7 @@ def _caption(subject: Subject) -> str:
     )
 
 
-def _words(arrays: dict[str, np.ndarray], number: int) -> str:
+def _describe_pair(arrays: dict[str, np.ndarray], number: int) -> str:
     """Left of a pair: its classes, how often, and how often the other way round."""
     first, second = arrays["pairs"][number]
     names = (clip_words(str(words), 0.95 * _WORDS - 0.1, SMALL, 2) for words in (first, f"as {second}"))

@@ -1,11 +1,13 @@
 """What does the network take for what, and does it know when it is wrong?"""
 
+from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
 import torch
 from matplotlib import colormaps
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure as Picture
 from torchmetrics.functional.classification import multiclass_confusion_matrix
 
 from netgaze.drawing.panels import (
@@ -19,13 +21,11 @@ from netgaze.drawing.panels import (
     WRONG,
     Sheet,
     fill_rows,
-    measure_lines,
     measure_names,
-    measure_titles,
-    place_columns,
     shorten,
 )
-from netgaze.figure import Finding
+from netgaze.drawing.rows import Columns, Row, align, lay_out, stack
+from netgaze.figure import Figure, Finding
 from netgaze.measures.metrics import calibration_error, classification_metrics
 from netgaze.subject import Subject
 
@@ -35,8 +35,8 @@ _MATRIX = 2.4  # inches
 _NUM_NAMED = 3  # the best and the worst of many classes
 
 
-class Confusion:
-    """The confusion matrix, the per_class_acc, and how far the network's confidence can be believed.
+class Confusion(Figure):
+    """The confusion matrix, the accuracy per class, and how far the network's confidence can be trusted.
 
     Numbers:
         `acc`, `acc_macro`: share of all examples, and mean over classes, 0..1.
@@ -48,9 +48,8 @@ class Confusion:
     """
 
     title = "Confusion"
-    question = "Which classes does the network take for which, and is its confidence earned?"
+    question = "Which classes does the network take for which, and is its confidence justified?"
     needs = ("classes", "data")
-    metrics = ()
 
     def compute(self, subject: Subject) -> Finding:
         """Counts [K,K] (row: the truth, column: the answer), and accuracy and confidence [15] by confidence."""
@@ -65,36 +64,25 @@ class Confusion:
             f"Rows are normalized: of the {subject.split} examples of a class, the share given each answer. "
             "The bars are the diagonal, in the matrix's colors."
         )
-        each = {str(name): share for name, share in zip(names, _accuracies(counts), strict=True)}
-        return Finding(numbers | _most_confused(counts, names) | {"per_class_acc": each}, arrays, caption)
+        each = {str(name): share for name, share in zip(names, _score_classes(counts), strict=True)}
+        return Finding(numbers | _find_most_confused(counts, names) | {"per_class_acc": each}, arrays, caption)
 
     def table(self, finding: Finding) -> list[dict[str, Any]]:
-        """A row a class: how many examples it has, and the share of these that are right, 0..1."""
+        """A row per class: how many examples it has, and the share of these that are right, 0..1."""
         counts, each = finding.arrays["counts"].sum(axis=1), finding.numbers["per_class_acc"]
         return [
             {"class": str(name), "examples": int(num), "accuracy": each[str(name)]}
             for name, num in zip(finding.arrays["names"], counts, strict=True)
         ]
 
-    def draw(self, findings: dict[str, Finding]) -> Figure:
-        """A block a network, two in a row: matrix, per_class_acc, and reliability below."""
-        down, across = fill_rows(len(findings), 2)
-        names = max(measure_names(finding.arrays["names"]) for finding in findings.values())
-        lefts, width = place_columns(2, left=0.1, gap=0.2)
-        words = {label: _words(finding, width) for label, finding in findings.items()}
-        above = 0.1 + measure_titles(list(findings), width)
-        top = above + max(measure_lines(text, TEXT) for text in words.values()) + 0.35
-        height = top + _MATRIX + names + 1.75
-        sheet = Sheet(height * down)
-        shift = (lefts[1] - lefts[0]) / 2 if across == 1 else 0.0
-        for place, (label, finding) in enumerate(findings.items()):
-            x, y = lefts[place % across] + shift, place // across * height
-            sheet.title(x, y + 0.1, width, label)
-            sheet.text(x + width / 2, y + above, words[label], ha="center", color=GRAY)
-            _draw_matrix(sheet, finding, x + NAMES, y + top)
-            _draw_bars(sheet, finding, x + NAMES + _MATRIX + 0.1, y + top, width - NAMES - _MATRIX - 0.15)
-            _draw_reliability(sheet, finding, x + NAMES, y + top + _MATRIX + names + 0.25)
-        return sheet.figure
+    def draw(self, findings: Mapping[str, Finding]) -> Picture:
+        """A block per network, two in a row: matrix, accuracy per class, and reliability below."""
+        across = fill_rows(len(findings), 2)[1]
+        labels = list(findings)
+        return lay_out(
+            _make_block({label: findings[label] for label in labels[start : start + across]}, across)
+            for start in range(0, len(labels), across)
+        )
 
 
 def bin_reliability(probabilities: np.ndarray, targets: np.ndarray) -> dict[str, np.ndarray]:
@@ -110,34 +98,34 @@ def bin_reliability(probabilities: np.ndarray, targets: np.ndarray) -> dict[str,
     }
 
 
-def _shares(counts: np.ndarray) -> np.ndarray:
+def _normalize(counts: np.ndarray) -> np.ndarray:
     return counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
 
 
-def _accuracies(counts: np.ndarray) -> list[float | None]:
+def _score_classes(counts: np.ndarray) -> list[float | None]:
     """Of each class, None where it has no examples."""
     there = counts.sum(axis=1) > 0
-    return [float(share) if known else None for share, known in zip(_shares(counts).diagonal(), there, strict=True)]
+    return [float(share) if known else None for share, known in zip(_normalize(counts).diagonal(), there, strict=True)]
 
 
-def _most_confused(counts: np.ndarray, names: np.ndarray) -> dict[str, float]:
-    shares = _shares(counts)
+def _find_most_confused(counts: np.ndarray, names: np.ndarray) -> dict[str, float]:
+    shares = _normalize(counts)
     np.fill_diagonal(shares, 0)
     pairs = np.argsort(-shares, axis=None, kind="stable")[:5]
     places = [np.unravel_index(pair, shares.shape) for pair in pairs]
     return {f"{names[row]} as {names[col]}": float(shares[row, col]) for row, col in places if shares[row, col] > 0}
 
 
-def _words(finding: Finding, width: float) -> str:
+def _describe(finding: Finding, width: float) -> str:
     numbers = finding.numbers
     top5 = f"top-5 {numbers['top5']:.3f}, " if "top5" in numbers else ""
     lines = [f"accuracy {numbers['acc']:.3f}, macro {numbers['acc_macro']:.3f}, {top5}ECE {numbers['ece']:.3f}"]
     lines += [f"{share:.0%} of {pair}" for pair, share in numbers.items() if " as " in pair][:3]
-    lines += _best_and_worst(numbers["per_class_acc"])
+    lines += _name_best_and_worst(numbers["per_class_acc"])
     return "\n".join(shorten(line, width, TEXT) for line in lines)
 
 
-def _best_and_worst(accuracies: dict[str, float | None]) -> list[str]:
+def _name_best_and_worst(accuracies: dict[str, float | None]) -> list[str]:
     """The three best and the three worst classes, where there are too many for the matrix to name them."""
     known = [(share, name) for name, share in accuracies.items() if share is not None]
     if len(accuracies) <= MOST_NAMES or len(known) < 2 * _NUM_NAMED:
@@ -148,8 +136,26 @@ def _best_and_worst(accuracies: dict[str, float | None]) -> list[str]:
     return [f"{kind}: " + ", ".join(f"{name} {share:.0%}" for share, name in part) for kind, part in parts.items()]
 
 
-def _draw_matrix(sheet: Sheet, finding: Finding, x: float, y: float) -> None:
-    counts, shares = finding.arrays["counts"], _shares(finding.arrays["counts"])
+def _make_block(findings: Mapping[str, Finding], across: int) -> Row:
+    """Networks beside one another, of a page that has so many in a row."""
+    columns = Columns(across, least=2)
+    matrices = []
+    for x, finding in zip(columns.lefts, findings.values(), strict=False):
+        right, height = x + NAMES + _MATRIX + 0.1, _MATRIX + measure_names(finding.arrays["names"])
+        matrices += [
+            Row(height, partial(_draw_matrix, finding=finding, x=x + NAMES)),
+            Row(_MATRIX, partial(_draw_bars, finding=finding, x=right, width=columns.width - NAMES - _MATRIX - 0.15)),
+        ]
+    reliability = [
+        Row(1.5, partial(_draw_reliability, finding=finding, x=x + NAMES))
+        for x, finding in zip(columns.lefts, findings.values(), strict=False)
+    ]
+    captions = columns.captions((_describe(finding, columns.width) for finding in findings.values()), below=0.35)
+    return stack([columns.titles(findings), captions, align(matrices), Row(0.25), align(reliability)])
+
+
+def _draw_matrix(sheet: Sheet, y: float, finding: Finding, x: float) -> None:
+    counts, shares = finding.arrays["counts"], _normalize(finding.arrays["counts"])
     num = len(counts)
     axes = sheet.matrix(x, y, _MATRIX, shares, finding.arrays["names"], SEQUENTIAL, 0.0)
     if num <= _MOST_COUNTS:
@@ -159,8 +165,8 @@ def _draw_matrix(sheet: Sheet, finding: Finding, x: float, y: float) -> None:
             axes.text(col, row, str(count), ha="center", va="center", fontsize=room, color=color)
 
 
-def _draw_bars(sheet: Sheet, finding: Finding, x: float, y: float, width: float) -> None:
-    accuracy = _shares(finding.arrays["counts"]).diagonal()
+def _draw_bars(sheet: Sheet, y: float, finding: Finding, x: float, width: float) -> None:
+    accuracy = _normalize(finding.arrays["counts"]).diagonal()
     axes = sheet.axes(x, y, width, _MATRIX)
     axes.barh(np.arange(len(accuracy)), accuracy, height=0.8, color=colormaps[SEQUENTIAL](accuracy))
     axes.axvline(finding.numbers["acc_macro"], color=WRONG, linestyle="--", linewidth=1)
@@ -169,7 +175,7 @@ def _draw_bars(sheet: Sheet, finding: Finding, x: float, y: float, width: float)
     axes.set_xlabel("dashed: mean", fontsize=SMALL, labelpad=1)
 
 
-def _draw_reliability(sheet: Sheet, finding: Finding, x: float, y: float) -> None:
+def _draw_reliability(sheet: Sheet, y: float, finding: Finding, x: float) -> None:
     axes = sheet.axes(x, y, 1.3, 1.0)
     centers = (np.arange(_BINS) + 0.5) / _BINS
     axes.bar(centers, np.nan_to_num(finding.arrays["bin_accuracy"]), width=1 / _BINS, color=RIGHT, edgecolor="white")

@@ -1,26 +1,18 @@
 """How did training go, epoch by epoch?"""
 
+from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure as Picture
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from netgaze.drawing.panels import (
-    GRAY,
-    RIGHT,
-    SMALL,
-    TEXT,
-    WRONG,
-    Sheet,
-    measure_lines,
-    measure_titles,
-    place_columns,
-    wrap_words,
-)
-from netgaze.figure import Finding
+from netgaze.drawing.panels import GRAY, RIGHT, SMALL, TEXT, WRONG, Sheet
+from netgaze.drawing.rows import Columns, Row, lay_out, make_legend
+from netgaze.figure import Figure, Finding
 from netgaze.subject import Subject
 
 # One style for each line of a plot: solid blue for training, dashed vermilion for validation.
@@ -39,9 +31,10 @@ _ROWS = {
     "kNN accuracy\nof features": ("val/knn20", "val/knn200"),
     "learning rate": ("lr",),
 }
+_HEIGHT, _HEIGHTS, _BETWEEN = 1.7, {"learning rate": 0.8}, 0.3  # inches: plots, low ones, between them
 
 
-class Curves:
+class Curves(Figure):
     """Loss, accuracy, learning rate, and where it was asked the features' kNN accuracy, over epochs.
 
     Epochs count from 1, as in `history.csv`. The best epoch is the one whose weights the run kept (`best/epoch` of
@@ -53,14 +46,13 @@ class Curves:
     title = "Learning curves"
     question = "How did loss and accuracy move over the epochs, and which epoch was best?"
     needs = ("history",)
-    metrics = ()
 
     def compute(self, subject: Subject) -> Finding:
         """Every number of the history over epochs; NaN where an epoch has none."""
         rows = subject.history
-        names = ["epoch", *(name for name in _STYLES if any(_number(row, name) is not None for row in rows))]
-        arrays = {name: np.array([_number(row, name) for row in rows], dtype=np.float64) for name in names}
-        best = _best(arrays, subject.metrics or {})
+        names = ["epoch", *(name for name in _STYLES if any(_read_number(row, name) is not None for row in rows))]
+        arrays = {name: np.array([_read_number(row, name) for row in rows], dtype=np.float64) for name in names}
+        best = _find_best(arrays, subject.metrics or {})
         numbers: dict[str, float] = {}
         if rows:
             numbers["best/epoch"] = int(arrays["epoch"][best])
@@ -69,42 +61,28 @@ class Curves:
                 numbers |= {f"{end}/{name}": float(value) for end, value in ends.items() if np.isfinite(value)}
         return Finding(numbers, arrays, "The dotted line marks the best epoch by the validation split.")
 
-    def draw(self, findings: dict[str, Finding]) -> Figure:
-        """A column a run, a row a number; the axes of a row are the same."""
-        rows = {
-            title: names
-            for title, names in _ROWS.items()
-            if any(name in finding.arrays for finding in findings.values() for name in names)
-        }
-        heights = [0.8 if title == "learning rate" else 1.7 for title in rows]
-        lefts, width = place_columns(len(findings), left=0.75, gap=0.45)
-        summaries = {label: wrap_words(_summary(finding), width, TEXT) for label, finding in findings.items()}
-        top = 0.45 + measure_titles(list(findings), width)
-        plots = top + 0.1 + max(measure_lines(summary, TEXT) for summary in summaries.values())
-        sheet = Sheet(plots + sum(heights) + 0.3 * len(rows) + 0.25)
-        sheet.legend([_handle(name) for name in _legend(findings)], y=0.1, columns=6)
-        for x, (label, finding) in zip(lefts, findings.items(), strict=True):
-            sheet.title(x, 0.45, width, label)
-            sheet.text(x + width / 2, top, summaries[label], ha="center", color=GRAY)
-            y = plots
-            for (title, names), height in zip(rows.items(), heights, strict=True):
-                axes = sheet.axes(x, y, width, height)
-                _plot(axes, finding, names)
-                axes.set_ylim(*_limits(findings, names))
-                if x == lefts[0]:
-                    axes.set_ylabel(title, fontsize=TEXT)
-                if title == list(rows)[-1]:
-                    axes.set_xlabel("epoch", fontsize=TEXT)
-                y += height + 0.3
-        return sheet.figure
+    def draw(self, findings: Mapping[str, Finding]) -> Picture:
+        """A column per run, a row per number; the axes of a row are the same."""
+        there = {name for finding in findings.values() for name in finding.arrays}
+        titles = [title for title, names in _ROWS.items() if there & set(names)]
+        columns = Columns(len(findings), left=0.75, gap=0.45)
+        rows = [
+            make_legend([_make_handle(name) for name in _list_legend(there)], height=0.35, above=0.1, columns=6),
+            columns.titles(findings),
+            columns.captions(map(_describe, findings.values()), below=0.1),
+        ]
+        for title in titles:
+            draw = partial(_draw_plots, columns=columns, findings=findings, title=title, last=title == titles[-1])
+            rows.append(Row(_HEIGHTS.get(title, _HEIGHT) + _BETWEEN, draw))
+        return lay_out([*rows, Row(0.25)])
 
 
-def _number(row: dict, name: str) -> float | None:
+def _read_number(row: dict, name: str) -> float | None:
     value = row.get(name)
     return None if value in (None, "") else float(value)
 
 
-def _best(arrays: dict[str, np.ndarray], metrics: dict) -> int:
+def _find_best(arrays: dict[str, np.ndarray], metrics: dict) -> int:
     kept = np.flatnonzero(arrays["epoch"] == metrics.get("best/epoch", -1))
     if len(kept):
         return int(kept[0])
@@ -112,7 +90,7 @@ def _best(arrays: dict[str, np.ndarray], metrics: dict) -> int:
     return int(np.nanargmax(accuracy)) if np.isfinite(accuracy).any() else -1
 
 
-def _summary(finding: Finding) -> str:
+def _describe(finding: Finding) -> str:
     numbers = finding.numbers
     if "best/epoch" not in numbers:
         return "no epoch yet"
@@ -120,14 +98,30 @@ def _summary(finding: Finding) -> str:
     return f"best epoch {numbers['best/epoch']}\n{'  '.join(known)}"
 
 
-def _legend(findings: dict[str, Finding]) -> list[str]:
-    names = [name for name in _STYLES if any(name in finding.arrays for finding in findings.values())]
-    return list({_STYLES[name][0]: name for name in names if name != "lr"}.values())
+def _list_legend(there: set[str]) -> list[str]:
+    """A number for each of the legend's entries, of those that any network has."""
+    names = [name for name in _STYLES if name in there and name != "lr"]
+    return list({_STYLES[name][0]: name for name in names}.values())
 
 
-def _handle(name: str) -> Line2D:
+def _make_handle(name: str) -> Line2D:
     label, color, style = _STYLES[name]
     return Line2D([], [], color=color, linestyle=style, label=label)
+
+
+def _draw_plots(
+    sheet: Sheet, y: float, columns: Columns, findings: Mapping[str, Finding], title: str, last: bool
+) -> None:
+    """A row of plots, one per network, with the same axes."""
+    limits = _find_limits(findings, _ROWS[title])
+    for x, finding in zip(columns.lefts, findings.values(), strict=True):
+        axes = sheet.axes(x, y, columns.width, _HEIGHTS.get(title, _HEIGHT))
+        _plot(axes, finding, _ROWS[title])
+        axes.set_ylim(*limits)
+        if x == columns.lefts[0]:
+            axes.set_ylabel(title, fontsize=TEXT)
+        if last:
+            axes.set_xlabel("epoch", fontsize=TEXT)
 
 
 def _plot(axes: Axes, finding: Finding, names: tuple[str, ...]) -> None:
@@ -150,7 +144,7 @@ def _plot(axes: Axes, finding: Finding, names: tuple[str, ...]) -> None:
     axes.tick_params(labelsize=SMALL)
 
 
-def _limits(findings: dict[str, Finding], names: tuple[str, ...]) -> tuple[float, float]:
+def _find_limits(findings: Mapping[str, Finding], names: tuple[str, ...]) -> tuple[float, float]:
     every = np.concatenate([finding.arrays.get(name, np.array([])) for finding in findings.values() for name in names])
     every = every[np.isfinite(every)]
     low, high = (every.min(), every.max()) if len(every) else (0.0, 1.0)

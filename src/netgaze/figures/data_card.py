@@ -1,37 +1,31 @@
 """What is in the data?"""
 
+from collections.abc import Mapping
+from functools import partial
+
 import numpy as np
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure as Picture
 from matplotlib.ticker import MaxNLocator
 
 from netgaze.drawing.examples import to_rgb
-from netgaze.drawing.panels import (
-    GRAY,
-    RIGHT,
-    SMALL,
-    TEXT,
-    TITLE,
-    WIDTH,
-    WRONG,
-    Sheet,
-    measure_lines,
-    wrap_words,
-)
-from netgaze.figure import Finding
+from netgaze.drawing.panels import GRAY, RIGHT, SMALL, TEXT, TITLE, WIDTH, WRONG, Sheet, wrap_words
+from netgaze.drawing.rows import Row, align, lay_out, make_text, stack
+from netgaze.figure import Figure, Finding
 from netgaze.subject import Subject
 
 _COLORS = {"train": RIGHT, "val": WRONG, "test": GRAY}
 _NAMES, _BARS, _ROW, _SPREAD = 1.4, 2.0, 0.82, 1.5  # inches
+_LEFT = 0.1 + _NAMES  # inches: where the bars begin
 
 
-class DataCard:
+class DataCard(Figure):
     """How many images each class has in each split, and what they look like.
 
-    Where not all classes are shown, a plot of the images a class, in falling order, tells how even all of them are.
+    Where not all classes are shown, a plot of the images per class, in falling order, shows how even all of them are.
     Subjects that look at the same data share one card.
 
-    Numbers: `classes`, the images of each split by its name, and `imbalance`, the most images that a class has in
-    the training split over the least.
+    Numbers: `classes`, the images of each split by its name, and `imbalance`: in the training split, the images of
+    the largest class over those of the smallest.
 
     Args:
         num_classes: classes to show, by seed where there are more.
@@ -42,7 +36,6 @@ class DataCard:
     title = "Data card"
     question = "What is in the data: which classes, how many images of each, and what do they look like?"
     needs = ("data",)
-    metrics = ()
 
     def __init__(self, *, num_classes: int = 10, num_each: int = 6, seed: int = 0):
         self.num_classes, self.num_each, self.seed = num_classes, num_each, seed
@@ -70,29 +63,18 @@ class DataCard:
             numbers, arrays, "Samples are of the training split, or of the first that has the class, drawn by seed."
         )
 
-    def draw(self, findings: dict[str, Finding]) -> Figure:
-        """One card for each distinct data set: a row a class, its counts and its samples."""
-        cards = _distinct(findings)
-        titles = [wrap_words(_title(labels, finding, len(cards)), WIDTH - 0.2, TITLE) for labels, finding in cards]
-        heights = [
-            measure_lines(title, TITLE) + 1.1 + _spread_height(finding) + _ROW * len(finding.arrays["classes"])
-            for title, (_, finding) in zip(titles, cards, strict=True)
-        ]
-        sheet = Sheet(sum(heights) + 0.1)
-        y = 0.1
-        for title, (_, finding), height in zip(titles, cards, heights, strict=True):
-            sheet.text(0.1, y, title, TITLE, weight="bold")
-            _draw_card(sheet, finding, y + measure_lines(title, TITLE))
-            y += height
-        return sheet.figure
+    def draw(self, findings: Mapping[str, Finding]) -> Picture:
+        """One card per distinct data set: a row per class, its counts and its samples."""
+        cards = _group_equal(findings)
+        rows = [Row(0.1)]
+        for labels, finding in cards:
+            name = str(finding.arrays["data"])
+            title = name if len(cards) == 1 else f"{name}: {', '.join(labels)}"
+            rows += [make_text(wrap_words(title, WIDTH - 0.2, TITLE), size=TITLE, weight="bold"), _make_card(finding)]
+        return lay_out(rows)
 
 
-def _title(labels: list[str], finding: Finding, num_cards: int) -> str:
-    name = str(finding.arrays["data"])
-    return name if num_cards == 1 else f"{name}: {', '.join(labels)}"
-
-
-def _distinct(findings: dict[str, Finding]) -> list[tuple[list[str], Finding]]:
+def _group_equal(findings: Mapping[str, Finding]) -> list[tuple[list[str], Finding]]:
     """Findings with the labels that share them."""
     cards: list[tuple[list[str], Finding]] = []
     for label, finding in findings.items():
@@ -105,49 +87,61 @@ def _distinct(findings: dict[str, Finding]) -> list[tuple[list[str], Finding]]:
     return cards
 
 
-def _draw_card(sheet: Sheet, finding: Finding, y: float) -> None:
+def _make_card(finding: Finding) -> Row:
+    """Words; the spread of images over classes, where not all of these are shown; a row per class."""
+    counts, classes, samples = (finding.arrays[name] for name in ("counts", "classes", "samples"))
+    rows = [make_text(_describe(finding), height=0.55, color=GRAY)]
+    if len(classes) < counts.shape[1]:
+        rows.append(Row(_SPREAD, partial(_draw_spread, counts=counts)))
+    names = finding.arrays["names"][classes]
+    each = [
+        Row(_ROW, partial(_draw_samples, name=str(name), pictures=pictures))
+        for name, pictures in zip(names, samples, strict=True)
+    ]
+    bars = Row(_ROW * len(classes), partial(_draw_bars, counts=counts[:, classes]))
+    return stack([*rows, align([bars, stack(each)]), Row(0.55)])
+
+
+def _describe(finding: Finding) -> str:
     counts, classes, samples = (finding.arrays[name] for name in ("counts", "classes", "samples"))
     sizes = ", ".join(f"{finding.numbers[split]:,} {split}" for split in _COLORS)
     shape = f"{samples.shape[2]} x {samples.shape[3]} pixels"
     some = "" if len(classes) == counts.shape[1] else f"; {len(classes)} of the classes are shown"
     least, most = counts[0].min(), counts[0].max()
-    spread_words = f"{least:,} to {most:,} training images in a class"
-    if least == most:
-        spread_words = f"{most:,} training images in each class"
-    sheet.text(0.1, y, f"{counts.shape[1]:,} classes, {sizes}, {shape}{some}\n{spread_words}", TEXT, color=GRAY)
-    left = 0.1 + _NAMES
-    if _spread_height(finding):
-        _draw_spread(sheet, counts, left, y + 0.55)
-    top = y + 0.55 + _spread_height(finding)
-    axes = sheet.axes(left, top, _BARS, _ROW * len(classes))
+    each = f"{most:,} training images in each class"
+    if least < most:
+        each = f"{least:,} to {most:,} training images in a class"
+    return f"{counts.shape[1]:,} classes, {sizes}, {shape}{some}\n{each}"
+
+
+def _draw_bars(sheet: Sheet, y: float, counts: np.ndarray) -> None:
+    """How many images of each split the classes that are shown have, [splits,k]."""
+    axes = sheet.axes(_LEFT, y, _BARS, _ROW * counts.shape[1])
     for place, color in enumerate(_COLORS.values()):
-        rows = np.arange(len(classes)) + 0.26 * (place - 1)
-        axes.barh(rows, counts[place][classes], height=0.24, color=color)
-    axes.set(ylim=(len(classes) - 0.5, -0.5), yticks=[])
+        axes.barh(np.arange(counts.shape[1]) + 0.26 * (place - 1), counts[place], height=0.24, color=color)
+    axes.set(ylim=(counts.shape[1] - 0.5, -0.5), yticks=[])
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=4))
     axes.set_xlabel("images: " + ", ".join(_COLORS) + " (top to bottom)", fontsize=SMALL)
-    tile = min(_ROW, (WIDTH - left - _BARS - 0.4) / samples.shape[1])
-    for row, number in enumerate(classes):
-        middle = top + (row + 0.5) * _ROW
-        name = wrap_words(str(finding.arrays["names"][number]), _NAMES - 0.1, TEXT).split("\n")[:3]
-        sheet.text(left - 0.1, middle, "\n".join(name), TEXT, ha="right", va="center")
-        for place, picture in enumerate(samples[row]):
-            x = left + _BARS + 0.3 + place * tile
-            sheet.image(picture, x, middle - tile / 2 + 0.03, tile - 0.06, tile - 0.06)
 
 
-def _spread_height(finding: Finding) -> float:
-    return 0.0 if len(finding.arrays["classes"]) == finding.arrays["counts"].shape[1] else _SPREAD
+def _draw_samples(sheet: Sheet, y: float, name: str, pictures: np.ndarray) -> None:
+    """A class's name left of its bars, and pictures [n,H,W,3] right of them."""
+    tile = min(_ROW, (WIDTH - _LEFT - _BARS - 0.4) / len(pictures))
+    middle, lines = y + _ROW / 2, wrap_words(name, _NAMES - 0.1, TEXT).split("\n")[:3]
+    sheet.text(_LEFT - 0.1, middle, "\n".join(lines), TEXT, ha="right", va="center")
+    for place, picture in enumerate(pictures):
+        x = _LEFT + _BARS + 0.3 + place * tile
+        sheet.image(picture, x, middle - tile / 2 + 0.03, tile - 0.06, tile - 0.06)
 
 
-def _draw_spread(sheet: Sheet, counts: np.ndarray, left: float, top: float) -> None:
-    """Images a class of each split [splits,K], each split's classes from the one with most to the one with fewest."""
-    axes = sheet.axes(left, top, WIDTH - left - 0.2, _SPREAD - 0.55)
+def _draw_spread(sheet: Sheet, y: float, counts: np.ndarray) -> None:
+    """Images per class of each split [splits,K], each split's classes from the one with most to the one with fewest."""
+    axes = sheet.axes(_LEFT, y, WIDTH - _LEFT - 0.2, _SPREAD - 0.55)
     for place, (split, color) in enumerate(_COLORS.items()):
         # The later lines are thinner, so that splits of one size are all seen.
         axes.stairs(np.sort(counts[place])[::-1], baseline=None, color=color, linewidth=4 - 1.4 * place, label=split)
     axes.set(xlim=(0, counts.shape[1]), ylim=(0, 1.08 * counts.max()))
     axes.yaxis.set_major_locator(MaxNLocator(integer=True, nbins=4))
     axes.set_xlabel(f"all {counts.shape[1]:,} classes, from most to fewest images in each split", fontsize=SMALL)
-    axes.set_ylabel("images a class", fontsize=SMALL)
+    axes.set_ylabel("images per class", fontsize=SMALL)
     axes.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=len(_COLORS), fontsize=SMALL, frameon=False)

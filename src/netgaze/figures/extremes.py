@@ -1,17 +1,22 @@
 """What does the network find easiest and hardest?"""
 
+from collections.abc import Mapping, Sequence
+from functools import partial
+
 import numpy as np
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure as Picture
 
 from netgaze.drawing.examples import denormalize, rebuild_examples
-from netgaze.drawing.panels import GRAY, SMALL, TEXT, TITLE, WIDTH, Sheet, shorten
-from netgaze.figure import Finding
+from netgaze.drawing.panels import SMALL, WIDTH, Sheet, shorten
+from netgaze.drawing.rows import Row, lay_out, make_head, make_text, stack
+from netgaze.figure import Figure, Finding
 from netgaze.subject import Subject
 
 _ACROSS = 8
+_TILE = (WIDTH - 0.2) / _ACROSS  # inches
 
 
-class Extremes:
+class Extremes(Figure):
     """The examples with the largest and the lowest loss, as the network saw them (a rotation task: turned).
 
     Each network chooses its own; the loss is cross-entropy in nats.
@@ -28,7 +33,6 @@ class Extremes:
     title = "Largest and lowest loss"
     question = "Which images does the network find easiest and hardest?"
     needs = ("classes", "data")
-    metrics = ()
 
     def __init__(self, *, num_each: int = 8):
         self.num_each = num_each
@@ -56,44 +60,35 @@ class Extremes:
         caption = f"Each network chooses its own examples of the {subject.split} split. Loss: cross-entropy in nats."
         return Finding(numbers, arrays, caption)
 
-    def draw(self, findings: dict[str, Finding]) -> Figure:
-        """A block a network: the hardest, then the easiest."""
-        tile = (WIDTH - 0.2) / _ACROSS
-        rows = {label: -(-(len(finding.arrays["losses"]) // 2) // _ACROSS) for label, finding in findings.items()}
-        heights = [0.75 + 2 * num * (tile + 0.48) for num in rows.values()]
-        sheet = Sheet(sum(heights) + 0.1)
-        y = 0.1
-        for (label, finding), height in zip(findings.items(), heights, strict=True):
-            _draw_block(sheet, label, finding, y, tile)
-            y += height
-        return sheet.figure
+    def draw(self, findings: Mapping[str, Finding]) -> Picture:
+        """A block per network: the hardest, then the easiest."""
+        return lay_out([Row(0.1), *(_make_block(label, finding) for label, finding in findings.items())])
 
 
-def _draw_block(sheet: Sheet, label: str, finding: Finding, y: float, tile: float) -> None:
-    numbers = finding.numbers
-    sheet.text(0.1, y, shorten(label, 4.2, TITLE), TITLE, weight="bold")
-    said = (
+def _make_block(label: str, finding: Finding) -> Row:
+    numbers, every = finding.numbers, range(len(finding.arrays["losses"]))
+    words = (
         f"loss: mean {numbers['mean_loss']:#.3g}, median {numbers['median_loss']:#.3g}; "
         f"the worst 10 % carry {numbers['worst_tenth_share']:.0%}"
     )
-    sheet.text(WIDTH - 0.1, y + 0.02, said, TEXT, ha="right", color=GRAY)
-    half = len(finding.arrays["losses"]) // 2
-    y += 0.25
-    for name, start in (("largest loss", 0), ("lowest loss", half)):
-        sheet.text(0.1, y, name, TEXT)
-        y += 0.2
-        for place in range(half):
-            across, down = place % _ACROSS, place // _ACROSS
-            _draw_tile(sheet, finding, start + place, 0.1 + across * tile, y + down * (tile + 0.48), tile)
-        y += -(-half // _ACROSS) * (tile + 0.48)
+    rows, half = [make_head(label, words, height=0.25)], len(every) // 2
+    for name, some in (("largest loss", every[:half]), ("lowest loss", every[half:])):
+        rows.append(make_text(name, height=0.2))
+        for start in range(0, half, _ACROSS):
+            draw = partial(_draw_tiles, finding=finding, shown=some[start : start + _ACROSS])
+            rows.append(Row(_TILE + 0.48, draw))
+    return stack([*rows, Row(0.1)])
 
 
-def _draw_tile(sheet: Sheet, finding: Finding, number: int, x: float, y: float, tile: float) -> None:
-    true, predicted = (str(finding.arrays[name][number]) for name in ("true", "predicted"))
-    side = tile - 0.1
-    sheet.image(finding.arrays["images"][number], x, y, side, side)
-    sheet.frame(x, y, side, true == predicted)
-    lines = [f"is {true}"] + [f"says {predicted}"] * (true != predicted)
-    lines.append(f"loss {finding.arrays['losses'][number]:#.3g}")
-    words = [shorten(line, 0.95 * side, SMALL) for line in lines]
-    sheet.text(x + side / 2, y + side + 0.04, "\n".join(words), SMALL, ha="center")
+def _draw_tiles(sheet: Sheet, y: float, finding: Finding, shown: Sequence[int]) -> None:
+    """Examples beside one another, each with its class, the answer where it is another, and the loss."""
+    side = _TILE - 0.1
+    for place, number in enumerate(shown):
+        x = 0.1 + place * _TILE
+        true, predicted = (str(finding.arrays[name][number]) for name in ("true", "predicted"))
+        sheet.image(finding.arrays["images"][number], x, y, side, side)
+        sheet.frame(x, y, side, true == predicted)
+        lines = [f"is {true}"] + [f"says {predicted}"] * (true != predicted)
+        lines.append(f"loss {finding.arrays['losses'][number]:#.3g}")
+        words = [shorten(line, 0.95 * side, SMALL) for line in lines]
+        sheet.text(x + side / 2, y + side + 0.04, "\n".join(words), SMALL, ha="center")

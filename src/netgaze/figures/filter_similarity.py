@@ -1,9 +1,11 @@
 """Do classes with similar filters get confused?"""
 
+from collections.abc import Mapping
+from functools import partial
+
 import numpy as np
 import torch
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure as Picture
 from scipy.cluster.hierarchy import leaves_list, linkage
 from scipy.stats import rankdata, spearmanr
 from sklearn.metrics.pairwise import cosine_similarity
@@ -19,21 +21,19 @@ from netgaze.drawing.panels import (
     TEXT,
     WIDTH,
     Sheet,
-    measure_lines,
     measure_names,
-    measure_titles,
-    place_columns,
     wrap_words,
 )
-from netgaze.figure import Finding
+from netgaze.drawing.rows import Columns, Row, align, lay_out, make_bar, make_signed_bar, make_text, make_title, stack
+from netgaze.figure import Figure, Finding
 from netgaze.subject import Subject, evaluating
 
 _MOST_VALUES = 12
-_MATRIX, _BAR = 3.2, 0.55  # inches
+_MATRIX = 3.2  # inches
 _DIGITS = 9  # of what is ranked: equal pairs are to be equal, whatever the order of the sums
 
 
-class FilterSimilarity:
+class FilterSimilarity(Figure):
     """Cosine similarity of the classes' filters beside the confusion of the same classes, in one order.
 
     The filters are `class_filters`: those that a generator wrote, else the rows of the last linear layer. The order
@@ -56,7 +56,6 @@ class FilterSimilarity:
     title = "Similarity of filters"
     question = "Which classes have similar filters, and are these the ones that the network confuses?"
     needs = ("classes", "data")
-    metrics = ()
 
     def __init__(self, *, num_permutations: int = 999, seed: int = 0):
         self.num_permutations, self.seed = num_permutations, seed
@@ -79,19 +78,14 @@ class FilterSimilarity:
         )
         if len(names) > MOST_NAMES:
             caption += " The numbers at the edges are places in that order."
-        numbers = _describe(similarity, names) | correlate_mantel(
+        numbers = _summarize(similarity, names) | correlate_mantel(
             similarity, confusion, self.num_permutations, self.seed
         )
         return Finding(numbers, arrays, caption)
 
-    def draw(self, findings: dict[str, Finding]) -> Figure:
-        """A block a network: the similarities left, the confusion right."""
-        heights = [_height(label, finding) for label, finding in findings.items()]
-        sheet, y = Sheet(sum(heights)), 0.0
-        for (label, finding), height in zip(findings.items(), heights, strict=True):
-            _draw_block(sheet, label, finding, y, height)
-            y += height
-        return sheet.figure
+    def draw(self, findings: Mapping[str, Finding]) -> Picture:
+        """A block per network: the similarities left, the confusion right."""
+        return lay_out(_make_block(label, finding) for label, finding in findings.items())
 
 
 def compare_filters(filters: np.ndarray) -> np.ndarray:
@@ -125,7 +119,7 @@ def correlate_mantel(similarity: np.ndarray, confusion: np.ndarray, num: int, se
     return {"spearman": float(spearmanr(*both).statistic), "p_permutation": (1 + as_high) / (1 + num)}
 
 
-def _describe(similarity: np.ndarray, names: np.ndarray) -> dict[str, float | str]:
+def _summarize(similarity: np.ndarray, names: np.ndarray) -> dict[str, float | str]:
     rows, others = np.triu_indices(len(similarity), 1)
     values = similarity[rows, others]
     best = values.argmax()
@@ -137,7 +131,7 @@ def _describe(similarity: np.ndarray, names: np.ndarray) -> dict[str, float | st
     }
 
 
-def _words(finding: Finding) -> str:
+def _describe(finding: Finding) -> str:
     numbers = finding.numbers
     words = f"mean similarity {numbers['similarity_mean']:z.2f}, largest {numbers['similarity_max']:z.2f} "
     words += f"({numbers['most_similar']})\nrank correlation of similarity and confusion "
@@ -148,30 +142,34 @@ def _words(finding: Finding) -> str:
     return wrap_words(words, WIDTH - 0.4, TEXT)
 
 
-def _top(label: str, finding: Finding) -> float:
-    """Inches from a block's top to its matrices."""
-    return 0.22 + measure_titles([label], WIDTH) + measure_lines(_words(finding), TEXT)
-
-
-def _height(label: str, finding: Finding) -> float:
-    return _top(label, finding) + _MATRIX + measure_names(finding.arrays["names"]) + _BAR
-
-
-def _draw_block(sheet: Sheet, label: str, finding: Finding, y: float, height: float) -> None:
+def _make_block(label: str, finding: Finding) -> Row:
+    columns = Columns(2)
+    left, right = (x + (columns.width + NAMES - _MATRIX) / 2 for x in columns.lefts)
     similarity, confusion, names = (finding.arrays[key] for key in ("similarity", "confusion", "names"))
-    sheet.title(0, y + 0.1, WIDTH, label)
-    sheet.text(WIDTH / 2, y + 0.12 + measure_titles([label], WIDTH), _words(finding), ha="center", color=GRAY)
-    lefts, width = place_columns(2, left=0.1, gap=0.2)
-    left, right = (x + (width + NAMES - _MATRIX) / 2 for x in lefts)
-    top, bars = y + _top(label, finding), y + height - _BAR + 0.08
-    _write(sheet.matrix(left, top, _MATRIX, similarity, names, SIGNED, -1.0), similarity, np.abs(similarity) < 0.6)
-    _write(sheet.matrix(right, top, _MATRIX, confusion, names, SEQUENTIAL, 0.0), confusion, confusion > 0.6)
-    sheet.signed_bar(left, bars, _MATRIX, 1.0, "cosine similarity of filters")
-    sheet.bar(right, bars, _MATRIX, [0, 0.5, 1], SEQUENTIAL, "confusion: share of a row's examples")
+    draw = partial(_draw_matrix, names=names)
+    matrices = [
+        partial(draw, x=left, values=similarity, colors=SIGNED, low=-1.0, black=np.abs(similarity) < 0.6),
+        partial(draw, x=right, values=confusion, colors=SEQUENTIAL, low=0.0, black=confusion > 0.6),
+    ]
+    bars = [
+        make_signed_bar(left, _MATRIX, 1.0, "cosine similarity of filters"),
+        make_bar(right, _MATRIX, [0, 0.5, 1], SEQUENTIAL, "confusion: share of a row's examples"),
+    ]
+    return stack(
+        [
+            make_title(label, below=0.02),
+            make_text(_describe(finding), WIDTH / 2, below=0.1, ha="center", color=GRAY),
+            align(Row(_MATRIX + measure_names(names), matrix) for matrix in matrices),
+            align(bars),
+        ]
+    )
 
 
-def _write(axes: Axes, values: np.ndarray, black: np.ndarray) -> None:
-    """The values [K,K] in their cells, black or white [K,K], where they are few."""
+def _draw_matrix(
+    sheet: Sheet, y: float, x: float, values: np.ndarray, names: np.ndarray, colors: str, low: float, black: np.ndarray
+) -> None:
+    """A matrix with its values [K,K] in its cells, black or white [K,K], where they are few."""
+    axes = sheet.matrix(x, y, _MATRIX, values, names, colors, low)
     if len(values) > _MOST_VALUES:
         return
     size = min(SMALL, 72 * _MATRIX / len(values) / (0.7 * 5))

@@ -1,22 +1,24 @@
 """Which training images does the network find most alike?"""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
 
 import numpy as np
 import torch
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure as Picture
 
 from netgaze.drawing.examples import choose_examples, to_rgb
 from netgaze.drawing.panels import SMALL, TEXT, WIDTH, Sheet, measure_lines, wrap_words
-from netgaze.figure import Finding
+from netgaze.drawing.rows import Row, align, lay_out, stack
+from netgaze.figure import Figure, Finding
 from netgaze.measures.metrics import knn_accuracy
 from netgaze.measures.neighbors import find_nearest
 from netgaze.subject import Subject
 
-_NAMES = 1.25  # inches for the query's class and a network's label
+_NAMES, _QUERY = 1.25, 1.1  # inches: the query's class and a network's label, a query
 
 
-class Knn:
+class Knn(Figure):
     """Nearest training images by cosine similarity of penultimate features (Krizhevsky et al. 2012, figure 4).
 
     They are compared by Euclidean distance there; cosine is what kNN evaluations use since Wu et al. 2018.
@@ -67,29 +69,34 @@ class Knn:
         )
         return Finding(numbers, arrays, caption)
 
-    def draw(self, findings: dict[str, Finding]) -> Figure:
-        """A block for each query, in it a row for each network."""
+    def draw(self, findings: Mapping[str, Finding]) -> Picture:
+        """A block per query, in it a row per network."""
         first = next(iter(findings.values()))
         num_queries, num_neighbors = first.arrays["neighbor_labels"].shape
         tile = min(0.75, (WIDTH - 2 * _NAMES - 0.35) / num_neighbors)
-        row, query = max(tile + 0.07, 0.6), min(_NAMES - 0.15, 1.1)
-        block = max(row * len(findings), query + 0.32) + 0.2
-        summary = "\n".join(_summary(label, finding) for label, finding in findings.items())
-        top = 0.3 + measure_lines(summary, TEXT)
-        sheet = Sheet(top + block * num_queries)
-        sheet.text(0.1, 0.1, summary)
+        summary = "\n".join(_describe(label, finding) for label, finding in findings.items())
+        rows = [Row(0.3 + measure_lines(summary, TEXT), lambda sheet, y: sheet.text(0.1, y + 0.1, summary))]
         for number in range(num_queries):
-            y = top + number * block
-            sheet.image(first.arrays["queries"][number], 0.1, y, query, query)
-            name = str(first.arrays["names"][first.arrays["query_labels"][number]])
-            words = "\n".join(wrap_words(name, 0.85 * _NAMES, SMALL).split("\n")[:2])
-            sheet.text(0.1, y + query + 0.04, words, SMALL, weight="bold")
-            for place, (label, finding) in enumerate(findings.items()):
-                _draw_row(sheet, label, finding, number, y + place * row, tile)
-        return sheet.figure
+            query = Row(_QUERY + 0.32, partial(_draw_query, finding=first, number=number))
+            networks = stack(
+                Row(
+                    max(tile + 0.07, 0.6),
+                    partial(_draw_neighbors, label=label, finding=finding, number=number, tile=tile),
+                )
+                for label, finding in findings.items()
+            )
+            rows += [align([query, networks]), Row(0.2)]
+        return lay_out(rows)
 
 
-def _draw_row(sheet: Sheet, label: str, finding: Finding, number: int, y: float, tile: float) -> None:
+def _draw_query(sheet: Sheet, y: float, finding: Finding, number: int) -> None:
+    sheet.image(finding.arrays["queries"][number], 0.1, y, _QUERY, _QUERY)
+    name = str(finding.arrays["names"][finding.arrays["query_labels"][number]])
+    words = "\n".join(wrap_words(name, 0.85 * _NAMES, SMALL).split("\n")[:2])
+    sheet.text(0.1, y + _QUERY + 0.04, words, SMALL, weight="bold")
+
+
+def _draw_neighbors(sheet: Sheet, y: float, label: str, finding: Finding, number: int, tile: float) -> None:
     right = finding.arrays["neighbor_labels"][number] == finding.arrays["query_labels"][number]
     words = [*wrap_words(label, _NAMES, SMALL).split("\n")[:3], f"{right.sum()} of {len(right)}"]
     sheet.text(0.1 + 2 * _NAMES, y + tile / 2, "\n".join(words), SMALL, ha="right", va="center")
@@ -99,7 +106,7 @@ def _draw_row(sheet: Sheet, label: str, finding: Finding, number: int, y: float,
         sheet.frame(x, y, tile - 0.07, bool(right[place]))
 
 
-def _summary(label: str, finding: Finding) -> str:
+def _describe(label: str, finding: Finding) -> str:
     accuracies = [
         f"{k}-NN accuracy {finding.numbers[f'knn{k}']:.3f}" for k in (20, 200) if f"knn{k}" in finding.numbers
     ]

@@ -1,18 +1,20 @@
-"""What does the network see in a person's own pictures?"""
+"""What does the network see in your own pictures?"""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 import torch
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure as Picture
 from matplotlib.patches import Rectangle
 
 from netgaze.drawing.examples import denormalize, name_files, read_size
 from netgaze.drawing.heat import describe_coarseness, enlarge, overlay
-from netgaze.drawing.panels import GRAY, RIGHT, SMALL, WIDTH, Sheet, measure_titles, place_columns, shorten
+from netgaze.drawing.panels import GRAY, RIGHT, SMALL, WIDTH, Sheet, shorten
+from netgaze.drawing.rows import Columns, Row, align, lay_out, make_signed_bar, stack
 from netgaze.errors import NetgazeError
-from netgaze.figure import Finding
+from netgaze.figure import Figure, Finding
 from netgaze.subject import Subject, device_of, evaluating
 
 _MOST_DRAWN, _MOST_SIZES, _BATCH = 12, 6, 100
@@ -25,10 +27,10 @@ _FITS = {
 }
 
 
-class Predict:
-    """The likeliest classes of own pictures, and the class activation map (Zhou et al. 2016) of the likeliest.
+class Predict(Figure):
+    """The likeliest classes of your own pictures, and the class activation map (Zhou et al. 2016) of the likeliest.
 
-    Maps are those of `Cam`: signed, on one scale a network. At most twelve pictures are drawn.
+    Maps are those of `Cam`: signed, on one scale per network. At most twelve pictures are drawn.
 
     Numbers:
         `<file>`: the likeliest class and its probability, in words.
@@ -43,10 +45,9 @@ class Predict:
         NetgazeError: no pictures, or an unknown fit.
     """
 
-    title = "Own pictures"
+    title = "Predictions on your pictures"
     question = "What does the network see in these pictures, and where?"
     needs = ("classes", "data")
-    metrics = ()
 
     def __init__(self, *, images: Sequence[str] | None = None, fit: str | None = None, num_classes: int = 5):
         if not images:
@@ -74,7 +75,7 @@ class Predict:
         likeliest = np.take_along_axis(probabilities, top, axis=1)
         arrays = {"names": np.array(names), "classes": all_classes[top], "probabilities": likeliest}
         arrays |= {"pictures": pictures, "maps": maps.numpy()}
-        numbers = {name: _said(arrays, row, 1) for row, name in enumerate(names)}
+        numbers = {name: _describe(arrays, row, 1) for row, name in enumerate(names)}
         tops = {
             name: dict(zip(arrays["classes"][row].tolist(), likeliest[row].tolist(), strict=True))
             for row, name in enumerate(names)
@@ -121,39 +122,43 @@ class Predict:
             words += f" Enlarged and so blurred: {', '.join(blurred[:_MOST_SIZES])}{more}."
         return words
 
-    def draw(self, findings: dict[str, Finding]) -> Figure:
-        """A row a picture, a column a network: the picture, the map of its likeliest class, and bars."""
-        lefts, width = place_columns(len(findings), left=0.1, gap=0.25)
-        first = next(iter(findings.values())).arrays
-        num_drawn, num_bars = len(first["maps"]), max(part.arrays["classes"].shape[1] for part in findings.values())
-        place = _Place(width, num_bars)
-        top = 0.15 + measure_titles(list(findings), width)
-        sheet = Sheet(top + num_drawn * place.row + 0.55)
-        for row in range(num_drawn):
-            name = shorten(str(first["names"][row]), WIDTH - 0.3 - place.left, SMALL)
-            sheet.text(lefts[0] + place.left, top + row * place.row, name, SMALL, weight="bold", color=GRAY)
-        for x, (label, finding) in zip(lefts, findings.items(), strict=True):
-            sheet.title(x, 0.1, width, label)
-            scale = float(np.quantile(np.abs(finding.arrays["maps"]), 0.99))
-            for row in range(num_drawn):
-                place.draw(sheet, finding, row, scale, x, top + row * place.row + _NAME)
-            sheet.signed_bar(x + (width - place.width) / 2, sheet.height - 0.45, 2 * place.tile, scale, "evidence")
-        return sheet.figure
+    def draw(self, findings: Mapping[str, Finding]) -> Picture:
+        """A row per picture, a column per network: the picture, the map of its likeliest class, and bars."""
+        columns = Columns(len(findings), gap=0.25)
+        place = _Place(columns.width, max(finding.arrays["classes"].shape[1] for finding in findings.values()))
+        placed = [(finding, x + place.left) for finding, x in zip(findings.values(), columns.lefts, strict=True)]
+        pictures = [
+            stack([_make_name(placed[0][0], row, placed[0][1]), align(place.make_cell(*one, row) for one in placed)])
+            for row in range(len(placed[0][0].arrays["maps"]))
+        ]
+        bars = [make_signed_bar(x, 2 * place.tile, _measure_scale(found), "evidence", above=0.1) for found, x in placed]
+        return lay_out([columns.titles(findings, below=0.05), *pictures, align(bars)])
 
-    def summary(self, findings: dict[str, Finding]) -> str:
-        """A line a picture and network."""
+    def summary(self, findings: Mapping[str, Finding]) -> str:
+        """A line per picture and network."""
         num = len(next(iter(findings.values())).arrays["names"])
         return "\n".join(
-            f"{finding.arrays['names'][row]}: {_said(finding.arrays, row)}  [{label}]"
+            f"{finding.arrays['names'][row]}: {_describe(finding.arrays, row)}  [{label}]"
             for row in range(num)
             for label, finding in findings.items()
         )
 
 
-def _said(arrays: dict[str, np.ndarray], row: int, most: int | None = None) -> str:
+def _describe(arrays: dict[str, np.ndarray], row: int, most: int | None = None) -> str:
     """Classes and their probabilities, likeliest first."""
     pairs = zip(arrays["classes"][row, :most], arrays["probabilities"][row, :most], strict=True)
     return ", ".join(f"{name} {probability:.2f}" for name, probability in pairs)
+
+
+def _measure_scale(finding: Finding) -> float:
+    """The value that has the full color, of all maps of a network."""
+    return float(np.quantile(np.abs(finding.arrays["maps"]), 0.99))
+
+
+def _make_name(finding: Finding, row: int, x: float) -> Row:
+    """The name of a picture's file."""
+    name = shorten(str(finding.arrays["names"][row]), WIDTH - 0.2 - x, SMALL)
+    return Row(_NAME, lambda sheet, y: sheet.text(x, y, name, SMALL, weight="bold", color=GRAY))
 
 
 class _Place:
@@ -165,15 +170,18 @@ class _Place:
         self.bars = min(_MOST_BARS, width - 2 * self.tile - 0.1) if self.beside else 2 * self.tile
         self.width = 2 * self.tile + (self.bars + 0.1 if self.beside else 0.0)
         bars = num_bars * _LINE
-        self.row = _NAME + (max(self.tile, bars) if self.beside else self.tile + 0.06 + bars) + _GAP
+        self.height = (max(self.tile, bars) if self.beside else self.tile + 0.06 + bars) + _GAP
         self.left = (width - self.width) / 2
 
-    def draw(self, sheet: Sheet, finding: Finding, row: int, scale: float, x: float, y: float) -> None:
-        """One picture's answer at (x, y)."""
+    def make_cell(self, finding: Finding, x: float, row: int) -> Row:
+        """One picture's answer at x."""
+        return Row(self.height, partial(self._draw, finding=finding, x=x, row=row))
+
+    def _draw(self, sheet: Sheet, y: float, finding: Finding, x: float, row: int) -> None:
         arrays, tile, side = finding.arrays, self.tile, self.tile - 0.05
-        x += self.left
+        heat = overlay(arrays["pictures"][row], arrays["maps"][row], _measure_scale(finding))
         sheet.image(arrays["pictures"][row], x, y, side, side)
-        sheet.image(overlay(arrays["pictures"][row], arrays["maps"][row], scale), x + tile, y, side, side)
+        sheet.image(heat, x + tile, y, side, side)
         left, y = (x + 2 * tile + 0.1, y) if self.beside else (x, y + tile + 0.06)
         pairs = zip(arrays["classes"][row], arrays["probabilities"][row], strict=True)
         for number, (name, probability) in enumerate(pairs):

@@ -1,7 +1,10 @@
 """How do the features lie in a plane?"""
 
+from collections.abc import Mapping
+from functools import partial
+
 import numpy as np
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure as Picture
 from matplotlib.lines import Line2D
 from sklearn.decomposition import PCA
 from sklearn.manifold import TSNE, trustworthiness
@@ -9,24 +12,15 @@ from sklearn.neighbors import NearestNeighbors
 from threadpoolctl import threadpool_limits
 
 from netgaze.drawing.examples import balanced_choice
-from netgaze.drawing.panels import (
-    GRAY,
-    TEXT,
-    WIDTH,
-    Sheet,
-    choose_style,
-    measure_lines,
-    measure_titles,
-    place_columns,
-    wrap_words,
-)
-from netgaze.figure import Finding
+from netgaze.drawing.panels import WIDTH, Sheet, choose_style
+from netgaze.drawing.rows import Columns, Row, align, lay_out, make_legend
+from netgaze.figure import Figure, Finding
 from netgaze.subject import Subject
 
 _MOST_NAMES = 60
 
 
-class Tsne:
+class Tsne(Figure):
     """A t-SNE map (van der Maaten and Hinton 2008) of penultimate features, colored by the data's classes.
 
     The same images for every network, as evenly over the classes as they allow. Features of more than 50 dimensions
@@ -47,7 +41,6 @@ class Tsne:
     title = "t-SNE map"
     question = "Do images of the same class lie together in the space of features?"
     needs = ("data", "features")
-    metrics = ()
 
     def __init__(self, *, num_images: int = 100, seed: int = 0):
         self.num_images, self.seed = num_images, seed
@@ -69,32 +62,21 @@ class Tsne:
         caption = f"{len(index)} images of the {subject.split} split, the same for every network, colored by class."
         return Finding(numbers, arrays, caption)
 
-    def draw(self, findings: dict[str, Finding]) -> Figure:
-        """A column a network, and one legend."""
-        lefts, width = place_columns(len(findings), left=0.1, gap=0.15)
-        side = min(width, 5.5)
-        words = {label: wrap_words(_words(finding), width, TEXT) for label, finding in findings.items()}
-        first = next(iter(findings.values()))
-        handles = _handles(first)
+    def draw(self, findings: Mapping[str, Finding]) -> Picture:
+        """A column per network, and one legend."""
+        columns = Columns(len(findings), gap=0.15)
+        side = min(columns.width, 5.5)
+        captions = columns.captions(map(_describe, findings.values()), below=0.1)
+        planes = align(
+            Row(side, partial(_draw_plane, finding=finding, x=x + (columns.width - side) / 2, side=side))
+            for x, finding in zip(columns.lefts, findings.values(), strict=True)
+        )
+        handles = _make_handles(next(iter(findings.values())))
         longest = max((len(str(handle.get_label())) for handle in handles), default=0)
         across = max(1, min(10, int(WIDTH / (0.55 + 0.085 * longest))))
-        above = 0.15 + measure_titles(list(findings), width)
-        top = above + 0.1 + max(measure_lines(text, TEXT) for text in words.values())
-        sheet = Sheet(top + side + 0.3 + 0.2 * -(-len(handles) // across))
-        for x, (label, finding) in zip(lefts, findings.items(), strict=True):
-            sheet.title(x, 0.1, width, label)
-            sheet.text(x + width / 2, above, words[label], ha="center", color=GRAY)
-            axes = sheet.axes(x + (width - side) / 2, top, side, side)
-            axes.spines[:].set(visible=True, color="#BBBBBB")
-            axes.set(xticks=[], yticks=[])
-            labels = finding.arrays["labels"]
-            size = side * (5 + 900 / (len(labels) + 30))
-            for number in np.unique(labels):
-                x_y = finding.arrays["plane"][labels == number].T
-                axes.scatter(x_y[0], x_y[1], size, linewidths=0.4, edgecolors="white", **choose_style(number))
-        if handles:
-            sheet.legend(handles, top + side + 0.12, across, handle=1.0)
-        return sheet.figure
+        height = 0.3 + 0.2 * -(-len(handles) // across)
+        legend = make_legend(handles, height, 0.12, across, handle=1.0) if handles else Row(height)
+        return lay_out([columns.titles(findings, below=0.05), captions, planes, legend])
 
 
 def embed(features: np.ndarray, seed: int) -> np.ndarray:
@@ -114,7 +96,19 @@ def leave_one_out(points: np.ndarray, labels: np.ndarray, k: int) -> float:
     return float((votes == labels).mean())
 
 
-def _words(finding: Finding) -> str:
+def _draw_plane(sheet: Sheet, y: float, finding: Finding, x: float, side: float) -> None:
+    """The places of the images as dots; the fewer, the larger."""
+    axes = sheet.axes(x, y, side, side)
+    axes.spines[:].set(visible=True, color="#BBBBBB")
+    axes.set(xticks=[], yticks=[])
+    labels = finding.arrays["labels"]
+    size = side * (5 + 900 / (len(labels) + 30))
+    for number in np.unique(labels):
+        x_y = finding.arrays["plane"][labels == number].T
+        axes.scatter(x_y[0], x_y[1], size, linewidths=0.4, edgecolors="white", **choose_style(number))
+
+
+def _describe(finding: Finding) -> str:
     numbers = finding.numbers
     return (
         f"trustworthiness {numbers['trustworthiness']:.2f}\n"
@@ -122,7 +116,7 @@ def _words(finding: Finding) -> str:
     )
 
 
-def _handles(finding: Finding) -> list[Line2D]:
+def _make_handles(finding: Finding) -> list[Line2D]:
     """The legend's entries, or none where there are more classes than can be told apart."""
     present = np.unique(finding.arrays["labels"])
     if len(present) > _MOST_NAMES:

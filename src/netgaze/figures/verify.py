@@ -1,16 +1,18 @@
 """Do two pictures show the same person?"""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
 from itertools import combinations
 from typing import Any
 
 import numpy as np
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure as Picture
 
 from netgaze.drawing.examples import name_files, read_size, to_rgb
 from netgaze.drawing.panels import GRAY, RIGHT, SMALL, WIDTH, WRONG, Sheet, clip_words, shorten
+from netgaze.drawing.rows import Row, align, lay_out, stack
 from netgaze.errors import NetgazeError
-from netgaze.figure import Finding
+from netgaze.figure import Figure, Finding
 from netgaze.subject import Subject
 
 _MOST_PAIRS = 12
@@ -19,7 +21,7 @@ _LEFT = 2 * _TILE + 0.35  # inches: where the lines begin
 _ANSWERS = {0: "same person", 1: "different people"}
 
 
-class Verify:
+class Verify(Figure):
     """Two pictures are of the same person where the distance of their embeddings is at most the threshold.
 
     Of more than two pictures all pairs are compared, in order, the first twelve.
@@ -38,8 +40,7 @@ class Verify:
 
     title = "The same person?"
     question = "Do two pictures show the same person?"
-    needs = ("data", "features")
-    metrics = ()
+    needs = ("data", "verifier")
 
     def __init__(self, *, images: Sequence[str] | None = None):
         if images is None or len(images) < 2:
@@ -61,9 +62,9 @@ class Verify:
             numbers[f"answer to {both}"] = int(answer) if answer >= 0 else None
         arrays = {"pairs": pairs, "distances": distances, "answers": answers}
         arrays |= {"pictures": to_rgb(images), "names": names}
-        return Finding(numbers, arrays, self._caption(names, images.shape[-1], threshold))
+        return Finding(numbers, arrays, self._write_caption(names, images.shape[-1], threshold))
 
-    def _caption(self, names: np.ndarray, side: int, threshold: float | None) -> str:
+    def _write_caption(self, names: np.ndarray, side: int, threshold: float | None) -> str:
         caption = "0: the distance is at most the threshold, the same person; 1: it is larger, different people."
         if threshold is None:
             caption = "There is no threshold, and so no answer: the data has no people to choose one on."
@@ -78,35 +79,34 @@ class Verify:
         both = "both" if len(names) == 2 else "all"
         return f"{caption} {', '.join(said)}: {both} were fitted to {side} x {side}."
 
-    def draw(self, findings: dict[str, Finding]) -> Figure:
-        """A row a pair: the pictures as the networks see them, and for each network the distance on a line."""
+    def draw(self, findings: Mapping[str, Finding]) -> Picture:
+        """A row per pair: the pictures as the networks see them, and for each network the distance on a line."""
         first = next(iter(findings.values()))
-        row = max(_TILE + _NAMES, 0.1 + _ROW * len(findings)) + _GAP
-        num = len(first.arrays["pairs"])
-        sheet = Sheet(0.15 + row * num + 0.3)
-        for number, pair in enumerate(first.arrays["pairs"]):
-            y = 0.15 + number * row
-            for x, image in zip((0.1, 0.15 + _TILE), pair, strict=True):
-                _draw_picture(sheet, first, image, x, y)
-            for place, (label, finding) in enumerate(findings.items()):
-                _draw_line(sheet, label, finding, number, y + place * _ROW)
+        rows = [Row(0.15)]
+        for number in range(len(first.arrays["pairs"])):
+            pair = Row(_TILE + _NAMES, partial(_draw_pair, finding=first, number=number))
+            lines = [
+                Row(_ROW, partial(_draw_line, label=label, finding=finding, number=number))
+                for label, finding in findings.items()
+            ]
+            rows += [align([pair, stack([*lines, Row(0.1)])]), Row(_GAP)]
         words = (
             "Diamond: the distance, from 0 on. Blue: up to the threshold, the same person. Vermilion: different people."
         )
-        sheet.text(WIDTH / 2, sheet.height - 0.28, words, ha="center", color=GRAY)
-        return sheet.figure
+        rows.append(Row(0.3, lambda sheet, y: sheet.text(WIDTH / 2, y + 0.02, words, ha="center", color=GRAY)))
+        return lay_out(rows)
 
-    def summary(self, findings: dict[str, Finding]) -> str:
-        """A line a pair and network."""
+    def summary(self, findings: Mapping[str, Finding]) -> str:
+        """A line per pair and network."""
         lines = []
         for label, finding in findings.items():
             for number, pair in enumerate(finding.arrays["pairs"]):
                 both = ", ".join(finding.arrays["names"][pair])
-                lines.append(f"{both}: {_said(finding, number, 4)}  [{label}]")
+                lines.append(f"{both}: {_describe(finding, number, 4)}  [{label}]")
         return "\n".join(lines)
 
 
-def _said(finding: Finding, number: int, digits: int) -> str:
+def _describe(finding: Finding, number: int, digits: int) -> str:
     """The distance of a pair, the threshold, and the answer."""
     threshold, answer = finding.numbers["threshold"], int(finding.arrays["answers"][number])
     distance = f"distance {finding.arrays['distances'][number]:.{digits}f}"
@@ -115,19 +115,21 @@ def _said(finding: Finding, number: int, digits: int) -> str:
     return f"{distance}, threshold {threshold:.{digits}f}: {answer} ({_ANSWERS[answer]})"
 
 
-def _draw_picture(sheet: Sheet, finding: Finding, image: int, x: float, y: float) -> None:
-    sheet.image(finding.arrays["pictures"][image], x, y, _TILE, _TILE)
-    name = clip_words(str(finding.arrays["names"][image]), _TILE, SMALL, 2)
-    sheet.text(x + _TILE / 2, y + _TILE + 0.04, name, SMALL, ha="center")
+def _draw_pair(sheet: Sheet, y: float, finding: Finding, number: int) -> None:
+    """Two pictures with their names."""
+    for x, image in zip((0.1, 0.15 + _TILE), finding.arrays["pairs"][number], strict=True):
+        name = clip_words(str(finding.arrays["names"][image]), _TILE, SMALL, 2)
+        sheet.image(finding.arrays["pictures"][image], x, y, _TILE, _TILE)
+        sheet.text(x + _TILE / 2, y + _TILE + 0.04, name, SMALL, ha="center")
 
 
-def _draw_line(sheet: Sheet, label: str, finding: Finding, number: int, y: float) -> None:
+def _draw_line(sheet: Sheet, y: float, label: str, finding: Finding, number: int) -> None:
     """From 0 to the largest distance or the threshold of a network: the same scale for all its pairs."""
     threshold, distances = finding.numbers["threshold"], finding.arrays["distances"]
     right, answer = WIDTH - 0.2, int(finding.arrays["answers"][number])
-    said = _said(finding, number, 3)
-    sheet.text(right, y, said, SMALL, ha="right", weight="bold", color={0: RIGHT, 1: WRONG}.get(answer, "black"))
-    sheet.text(_LEFT, y, shorten(label, right - _LEFT - len(said) * SMALL * 0.7 / 72, SMALL), SMALL)
+    words = _describe(finding, number, 3)
+    sheet.text(right, y, words, SMALL, ha="right", weight="bold", color={0: RIGHT, 1: WRONG}.get(answer, "black"))
+    sheet.text(_LEFT, y, shorten(label, right - _LEFT - len(words) * SMALL * 0.7 / 72, SMALL), SMALL)
     scale = (right - _LEFT) / (1.05 * max(distances.max(), threshold or 0) or 1.0)
     line, middle = y + 0.24, right if threshold is None else _LEFT + threshold * scale
     parts = ((_LEFT, right, GRAY),) if threshold is None else ((_LEFT, middle, RIGHT), (middle, right, WRONG))

@@ -1,4 +1,4 @@
-"""Images found by gradient: how an image is written down, what it shall reach in a network, and one loop.
+"""Images found by gradient: how an image is written down, what it should reach in a network, and one loop.
 
 Images are [1,C,H,W] in 0..1 (pixels / 255); networks read them after `normalize`. To maximize, minimize the negative.
 """

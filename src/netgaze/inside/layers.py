@@ -1,4 +1,4 @@
-"""What layers give: the pass through a network is stopped where it is asked for, and its outputs are handed over.
+"""What layers give: the pass through a network stops where nothing more is needed, and hands over their outputs.
 
 Layers are named as in `named_modules`.
 """

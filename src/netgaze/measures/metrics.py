@@ -1,4 +1,4 @@
-"""Numbers from predictions and features: torchmetrics where it has them, ours where it has not."""
+"""Numbers from predictions and features: torchmetrics where it has them, our own where it does not."""
 
 from collections.abc import Mapping
 

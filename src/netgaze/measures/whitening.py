@@ -1,4 +1,4 @@
-"""What a linear map can do for embeddings, in closed form: forget how images of one person differ."""
+"""A linear map of embeddings, in closed form, that forgets how images of one person differ."""
 
 import torch
 from torch import Tensor

@@ -1,1 +1,1 @@
-"""Networks. One file an architecture."""
+"""Networks. One file per architecture."""

@@ -1,4 +1,4 @@
-"""What every network of the project answers to, in timm's words.
+"""What every network of the project provides, in timm's words.
 
 `forward_features(images) -> maps [B,F,h,w]`, `forward_head(maps, pre_logits=False) -> logits [B,K]` or features [B,D],
 `num_features` (F, channels of the maps), `head_hidden_size` (D, features before the last layer; F where the head is a
@@ -16,9 +16,16 @@ from netgaze.models.gradcam import compute_gradient_maps
 class LinearNet(nn.Module):
     """A network whose last layer is linear, whatever lies between it and the maps.
 
-    A subclass defines `forward_features`, `forward_head`, and the layers named by `last_layer`,
-    `filter_layers` (two convolutions whose filters are worth a look) and `feature_layers` (stages, shallow to deep),
-    all by their `named_modules` name.
+    A subclass defines `forward_features`, `forward_head` and the attributes below; all else follows from these. Each
+    ReLU is a module of its own, neither shared nor in place, so that figures can hook it.
+
+    Attributes:
+        last_layer: the `nn.Linear` that gives the logits, by its `named_modules` name, as the next two.
+        filter_layers: the convolutions whose filters the figure `filters` draws, one or more; the first of them should
+            read the image, as figures of layers begin with it.
+        feature_layers: the stages whose outputs are maps worth a look, shallow to deep; finetuning slows its learning
+            rate from one to the stage before (`task.layer_decay`).
+        num_features: F, channels of the maps that `forward_features` gives.
     """
 
     last_layer: str
@@ -70,7 +77,11 @@ class LinearNet(nn.Module):
 
 
 class PooledNet(LinearNet):
-    """A convolutional network that ends in a global average and one linear layer: its features are F, as its maps."""
+    """A convolutional network that ends in a global average and one linear layer: its features are F, as its maps.
+
+    A subclass defines `forward_features`, sets `self.fc = nn.Linear(num_features, num_classes)` and the attributes
+    `filter_layers`, `feature_layers` and `num_features` of `LinearNet`; `last_layer` is `fc` already.
+    """
 
     last_layer = "fc"
 

@@ -1,1 +1,1 @@
-"""What is learned. One LightningModule a file."""
+"""Ways to train. One LightningModule per file."""

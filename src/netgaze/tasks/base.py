@@ -1,5 +1,6 @@
-"""What every way of training shares: the step, the sums, the optimizer. Knows nothing of figures or data sets."""
+"""What every way of learning shares: the step, the means, the optimizer. Knows nothing of figures or data sets."""
 
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,19 +11,27 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
+from netgaze.batch import Batch
 from netgaze.measures.metrics import classification_metrics
+from netgaze.tasks.step import Means, Step
 
 
 class Task(LightningModule):
-    """A classification of some kind: a subclass says in `make_examples` what the network is shown and asked.
+    """A way to learn: what a network is shown, and what it loses by its answer.
 
-    A task that is none says in `loss_and_outputs`, `train_metrics` and `compute_metrics` what it does instead.
+    As it stands it is a classification, of which a subclass says in `make_examples` what the network is shown and
+    asked. One of another kind says in `loss` what it does with a batch, and sets `classifies = False`.
+
+    What is only there to train (a projector, a momentum copy) is a module of the task: it is saved with the weights,
+    and no figure sees it, as figures look at `model` alone. A task that tells pairs of images apart is also a
+    `verifier.Verifier`, which figures ask for embeddings and a threshold.
 
     Attributes:
-        embeds: its outputs are no logits but embeddings [M,D], which tell images apart by their distance, of classes
-            never seen in training too.
+        num_views: views of each image in a training batch.
+        classifies: its outputs are logits of `class_names`.
         trainable: False for a task that trains nothing: its run tests the network as it is, whatever the epochs.
-        monitor: the number that chooses the best epoch, the largest or the smallest by `monitor_mode`.
+        monitor: the number that chooses the best epoch, as `val/loss`.
+        monitor_mode: whether the largest ("max") or the smallest ("min") is best.
         numbers: of the current epoch by name; callbacks may add theirs.
         num_classes, class_names: of what *this task* predicts.
         variants: settings and numbers of each network, where a run trained several at once; set by the test.
@@ -34,10 +43,11 @@ class Task(LightningModule):
         schedule: the factor on every learning rate at a point of training, (epoch, max_epochs) -> factor.
     """
 
+    num_views = 1
     monitor = "val/acc"
     monitor_mode = "max"
-    embeds = False
     trainable = True
+    classifies = True
     class_names: list[str]
 
     def __init__(
@@ -54,9 +64,9 @@ class Task(LightningModule):
         self.optimizer, self.schedule = optimizer, schedule
         self.numbers: dict[str, float] = {}
         self.variants: list[dict[str, float]] = []
-        self._still: list[nn.Module] = []
-        self._sums: dict[str, Tensor] = {}
-        self._answers: list[tuple[Tensor, Tensor]] = []
+        self._frozen: list[nn.Module] = []
+        self._means: dict[str, Means] = defaultdict(Means)
+        self._outputs: list[tuple[Tensor, Tensor]] = []
 
     def name_classes(self, data_classes: Sequence[str]) -> None:
         """Set `class_names` from the data's: the same, unless the task predicts something of its own."""
@@ -65,7 +75,8 @@ class Task(LightningModule):
     def make_examples(self, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         """What the network is shown and asked: (images [B,C,H,W], labels [B]) -> (examples [M,...], targets [M]).
 
-        M is a multiple of B: the first B examples are of the images in order, so are the next B, and so on.
+        Figures rely on this: it draws nothing at random; M is a multiple of B; the first B examples are the images
+        themselves, untouched and in order, and examples B..2B-1 are of the same images in the same order, and so on.
         """
         return images, labels
 
@@ -73,18 +84,22 @@ class Task(LightningModule):
         """The mean loss of logits [M,K] against targets [M], a scalar."""
         return nn.functional.cross_entropy(logits, targets)
 
-    def loss_and_outputs(self, batch: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor, Tensor]:
-        """A batch -> (loss, a scalar; outputs [M,K]; targets [M])."""
-        examples, targets = self.make_examples(*batch)
+    def loss(self, batch: Batch) -> Step:
+        """What is learned from a batch, and measured on one: of `num_views` views in training, else of one."""
+        examples, targets = self.make_examples(batch.images, batch.labels)
         outputs = self(examples)
-        return self.criterion(outputs, targets), outputs, targets
+        loss = self.criterion(outputs, targets)
+        return Step(loss, outputs, targets, self.train_metrics(outputs.detach(), targets))
 
     def train_metrics(self, outputs: Tensor, targets: Tensor) -> dict[str, Tensor]:
-        """Means over a training batch by name, scalars: `acc`, the share of outputs [M,K] that are right, 0..1."""
+        """Means over a batch by name, scalars: `acc`, the share of outputs [M,K] that are right, 0..1."""
         return {"acc": (outputs.argmax(dim=1) == targets).float().mean()}
 
     def compute_metrics(self, split: str, outputs: Tensor, targets: Tensor) -> dict[str, float]:
-        """Numbers of a whole split by name, from outputs [M,K] and targets [M]."""
+        """Numbers of a whole split by name, from outputs [M,K] and targets [M]: besides its means, or in their place.
+
+        Asked only where steps have outputs. `split` is "val" or "test".
+        """
         return {"loss": float(self.criterion(outputs, targets))} | classification_metrics(outputs, targets)
 
     def class_maps(self, images: Tensor) -> Tensor:
@@ -98,7 +113,7 @@ class Task(LightningModule):
 
     def freeze_modules(self, modules: Sequence[nn.Module]) -> None:
         """Let `modules` learn nothing: they get no gradients, and their BatchNorm statistics stand still."""
-        self._still = list(modules)
+        self._frozen += modules
         for module in modules:
             module.requires_grad_(False)
         self.train(self.training)
@@ -106,7 +121,7 @@ class Task(LightningModule):
     def train(self, mode: bool = True) -> "Task":
         """Training or evaluation mode; what is frozen stays in evaluation mode."""
         super().train(mode)
-        for module in self._still:
+        for module in self._frozen:
             module.eval()
         return self
 
@@ -137,59 +152,72 @@ class Task(LightningModule):
         return self.model(images)
 
     def on_train_epoch_start(self) -> None:
-        """Begin the sums of an epoch and its numbers."""
+        """Begin the means of an epoch and its numbers."""
         self.numbers = {}
-        self._sums = {}
+        self._means["train"] = Means()
 
-    def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """One step; sums stay on the device until the epoch's end."""
-        loss, outputs, targets = self.loss_and_outputs(batch)
-        self._count(len(targets), {"loss": loss.detach()} | self.train_metrics(outputs.detach(), targets))
-        return loss
+        step = self.loss(batch)
+        self._means["train"].add(len(batch), step)
+        return step.loss
 
-    def _count(self, num: int, means: dict[str, Tensor]) -> None:
-        """Add means over `num` examples, scalars, to the sums of the epoch."""
-        sums = {name: mean.float() * num for name, mean in means.items()}
-        sums[""] = torch.tensor(float(num), device=self.device)
-        self._sums = {name: value + self._sums.get(name, 0) for name, value in sums.items()}
+    def optimizer_step(
+        self, epoch: int, batch_idx: int, optimizer: Any, optimizer_closure: Callable[[], Any] | None = None
+    ) -> None:
+        """The optimizer's step, which Lightning makes once for all batches of an accumulated gradient."""
+        super().optimizer_step(epoch, batch_idx, optimizer, optimizer_closure)
+        with torch.no_grad():
+            self.after_step()
+
+    def after_step(self) -> None:
+        """What follows each step of the optimizer, without gradients: a momentum copy, an average of weights."""
 
     def epoch_numbers(self) -> dict[str, float]:
-        """This epoch's numbers so far: training sums over all devices, validation, and what callbacks added."""
-        sums: Any = self.trainer.strategy.reduce(torch.stack(list(self._sums.values())), reduce_op="sum")
-        values = dict(zip(self._sums, sums.tolist(), strict=True))
-        num = values.pop("")
-        return {f"train/{name}": value / num for name, value in values.items()} | self.numbers
+        """This epoch's numbers so far: training means over all devices, validation, and what callbacks added."""
+        means = self._means["train"].read(self.trainer.strategy)
+        return {f"train/{name}": value for name, value in means.items()} | self.numbers
 
-    def validation_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
-        """Keep the answers for the epoch's end."""
-        _, outputs, targets = self.loss_and_outputs(batch)
-        self._answers.append((outputs.float(), targets))
+    def validation_step(self, batch: Batch, batch_idx: int) -> None:
+        """Keep what validation is measured by for the epoch's end."""
+        self.keep("val", batch, self.loss(batch))
 
-    test_step = validation_step
+    def test_step(self, batch: Batch, batch_idx: int) -> None:
+        """Keep what the test is measured by for the epoch's end."""
+        self.keep("test", batch, self.loss(batch))
+
+    def keep(self, split: str, batch: Batch, step: Step) -> None:
+        """Count a step of validation or test among the split's means, and hold its outputs, where it has some."""
+        self._means[split].add(len(batch), step)
+        if step.outputs is not None and step.targets is not None:
+            self._outputs.append((step.outputs.float(), step.targets))
 
     def on_validation_epoch_end(self) -> None:
         """Log the numbers of the validation split."""
-        self._log_answers("val")
+        self._log_numbers("val")
 
     def on_test_epoch_end(self) -> None:
         """Log the numbers of the test split."""
-        self._log_answers("test")
+        self._log_numbers("test")
 
-    def _all_answers(self) -> tuple[Tensor, Tensor]:
-        """The outputs and targets of the whole split that were kept, of all processes; forgets them."""
-        kept: list[Any] = [[(outputs.cpu(), targets.cpu()) for outputs, targets in self._answers]]
-        self._answers.clear()
-        if self.trainer.world_size > 1:
-            mine, kept = kept[0], [None] * self.trainer.world_size
-            torch.distributed.all_gather_object(kept, mine)
-        parts = [part for some in kept for part in some]
-        return torch.cat([outputs for outputs, _ in parts]), torch.cat([targets for _, targets in parts])
-
-    def _log_answers(self, split: str) -> None:
-        outputs, targets = self._all_answers()
-        named = {f"{split}/{name}": value for name, value in self.compute_metrics(split, outputs, targets).items()}
+    def _log_numbers(self, split: str) -> None:
+        numbers = self._means.pop(split).read(self.trainer.strategy)
+        if kept := self._gather_outputs():
+            outputs, targets = (torch.cat(part) for part in zip(*kept, strict=True))
+            numbers |= self.compute_metrics(split, outputs, targets)
+        named = {f"{split}/{name}": value for name, value in numbers.items()}
         self.numbers |= named
         self.log_dict(named, sync_dist=True)
+
+    def _gather_outputs(self) -> list[tuple[Tensor, Tensor]]:
+        """The outputs and targets that were kept, of all processes, on the CPU; forgets them."""
+        mine = [(outputs.cpu(), targets.cpu()) for outputs, targets in self._outputs]
+        self._outputs.clear()
+        if self.trainer.world_size == 1:
+            return mine
+        kept: list[Any] = [None] * self.trainer.world_size
+        torch.distributed.all_gather_object(kept, mine)
+        return [part for some in kept for part in some]
 
     def configure_optimizers(self) -> Any:
         """Weight decay on weights alone, not on biases and norms; the schedule moves each step."""

@@ -1,4 +1,4 @@
-"""Classification by a network that writes a filter for each class; the backbone learns with it, or stands still."""
+"""Classification by a network that writes a filter for each class; the backbone is trained with it, or frozen."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""Finetuning: a network that learned something else before goes on with new classes, in all of its layers."""
+"""Finetuning: all layers of a pretrained network are trained on new classes."""
 
 from collections.abc import Callable
 from typing import Any

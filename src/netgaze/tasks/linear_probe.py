@@ -1,4 +1,4 @@
-"""Linear probes: what a frozen network knows, asked by linear heads on its features."""
+"""Linear probes: linear heads trained on a frozen network's features."""
 
 import copy
 from collections.abc import Callable, Sequence
@@ -8,7 +8,9 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from netgaze.batch import Batch
 from netgaze.features import extract_cached
+from netgaze.tasks.step import Step
 from netgaze.tasks.supervised import Supervised
 
 
@@ -82,67 +84,59 @@ class LinearProbe(Supervised):
         """A group for each head, with its rate."""
         return [{"params": list(head.parameters()), "lr": lr} for head, lr in zip(self.heads, self.lrs, strict=True)]
 
-    def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
-        """One step of every head; the loss is their sum, so that each gets the gradient of its own."""
-        logits, labels = self._answers_of(self.heads, batch[0]), batch[1]
-        losses = torch.stack([self.criterion(some, labels) for some in logits])
-        leader = self._leader
-        self._count(
-            len(labels), {"loss": losses[leader].detach()} | self.train_metrics(logits[leader].detach(), labels)
-        )
-        return losses.sum()
+    def loss(self, batch: Batch) -> Step:
+        """The sum of all heads' losses, so that each gets the gradient of its own; the numbers are the best head's."""
+        return self._ask(self.heads, batch)
 
-    def validation_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
-        """Keep every head's answers for the epoch's end."""
-        logits = self._answers_of(self.heads, batch[0])
-        self._answers.append((logits.transpose(0, 1), batch[1]))
+    def test_step(self, batch: Batch, batch_idx: int) -> None:
+        """Test every head as it was at its best epoch."""
+        self.keep("test", batch, self._ask(self.best_heads, batch))
 
-    def test_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
-        """Keep the answers of every head's best epoch."""
-        logits = self._answers_of(self.best_heads, batch[0])
-        self._answers.append((logits.transpose(0, 1), batch[1]))
+    def compute_metrics(self, split: str, outputs: Tensor, targets: Tensor) -> dict[str, float]:
+        """The best head's numbers, from all heads' logits [N,H,K]; validation chooses it, the test notes `variants`.
 
-    def on_validation_epoch_end(self) -> None:
-        """Log the best head's numbers; a head that is better than ever before is kept."""
-        numbers = self._numbers_of_heads()
-        for place, found in enumerate(numbers):
-            if found["acc"] > self.best_acc[place]:
-                self.best_acc[place], self.best_epoch[place] = found["acc"], self.current_epoch + 1
-                self.best_heads[place].load_state_dict(self.heads[place].state_dict())
-        leader = self._leader
-        self.model.get_classifier().load_state_dict(self.best_heads[leader].state_dict())  # type: ignore[operator]
-        named = {f"val/{name}": value for name, value in numbers[leader].items()}
-        named[self.monitor] = float(self.best_acc.mean())  # rises whenever a head gets better: then all are kept
+        A head that is better on validation than ever before is kept.
+        """
+        measure = super().compute_metrics
+        found = [measure(split, logits, targets) for logits in outputs.unbind(dim=1)]
+        if split == "test":
+            self.variants = [
+                {"lr": lr, "val/acc": float(self.best_acc[place]), "best/epoch": int(self.best_epoch[place])}
+                | {f"test/{name}": value for name, value in found[place].items()}
+                for place, lr in enumerate(self.lrs)
+            ]
+            return found[self._leader]
+        self._keep_best([numbers["acc"] for numbers in found])
+        numbers = found[self._leader]
+        numbers["best_acc"] = float(self.best_acc.mean())  # rises whenever a head gets better: then all are kept
         if len(self.lrs) > 1:
-            named |= {f"val/acc lr={lr:g}": found["acc"] for lr, found in zip(self.lrs, numbers, strict=True)}
-        self.numbers |= named
-        self.log_dict(named, sync_dist=True)
+            numbers |= {f"acc lr={lr:g}": head["acc"] for lr, head in zip(self.lrs, found, strict=True)}
+        return numbers
 
-    def on_test_epoch_end(self) -> None:
-        """Log the best head's numbers and note all heads' in `variants`."""
-        numbers = self._numbers_of_heads()
-        self.log_dict({f"test/{name}": value for name, value in numbers[self._leader].items()}, sync_dist=True)
-        self.variants = [
-            {"lr": lr, "val/acc": float(self.best_acc[place]), "best/epoch": int(self.best_epoch[place])}
-            | {f"test/{name}": value for name, value in numbers[place].items()}
-            for place, lr in enumerate(self.lrs)
-        ]
+    def _keep_best(self, accuracies: Sequence[float]) -> None:
+        """Keep the heads that are better than ever before; the best of all becomes the network's last layer."""
+        for place, accuracy in enumerate(accuracies):
+            if accuracy > self.best_acc[place]:
+                self.best_acc[place], self.best_epoch[place] = accuracy, self.current_epoch + 1
+                self.best_heads[place].load_state_dict(self.heads[place].state_dict())
+        best = self.best_heads[self._leader]
+        self.model.get_classifier().load_state_dict(best.state_dict())  # type: ignore[operator]
 
     @property
     def _leader(self) -> int:
         """The place of the head that is best on validation so far."""
         return int(self.best_acc.argmax())
 
-    def _answers_of(self, heads: nn.ModuleList, inputs: Tensor) -> Tensor:
-        """Features [B,D], or images [B,C,H,W] -> logits of all heads, fp32 [H,B,K]."""
+    def _ask(self, heads: nn.ModuleList, batch: Batch) -> Step:
+        """The heads' answers to features [B,D], or to images [B,C,H,W]: outputs [B,H,K], in fp32."""
+        inputs, labels = batch.images, batch.labels
         with torch.autocast(inputs.device.type, enabled=False):
             if inputs.ndim == 4:
                 with torch.no_grad():
                     maps = self.model.forward_features(inputs)  # type: ignore[operator]
                     inputs = self.model.forward_head(maps, pre_logits=True)  # type: ignore[operator]
-            return torch.stack([head(inputs.float()) for head in heads])
-
-    def _numbers_of_heads(self) -> list[dict[str, float]]:
-        """Loss and accuracies of each head from the answers that were kept."""
-        logits, targets = self._all_answers()
-        return [self.compute_metrics("val", some, targets) for some in logits.unbind(dim=1)]
+            logits = torch.stack([head(inputs.float()) for head in heads])
+        losses = torch.stack([self.criterion(some, labels) for some in logits])
+        leader = self._leader
+        numbers = {"loss": losses[leader]} | self.train_metrics(logits[leader].detach(), labels)
+        return Step(losses.sum(), logits.transpose(0, 1), labels, numbers)

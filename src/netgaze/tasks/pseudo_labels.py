@@ -1,4 +1,4 @@
-"""Pseudo-labels: what a trained network takes unlabeled images for, kept as labels for another to learn from.
+"""Pseudo-labels: the classes that a trained network gives to unlabeled images, for another to learn from.
 
 The second stage of teacher and student (Yalniz et al. 2019, arXiv 1905.00546): nothing is trained; the network that
 `init` names looks at the unlabeled images, and what is chosen of its answers lies in the run's folder.
@@ -14,15 +14,15 @@ import torch
 from torch import nn
 from torch.optim import Optimizer
 
+from netgaze.pseudo_labels import Labeler, choose
 from netgaze.pseudo_labels import PseudoLabels as Chosen
-from netgaze.pseudo_labels import choose
 from netgaze.subject import device_of, evaluating
 from netgaze.tasks.supervised import Supervised
 
 log = logging.getLogger(__name__)
 
 
-class PseudoLabels(Supervised):
+class PseudoLabels(Supervised, Labeler):
     """Choose, of each class, the unlabeled images for which the network is surest of it.
 
     Args:
@@ -63,8 +63,8 @@ class PseudoLabels(Supervised):
         """
         scores = []
         with evaluating(self), torch.no_grad():
-            for images, _ in data.batches("unlabeled"):
-                scores.append(self(images.to(device_of(self))).float().softmax(dim=1).cpu())
+            for batch in data.batches("unlabeled"):
+                scores.append(self(batch.images.to(device_of(self))).float().softmax(dim=1).cpu())
         chosen = choose(torch.cat(scores), self.k, self.p)
         return replace(chosen, unlabeled=data.unlabeled_digest, class_names=tuple(self.class_names))
 

@@ -1,4 +1,4 @@
-"""Siamese networks: is it the same person? Two images pass one network, and the distance of its outputs answers."""
+"""Siamese networks: is it the same person? The distance of two images' embeddings decides."""
 
 from collections.abc import Callable
 from typing import Any, Literal
@@ -8,17 +8,20 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.optim import Optimizer
 
+from netgaze.batch import Batch
 from netgaze.errors import NetgazeError
 from netgaze.measures.losses import contrastive, draw_balanced_pairs, embedding_std, mining_contrastive, triplet
 from netgaze.measures.verification import verify
 from netgaze.measures.whitening import solve_whitening
 from netgaze.tasks.base import Task
+from netgaze.tasks.step import Step
+from netgaze.verifier import ThresholdChoice, Verifier
 
 MARGINS = {"contrastive": 2.0, "mining_contrastive": None, "triplet": 0.3}
 CHUNK = 500  # images among which a validation loss compares pairs
 
 
-class Siamese(Task):
+class Siamese(Task, Verifier):
     """Embeddings [B,E] whose Euclidean distance is small for images of one class and large for those of two.
 
     All pairs of a batch are made from one pass over its images. At each epoch's end the threshold, up to which two
@@ -48,7 +51,7 @@ class Siamese(Task):
     """
 
     monitor = "val/auc"
-    embeds = True
+    classifies = False
 
     def __init__(
         self,
@@ -94,7 +97,7 @@ class Siamese(Task):
                 f"task.embedding_dim=0: {type(model).__name__} does not go without its last layer. Choose another "
                 "number, or model=grid_resnet."
             )
-        self.loss, self.mined_fraction, self.mirror = loss, mined_fraction, mirror
+        self.objective, self.mined_fraction, self.mirror = loss, mined_fraction, mirror
         self.normalize = loss != "contrastive" if normalize is None else normalize
         self.margin = MARGINS[loss] if margin is None else margin
         weight = float(loss == "mining_contrastive") if softmax_weight is None else softmax_weight
@@ -107,13 +110,18 @@ class Siamese(Task):
         if whiten:
             self.register_buffer("center", torch.zeros(size))
             self.register_buffer("projection", torch.eye(size))
-        self.threshold_rule, self.threshold_far, self.threshold_from = threshold_rule, threshold_far, threshold_from
+        self.threshold_choice = ThresholdChoice(threshold_rule, threshold_far, threshold_from)
         self.threshold: Tensor
         self.register_buffer("threshold", torch.tensor(torch.nan, dtype=torch.float64))
         self._batches: Callable[..., Any] | None = None
 
     def training_data(self, data: Any, device: torch.device) -> Any:
         """The data as it is; whitening and threshold are found for the network as it starts, too."""
+        self.choose_threshold(data, device)
+        return data
+
+    def choose_threshold(self, data: Any, device: torch.device) -> None:
+        """Solve the whitening and choose the threshold for the network as it is."""
         self._batches = data.batches
         mode = self.training
         self.to(device).eval()
@@ -121,12 +129,11 @@ class Siamese(Task):
             self._solve_whitening()
             self.compute_metrics("val", *self._answered("val"))
         self.train(mode)  # Lightning trains a network in the mode in which it finds it
-        return data
 
     def _answered(self, split: str) -> tuple[Tensor, Tensor]:
         """Embeddings [N,E] and labels [N] of a split as it is."""
         assert self._batches is not None
-        parts = [(self(images.to(self.device)), labels) for images, labels in self._batches(split)]
+        parts = [(self.embed(batch.images.to(self.device)), batch.labels) for batch in self._batches(split)]
         embeddings, labels = (torch.cat(part) for part in zip(*parts, strict=True))
         _check_finite(embeddings)
         return embeddings, labels
@@ -143,9 +150,9 @@ class Siamese(Task):
         with torch.random.fork_rng(), torch.autocast(self.device.type, enabled=False):
             torch.manual_seed(0)  # the same views for every network
             for _ in range(self.whiten_views):
-                for images, labels in self._batches("train", augmented=True):
-                    rows.append(self.model(images.to(self.device)).float())
-                    people.append(labels.to(self.device))
+                for batch in self._batches("train", augmented=True):
+                    rows.append(self.model(batch.images.to(self.device)).float())
+                    people.append(batch.labels.to(self.device))
         embeddings = torch.cat(rows)
         _check_finite(embeddings)
         try:
@@ -156,9 +163,11 @@ class Siamese(Task):
         self.projection.copy_(projection)
 
     def forward(self, images: Tensor) -> Tensor:
-        """[B,C,H,W] -> embeddings [B,E]; outside training in fp32, mirrored and whitened where that is chosen."""
-        if self.training:
-            return self._placed(self.model(images).float())
+        """[B,C,H,W] -> embeddings [B,E]: in training of the plain network, outside as `embed` gives them."""
+        return self._placed(self.model(images).float()) if self.training else self.embed(images)
+
+    def embed(self, images: Tensor) -> Tensor:
+        """Embeddings [B,E] in fp32, mirrored and whitened where that is chosen, in evaluation mode."""
         with torch.autocast(images.device.type, enabled=False):  # a threshold stands for one precision
             raw = self.model(images)
             if self.mirror:
@@ -168,22 +177,24 @@ class Siamese(Task):
     def _placed(self, raw: Tensor) -> Tensor:
         return F.normalize(raw, dim=1) if self.normalize else raw
 
-    def loss_and_outputs(self, batch: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor, Tensor]:
-        """A batch -> (loss; embeddings [B,E]; labels [B]); the softmax joins in training only: it knows no others."""
-        images, labels = batch
+    def loss(self, batch: Batch) -> Step:
+        """The loss of the batch's embeddings [B,E]; the softmax joins in training only: it knows no other people."""
+        labels = batch.labels
         if self.classifier is None or not self.training:
-            embeddings = self(images)
-            return self.criterion(embeddings, labels), embeddings, labels
-        raw = self.model(images).float()
-        embeddings = self._placed(raw)
-        named = F.cross_entropy(self.classifier(raw).float(), labels)
-        return self.criterion(embeddings, labels) + self.softmax_weight * named, embeddings, labels
+            embeddings = self(batch.images)
+            loss = self.criterion(embeddings, labels)
+        else:
+            raw = self.model(batch.images).float()
+            embeddings = self._placed(raw)
+            named = F.cross_entropy(self.classifier(raw).float(), labels)
+            loss = self.criterion(embeddings, labels) + self.softmax_weight * named
+        return Step(loss, embeddings, labels, self.train_metrics(embeddings.detach(), labels))
 
     def criterion(self, logits: Tensor, targets: Tensor) -> Tensor:
         """The loss of embeddings [B,E] against labels [B]."""
-        if self.loss == "mining_contrastive":
+        if self.objective == "mining_contrastive":
             return mining_contrastive(logits, targets, self.mined_fraction)
-        if self.loss == "triplet":
+        if self.objective == "triplet":
             return triplet(logits, targets, self.margin)
         first, second, different = draw_balanced_pairs(targets)
         assert self.margin is not None
@@ -215,17 +226,18 @@ class Siamese(Task):
 
     def _chosen(self, outputs: Tensor, targets: Tensor) -> float:
         """The threshold by the rule, from validation's embeddings [N,E] and labels [N], or from training's."""
-        if self.threshold_from == "train":
+        if self.threshold_choice.people == "train":
             outputs, targets = self._answered("train")
-        return verify(outputs.cpu(), targets.cpu()).threshold(self.threshold_rule, self.threshold_far)
+        return self.threshold_choice.choose(outputs, targets)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Write into the checkpoint, for people, how its threshold was chosen."""
+        choice = self.threshold_choice
         checkpoint["threshold"] = {
             "value": float(self.threshold),
-            "rule": self.threshold_rule,
-            "far": self.threshold_far if self.threshold_rule == "far" else None,
-            "people": self.threshold_from,
+            "rule": choice.rule,
+            "far": choice.far if choice.rule == "far" else None,
+            "people": choice.people,
         }
 
 

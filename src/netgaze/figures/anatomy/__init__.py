@@ -1,11 +1,12 @@
 """What does each layer of a network cost, and what does it see?"""
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure as Picture
 
-from netgaze.figure import Finding
+from netgaze.figure import Figure, Finding
 from netgaze.figures.anatomy.bars import draw_bars
 from netgaze.inside.anatomy import Layer, estimate_memory, group_parts, list_layers, sum_totals
 from netgaze.subject import Subject
@@ -14,8 +15,8 @@ _TITLES = ("layer", "kind", "output", "activations", "params", "no bias", "macs"
 _NUM_WORDS = 3  # of these columns are words, the others numbers
 
 
-class Anatomy:
-    """What each layer costs and sees, a row a layer, of any network: its weights do not matter.
+class Anatomy(Figure):
+    """What each layer costs and sees, a row per layer, of any network: its weights do not matter.
 
     See `netgaze.inside.anatomy` for what counts as an activation, a parameter and a multiply-accumulate, and for the
     receptive field. All numbers but those of training are of one image; an MB is a million bytes.
@@ -40,7 +41,6 @@ class Anatomy:
     title = "Anatomy"
     question = "What does each layer cost, in parameters, memory and work, and how much of the image does it see?"
     needs = ("model",)
-    metrics = ()
     controls = False  # an untrained network costs and sees the same
 
     def __init__(
@@ -76,26 +76,26 @@ class Anatomy:
         numbers |= {f"training_mb/{what}": size / 1e6 for what, size in memory.items()}
         numbers |= {"precision": self.precision, "batch_size": self.batch_size, "parts": group_parts(rows)}
         shown = [row for row in rows if self.every_layer or row.params or row.macs or row.activations]
-        arrays = {"image": np.array(subject.input_shape)} | _arrays(shown)
+        arrays = {"image": np.array(subject.input_shape)} | _pack(shown)
         caption = (
             "Counts are of one image; the field may be larger than the image, as padding counts. What can overwrite "
             "its own input is no new activation. A training step holds weights, gradients, the optimizer's states "
-            f"({self.optimizer_states} a weight) and what the backward pass needs of {self.batch_size} images at "
+            f"({self.optimizer_states} per weight) and what the backward pass needs of {self.batch_size} images at "
             f"{self.precision} bits." + ("" if self.every_layer else " Layers that cost nothing are left out.")
         )
         return Finding(numbers, arrays, caption)
 
-    def draw(self, findings: dict[str, Finding]) -> Figure:
-        """A block a network, one below the other on the same scales: a bar a layer, or a block of layers."""
+    def draw(self, findings: Mapping[str, Finding]) -> Picture:
+        """A block per network, one below the other on the same scales: a bar per layer or block of layers."""
         shapes = {label: finding.arrays["image"].tolist() for label, finding in findings.items()}
         return draw_bars(
-            {label: _rows(finding) for label, finding in findings.items()},
-            {label: _words(finding.numbers, shapes[label]) for label, finding in findings.items()},
+            {label: _unpack(finding) for label, finding in findings.items()},
+            {label: _describe_totals(finding.numbers, shapes[label]) for label, finding in findings.items()},
             {label: max(shape[1:]) for label, shape in shapes.items()},
         )
 
     def table(self, finding: Finding) -> list[dict[str, Any]]:
-        """A row a layer for `anatomy.csv` and the report, in whole numbers; none for what is not there."""
+        """A row per layer for `anatomy.csv` and the report, in whole numbers; none for what is not there."""
         return [
             {
                 "layer": row.name,
@@ -110,18 +110,18 @@ class Anatomy:
                 "stride": row.stride,
                 "start": row.start,
             }
-            for row in _rows(finding)
+            for row in _unpack(finding)
         ]
 
-    def metadata(self, findings: dict[str, Finding]) -> dict[str, Any]:
+    def metadata(self, findings: Mapping[str, Finding]) -> dict[str, Any]:
         """`totals`: params, params_no_bias, activations and macs of the network; of several by label."""
         names = ("params", "params_no_bias", "activations", "macs")
         each = {label: {name: finding.numbers[name] for name in names} for label, finding in findings.items()}
         return {"totals": each if len(each) > 1 else next(iter(each.values()))}
 
-    def summary(self, findings: dict[str, Finding]) -> str:
+    def summary(self, findings: Mapping[str, Finding]) -> str:
         """The table of each network in aligned columns, the totals in its last line."""
-        return "\n\n".join(_as_text(label, finding) for label, finding in findings.items())
+        return "\n\n".join(_write_table(label, finding) for label, finding in findings.items())
 
 
 def name_kind(row: Layer) -> str:
@@ -134,7 +134,7 @@ def name_shape(row: Layer) -> str:
     return "x".join(map(str, row.output_shape))
 
 
-def _arrays(rows: list[Layer]) -> dict[str, np.ndarray]:
+def _pack(rows: list[Layer]) -> dict[str, np.ndarray]:
     return {
         "words": np.array([(row.name, row.kind, name_shape(row)) for row in rows]),
         "counts": np.array([(r.activations, r.params, r.params_no_bias, r.macs, r.call) for r in rows]),
@@ -142,7 +142,7 @@ def _arrays(rows: list[Layer]) -> dict[str, np.ndarray]:
     }
 
 
-def _rows(finding: Finding) -> list[Layer]:
+def _unpack(finding: Finding) -> list[Layer]:
     """The layers as they were stored."""
     rows = []
     for words, counts, sees in zip(*(finding.arrays[name] for name in ("words", "counts", "sees")), strict=True):
@@ -154,7 +154,7 @@ def _rows(finding: Finding) -> list[Layer]:
     return rows
 
 
-def _words(numbers: dict[str, Any], image: list[int]) -> str:
+def _describe_totals(numbers: dict[str, Any], image: list[int]) -> str:
     """The totals in a line or two."""
     return (
         f"{numbers['params']:,} parameters ({numbers['params_no_bias']:,} without biases), "
@@ -164,8 +164,8 @@ def _words(numbers: dict[str, Any], image: list[int]) -> str:
     )
 
 
-def _as_text(label: str, finding: Finding) -> str:
-    rows, numbers = _rows(finding), finding.numbers
+def _write_table(label: str, finding: Finding) -> str:
+    rows, numbers = _unpack(finding), finding.numbers
     lines = [list(_TITLES)]
     for row in rows:
         counts = (row.activations, row.params, row.params_no_bias, row.macs, row.receptive_field, row.stride)
@@ -181,5 +181,5 @@ def _as_text(label: str, finding: Finding) -> str:
         ).rstrip()
         for line in lines
     ]
-    said = f"{label}: {_words(numbers, finding.arrays['image'].tolist())}."
+    said = f"{label}: {_describe_totals(numbers, finding.arrays['image'].tolist())}."
     return "\n".join([said, *aligned])

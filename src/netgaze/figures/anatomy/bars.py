@@ -1,27 +1,17 @@
-"""Layers as bars: parameters, activations, work and receptive field, a line a layer or a block of layers."""
+"""Layers as bars: parameters, activations, work and receptive field, a line per layer or block of layers."""
 
 import itertools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure as Picture
 from matplotlib.ticker import EngFormatter, MaxNLocator
 
-from netgaze.drawing.panels import (
-    GRAY,
-    RIGHT,
-    SMALL,
-    TEXT,
-    TITLE,
-    WIDTH,
-    WRONG,
-    Sheet,
-    measure_lines,
-    shorten,
-    wrap_words,
-)
+from netgaze.drawing.panels import GRAY, RIGHT, SMALL, TEXT, TITLE, WIDTH, WRONG, Sheet, shorten, wrap_words
+from netgaze.drawing.rows import Row, align, lay_out, make_text, stack
 from netgaze.inside.anatomy import Layer
 
 _NAMES, _ROW, _GAP = 2.7, 0.155, 0.15  # inches: the layers' names, a line, between two panels
@@ -32,10 +22,11 @@ _PANELS = {
     "macs": "multiply-accumulates",
     "receptive_field": "receptive field, pixels",
 }
+_PANEL = (WIDTH - _NAMES - 0.1 - _GAP * (len(_PANELS) - 1)) / len(_PANELS)  # inches: a panel's width
 
 
-def draw_bars(rows: Mapping[str, Sequence[Layer]], words: Mapping[str, str], sides: Mapping[str, int]) -> Figure:
-    """A block a network, one below the other, all on the same scales.
+def draw_bars(rows: Mapping[str, Sequence[Layer]], words: Mapping[str, str], sides: Mapping[str, int]) -> Picture:
+    """A block per network, one below the other, all on the same scales.
 
     Args:
         rows: the layers by the network's name.
@@ -44,18 +35,16 @@ def draw_bars(rows: Mapping[str, Sequence[Layer]], words: Mapping[str, str], sid
     """
     most = max(_FEWEST_ROWS, _MOST_ROWS // len(rows))
     lines = {label: group_blocks(own, most) for label, own in rows.items()}
-    titles = {label: wrap_words(label, WIDTH - 0.3, TITLE) for label in rows}
-    said = {label: wrap_words(words[label], WIDTH - 0.2, TEXT) for label in rows}
-    tops = {label: measure_lines(titles[label], TITLE) + measure_lines(said[label], TEXT) + 0.15 for label in rows}
-    heights = {label: tops[label] + _ROW * len(lines[label]) + 0.65 for label in rows}
-    largest = {name: max(_value(line, name) for own in lines.values() for line in own) for name in _PANELS}
-    sheet, y = Sheet(sum(heights.values()) + 0.1), 0.1
-    for label in rows:
-        sheet.text(0.1, y, titles[label], TITLE, weight="bold")
-        sheet.text(0.1, y + measure_lines(titles[label], TITLE) + 0.03, said[label], TEXT, color=GRAY)
-        _draw_block(sheet, lines[label], y + tops[label], largest, sides[label])
-        y += heights[label]
-    return sheet.figure
+    largest = {name: max(_read_value(line, name) for own in lines.values() for line in own) for name in _PANELS}
+    blocks = [Row(0.1)]
+    for label, own in lines.items():
+        blocks += [
+            make_text(wrap_words(label, WIDTH - 0.3, TITLE), size=TITLE, below=0.03, weight="bold"),
+            make_text(wrap_words(words[label], WIDTH - 0.2, TEXT), below=0.12, color=GRAY),
+            _make_block(own, largest, sides[label]),
+            Row(0.65),
+        ]
+    return lay_out(blocks)
 
 
 def group_blocks(rows: Sequence[Layer], most: int) -> list[Layer]:
@@ -64,17 +53,17 @@ def group_blocks(rows: Sequence[Layer], most: int) -> list[Layer]:
     A line sums what its layers cost, and sees what the widest of them sees.
     """
     depth = max(row.name.count(".") + 1 for row in rows)
-    while depth > 1 and len(_grouped(rows, depth)) > most:
+    while depth > 1 and len(_group_names(rows, depth)) > most:
         depth -= 1
-    return [_summed(name, group) for name, group in _grouped(rows, depth)] if len(rows) > most else list(rows)
+    return [_sum_layers(name, group) for name, group in _group_names(rows, depth)] if len(rows) > most else list(rows)
 
 
-def _grouped(rows: Sequence[Layer], depth: int) -> list[tuple[str, list[Layer]]]:
+def _group_names(rows: Sequence[Layer], depth: int) -> list[tuple[str, list[Layer]]]:
     groups = itertools.groupby(rows, lambda row: ".".join(row.name.split(".")[:depth]))
     return [(name, list(group)) for name, group in groups]
 
 
-def _summed(name: str, group: Sequence[Layer]) -> Layer:
+def _sum_layers(name: str, group: Sequence[Layer]) -> Layer:
     if len(group) == 1:
         return group[0]
     counts = {key: sum(getattr(row, key) for row in group) for key in ("params", "activations", "macs")}
@@ -83,39 +72,50 @@ def _summed(name: str, group: Sequence[Layer]) -> Layer:
     return replace(last[0], name=name, kind=f"({len(group)} layers)", receptive_field=sees, **counts)
 
 
-def _value(row: Layer, name: str) -> int:
+def _read_value(row: Layer, name: str) -> int:
     return getattr(row, name) or 0
 
 
-def _draw_block(sheet: Sheet, rows: Sequence[Layer], y: float, largest: Mapping[str, int], side: int) -> None:
-    width = (WIDTH - _NAMES - 0.1 - _GAP * (len(_PANELS) - 1)) / len(_PANELS)
-    for place, row in enumerate(rows):
-        size = "x".join(map(str, row.output_shape))
-        middle = y + (place + 0.5) * _ROW
-        title = f"{row.name or '(itself)'} {row.kind}" if row.name != "input" else row.name
-        sheet.text(0.1, middle, shorten(title, _NAMES - 0.95, SMALL), SMALL, va="center")
-        sheet.text(_NAMES - 0.08, middle, shorten(size, 0.8, SMALL), SMALL, va="center", ha="right", color=GRAY)
-    for column, (name, title) in enumerate(_PANELS.items()):
-        axes = sheet.axes(_NAMES + column * (width + _GAP), y, width, _ROW * len(rows))
-        field = name == "receptive_field"
-        values = [_value(row, name) for row in rows]
-        axes.barh(range(len(rows)), values, height=0.72, color=WRONG if field else RIGHT)
-        top = max(largest[name], side if field else 0, 1)
-        axes.set(xlim=(0, 1.35 * top), ylim=(len(rows) - 0.5, -0.5), yticks=[])
-        axes.xaxis.set_major_locator(MaxNLocator(nbins=3, integer=True))
-        axes.xaxis.set_major_formatter(EngFormatter(sep="") if not field else "{x:.0f}")
-        for place, value in enumerate(values):
-            said = f"{value}" if field else _short(value)
-            behind = {"facecolor": "white", "edgecolor": "none", "pad": 0.4}  # the dashed line gives way
-            style: Any = {"fontsize": SMALL - 1, "va": "center", "color": GRAY, "bbox": behind}
-            axes.text(value + 0.02 * top, place, said if value else "", **style)
-        if field and side <= 1.35 * top:
-            axes.axvline(side, color=GRAY, linewidth=0.8, linestyle="--", zorder=0)
-            title += f"\n(dashed: the image's {side})"
-        axes.set_xlabel(title, fontsize=SMALL)
+def _make_block(rows: Sequence[Layer], largest: Mapping[str, int], side: int) -> Row:
+    """The layers' names, and beside them a panel of bars for each of their numbers."""
+    names = stack(Row(_ROW, partial(_draw_name, row=row)) for row in rows)
+    draw = partial(_draw_panel, rows=rows, side=side)
+    panels = [
+        Row(names.height, partial(draw, name=name, x=_NAMES + column * (_PANEL + _GAP), largest=largest[name]))
+        for column, name in enumerate(_PANELS)
+    ]
+    return align([names, *panels])
 
 
-def _short(value: float) -> str:
+def _draw_name(sheet: Sheet, y: float, row: Layer) -> None:
+    size, middle = "x".join(map(str, row.output_shape)), y + _ROW / 2
+    title = f"{row.name or '(itself)'} {row.kind}" if row.name != "input" else row.name
+    sheet.text(0.1, middle, shorten(title, _NAMES - 0.95, SMALL), SMALL, va="center")
+    sheet.text(_NAMES - 0.08, middle, shorten(size, 0.8, SMALL), SMALL, va="center", ha="right", color=GRAY)
+
+
+def _draw_panel(sheet: Sheet, y: float, rows: Sequence[Layer], side: int, name: str, x: float, largest: int) -> None:
+    """A bar per layer with its number; `side` is the image's, `largest` the longest bar of all networks."""
+    axes, title = sheet.axes(x, y, _PANEL, _ROW * len(rows)), _PANELS[name]
+    field = name == "receptive_field"
+    values = [_read_value(row, name) for row in rows]
+    axes.barh(range(len(rows)), values, height=0.72, color=WRONG if field else RIGHT)
+    top = max(largest, side if field else 0, 1)
+    axes.set(xlim=(0, 1.35 * top), ylim=(len(rows) - 0.5, -0.5), yticks=[])
+    axes.xaxis.set_major_locator(MaxNLocator(nbins=3, integer=True))
+    axes.xaxis.set_major_formatter(EngFormatter(sep="") if not field else "{x:.0f}")
+    for place, value in enumerate(values):
+        words = f"{value}" if field else _shorten(value)
+        behind = {"facecolor": "white", "edgecolor": "none", "pad": 0.4}  # the dashed line gives way
+        style: Any = {"fontsize": SMALL - 1, "va": "center", "color": GRAY, "bbox": behind}
+        axes.text(value + 0.02 * top, place, words if value else "", **style)
+    if field and side <= 1.35 * top:
+        axes.axvline(side, color=GRAY, linewidth=0.8, linestyle="--", zorder=0)
+        title += f"\n(dashed: the image's {side})"
+    axes.set_xlabel(title, fontsize=SMALL)
+
+
+def _shorten(value: float) -> str:
     """1790 as 1.79k: three digits that count."""
     thousands = max(0, (len(str(int(value))) - 1) // 3)
     if not thousands:

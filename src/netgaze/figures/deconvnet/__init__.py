@@ -1,22 +1,22 @@
-"""What in an image made a layer answer?"""
+"""Which pixels drove a layer's activation?"""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import product
 from typing import Any
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure as Picture
 from torch import Tensor, nn
 
 from netgaze.drawing.examples import balanced_choice, to_rgb
-from netgaze.drawing.panels import Sheet
-from netgaze.drawing.patches import cut_patches, find_frames, find_tiles
+from netgaze.drawing.rows import lay_out
 from netgaze.drawing.shown_layers import check_images, choose_layers, describe_left_out, name_images
 from netgaze.errors import NetgazeError
-from netgaze.figure import Finding
+from netgaze.figure import Figure, Finding
 from netgaze.figures.deconvnet.blocks import Block
+from netgaze.figures.deconvnet.patches import cut_patches, find_frames, find_tiles
 from netgaze.inside.anatomy import find_fields
 from netgaze.inside.deconvolution import PATHS, carry_back, keep_all, keep_channel, keep_place
 from netgaze.inside.layers import flatten_channels, reach_all
@@ -24,13 +24,13 @@ from netgaze.inside.receptive_bounds import Field
 from netgaze.subject import Subject, device_of, evaluating
 
 
-class Deconvnet:
+class Deconvnet(Figure):
     """Activations carried back to the image (Zeiler and Fergus 2014), see `netgaze.inside.deconvolution`.
 
-    For each layer: all of its activation, its channel that answers most to the image, and the one place where that
+    For each layer: all of its activation, its channel that responds most to the image, and the one place where that
     channel is strongest, whose receptive field is framed in the image. Where there are residual sums, each by the
     residual path, by the shortcut, and by both. Below, the same channel over the split: the patches of the images that
-    it answers most, one an image, and beside each what carries that single answer back, by both paths.
+    activate it most, one per image, and beside each that single activation carried back, by both paths.
 
     Reconstructions have values of both signs; each is drawn on its own scale, zero in middle gray. Below that of a
     whole layer stands its own likeness to the image.
@@ -43,7 +43,7 @@ class Deconvnet:
 
     Args:
         layers: `named_modules` names; null for the model's stages.
-        channel: its number, in every layer; null for the one whose mean answer to the image is largest.
+        channel: its number, in every layer; null for the one whose mean activation by the image is largest.
         indices: images of the split; null for one by the seed. At most six are shown.
         images: a person's own picture files in their place, fitted as the data's images are.
         num_patches: of the split, for each layer.
@@ -55,9 +55,8 @@ class Deconvnet:
     """
 
     title = "Deconvnet"
-    question = "What in the image made a layer answer, carried back to its pixels?"
+    question = "Which pixels drove a layer's activation?"
     needs = ("task", "data")
-    metrics = ()
 
     def __init__(
         self,
@@ -74,7 +73,7 @@ class Deconvnet:
         for name, value in (("num_patches", num_patches), ("num_scored", num_scored)):
             if value < 1:
                 raise NetgazeError(f"deconvnet.{name}={value} must be 1 or more.")
-        self.layers, self.channel, self.indices, self.images = layers, channel, indices, images
+        self.layers, self.channel, self.indices, self.images = layers, channel, indices, images or ()
         self.num_patches, self.num_scored, self.seed = num_patches, num_scored, seed
 
     def compute(self, subject: Subject) -> Finding:
@@ -93,23 +92,23 @@ class Deconvnet:
             layers = choose_layers(model, self.layers, stem=False, key="deconvnet.layers")
             seen = data.normalize(shown).to(device_of(task))
             known = find_fields(model, tuple(seen.shape[1:]))
-            paths = _paths(model, layers, seen)
-            numbers = self._numbers(subject, layers, paths)
-            parts = [self._looked_into(model, layer, seen, paths, known.get(layer)) for layer in layers]
+            paths = _list_paths(model, layers, seen)
+            numbers = self._score(subject, layers, paths)
+            parts = [self._carry_back(model, layer, seen, paths, known.get(layer)) for layer in layers]
             arrays = {name: np.stack([part[name] for part in parts], axis=1) for name in parts[0]}
-            for place, found in enumerate(self._strongest(subject, layers, arrays["channels"][0], known)):
+            for place, found in enumerate(self._find_strongest(subject, layers, arrays["channels"][0], known)):
                 arrays |= {f"{name}{place}": value for name, value in found.items()}
         sizes = {layer: field.size for layer in layers if (field := known.get(layer)) is not None}
         numbers |= {f"{layer}/receptive_field": size for layer, size in sizes.items()}
         arrays |= {"layers": np.array(layers), "paths": np.array(paths), "images": to_rgb(shown)}
         arrays["names"] = np.array(names)
-        return Finding(numbers, arrays, self._caption(subject.split, len(paths)))
+        return Finding(numbers, arrays, self._write_caption(subject.split, len(paths)))
 
-    def _looked_into(
+    def _carry_back(
         self, model: nn.Module, layer: str, seen: Tensor, paths: Sequence[str], field: Field | None
     ) -> dict[str, np.ndarray]:
         """Of one layer: `channels` [n], `frames` [n,3], `back` [n,3,P,H,W,3], `likeness` [n,P] of the whole layer's."""
-        answers, width = _answers(model, [layer], seen)[layer]
+        answers, width = _read_activations(model, [layer], seen)[layer]
         if self.channel is not None and not 0 <= self.channel < answers.shape[1]:
             raise NetgazeError(
                 f"deconvnet.channel={self.channel}: {layer} has channels 0 to {answers.shape[1] - 1}. Name one of them."
@@ -126,15 +125,15 @@ class Deconvnet:
             "likeness": torch.stack([correlate(values, seen) for values in back[0]], dim=1).cpu().numpy(),
         }
 
-    def _strongest(
+    def _find_strongest(
         self, subject: Subject, layers: Sequence[str], channels: np.ndarray, known: dict[str, Field | None]
     ) -> Iterator[dict[str, np.ndarray]]:
-        """Of each layer the `patches` [m,h,w,3] of the split that its channel answers most, and `patches_back`."""
+        """Of each layer the `patches` [m,h,w,3] of the split that activate its channel most, and `patches_back`."""
         data, split, model = subject.data, subject.split, subject.task.model
         device = device_of(subject.task)
         best: dict[str, list[tuple[Tensor, Tensor]]] = {layer: [] for layer in layers}
-        for images, _ in data.batches(split):
-            found = _answers(model, layers, images.to(device))
+        for batch in data.batches(split):
+            found = _read_activations(model, layers, batch.images.to(device))
             for layer, channel in zip(layers, channels, strict=True):
                 scores, places = found[layer][0][:, int(channel)].max(dim=1)
                 best[layer].append((scores.cpu(), places.cpu()))
@@ -152,7 +151,7 @@ class Deconvnet:
                 "patches_back": cut_patches(back, seen),
             }
 
-    def _numbers(self, subject: Subject, layers: Sequence[str], paths: Sequence[str]) -> dict[str, Any]:
+    def _score(self, subject: Subject, layers: Sequence[str], paths: Sequence[str]) -> dict[str, Any]:
         """How like the image the whole layers' reconstructions are, over images of the split."""
         data, split, model = subject.data, subject.split, subject.task.model
         scored = balanced_choice(data.labels(split).numpy(), self.num_scored, self.seed)
@@ -168,9 +167,9 @@ class Deconvnet:
                     sums[name] = sums.get(name, 0.0) + float(values.sum())
         return {name: value / len(scored) for name, value in sums.items()}
 
-    def _caption(self, split: str, num_paths: int) -> str:
+    def _write_caption(self, split: str, num_paths: int) -> str:
         channel = (
-            "the one of each network that answers most to the image"
+            "the one of each network that responds most to the image"
             if self.channel is None
             else f"number {self.channel}"
         )
@@ -179,28 +178,23 @@ class Deconvnet:
             f"Of each layer all of its activation, one channel ({channel}), and that channel's strongest place, whose "
             f"receptive field is framed in the image.{paths} Each reconstruction has its own scale, zero is middle "
             "gray; below that of a whole layer its correlation with the image. At the bottom: where images of "
-            f"{split} answer the first image's channel most, and these answers carried back. The numbers are means "
+            f"{split} activate the first image's channel most, and these carried back. The numbers are means "
             f"over at most {self.num_scored} images of {split}."
         ) + describe_left_out(self.images or self.indices)
 
-    def draw(self, findings: dict[str, Finding]) -> Figure:
-        """A block a network, one below the other: its layers from shallow to deep, then patches of the split."""
-        blocks = [Block(label, finding) for label, finding in findings.items()]
-        sheet, y = Sheet(sum(block.height for block in blocks)), 0.0
-        for block in blocks:
-            block.draw(sheet, y)
-            y += block.height
-        return sheet.figure
+    def draw(self, findings: Mapping[str, Finding]) -> Picture:
+        """A block per network, one below the other: its layers from shallow to deep, then patches of the split."""
+        return lay_out(Block(label, finding).make_row() for label, finding in findings.items())
 
 
-def _answers(model: nn.Module, layers: Sequence[str], images: Tensor) -> dict[str, tuple[Tensor, int]]:
-    """What each layer answers to normalized images, [B,C,P], and how wide its maps are; 1 where it has none."""
+def _read_activations(model: nn.Module, layers: Sequence[str], images: Tensor) -> dict[str, tuple[Tensor, int]]:
+    """The activation of each layer by normalized images, [B,C,P], and how wide its maps are; 1 where it has none."""
     with torch.no_grad():
         found = reach_all(model, layers)(images)
     return {name: (flatten_channels(value), value.shape[-1] if value.ndim == 4 else 1) for name, value in found.items()}
 
 
-def _paths(model: nn.Module, layers: Sequence[str], images: Tensor) -> tuple[str, ...]:
+def _list_paths(model: nn.Module, layers: Sequence[str], images: Tensor) -> tuple[str, ...]:
     """The paths that differ: only "both" where there is no residual sum on the way to any of the layers."""
     for layer in layers:
         residual, both = (carry_back(model, layer, images, keep_all, path) for path in ("residual", "both"))

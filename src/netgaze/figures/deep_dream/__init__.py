@@ -1,48 +1,38 @@
 """What does a network dream into an image?"""
 
-import difflib
-import re
 import sys
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Mapping, Sequence
+from itertools import zip_longest
 from typing import Any
 
 import numpy as np
 import torch
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure as Picture
 from torch import Tensor
 from tqdm import tqdm
 
 from netgaze.drawing.examples import choose_examples, name_files
-from netgaze.drawing.panels import GRAY, SMALL, Sheet, measure_lines, measure_titles, place_columns, wrap_words
+from netgaze.drawing.rows import Columns, align, lay_out
 from netgaze.errors import NetgazeError
-from netgaze.figure import Finding
+from netgaze.figure import Figure, Finding
+from netgaze.figures.deep_dream.goals import choose_goals
 from netgaze.figures.deep_dream.octaves import Octaves, resize, to_frames, to_picture
+from netgaze.figures.deep_dream.tiles import list_cells, name_dreams
+from netgaze.files import make_file_names
 from netgaze.inside import image_search
-from netgaze.inside.layers import reach
 from netgaze.subject import Subject, device_of, evaluating
 
-_LARGEST_TILE, _MOST_PICTURES = 3.0, 6  # inches; each has a dream a layer and network
+_MOST_PICTURES = 6  # each has a dream per layer and network
 
 
-@dataclass(frozen=True)
-class _Goal:
-    """What shall answer more: what gives its activation, what of it is maximized, and what is told of it."""
+class DeepDream(Figure):
+    """Google's Deep Dream (Mordvintsev et al. 2015): an image changed until a layer responds more to it.
 
-    name: str
-    run: image_search.Transform
-    sought: Callable[[Tensor], Tensor]
-    answer: Callable[[Tensor], Tensor]
-
-
-class DeepDream:
-    """Google's Deep Dream (Mordvintsev et al. 2015): an image changed until a layer answers more to it.
-
-    Each layer has a dream of its own, of the same image for every network. It is found from small sizes ("octaves") to
-    large ones: what was changed so far is enlarged and added to the image in the next size. A step shifts the image by
-    lot, follows the gradient of half the squared norm of the layer with a mean change of `step`, and cuts off at black
-    and white. Deviation: the gradient is that of pixel values where networks divide them by a deviation a channel.
+    Each layer has a dream of its own, of the same image for every network. It is found from small sizes ("octaves")
+    to large ones: what was changed so far is enlarged and added to the image in the next size. A step shifts the
+    image at random, follows the gradient of half the squared norm of the layer with a mean change of `step`, and cuts
+    off at black and white. Deviation: the gradient is that of pixel values where networks divide them by a deviation
+    per channel.
 
     Numbers, for each layer (with more images than one, after the image's name):
         `<layer>/before`: mean squared activation of the image at its full size; of a channel its mean; of a class its
@@ -72,9 +62,8 @@ class DeepDream:
     """
 
     title = "Deep Dream"
-    question = "What does a layer make of an image that is changed until the layer answers more?"
+    question = "What does a layer make of an image that is changed until the layer responds more?"
     needs = ("task", "data")
-    metrics = ()
 
     def __init__(
         self,
@@ -111,7 +100,7 @@ class DeepDream:
         if octave_scale <= 1 or step <= 0 or total_variation < 0:
             raise NetgazeError("deep_dream: octave_scale must be above 1, step above 0, total_variation 0 or more.")
         self.layers, self.channel, self.class_name = layers, channel, class_name
-        self.indices, self.images, self.noise, self.size, self.seed = indices, images, noise, size, seed
+        self.indices, self.images, self.noise, self.size, self.seed = indices, images or (), noise, size, seed
         self.octaves = Octaves(octaves, octave_scale, steps, step, jitter, total_variation, seed)
 
     def compute(self, subject: Subject) -> Finding:
@@ -126,7 +115,8 @@ class DeepDream:
         numbers, arrays, notes = dict[str, Any](), dict[str, np.ndarray](), dict[str, None]()
         with evaluating(subject.task) as task:
             task.requires_grad_(False)
-            goals, images, device = self._goals(task), self._images(subject), device_of(task)
+            goals = choose_goals(task, self.layers, self.channel, self.class_name)
+            images, device = self._choose_images(subject), device_of(task)
             read = image_search.normalize(subject.data.mean, subject.data.std)
             for i, (name, image) in enumerate(images.items()):
                 bases, note = self.octaves.of(image.to(device), [goal.run for goal in goals], subject.data.image_size)
@@ -136,34 +126,18 @@ class DeepDream:
                     title, quiet = f"{subject.label}: {goal.name}", not sys.stderr.isatty()
                     with tqdm(desc=title, total=len(bases) * self.octaves.steps, leave=False, disable=quiet) as bar:
                         run = image_search.chain([read, goal.run])
-                        dream, frames = self.octaves.dream(bases, run, goal.sought, bar)
+                        dream, frames = self.octaves.dream(bases, run, goal.maximized, bar)
                     arrays[f"dream{i}_{j}"] = to_picture(dream)
                     arrays |= {f"frames{i}_{j}_{octave}": np.stack(some) for octave, some in enumerate(frames)}
                     with torch.no_grad():
-                        before, after = (float(goal.answer(run(shown))) for shown in (bases[-1], dream))
+                        before, after = (float(goal.measured(run(shown))) for shown in (bases[-1], dream))
                     key = goal.name if len(images) == 1 else f"{name}/{goal.name}"
-                    numbers |= {f"{key}/before": before, f"{key}/after": after} | self._compared(key, before, after)
+                    numbers |= {f"{key}/before": before, f"{key}/after": after}
+                    numbers |= self._compare_numbers(key, before, after)
         arrays |= {"images": np.array(list(images)), "goals": np.array([goal.name for goal in goals])}
-        return Finding(numbers, arrays, self._caption(list(notes)))
+        return Finding(numbers, arrays, self._write_caption(list(notes)))
 
-    def _goals(self, task: Any) -> list[_Goal]:
-        if self.class_name is not None:
-            logit = partial(image_search.channel_mean, _class_number(task, self.class_name))
-            return [_Goal(f"class {self.class_name}", task, logit, logit)]
-        stages = list(getattr(task.model, "feature_layers", ()))[-3:]
-        layers = stages if self.layers is None else list(self.layers)
-        if not layers:
-            raise NetgazeError(
-                "deep_dream: this network names no stages. Choose layers, as in deep_dream.layers=[conv1]."
-            )
-        runs = {layer: reach(task.model, layer) for layer in layers}
-        if self.channel is None:
-            norm, mean = image_search.halve_squared_norm, _mean_square
-            return [_Goal(layer, run, norm, mean) for layer, run in runs.items()]
-        one = partial(image_search.channel_mean, self.channel)
-        return [_Goal(f"{layer} channel {self.channel}", run, one, one) for layer, run in runs.items()]
-
-    def _images(self, subject: Subject) -> dict[str, Tensor]:
+    def _choose_images(self, subject: Subject) -> dict[str, Tensor]:
         """What to start from by name, [1,C,H,W] in 0..1, the longer side `size` pixels."""
         data = subject.data
         if self.noise:
@@ -178,7 +152,7 @@ class DeepDream:
         large = resize(images, (self.size, self.size))
         return {f"image {row}": image[None] for row, image in zip(rows, large, strict=True)}
 
-    def _compared(self, key: str, before: float, after: float) -> dict[str, float | None]:
+    def _compare_numbers(self, key: str, before: float, after: float) -> dict[str, float | None]:
         if self.channel is None and self.class_name is None:
             return {f"{key}/ratio": after / before if before else None}
         return {f"{key}/gain": after - before}
@@ -188,80 +162,34 @@ class DeepDream:
         whole = "mean squared activation" if self.channel is None else "mean activation"
         return whole if self.class_name is None else "logit"
 
-    def _caption(self, notes: list[str]) -> str:
+    def _write_caption(self, notes: list[str]) -> str:
         sought = "half its squared norm" if self._unit == "mean squared activation" else f"its {self._unit}"
         caption = (
             f"Above the image, below it a dream for each layer, channel or class, which raises {sought}. Words give "
             f"the {self._unit} before and after; an untrained network's rises too, so look at what the change shows."
         )
-        if self.images and len(self.images) > _MOST_PICTURES:
+        if len(self.images) > _MOST_PICTURES:
             notes = [f"Of {len(self.images)} pictures the first {_MOST_PICTURES} are shown.", *notes]
         return " ".join([caption, *notes])
 
-    def draw(self, findings: dict[str, Finding]) -> Figure:
-        """A column a network; for each image a row for itself, then a row for each of its dreams."""
-        lefts, width = place_columns(len(findings), left=0.1, gap=0.12)
-        side = min(width, _LARGEST_TILE)
-        tops = [0.1 + measure_titles(list(findings), width) + 0.05]
-        cells = [_cells(finding, self._unit) for finding in findings.values()]
-        cells = [[(tile, wrap_words(words, width, SMALL)) for tile, words in column] for column in cells]
-        for row in range(max(map(len, cells))):
-            there = [column[row] for column in cells if row < len(column)]
-            high = max(_fitted(tile, side)[1] for tile, _ in there)
-            tops.append(tops[-1] + high + max(measure_lines(words, SMALL) for _, words in there) + 0.15)
-        sheet = Sheet(tops[-1])
-        for x, label, column in zip(lefts, findings, cells, strict=True):
-            sheet.title(x, 0.1, width, label)
-            for y, (tile, words) in zip(tops, column, strict=False):
-                wide, high = _fitted(tile, side)
-                sheet.image(tile, x + (width - wide) / 2, y, wide, high)
-                sheet.text(x + width / 2, y + high + 0.04, words, SMALL, ha="center", color=GRAY)
-        return sheet.figure
+    def draw(self, findings: Mapping[str, Finding]) -> Picture:
+        """A column per network; for each image a row for itself, then a row for each of its dreams."""
+        columns = Columns(len(findings), gap=0.12)
+        cells = [
+            list_cells(finding, self._unit, x, columns.width)
+            for finding, x in zip(findings.values(), columns.lefts, strict=True)
+        ]
+        rows = [align(cell for cell in row if cell) for row in zip_longest(*cells)]
+        return lay_out([columns.titles(findings, below=0.05), *rows])
 
     def files(self, finding: Finding) -> dict[str, np.ndarray]:
         """Of each goal the dream, what each octave ended with, and all steps as an animation at the dream's size."""
-        arrays, files = finding.arrays, {}
-        for i, name in enumerate(arrays["images"]):
-            for j, goal in enumerate(arrays["goals"]):
-                stem = re.sub(r"[^\w.=-]+", "_", goal if len(arrays["images"]) == 1 else f"{name}_{goal}")
-                files[f"{stem}_dream"] = arrays[f"dream{i}_{j}"]
-                num = sum(key.startswith(f"frames{i}_{j}_") for key in arrays)
-                octaves = [arrays[f"frames{i}_{j}_{octave}"] for octave in range(num)]
-                files |= {f"{stem}_octave{octave}": frames[-1] for octave, frames in enumerate(octaves, start=1)}
-                files[stem] = to_frames(arrays[f"base{i}"], octaves)
+        arrays, files = finding.arrays, dict[str, np.ndarray]()
+        names = name_dreams(arrays, "_")
+        for stem, (i, j) in zip(make_file_names(names.values()), names, strict=True):
+            num = sum(key.startswith(f"frames{i}_{j}_") for key in arrays)
+            octaves = [arrays[f"frames{i}_{j}_{octave}"] for octave in range(num)]
+            files[f"{stem}_dream"] = arrays[f"dream{i}_{j}"]
+            files |= {f"{stem}_octave{octave}": frames[-1] for octave, frames in enumerate(octaves, start=1)}
+            files[stem] = to_frames(arrays[f"base{i}"], octaves)
         return files
-
-
-def _class_number(task: Any, name: str) -> int:
-    """The place of a class among those that a task predicts."""
-    if task.embeds:
-        raise NetgazeError(f"deep_dream.class_name={name}: this network has no classes. Choose layers.")
-    names = list(task.class_names)
-    if name not in names:
-        near = ", ".join(difflib.get_close_matches(name, names, n=3, cutoff=0.0))
-        raise NetgazeError(f"deep_dream.class_name={name} is no class of this network. Nearest names: {near}.")
-    return names.index(name)
-
-
-def _mean_square(activation: Tensor) -> Tensor:
-    return activation.square().mean()
-
-
-def _cells(finding: Finding, unit: str) -> list[tuple[np.ndarray, str]]:
-    """What a column shows, from the top: pictures and the words below them."""
-    arrays, cells = finding.arrays, []
-    for i, name in enumerate(arrays["images"]):
-        cells.append((arrays[f"base{i}"], str(name)))
-        for j, goal in enumerate(arrays["goals"]):
-            key = goal if len(arrays["images"]) == 1 else f"{name}/{goal}"
-            before, after = (finding.numbers[f"{key}/{when}"] for when in ("before", "after"))
-            ratio = finding.numbers.get(f"{key}/ratio")
-            times = "" if ratio is None else f" (x {ratio:.3g})"
-            cells.append((arrays[f"dream{i}_{j}"], f"{goal}: {unit} {before:.3g} to {after:.3g}{times}"))
-    return cells
-
-
-def _fitted(tile: np.ndarray, side: float) -> tuple[float, float]:
-    """Width and height in inches of a picture [H,W,3] within a square."""
-    scale = side / max(tile.shape[:2])
-    return tile.shape[1] * scale, tile.shape[0] * scale

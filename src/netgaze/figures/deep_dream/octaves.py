@@ -1,4 +1,4 @@
-"""An image changed step by step, from small sizes to large ones, until a network answers more to it."""
+"""An image changed step by step, from small sizes to large ones, until a network responds more to it."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -57,14 +57,14 @@ class Octaves:
         return bases[::-1], notes
 
     def dream(
-        self, bases: list[Tensor], read: image_search.Transform, sought: Callable[[Tensor], Tensor], bar: Any
+        self, bases: list[Tensor], read: image_search.Transform, maximized: Callable[[Tensor], Tensor], bar: Any
     ) -> tuple[Tensor, list[list[np.ndarray]]]:
-        """Change an image until what `sought` makes of `read(image)` is large.
+        """Change an image until what `maximized` makes of `read(image)` is large.
 
         Args:
             bases: the image in its sizes, from small to large, each [1,C,h,w] in 0..1.
             read: from an image to an activation.
-            sought: from an activation to a scalar.
+            maximized: from an activation to a scalar.
             bar: is told of each step.
 
         Returns:
@@ -77,7 +77,7 @@ class Octaves:
         for base in bases:
             image = image_search.Pixels(base + resize(detail, base.shape[2:]))
             shift = image_search.jitter(min(self.jitter, min(base.shape[2:]) // 2), generator)
-            frames.append(self._climb(image, image_search.chain([shift, read]), sought, every, bar))
+            frames.append(self._climb(image, image_search.chain([shift, read]), maximized, every, bar))
             detail = image().detach() - base
         return image().detach(), frames
 
@@ -85,7 +85,7 @@ class Octaves:
         self,
         image: image_search.Pixels,
         read: image_search.Transform,
-        sought: Callable[[Tensor], Tensor],
+        maximized: Callable[[Tensor], Tensor],
         every: int,
         bar: Any,
     ) -> list[np.ndarray]:
@@ -94,7 +94,7 @@ class Octaves:
 
         def loss(shown: Tensor) -> Tensor:
             rough = self.total_variation * image_search.total_variation(shown) if self.total_variation else 0.0
-            return rough - sought(read(shown))
+            return rough - maximized(read(shown))
 
         def after(step: int) -> None:
             bar.update()

@@ -1,20 +1,21 @@
 """How much of an image is left at each depth of a network?"""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import torch
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure as Picture
 from torch import Tensor
 from tqdm import tqdm
 
-from netgaze.drawing.panels import WIDTH, Sheet, measure_titles
+from netgaze.drawing.rows import Row, lay_out, make_title
 from netgaze.drawing.shown_layers import check_images, choose_layers, describe_left_out, name_images
 from netgaze.errors import NetgazeError
-from netgaze.figure import Finding
-from netgaze.figures.inversion.rows import DepthPlots, InversionRow
+from netgaze.figure import Figure, Finding
+from netgaze.figures.inversion.depths import make_plots
+from netgaze.figures.inversion.images import InversionRow
 from netgaze.inside import image_search
 from netgaze.inside.feature_match import FeatureMatch, Match, draw_noise
 from netgaze.inside.layers import reach
@@ -23,7 +24,7 @@ from netgaze.subject import Subject, device_of, evaluating
 _LOSSES = ("squared", "relative")
 
 
-class Inversion:
+class Inversion(Figure):
     """Images found by gradient whose features at a layer match an image's (Mahendran and Vedaldi 2015).
 
     The image is a parameter of the input's size; the search begins at middle gray with a little noise, the same for
@@ -57,7 +58,6 @@ class Inversion:
     title = "Inversion"
     question = "Which image has the same features at a layer: how much of the image is left at each depth?"
     needs = ("task", "data")
-    metrics = ()
 
     def __init__(
         self,
@@ -81,7 +81,7 @@ class Inversion:
             raise NetgazeError("inversion: alpha and beta must be above 0, alpha_weight and tv_weight 0 or more.")
         if steps < 1 or not 0 < tolerance < 1:
             raise NetgazeError("inversion: steps must be 1 or more, and tolerance between 0 and 1.")
-        self.layers, self.indices, self.images, self.seed = layers, indices, images, seed
+        self.layers, self.indices, self.images, self.seed = layers, indices, images or (), seed
         self.match = FeatureMatch(loss == "relative", alpha_weight, alpha, tv_weight, beta, steps, tolerance)
 
     def compute(self, subject: Subject) -> Finding:
@@ -90,7 +90,7 @@ class Inversion:
         `curve<i>_<j>` [steps + 1] is the relative error of image i at layer j, at the start and after each step.
 
         Raises:
-            NetgazeError: no such layer, or one that answers an image with zero everywhere.
+            NetgazeError: no such layer, or one that is all zero for an image.
         """
         names, images = name_images(subject, self.indices, self.images, self.seed)
         task = subject.task
@@ -107,22 +107,22 @@ class Inversion:
             ) as bar:
                 for i, name in enumerate(names):
                     before = "" if len(names) == 1 else f"{name}/"
-                    numbers[f"{before}start_distance"] = _distance(start, sought[[i]])
+                    numbers[f"{before}start_distance"] = _measure_distance(start, sought[[i]])
                     for j, layer in enumerate(layers):
                         run = reach(task.model, layer)
                         with torch.no_grad():
                             target = run(read(sought[[i]].to(device)))
                         if not target.any():
-                            raise NetgazeError(f"inversion: {layer} answers {name} with zero. Choose other layers.")
+                            raise NetgazeError(f"inversion: {layer} is all zero for {name}. Choose other layers.")
                         match = self.match.of(target, run, read, start.to(device))
-                        numbers |= _numbers(f"{before}{layer}", match, sought[[i]])
+                        numbers |= _measure_match(f"{before}{layer}", match, sought[[i]])
                         arrays[f"curve{i}_{j}"] = np.array(match.curve, dtype=np.float32)
                         found.append(match.image.cpu())
                         bar.update()
         arrays["found"] = torch.cat(found).unflatten(0, (len(names), len(layers))).numpy()
-        return Finding(numbers, arrays, self._caption(numbers))
+        return Finding(numbers, arrays, self._write_caption(numbers))
 
-    def _caption(self, numbers: dict[str, Any]) -> str:
+    def _write_caption(self, numbers: dict[str, Any]) -> str:
         caption = (
             "Each image is found from gray noise, so that its features match those of the image at the left. The error "
             "is the squared distance of the features over their squared norm; the distance is the root mean square of "
@@ -140,39 +140,28 @@ class Inversion:
             )
         return caption + describe_left_out(self.images or self.indices)
 
-    def draw(self, findings: dict[str, Finding]) -> Figure:
-        """For each network a title and a row an image: itself, what was found at each depth, the errors' course."""
-        rows = {
-            label: [InversionRow(finding, i) for i in range(len(finding.arrays["names"]))]
-            for label, finding in findings.items()
-        }
-        plots = DepthPlots(findings)
-        titles = {label: 0.1 + measure_titles([label], WIDTH) + 0.08 for label in findings}
-        sheet = Sheet(sum(titles.values()) + sum(row.height for own in rows.values() for row in own) + plots.height)
-        y = 0.0
-        for label, own in rows.items():
-            sheet.title(0, y + 0.1, WIDTH, label)
-            y += titles[label]
-            for row in own:
-                row.draw(sheet, y)
-                y += row.height
-        plots.draw(sheet, y)
-        return sheet.figure
+    def draw(self, findings: Mapping[str, Finding]) -> Picture:
+        """For each network a title and a row per image: itself, what was found at each depth, the errors' course."""
+        rows: list[Row] = []
+        for label, finding in findings.items():
+            images = range(len(finding.arrays["names"]))
+            rows += [make_title(label, below=0.08), *(InversionRow(finding, i).make_row() for i in images)]
+        return lay_out([*rows, make_plots(findings)])
 
 
-def _numbers(key: str, match: Match, image: Tensor) -> dict[str, Any]:
+def _measure_match(key: str, match: Match, image: Tensor) -> dict[str, Any]:
     found = match.image.cpu()
     pairs = torch.stack([found.flatten(), image.flatten()])
     constant = float(pairs.std(dim=1).min()) == 0
     return {
         f"{key}/error": match.error,
         f"{key}/start": match.curve[0],
-        f"{key}/distance": _distance(found, image),
+        f"{key}/distance": _measure_distance(found, image),
         f"{key}/correlation": None if constant else float(torch.corrcoef(pairs)[0, 1]),
         f"{key}/steps": len(match.curve) - 1,
         f"{key}/converged": match.converged,
     }
 
 
-def _distance(one: Tensor, other: Tensor) -> float:
+def _measure_distance(one: Tensor, other: Tensor) -> float:
     return float((one - other).square().mean().sqrt())

@@ -1,26 +1,27 @@
 """Which unlabeled images did a network choose for each class, and how many of them are right?"""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure as Picture
 
 from netgaze.drawing.examples import to_rgb
-from netgaze.drawing.line_key import draw_key, measure_key
-from netgaze.drawing.panels import WIDTH, Sheet
+from netgaze.drawing.rows import Row, lay_out
 from netgaze.errors import NetgazeError
-from netgaze.figure import Finding
-from netgaze.figures.pseudo_labels.blocks import TENTHS, draw_block, list_key, measure_block, plot
+from netgaze.figure import Figure, Finding
+from netgaze.figures.pseudo_labels.blocks import make_block
+from netgaze.figures.pseudo_labels.tenths import TENTHS, make_plot
+from netgaze.pseudo_labels import Labeler
 from netgaze.subject import Subject
 
 _MOST_EACH = 8
-_LEFT, _PLOT, _PLOT_WIDTH = 0.65, 2.0, 4.8  # inches: the plot's left edge, its height and width
 _THREE = ("first", "middle", "last")
 
 
-class PseudoLabels:
+class PseudoLabels(Figure):
     """The pseudo-labels that a network gives (Yalniz et al. 2019, arXiv 1905.00546), against the labels taken away.
 
     Each network chooses its own images: of a class those of which it is surest. The task does it, by its `choose`.
@@ -46,7 +47,6 @@ class PseudoLabels:
     title = "Pseudo-labels"
     question = "Which unlabeled images did the network choose for each class, and how many of them are right?"
     needs = ("classes", "data", "config")
-    metrics = ()
 
     def __init__(self, *, num_classes: int = 10, num_each: int = 3, seed: int = 0):
         if num_classes < 1:
@@ -62,18 +62,18 @@ class PseudoLabels:
             NetgazeError: the task chooses no pseudo-labels, or the data has no unlabeled images.
         """
         task, data = subject.task, subject.data
-        if not hasattr(task, "choose"):
+        if not isinstance(subject.task, Labeler):
             raise NetgazeError("This network's task chooses no pseudo-labels; task=pseudo_labels does.")
         names, truth = np.array(task.class_names), data.true_labels("unlabeled").numpy()
-        found = _by_rank(task.choose(data), truth, len(names))
-        rows = _rows(len(names), self.num_classes, self.seed)
-        tiles, part = _tiles(found, rows, self.num_each)
+        found = _rank(task.choose(data), truth, len(names))
+        rows = _choose_rows(len(names), self.num_classes, self.seed)
+        tiles, part = _choose_tiles(found, rows, self.num_each)
         arrays = {
             "names": names,
             "counts": found.counts,
-            "right": _shares(found, np.zeros_like(found.place), 1)[:, 0],
-            "tenths": _shares(found, found.place * TENTHS // found.total, TENTHS),
-            "scores": _three_scores(found),
+            "right": _share_right(found, np.zeros_like(found.place), 1)[:, 0],
+            "tenths": _share_right(found, found.place * TENTHS // found.total, TENTHS),
+            "scores": _find_three_scores(found),
             "rows": rows,
             "tile_class": found.label[tiles],
             "tile_part": part,
@@ -82,32 +82,23 @@ class PseudoLabels:
         }
         if len(tiles):
             arrays["images"] = to_rgb(data.images("unlabeled", torch.from_numpy(found.index[tiles])))
-        return Finding(_numbers(found, truth), arrays, _caption(subject))
+        return Finding(_list_numbers(found, truth), arrays, _write_caption(subject))
 
     def table(self, finding: Finding) -> list[dict[str, Any]]:
-        """A row a class."""
+        """A row per class."""
         arrays = finding.arrays
         return [
-            {"class": str(name), "images": int(count), "share right": _number(right)}
-            | {f"score of the {which}": _number(score) for which, score in zip(_THREE, scores, strict=True)}
+            {"class": str(name), "images": int(count), "share right": _read_number(right)}
+            | {f"score of the {which}": _read_number(score) for which, score in zip(_THREE, scores, strict=True)}
             for name, count, right, scores in zip(
                 *(arrays[key] for key in ("names", "counts", "right", "scores")), strict=True
             )
         ]
 
-    def draw(self, findings: dict[str, Finding]) -> Figure:
-        """Shares of right ones by rank, a line a network; below them a block a network, a row a class."""
-        heights = [measure_block(finding, self.num_each) for finding in findings.values()]
-        entries, x = list_key(findings), _LEFT + _PLOT_WIDTH + 0.25
-        width = WIDTH - x - 0.1
-        top = max(_PLOT + 0.4, measure_key(entries, width)) + 0.35
-        sheet = Sheet(top + sum(heights) + 0.1)
-        plot(sheet.axes(_LEFT, 0.15, _PLOT_WIDTH, _PLOT), findings)
-        draw_key(sheet, x, 0.15, width, entries)
-        for (label, finding), height in zip(findings.items(), heights, strict=True):
-            draw_block(sheet, label, finding, top, self.num_each)
-            top += height
-        return sheet.figure
+    def draw(self, findings: Mapping[str, Finding]) -> Picture:
+        """Shares of right ones by rank, a line per network; below them a block per network, a row per class."""
+        blocks = (make_block(label, finding, self.num_each) for label, finding in findings.items())
+        return lay_out([make_plot(findings), *blocks, Row(0.1)])
 
 
 @dataclass(frozen=True)
@@ -131,7 +122,7 @@ class _Ranked:
         return self.counts[self.label]
 
 
-def _by_rank(chosen: Any, truth: np.ndarray, num_classes: int) -> _Ranked:
+def _rank(chosen: Any, truth: np.ndarray, num_classes: int) -> _Ranked:
     index, label, score, rank = (getattr(chosen, name).numpy() for name in ("index", "label", "score", "rank"))
     order = np.lexsort((rank, label))
     index, label, score = index[order], label[order], score[order]
@@ -140,7 +131,7 @@ def _by_rank(chosen: Any, truth: np.ndarray, num_classes: int) -> _Ranked:
     return _Ranked(index, label, score, truth[index], place, counts)
 
 
-def _numbers(found: _Ranked, truth: np.ndarray) -> dict[str, Any]:
+def _list_numbers(found: _Ranked, truth: np.ndarray) -> dict[str, Any]:
     times = np.bincount(found.index, minlength=len(truth))
     from_last = found.total - 1 - found.place
     expected = found.counts * np.bincount(truth, minlength=len(found.counts)) / max(len(truth), 1)
@@ -148,23 +139,23 @@ def _numbers(found: _Ranked, truth: np.ndarray) -> dict[str, Any]:
         "images": len(found.index),
         "distinct": int((times > 0).sum()),
         "in_several": int((times > 1).sum()),
-        "share_right": _mean(found.right),
-        "share_right_first_tenth": _mean(found.right[found.place * TENTHS < found.total]),
-        "share_right_last_tenth": _mean(found.right[from_last * TENTHS < found.total]),
-        "coverage": _mean(times > 0),
+        "share_right": _average(found.right),
+        "share_right_first_tenth": _average(found.right[found.place * TENTHS < found.total]),
+        "share_right_last_tenth": _average(found.right[from_last * TENTHS < found.total]),
+        "coverage": _average(times > 0),
         "chance": float(expected.sum() / len(found.index)) if len(found.index) else None,
     }
 
 
-def _mean(values: np.ndarray) -> float | None:
+def _average(values: np.ndarray) -> float | None:
     return float(values.mean()) if len(values) else None
 
 
-def _number(value: float) -> float | None:
+def _read_number(value: float) -> float | None:
     return None if np.isnan(value) else float(value)
 
 
-def _shares(found: _Ranked, bins: np.ndarray, num_bins: int) -> np.ndarray:
+def _share_right(found: _Ranked, bins: np.ndarray, num_bins: int) -> np.ndarray:
     """Share of right ones of each class in each of its bins [M], [C,num_bins]; NaN where a bin has none."""
     sums, counts = (np.zeros((len(found.counts), num_bins)) for _ in range(2))
     np.add.at(sums, (found.label, bins), found.right)
@@ -172,7 +163,7 @@ def _shares(found: _Ranked, bins: np.ndarray, num_bins: int) -> np.ndarray:
     return np.divide(sums, counts, out=np.full_like(sums, np.nan), where=counts > 0)
 
 
-def _three_scores(found: _Ranked) -> np.ndarray:
+def _find_three_scores(found: _Ranked) -> np.ndarray:
     """Scores of each class's first, middle and last image, [C,3]; NaN for a class without."""
     scores = np.full((len(found.counts), 3), np.nan)
     for which, place in enumerate((np.zeros_like(found.total), (found.total - 1) // 2, found.total - 1)):
@@ -181,23 +172,23 @@ def _three_scores(found: _Ranked) -> np.ndarray:
     return scores
 
 
-def _rows(num_classes: int, most: int, seed: int) -> np.ndarray:
+def _choose_rows(num_classes: int, most: int, seed: int) -> np.ndarray:
     """The classes that are shown, in order: drawn by the seed alone, so that all networks show the same."""
     return np.sort(np.random.default_rng(seed).permutation(num_classes)[:most])
 
 
-def _tiles(found: _Ranked, rows: np.ndarray, num_each: int) -> tuple[np.ndarray, np.ndarray]:
+def _choose_tiles(found: _Ranked, rows: np.ndarray, num_each: int) -> tuple[np.ndarray, np.ndarray]:
     """The pseudo-labels shown [T], and the part of its row in which each one stands [T]."""
     tiles, parts = list[int](), list[int]()
     for label in rows:
         start = int(found.counts[:label].sum())
-        for part, places in enumerate(_thirds(int(found.counts[label]), num_each)):
+        for part, places in enumerate(_split_thirds(int(found.counts[label]), num_each)):
             tiles += [start + place for place in places]
             parts += [part] * len(places)
     return np.array(tiles, dtype=np.int64), np.array(parts, dtype=np.int64)
 
 
-def _thirds(num: int, num_each: int) -> tuple[range, range, range]:
+def _split_thirds(num: int, num_each: int) -> tuple[range, range, range]:
     """The first, the middle and the last places of `num`, none of them twice."""
     first = range(min(num, num_each))
     last = range(max(len(first), num - num_each), num)
@@ -206,11 +197,11 @@ def _thirds(num: int, num_each: int) -> tuple[range, range, range]:
     return first, range(start, start + min(between, num_each)), last
 
 
-def _caption(subject: Subject) -> str:
+def _write_caption(subject: Subject) -> str:
     settings = (subject.config or {}).get("task", {})
     known = {name: settings[name.lower()] for name in ("K", "P") if settings.get(name.lower()) is not None}
     said = {
-        "K": "up to K = {} images a class, those with the highest scores",
+        "K": "up to K = {} images per class, those with the highest scores",
         "P": "each image for its P = {} best classes at most",
     }
     how = "; ".join(said[name].format(f"{number:,}") for name, number in known.items())
@@ -218,5 +209,5 @@ def _caption(subject: Subject) -> str:
     return (
         f"Each network chooses its own images from the unlabeled ones{how}. Below an image: the network's probability "
         "for the class of its row. Blue: the image is of this class; crossed: of another, which is named. The true "
-        "labels, which were taken away, judge here alone: neither the choice nor the training knows them."
+        "labels, which were taken away, are used here alone: neither the choice nor the training knows them."
     )

@@ -1,45 +1,45 @@
 """What does the filter of each class find in an image?"""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure as Picture
 from torch import Tensor
 
 from netgaze.drawing.examples import choose_examples, choose_right, denormalize, find_upright_rows, rebuild_examples
 from netgaze.drawing.heat import choose_masked, compute_maps, describe_coarseness, enlarge, score_pointing
-from netgaze.drawing.panels import Sheet
+from netgaze.drawing.rows import lay_out
 from netgaze.errors import NetgazeError
-from netgaze.figure import Finding
+from netgaze.figure import Figure, Finding
 from netgaze.figures.response_maps.rows import MapRows
 from netgaze.subject import Subject, device_of, evaluating
 
 
 @dataclass(frozen=True)
 class _Shown:
-    """What is shown: examples [n,C,H,W], their logits [n,K] and true classes [n], -1 where nobody knows."""
+    """What is shown: examples [n,C,H,W], their logits [n,K] and true classes [n], -1 where unknown."""
 
     examples: Tensor
     logits: np.ndarray
     targets: np.ndarray
 
 
-class ResponseMaps:
-    """The maps of all classes for some images: `task.evidence`, on one signed color scale a network.
+class ResponseMaps(Figure):
+    """The maps of all classes for some images: `task.class_maps`, on one signed color scale per network.
 
-    For a network with a filter a class these are the responses to the filters; for a pooled network its class
+    For a network with a filter per class these are the responses to the filters; for a pooled network its class
     activation maps (Zhou et al. 2016); for a rotation network a map for each angle, the image upright.
 
     Numbers, over `num_scored` images spread over the classes:
         `map_height`, `map_width`: of the maps before they are enlarged.
         `peak_highest`: share of examples whose true class's map has the highest peak of all classes' maps, before
-            they are enlarged; n maps that tie for it count 1/n each. A rotation network is asked about all four
+            they are enlarged; n maps that tie for it count 1/n each. A rotation network is scored on all four
             turns of each image.
         `trough_lowest`: likewise the lowest trough. A head that reads its maps through a predictor of its own may as
-            well take low responses for evidence; such a network is told by this number, and its maps are to be read
-            with the signs exchanged.
+            well take low responses for evidence: this number shows it, and the maps of such a network are to be
+            read with the signs exchanged.
         `chance`: 1/K: what a network with the same map for all classes scores exactly.
         On data with object masks, for the true class's map of the upright images: `peak_on_object`,
         `mass_on_object`, `object_area`, `center_on_object`, see `Cam`; and of the maps with their signs exchanged
@@ -49,7 +49,7 @@ class ResponseMaps:
     Args:
         num_images: shown, of different classes as far as there are such; see the caption for the rule.
         indices: images of the split to show in place of the rule's choice.
-        images: a person's own picture files to show in its place; nobody knows their true class.
+        images: a person's own picture files to show in its place; their true class is unknown.
         num_scored: at most so many images are counted.
         max_classes: maps beside an image. Where there are more classes, the true one's and the highest-scored.
         seed: of the choice of images.
@@ -61,7 +61,6 @@ class ResponseMaps:
     title = "Response maps"
     question = "What does the filter of each class find in an image, and is it strongest for the true class?"
     needs = ("classes", "data")
-    metrics = ()
 
     def __init__(
         self,
@@ -75,16 +74,16 @@ class ResponseMaps:
     ):
         if indices is not None and images:
             raise NetgazeError("response_maps: give either indices (of the split) or images (own files), not both.")
-        self.num_images, self.indices, self.images = num_images, indices, images
+        self.num_images, self.indices, self.images = num_images, indices, images or ()
         self.num_scored, self.max_classes, self.seed = num_scored, max_classes, seed
 
     def compute(self, subject: Subject) -> Finding:
         """Images [n,H,W,3] with the maps [n,T,h,w] of T classes, their names, scores and frames [n,T]; the numbers."""
         with evaluating(subject.task), torch.no_grad():
-            picked = self._own(subject) if self.images else self._of_split(subject)
+            picked = self._show_own(subject) if self.images else self._choose_from_split(subject)
             maps = subject.task.class_maps(picked.examples.to(device_of(subject.task))).float().cpu().numpy()
             numbers = {"map_height": maps.shape[-2], "map_width": maps.shape[-1]} | self._score(subject)
-        classes = _columns(picked, self.max_classes)
+        classes = _choose_columns(picked, self.max_classes)
         rows = np.arange(len(classes))
         names, predicted = np.array(subject.task.class_names), picked.logits.argmax(axis=1)
         probabilities = torch.from_numpy(picked.logits).softmax(dim=1).numpy()
@@ -102,16 +101,16 @@ class ResponseMaps:
             "probability_true": np.where(known, probabilities[rows, picked.targets], np.nan),
             "probability_predicted": probabilities[rows, predicted],
         }
-        return Finding(numbers, arrays, self._caption(len(names)) + describe_coarseness(*maps.shape[-2:]))
+        return Finding(numbers, arrays, self._write_caption(len(names)) + describe_coarseness(*maps.shape[-2:]))
 
-    def _own(self, subject: Subject) -> _Shown:
+    def _show_own(self, subject: Subject) -> _Shown:
         """The person's own pictures, upright."""
         images = subject.data.normalize(subject.data.read_images(self.images))
         examples = subject.task.make_examples(images, torch.zeros(len(images), dtype=torch.int64))[0][: len(images)]
         logits = subject.task(examples.to(device_of(subject.task))).float().cpu().numpy()
         return _Shown(examples, logits, np.full(len(images), -1))
 
-    def _of_split(self, subject: Subject) -> _Shown:
+    def _choose_from_split(self, subject: Subject) -> _Shown:
         """Images of the split, upright: those named, or those of the rule."""
         outputs, labels = subject.outputs(subject.split), subject.data.labels(subject.split).numpy()
         upright = find_upright_rows(outputs.index, np.arange(len(labels)))
@@ -143,10 +142,10 @@ class ResponseMaps:
         troughs = {"trough_on_object": below["peak_on_object"], "negative_mass_on_object": below["mass_on_object"]}
         return numbers | score_pointing(maps, masks) | troughs
 
-    def _caption(self, num_classes: int) -> str:
+    def _write_caption(self, num_classes: int) -> str:
         caption = (
-            "Red answers to the filter of a class, blue is its opposite, on one scale a network; below, the score. A "
-            "head with a predictor of its own may take low responses for evidence: compare highest peak and lowest "
+            "Red responds to the filter of a class, blue is its opposite, on one scale per network; below, the score. "
+            "A head with a predictor of its own may take low responses for evidence: compare highest peak and lowest "
             "trough. "
         )
         if self.images:
@@ -160,14 +159,9 @@ class ResponseMaps:
             caption += f"Of {num_classes} classes the true one is shown, then those with the highest scores. "
         return caption + "The frame is around the true class; the score of the answer is bold."
 
-    def draw(self, findings: dict[str, Finding]) -> Figure:
-        """A block a network: a row an image, which stands left of the maps of its classes."""
-        blocks = [MapRows(label, finding.numbers, finding.arrays) for label, finding in findings.items()]
-        sheet, y = Sheet(sum(block.height for block in blocks)), 0.0
-        for block in blocks:
-            block.draw(sheet, y)
-            y += block.height
-        return sheet.figure
+    def draw(self, findings: Mapping[str, Finding]) -> Picture:
+        """A block per network: a row per image, which stands left of the maps of its classes."""
+        return lay_out(MapRows(label, finding).make_row() for label, finding in findings.items())
 
 
 def count_peaks(maps: Tensor, targets: Tensor) -> Tensor:
@@ -177,7 +171,7 @@ def count_peaks(maps: Tensor, targets: Tensor) -> Tensor:
     return highest[torch.arange(len(targets)), targets].double() / highest.sum(dim=1)
 
 
-def _columns(picked: _Shown, most: int) -> np.ndarray:
+def _choose_columns(picked: _Shown, most: int) -> np.ndarray:
     """The classes whose maps are shown for each image, [n,T]: all in order, or the true one and the highest-scored."""
     num_classes = picked.logits.shape[1]
     if num_classes <= most:

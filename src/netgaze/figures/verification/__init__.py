@@ -1,15 +1,16 @@
 """Does the distance of two images tell whether they show the same person?"""
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import torch
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure as Picture
 from torch import Tensor
 
 from netgaze.drawing.examples import balanced_choice, to_rgb
-from netgaze.figure import Finding
+from netgaze.figure import Figure, Finding
 from netgaze.figures.verification.columns import LEAST_PEOPLE, PairColumns
 from netgaze.figures.verification.plots import bin_distances, list_eers, name_comparisons, trace_curve
 from netgaze.measures.verification import FARS, verify, verify_folds
@@ -22,8 +23,8 @@ _AT_THRESHOLD = ("acc", "acc_macro", "far", "frr")
 _MIXED, _WITHOUT = "mixed", "without glasses"
 
 
-class Verification:
-    """Distances of pairs of one person and of two, ROC curves and the hardest pairs, a panel a comparison.
+class Verification(Figure):
+    """Distances of pairs of one person and of two, ROC curves and the hardest pairs, a panel per comparison.
 
     The comparisons are the data's (`ImageData.comparisons`): all pairs, and by glasses; or the protocols of a set.
 
@@ -31,8 +32,8 @@ class Verification:
         `threshold`: the subject's, null where it has none.
         `eer`, `auc`, `rank1`, `acc`, `acc_macro`: of the first comparison, see `verification.Verification.numbers`.
         `tar_far<rate>`: its TAR at a FAR, left out where fewer than 30 different pairs support the rate.
-        `ten_folds_mean`, `ten_folds_error`, `ten_folds_pairs`: see `verification.ten_folds`, of the first comparison;
-            left out where it has fewer than ten pairs of a kind.
+        `ten_folds_mean`, `ten_folds_error`, `ten_folds_pairs`: of the first comparison, see
+            `verification.verify_folds`; left out where it has fewer than ten pairs of a kind.
         `eer_<comparison>`: of each other comparison.
         `comparisons`: all numbers of each, with 95 % intervals.
 
@@ -46,7 +47,7 @@ class Verification:
 
     title = "Verification"
     question = "Does the distance tell the same person from another, and with glasses too?"
-    needs = ("data", "features")
+    needs = ("data", "verifier")
     metrics = (
         "eer",
         "auc",
@@ -112,11 +113,11 @@ class Verification:
             f"{LEAST_PEOPLE} people."
         )
 
-    def draw(self, findings: dict[str, Finding]) -> Figure:
-        """A column a network: histograms, ROC curves, the hardest pairs."""
+    def draw(self, findings: Mapping[str, Finding]) -> Picture:
+        """A column per network: histograms, ROC curves, the hardest pairs."""
         return PairColumns(findings).draw()
 
-    def compare(self, findings: dict[str, Finding]) -> dict[str, float]:
+    def compare(self, findings: Mapping[str, Finding]) -> dict[str, float]:
         """The EER of each comparison and network, and what glasses on one of two images add to it."""
         found = {label: list_eers(finding) for label, finding in findings.items()}
         compared = {
@@ -131,8 +132,8 @@ class Verification:
         }
         return compared | gaps
 
-    def summary(self, findings: dict[str, Finding]) -> str:
-        """A table, a line a network."""
+    def summary(self, findings: Mapping[str, Finding]) -> str:
+        """A table, a line per network."""
         compared = name_comparisons(findings)
         lines = [["", *(f"EER {name}" for name in compared), "accuracy", "AUC", "TAR at FAR 0.01"]]
         for label, finding in findings.items():
@@ -164,7 +165,7 @@ def count_pairs(gallery: Tensor, probe: Tensor | None = None) -> tuple[int, int]
 def draw_images(people: Tensor, num: int, seed: int) -> Tensor:
     """At most `num` indices into `people` [N], ascending: the people take turns; of too many, so many as have two each.
 
-    Without a second image nobody would have a pair.
+    Without a second image a person would have no pair.
     """
     if len(people) <= num:
         return torch.arange(len(people))
@@ -194,12 +195,11 @@ def _hardest(
 
 def _said_of(subject: Subject, threshold: float | None) -> list[str]:
     """What is compared, and on whom the threshold was chosen."""
-    task = None if subject.pixels or not subject.task.embeds else subject.task
-    what = "embeddings" if task else "features brought to length one"
+    what = "features brought to length one" if subject.verifier is None else "embeddings"
     said = [f"Euclidean distances of {what}."]
     if threshold is None:
         return [*said, "There is no threshold, for want of validation people to choose it on."]
-    where = task.threshold_from if task else "val"
+    where = subject.threshold_choice.people
     people = {"val": "the validation people", "train": "the training people"}[where]
     if where == subject.split:
         return [*said, f"The threshold was chosen on {people}, who are those shown here."]

@@ -1,6 +1,6 @@
 """What is plotted of pairs: histograms of their distances and ROC curves."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,7 +19,7 @@ _MOST_BARS, _MOST_CORNERS = 40, 2000
 _LINES = ("black", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#666666")
 
 
-def name_comparisons(findings: dict[str, Finding]) -> list[str]:
+def name_comparisons(findings: Mapping[str, Finding]) -> list[str]:
     """The comparisons of any of the networks, in order."""
     return list(dict.fromkeys(name for finding in findings.values() for name in finding.numbers["comparisons"]))
 

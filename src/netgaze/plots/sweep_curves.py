@@ -5,8 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from netgaze.labels import REPEATS, find_differing, name_groups
-from netgaze.repeats import Spread, identify_question, identify_repeat, identify_setting, measure_spread
-from netgaze.results import SHARED_NUMBER
+from netgaze.results import SHARED_NUMBER, Spread, identify_question, identify_repeat, identify_setting, measure_spread
 from netgaze.runs import Row
 
 _FACTS = ("label", "run", "setting", "folder", "status", "kind", "monitor", "monitor_mode", "eval_fingerprint", "drawn")

@@ -1,50 +1,31 @@
 """Where in the image does the network see the evidence for a class?"""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure as Picture
 
 from netgaze.drawing.examples import balanced_choice, choose_examples, denormalize, find_upright_rows, rebuild_examples
 from netgaze.drawing.heat import (
     choose_masked,
     compute_maps,
     describe_coarseness,
-    describe_mass,
     enlarge,
     measure_drops,
-    overlay,
     score_pointing,
 )
-from netgaze.drawing.panels import (
-    GRAY,
-    RIGHT,
-    SMALL,
-    WRONG,
-    Sheet,
-    measure_lines,
-    measure_titles,
-    place_columns,
-    shorten,
-    wrap_words,
-)
-from netgaze.figure import Finding
+from netgaze.figure import Figure, Finding
+from netgaze.figures.cam.page import draw_examples
 from netgaze.subject import Subject, device_of, evaluating
 
-_KINDS = {
-    "shared": "same images,\nmap of the true class",
-    "best": "its most confident\nright answers",
-    "error": "most confident error,\nmap of its answer",
-}
 
-
-class Cam:
+class Cam(Figure):
     """Class activation maps (Zhou et al. 2016): the evidence for a class at each place of the last feature maps.
 
-    M_c(x,y) = sum_k w_k^c f_k(x,y), from `task.evidence`, brought to the image's size bilinearly. There maps are
+    M_c(x,y) = sum_k w_k^c f_k(x,y), from `task.class_maps`, brought to the image's size bilinearly. There maps are
     scaled to 0..1 each; here they keep their sign and unit (of a pooled network the logit is their mean plus a bias)
-    on one scale a network, so that a network without evidence does not look as sure as one with it. Other heads have
+    on one scale per network, so that a network without evidence does not look as sure as one with it. Other heads have
     maps of their own, see their `class_maps`.
 
     Shown are the same images for every network, one each of different data classes; then, each network's own
@@ -76,7 +57,6 @@ class Cam:
     title = "Class activation maps"
     question = "Where does the network see the evidence for a class, and is the object there?"
     needs = ("classes", "data")
-    metrics = ()
 
     def __init__(
         self,
@@ -113,7 +93,7 @@ class Cam:
             "probability_predicted": outputs.probabilities[rows, predicted],
         }
         numbers = {"map_height": small.shape[-2], "map_width": small.shape[-1]} | self._score(subject)
-        return Finding(numbers, arrays, _caption(numbers))
+        return Finding(numbers, arrays, _write_caption(numbers))
 
     def _choose(self, subject: Subject) -> tuple[list[str], np.ndarray, np.ndarray]:
         """The kind, the row of the outputs (-1: there is none) and the mapped class of every example."""
@@ -123,8 +103,8 @@ class Cam:
         images = choose_examples(subject.data.labels(subject.split).numpy(), self.num_shared, self.seed, self.indices)
         shared = find_upright_rows(outputs.index, images)
         own = balanced_choice(np.arange(subject.task.num_classes), self.num_shared, self.seed)
-        best = [_surest(confidence, right & (predicted == number)) for number in own]
-        error = _surest(confidence, ~right)
+        best = [_find_surest(confidence, right & (predicted == number)) for number in own]
+        error = _find_surest(confidence, ~right)
         kinds = ["shared"] * len(shared) + ["best"] * len(best) + ["error"]
         classes = np.concatenate([outputs.targets[shared], own, [predicted[error]]])
         return kinds, np.concatenate([shared, best, [error]]).astype(np.int64), classes
@@ -146,35 +126,17 @@ class Cam:
             numbers if masks is None else numbers | score_pointing(torch.cat(maps), masks) | {"num_scored": len(scored)}
         )
 
-    def draw(self, findings: dict[str, Finding]) -> Figure:
-        """Two columns a network: the image, and the map upon it."""
-        lefts, width = place_columns(len(findings), left=0.5, gap=0.2)
-        tile = min(width / 2, 1.35)
-        kinds = max((list(finding.arrays["kinds"]) for finding in findings.values()), key=len)
-        row, gap = tile + 0.36, 0.15
-        words = {label: wrap_words(_words(finding), width, SMALL) for label, finding in findings.items()}
-        above = 0.1 + measure_titles(list(findings), width)
-        top = above + max(measure_lines(text, SMALL) for text in words.values()) + 0.1
-        sheet = Sheet(top + row * len(kinds) + gap * 2 + 0.55)
-        places = {kind: _starts(kind, number, kinds, top, row, gap) for number, kind in enumerate(_KINDS)}
-        beside = lefts[0] + width / 2 - tile - 0.42
-        for kind, ys in places.items():
-            if ys:
-                middle = (ys[0] + ys[-1] + row) / 2
-                sheet.text(beside, middle, _KINDS[kind], SMALL, rotation=90, va="center", color=GRAY, ha="left")
-        for x, (label, finding) in zip(lefts, findings.items(), strict=True):
-            sheet.title(x, 0.1, width, label)
-            sheet.text(x + width / 2, above, words[label], SMALL, ha="center", color=GRAY)
-            _draw_column(sheet, finding, x + width / 2 - tile, tile, places)
-        return sheet.figure
+    def draw(self, findings: Mapping[str, Finding]) -> Picture:
+        """Two columns per network: the image, and the map upon it."""
+        return draw_examples(findings)
 
 
-def _surest(confidence: np.ndarray, among: np.ndarray) -> int:
+def _find_surest(confidence: np.ndarray, among: np.ndarray) -> int:
     """The place of the highest confidence [M] among some, or -1."""
     return int(np.where(among, confidence, -1).argmax()) if among.any() else -1
 
 
-def _caption(numbers: dict[str, float]) -> str:
+def _write_caption(numbers: dict[str, float]) -> str:
     size = f"{numbers['map_height']}x{numbers['map_width']}"
     scored = f" Scores on objects are of {numbers['num_scored']} images." if "num_scored" in numbers else ""
     caption = (
@@ -183,46 +145,3 @@ def _caption(numbers: dict[str, float]) -> str:
         f"through a predictor (dynamic filters) may mean the opposite. The maps are {size}, enlarged."
     )
     return caption + scored + describe_coarseness(int(numbers["map_height"]), int(numbers["map_width"]))
-
-
-def _words(finding: Finding) -> str:
-    numbers = finding.numbers
-    words = f"{numbers['map_height']}x{numbers['map_width']} map; "
-    words += f"drop {numbers['drop']:z.2f}, by noise {numbers['drop_random']:z.2f}"
-    if "peak_on_object" in numbers:
-        words += f"\npeak on object {numbers['peak_on_object']:.2f} (middle {numbers['center_on_object']:.2f}), "
-        words += describe_mass(numbers)
-    return words
-
-
-def _starts(kind: str, number: int, kinds: list[str], top: float, row: float, gap: float) -> list[float]:
-    """The heights at which the rows of a kind begin."""
-    return [top + place * row + number * gap for place, name in enumerate(kinds) if name == kind]
-
-
-def _draw_column(sheet: Sheet, finding: Finding, x: float, tile: float, places: dict[str, list[float]]) -> None:
-    arrays = finding.arrays
-    scale = float(np.quantile(np.abs(arrays["maps"][arrays["there"]]), 0.99))
-    left = {kind: list(ys) for kind, ys in places.items()}
-    for number, kind in enumerate(arrays["kinds"]):
-        y = left[str(kind)].pop(0)
-        if arrays["there"][number]:
-            _draw_example(sheet, finding, number, scale, x, y, tile)
-        else:
-            missing = "never wrong" if kind == "error" else f"never right about\n{arrays['asked'][number]}"
-            sheet.text(x + tile, y + tile / 2, missing, SMALL, ha="center", va="center", color=GRAY)
-    sheet.signed_bar(x, sheet.height - 0.45, 2 * tile, scale, "evidence")
-
-
-def _draw_example(sheet: Sheet, finding: Finding, number: int, scale: float, x: float, y: float, tile: float) -> None:
-    arrays = finding.arrays
-    true, predicted = str(arrays["true"][number]), str(arrays["predicted"][number])
-    says = f"× says {predicted} {arrays['probability_predicted'][number]:.2f}"
-    mark = f"{'✓' if true == predicted else 'is'} {true} {arrays['probability_true'][number]:.2f}"
-    mark += "" if true == predicted else f"\n{says}"
-    words = "\n".join(shorten(line, 2 * tile, SMALL) for line in mark.split("\n"))
-    color = RIGHT if true == predicted else WRONG
-    sheet.text(x + 0.02, y + 0.3, words, SMALL, va="bottom", color=color)
-    picture = arrays["images"][number]
-    sheet.image(picture, x + 0.02, y + 0.31, tile - 0.04, tile - 0.04)
-    sheet.image(overlay(picture, arrays["maps"][number], scale), x + tile + 0.02, y + 0.31, tile - 0.04, tile - 0.04)

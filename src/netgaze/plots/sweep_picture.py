@@ -10,8 +10,8 @@ from matplotlib.transforms import ScaledTranslation
 
 from netgaze.drawing.line_key import Entry, draw_key, measure_key
 from netgaze.drawing.panels import GRAY, SMALL, TEXT, WIDTH, Sheet, measure_lines, wrap_words
-from netgaze.repeats import Spread
-from netgaze.sweep_curves import Sweep
+from netgaze.plots.sweep_curves import Sweep
+from netgaze.results import Spread
 
 _LEFT, _WIDE, _TALL, _LOW, _GAP = 0.9, 5.4, 3.0, 1.5, 0.2  # inches: of the axes the left edge, width, heights, gaps
 _TICK = 0.5  # inches that a number needs on its axis

@@ -7,12 +7,13 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from netgaze.drawing.panels import TEXT, Sheet, place_columns
+from netgaze.drawing.panels import TEXT, Sheet
+from netgaze.drawing.rows import Columns
 from netgaze.files import atomic_write
-from netgaze.repeats import average_repeats
+from netgaze.plots.sweep_curves import read_sweep
+from netgaze.plots.sweep_picture import draw_sweep
+from netgaze.results import average_repeats
 from netgaze.runs import Row
-from netgaze.sweep_curves import read_sweep
-from netgaze.sweep_picture import draw_sweep
 
 
 def plot_sweep(rows: Sequence[Row], path: Path) -> bool:
@@ -35,22 +36,22 @@ def plot_matrix(rows: Sequence[Row], path: Path) -> bool:
     sources, targets = (list(dict.fromkeys(_end(row.get(key)) for row in rows)) for key in ("init", "data"))
     sheet = Sheet(1.3 + 0.45 * len(sources))
     sheet.text(0.1, 0.12, "Test accuracy: from what (rows) to what (columns)")
-    lefts, width = place_columns(len(tasks), left=0.3 + 0.07 * max(map(len, sources)), gap=0.2)
-    for left, task in zip(lefts, tasks, strict=True):
+    columns = Columns(len(tasks), left=0.3 + 0.07 * max(map(len, sources)))
+    for left, task in zip(columns.lefts, tasks, strict=True):
         values = np.full((len(sources), len(targets)), np.nan)
         chosen: dict[tuple[int, int], float] = {}
         for row in rows:
             cell = sources.index(_end(row.get("init"))), targets.index(_end(row.get("data")))
             if str(row.get("task", "")) == task and row["val/acc"] > chosen.get(cell, -1.0):
                 chosen[cell], values[cell] = row["val/acc"], row["test/acc"]
-        axes = sheet.axes(left, 0.75, width, 0.45 * len(sources))
+        axes = sheet.axes(left, 0.75, columns.width, 0.45 * len(sources))
         axes.imshow(values, vmin=0, vmax=1, cmap="viridis", aspect="auto")
         axes.spines[:].set_visible(False)
         for (down, across), value in np.ndenumerate(values):
             words, color = ("-", "black") if np.isnan(value) else (f"{value:.3f}", "black" if value > 0.6 else "white")
             axes.text(across, down, words, ha="center", va="center", color=color, fontsize=TEXT)
         axes.set_xticks(range(len(targets)), targets)
-        axes.set_yticks(range(len(sources)), sources if left == lefts[0] else [""] * len(sources))
+        axes.set_yticks(range(len(sources)), sources if left == columns.lefts[0] else [""] * len(sources))
         axes.set_title(task, fontsize=TEXT)
     _save(sheet.figure, path)
     return True

@@ -1,0 +1,38 @@
+"""What a step is given."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Some images of a split.
+
+    Attributes:
+        views: V tensors [B,C,H,W], each a view of the same images: uint8 as they are stored, float32 and normalized
+            after the transfer to the device. Each image and each view is augmented by its own draw; validation and
+            test have one view. Or one tensor of features [B,D].
+        labels: int64 [B].
+        index: the place of each image in its split, int64 [B].
+    """
+
+    views: tuple[Tensor, ...]
+    labels: Tensor
+    index: Tensor
+
+    @property
+    def images(self) -> Tensor:
+        """The first view."""
+        return self.views[0]
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def to(self, device: torch.device | str) -> "Batch":
+        """The same batch on a device."""
+        wait = torch.device(device).type != "cuda"  # elsewhere a tensor could be read before it has arrived
+        parts = (*self.views, self.labels, self.index)
+        *views, labels, index = [part.to(device, non_blocking=not wait) for part in parts]
+        return Batch(tuple(views), labels, index)

@@ -1,0 +1,87 @@
+"""What a data set says of itself, held against what was loaded, and short names for its content."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from netgaze.data.augment import crop_center
+from netgaze.data.images import Images
+from netgaze.errors import NetgazeError
+from netgaze.files import digest
+
+
+def check_facts(
+    num_channels: int, mean: Sequence[float], std: Sequence[float], **sizes: int
+) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Mean and standard deviation of each channel, of which one number stands for all.
+
+    Args:
+        num_channels: 1 or 3.
+        mean: of values in 0..1, a number per channel, or one.
+        std: the same.
+        sizes: whole numbers that must be 1 or more, by their keys.
+
+    Raises:
+        NetgazeError: a fact that cannot be.
+    """
+    if num_channels not in (1, 3):
+        raise NetgazeError(f"data.num_channels={num_channels} is not possible. It is 3 (color) or 1 (gray).")
+    mean, std = (tuple(values) * num_channels if len(values) == 1 else tuple(values) for values in (mean, std))
+    if len(mean) != num_channels or len(std) != num_channels:
+        raise NetgazeError(
+            f"data.mean and data.std need one number for each of the {num_channels} channels, got {len(mean)} and "
+            f"{len(std)}."
+        )
+    if not all(value > 0 for value in std):
+        raise NetgazeError(f"data.std={list(std)} must be above 0: pixels are divided by it.")
+    for name, value in sizes.items():
+        if value < 1:
+            raise NetgazeError(f"data.{name}={value} must be 1 or more.")
+    return mean, std
+
+
+def check_loaded(data: Any, splits: Mapping[str, Images]) -> None:
+    """Hold the facts of a data set against its splits as they were loaded.
+
+    Args:
+        data: a `data.base.ImageData`.
+        splits: by name.
+
+    Raises:
+        NetgazeError: they do not agree.
+    """
+    found = len(data.class_names)
+    if found != data.num_classes:
+        raise NetgazeError(
+            f"{data.title} has {found} classes, but data.num_classes={data.num_classes}. Type data.num_classes={found}."
+        )
+    expected = (data.num_channels, data.stored_size, data.stored_size)
+    for split, part in splits.items():
+        if tuple(part.images.shape[1:]) != expected:
+            channels, height, width = part.images.shape[1:]
+            wrong = "data.image_size" if channels == data.num_channels else "data.num_channels"
+            raise NetgazeError(
+                f"{data.title}'s {split} images have {channels} channels and {height}x{width} pixels, but {expected} "
+                f"were expected. Set {wrong} to what they have, or look at other data."
+            )
+
+
+def digest_content(data: Any, splits: Mapping[str, Images]) -> str:
+    """A short name for the content of all splits and for how it is normalized; see `check_loaded`."""
+    parts: list[Any] = [data.mean, data.std, data.class_names]
+    parts += [] if data.stored_size == data.image_size else [data.image_size]
+    for name, split in sorted(splits.items()):
+        parts += [name, split.images.permute(0, 2, 3, 1).numpy(), split.labels.numpy()]
+        if (masked := data.masks(name)) is not None:
+            there, masks = masked
+            parts += [masks.numpy()] if len(there) == len(split) else [there.numpy(), masks.numpy()]
+        parts += [part for mark, values in sorted(split.marks.items()) for part in (mark, values.numpy())]
+    return digest(*parts)
+
+
+def digest_evaluated(data: Any, splits: Mapping[str, Images]) -> str:
+    """A short name for the images and labels of validation and test; see `check_loaded`."""
+    parts: list[Any] = [data.class_names]
+    for name in ("val", "test"):
+        seen = crop_center(splits[name].images, data.window)
+        parts += [name, seen.permute(0, 2, 3, 1).numpy(), data.labels(name).numpy()]
+    return digest(*parts)

@@ -1,0 +1,83 @@
+"""How many points of the Visual Decathlon are a set of runs worth?"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from matplotlib.figure import Figure as Picture
+
+from netgaze.figure import Figure, Finding
+from netgaze.figures.decathlon.page import draw_points
+from netgaze.figures.decathlon.standing import (
+    NOT_OFFICIAL,
+    OFFICIAL,
+    choose_counted,
+    compare_official,
+    list_outdone,
+    list_unofficial,
+    sum_points,
+)
+from netgaze.measures.metrics import score_decathlon
+from netgaze.subject import Subject
+
+
+class Decathlon(Figure):
+    """Points of the ten sets of the Visual Decathlon, a set per run, and their sum: see `metrics.score_decathlon`.
+
+    Of several runs of a set, the better by validation accuracy counts. Points count as the challenge's only where a
+    run has the official number of classes and was tested on the official number of images: a subset is easier, and
+    half of a validation split is not the test.
+
+    Numbers of a run: `set`, `error` (of the test, 0..1), `points` (0..1000), `val/acc`, and `official`: yes, or what
+    differs. Of a run that cannot count, `not_counted` says why.
+    """
+
+    title = "Visual Decathlon"
+    question = "How many points of the Visual Decathlon are these runs worth, and which sets are missing?"
+    needs = ("metrics", "config")
+
+    def compute(self, subject: Subject) -> Finding:
+        """The set of a run, its error and its points."""
+        config, metrics = subject.config or {}, subject.metrics or {}
+        name, why = config.get("data", {}).get("set"), _refuse(config, metrics)
+        if why:
+            return Finding({"not_counted": why}, {}, f"Not counted: {why}.")
+        error = 1 - metrics["test/acc"]
+        numbers = {"set": name, "error": error, "points": score_decathlon({name: error})[name]}
+        numbers |= {"val/acc": metrics.get("val/acc"), "official": compare_official(name, config, metrics)}
+        return Finding(numbers, {}, _write_caption(numbers))
+
+    def compare(self, findings: Mapping[str, Finding]) -> dict[str, Any]:
+        """The score of all runs together, and all that it must not be quoted without."""
+        counted = choose_counted(findings)
+        said = {
+            "score": sum_points(counted),
+            "sets counted": f"{len(counted)} of {len(OFFICIAL)}",
+            "missing sets (no points)": ", ".join(name for name in OFFICIAL if name not in counted) or "none",
+        }
+        others = list_unofficial(counted)
+        if others:
+            said[f"not official ({NOT_OFFICIAL})"] = ", ".join(f"{name}: {what}" for name, what in others.items())
+        outdone = list_outdone(findings, counted)
+        if outdone:
+            said["of several runs of a set, the better by validation accuracy counts; left aside"] = ", ".join(outdone)
+        return said
+
+    def draw(self, findings: Mapping[str, Finding]) -> Picture:
+        """A bar per set, ten places; beside it the run that counts."""
+        return draw_points(findings)
+
+
+def _refuse(config: dict[str, Any], metrics: dict[str, Any]) -> str | None:
+    """Why a run has no points to count; None where it has."""
+    data = config.get("data", {})
+    if data.get("set") not in OFFICIAL:
+        return "its data is none of the ten sets"
+    if config.get("task", {}).get("num_classes") != data.get("num_classes"):
+        return "its task predicts something else than the set's classes"
+    return None if "test/acc" in metrics else "it has no test accuracy yet"
+
+
+def _write_caption(numbers: dict[str, Any]) -> str:
+    if numbers["official"] == "yes":
+        return "Points: 1000 for no error, 250 for the error of the challenge's finetuned baseline."
+    return f"Not the official {numbers['set']} ({numbers['official'].removeprefix('no: ')}): {NOT_OFFICIAL}."

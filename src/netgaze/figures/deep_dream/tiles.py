@@ -1,0 +1,52 @@
+"""How `DeepDream` lays out one network: an image, its dreams, and words below each."""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from netgaze.drawing.panels import GRAY, SMALL, Sheet, measure_lines, wrap_words
+from netgaze.drawing.rows import Row
+from netgaze.figure import Finding
+
+_LARGEST_TILE = 3.0  # inches
+
+
+def list_cells(finding: Finding, unit: str, x: float, width: float) -> list[Row]:
+    """What a column at x shows, from the top: pictures and the words below them."""
+    return [_make_cell(tile, words, x, width) for tile, words in _list_tiles(finding, unit)]
+
+
+def name_dreams(arrays: Mapping[str, np.ndarray], between: str) -> dict[tuple[int, int], str]:
+    """By the places of image and goal: the goal's name, after the image's where there are several."""
+    images, goals = arrays["images"], arrays["goals"]
+    return {
+        (i, j): str(goal) if len(images) == 1 else f"{image}{between}{goal}"
+        for i, image in enumerate(images)
+        for j, goal in enumerate(goals)
+    }
+
+
+def _list_tiles(finding: Finding, unit: str) -> list[tuple[np.ndarray, str]]:
+    """What a column shows, from the top: pictures and the words below them."""
+    arrays, tiles = finding.arrays, list[tuple[np.ndarray, str]]()
+    for (i, j), key in name_dreams(arrays, "/").items():
+        if j == 0:
+            tiles.append((arrays[f"base{i}"], str(arrays["images"][i])))
+        before, after = (finding.numbers[f"{key}/{when}"] for when in ("before", "after"))
+        ratio = finding.numbers.get(f"{key}/ratio")
+        times = "" if ratio is None else f" (x {ratio:.3g})"
+        tiles.append((arrays[f"dream{i}_{j}"], f"{arrays['goals'][j]}: {unit} {before:.3g} to {after:.3g}{times}"))
+    return tiles
+
+
+def _make_cell(tile: np.ndarray, words: str, x: float, width: float) -> Row:
+    """A picture [H,W,3], fitted into a square, in the middle of a column at x, and words below it."""
+    scale = min(width, _LARGEST_TILE) / max(tile.shape[:2])
+    wide, high = tile.shape[1] * scale, tile.shape[0] * scale
+    words = wrap_words(words, width, SMALL)
+
+    def draw(sheet: Sheet, y: float) -> None:
+        sheet.image(tile, x + (width - wide) / 2, y, wide, high)
+        sheet.text(x + width / 2, y + high + 0.04, words, SMALL, ha="center", color=GRAY)
+
+    return Row(high + measure_lines(words, SMALL) + 0.15, draw)

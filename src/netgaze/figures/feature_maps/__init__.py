@@ -1,0 +1,135 @@
+"""Which channels of a layer respond to an image, and which never do?"""
+
+from collections.abc import Mapping, Sequence
+from itertools import zip_longest
+from typing import Any
+
+import numpy as np
+import torch
+from matplotlib.figure import Figure as Picture
+from torch import Tensor
+
+from netgaze.drawing.examples import to_rgb
+from netgaze.drawing.rows import Columns, align, lay_out
+from netgaze.drawing.shown_layers import check_images, choose_layers, describe_left_out, name_images, to_maps
+from netgaze.errors import NetgazeError
+from netgaze.figure import Figure, Finding
+from netgaze.figures.feature_maps.blocks import Block, make_images
+from netgaze.inside.layers import reach_all
+from netgaze.subject import Subject, device_of, evaluating
+
+_SCALES = ("layer", "channel")
+
+
+class FeatureMaps(Figure):
+    """The maps of layers for an image, shallow to deep, strongest channel first.
+
+    A channel's strength is its mean absolute activation over places, and over the images shown, so that a place in
+    the grid is the same channel for all images of a network. Tokens are shown on their grid, without those in front of
+    it (class tokens); features without places as maps of one pixel. Images are shown upright to a rotation network.
+
+    Numbers, for each layer, over all images of the split:
+        `<layer>/dead`: share of channels that are above zero at no place of any image, 0..1.
+        `<layer>/active`: share of values above zero, 0..1.
+        `<layer>/channels`, `<layer>/height`, `<layer>/width`: of the maps.
+        `num_scored`: how many images.
+
+    Args:
+        layers: `named_modules` names; null for the first layer with filters and the model's stages.
+        channels: at most so many are shown of a layer; null for all.
+        scale: of colors, "layer" (one for all maps of a layer that are shown of a network, full at the 99th percentile
+            of magnitudes, so that a single place leaves the others visible) or "channel" (each its own, full at its
+            largest magnitude, which is written below it).
+        indices: images of the split; null for one by the seed. At most six are shown.
+        images: a person's own picture files in their place, fitted as the data's images are.
+        seed: of the choice of the image.
+
+    Raises:
+        NetgazeError: arguments that exclude each other or are out of range.
+    """
+
+    title = "Feature maps"
+    question = "Which channels of each layer respond to an image, and which never do?"
+    needs = ("task", "data")
+
+    def __init__(
+        self,
+        *,
+        layers: Sequence[str] | None = None,
+        channels: int | None = 16,
+        scale: str = "layer",
+        indices: Sequence[int] | None = None,
+        images: Sequence[str] | None = None,
+        seed: int = 0,
+    ):
+        check_images("feature_maps", indices, images)
+        if channels is not None and channels < 1:
+            raise NetgazeError(f"feature_maps.channels={channels} must be 1 or more, or null for all.")
+        if scale not in _SCALES:
+            raise NetgazeError(f"feature_maps.scale={scale} is not known. It is one of {', '.join(_SCALES)}.")
+        self.layers, self.channels, self.scale = layers, channels, scale
+        self.indices, self.images, self.seed = indices, images or (), seed
+
+    def compute(self, subject: Subject) -> Finding:
+        """Images [n,H,W,3] uint8 with `names` [n]; of layer j `maps<j>` [n,c,h,w], `channels<j>` and `dead<j>` [c].
+
+        Raises:
+            NetgazeError: no such layer, or one that gives no maps.
+        """
+        names, images = name_images(subject, self.indices, self.images, self.seed)
+        model = subject.task.model
+        with evaluating(subject.task), torch.no_grad():
+            layers = choose_layers(model, self.layers, stem=True, key="feature_maps.layers")
+            shown = subject.data.normalize(images).to(device_of(subject.task))
+            found = reach_all(model, layers)(shown)
+            alive, active = _count_active(subject, model, layers)
+        arrays = {"images": to_rgb(images), "names": np.array(names), "layers": np.array(layers)}
+        numbers: dict[str, Any] = {"num_scored": len(subject.data.labels(subject.split))}
+        for j, layer in enumerate(layers):
+            maps, dead = to_maps(found[layer], layer).float().cpu().numpy(), ~alive[layer].numpy()
+            order = np.argsort(-np.abs(maps).mean(axis=(0, 2, 3)), kind="stable")[: self.channels]
+            arrays |= {f"maps{j}": maps[:, order], f"channels{j}": order, f"dead{j}": dead[order]}
+            own = {"dead": float(dead.mean()), "active": active[layer]}
+            own |= dict(zip(("channels", "height", "width"), maps.shape[1:], strict=True))
+            numbers |= {f"{layer}/{name}": value for name, value in own.items()}
+        return Finding(numbers, arrays, self._caption(subject, numbers["num_scored"]))
+
+    def _caption(self, subject: Subject, num: int) -> str:
+        few = "" if self.channels is None else f"at most {self.channels} "
+        scale = (
+            "One color scale per layer, full at the 99th percentile." if self.scale == "layer" else "Each channel has "
+        )
+        scale += "" if self.scale == "layer" else "its own color scale, full at the magnitude written below."
+        return (
+            f"Of each layer {few}channels by their mean absolute activation over places, strongest first; below each "
+            f"map its channel's number. {scale} × marks channels that are dead: above zero at no place of any of the "
+            f"{num} images of {subject.split}. Channels have no order: the same number in two networks is not the "
+            "same thing." + describe_left_out(self.images or self.indices)
+        )
+
+    def draw(self, findings: Mapping[str, Finding]) -> Picture:
+        """A column per network; for each image itself, then its maps layer by layer."""
+        columns, every = Columns(len(findings), gap=0.25), list(findings.values())
+        blocks = [
+            [Block(finding, j, x, columns.width, self.scale) for j in range(len(finding.arrays["layers"]))]
+            for finding, x in zip(every, columns.lefts, strict=True)
+        ]
+        rows = [columns.titles(findings, below=0.1)]
+        for number in range(max(len(finding.arrays["images"]) for finding in every)):
+            rows.append(make_images(every, number, columns))
+            rows += [align(block.make_cell(number) for block in layer if block) for layer in zip_longest(*blocks)]
+        return lay_out(rows)
+
+
+def _count_active(subject: Subject, model: Any, layers: Sequence[str]) -> tuple[dict[str, Tensor], dict[str, float]]:
+    """In one pass over the split: which channels are ever above zero, bool [C], and the share of values that are."""
+    run, device = reach_all(model, layers), device_of(subject.task)
+    counts, totals = dict[str, Tensor](), dict.fromkeys(layers, 0)
+    for batch in subject.data.batches(subject.split):
+        for layer, output in run(batch.images.to(device)).items():
+            maps = to_maps(output, layer)
+            num = (maps > 0).sum(dim=(0, 2, 3)).cpu()
+            counts[layer] = num + counts.get(layer, torch.zeros_like(num))
+            totals[layer] += maps.numel()
+    alive = {layer: num > 0 for layer, num in counts.items()}
+    return alive, {layer: float(num.sum()) / totals[layer] for layer, num in counts.items()}

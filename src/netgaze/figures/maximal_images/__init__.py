@@ -1,0 +1,195 @@
+"""Which images activate a channel most, and which image would?"""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from matplotlib.figure import Figure as Picture
+from torch import Tensor
+
+from netgaze.drawing.examples import balanced_choice, to_rgb
+from netgaze.drawing.panels import GRAY, SMALL, Sheet, wrap_words
+from netgaze.drawing.rows import Columns, Row, align, lay_out, make_text
+from netgaze.errors import NetgazeError
+from netgaze.figure import Figure, Finding
+from netgaze.figures.maximal_images.search import optimize_images
+from netgaze.inside import image_search
+from netgaze.inside.layers import flatten_channels, reach
+from netgaze.subject import Subject, device_of, evaluating
+
+_GAP = 0.16  # inches between the optimized image and the others
+
+
+class MaximalImages(Figure):
+    """The images of the data that activate a channel most, beside an image made for it.
+
+    An image's score for a channel is the channel's maximum over places (Zeiler and Fergus 2014's nine strongest).
+    The other image is found by gradient on the channel's mean, as Lucent does after Olah et al. 2017: Fourier
+    coefficients and Adam at 0.05; in each step the image is padded, shifted, scaled, turned and shifted at random.
+    Deviations: distances are Lucent's in proportion to its 128 pixels, shifts bring in at one side what leaves at the
+    other, and the network sees the middle of the result, of the size that it knows; where a channel is silent on the
+    gray noise to start from, noise of more and more contrast is tried. Images are shown upright to a
+    rotation network, too.
+
+    Numbers, for each channel shown:
+        `channel <k>/optimized`: the maximum over places for the optimized image, as it is shown.
+        `channel <k>/best_image`: the largest score of an image; `channel <k>/median_image`: the median score.
+        `dead_channels`: share of all channels with the same score for all scored images, 0..1; `num_scored`: of them.
+
+    Args:
+        layer: a `named_modules` name; null for the last of the model's stages.
+        channels: their numbers; null for some by the seed that are not dead.
+        num_channels: how many, where they are not named.
+        num_each: images of each channel.
+        num_scored: at most so many images are scored, spread over the classes.
+        steps: of the search for the optimized image.
+        seed: of the choices, of the image to start from and of the shifts.
+
+    Raises:
+        NetgazeError: a number is less than 1.
+    """
+
+    title = "Maximal images"
+    question = "Which images activate a channel most, and what would an image look like that is made for it?"
+    needs = ("task", "data")
+
+    def __init__(
+        self,
+        *,
+        layer: str | None = None,
+        channels: Sequence[int] | None = None,
+        num_channels: int = 4,
+        num_each: int = 9,
+        num_scored: int = 1000,
+        steps: int = 128,
+        seed: int = 0,
+    ):
+        numbers = {"num_channels": num_channels, "num_each": num_each, "num_scored": num_scored, "steps": steps}
+        for name, value in numbers.items():
+            if value < 1:
+                raise NetgazeError(f"maximal_images.{name}={value} must be 1 or more.")
+        self.layer, self.channels, self.num_channels = layer, channels, num_channels
+        self.num_each, self.num_scored, self.steps, self.seed = num_each, num_scored, steps, seed
+
+    def compute(self, subject: Subject) -> Finding:
+        """Of c `channels` [c]: n `images` [c,n,H,W,3] with `index` and `scores` [c,n], and `optimized` [c,H,W,3].
+
+        Images are uint8, indices those of the split, the strongest first.
+
+        Raises:
+            NetgazeError: no such layer or channel.
+        """
+        data, split = subject.data, subject.split
+        scored = balanced_choice(data.labels(split).numpy(), self.num_scored, self.seed)
+        task = subject.task
+        with evaluating(task):
+            task.requires_grad_(False)
+            layer, device = self._choose_layer(task.model), device_of(task)
+            run = reach(task.model, layer)
+            images = data.images(split, torch.from_numpy(scored))
+            with torch.no_grad():
+                parts = [
+                    _find_maxima(run(data.normalize(some).to(device))) for some in images.split(data.test_batch_size)
+                ]
+            scores = torch.cat(parts).numpy()
+            alive = np.flatnonzero(scores.max(axis=0) > scores.min(axis=0))
+            channels = self._choose_channels(alive, scores.shape[1], layer)
+            read = image_search.normalize(data.mean, data.std)
+            shape, title = (data.num_channels, *images.shape[2:]), f"{subject.label}: optimized images"
+            made = optimize_images(run, read, channels.tolist(), shape, self.steps, self.seed, device, title)
+            with torch.no_grad():
+                activations = [
+                    float(_find_maxima(run(read(image)))[0, k]) for image, k in zip(made, channels, strict=True)
+                ]
+        top = np.argsort(-scores[:, channels], axis=0, kind="stable")[: self.num_each].T
+        arrays: dict[str, np.ndarray] = {
+            "channels": channels,
+            "index": scored[top],
+            "scores": scores[top, channels[:, None]],
+            "images": np.stack([to_rgb(images[torch.from_numpy(row)]) for row in top]),
+            "optimized": np.concatenate([to_rgb((image * 255).round().to(torch.uint8).cpu()) for image in made]),
+        }
+        numbers: dict[str, Any] = {"dead_channels": 1 - len(alive) / scores.shape[1], "num_scored": len(scored)}
+        for place, channel in enumerate(channels):
+            own = {"optimized": activations[place], "best_image": scores[:, channel].max()}
+            own["median_image"] = np.median(scores[:, channel])
+            numbers |= {f"channel {channel}/{name}": float(value) for name, value in own.items()}
+        return Finding(numbers, arrays, _write_caption(layer, len(scored)))
+
+    def _choose_layer(self, model: Any) -> str:
+        stages = list(getattr(model, "feature_layers", ()))
+        if self.layer is None and not stages:
+            raise NetgazeError("maximal_images: this network names no stages. Choose maximal_images.layer=...")
+        return self.layer or stages[-1]
+
+    def _choose_channels(self, alive: np.ndarray, num: int, layer: str) -> np.ndarray:
+        """The numbers of the channels that are shown, of `num`."""
+        if self.channels is None:
+            if not len(alive):
+                raise NetgazeError(f"maximal_images: no channel of {layer} tells images apart. Choose another layer.")
+            return np.sort(np.random.default_rng(self.seed).permutation(alive)[: self.num_channels])
+        for channel in self.channels:
+            if not 0 <= channel < num:
+                raise NetgazeError(f"maximal_images.channels: {layer} has channels 0 to {num - 1}, and no {channel}.")
+        return np.array(self.channels, dtype=np.int64)
+
+    def draw(self, findings: Mapping[str, Finding]) -> Picture:
+        """A row per channel, a column per network: the optimized image large, then the strongest images."""
+        columns = Columns(len(findings))
+        rows = [columns.titles(findings, below=0.05)]
+        for place in range(max(len(finding.arrays["channels"]) for finding in findings.values())):
+            shown = [
+                (finding, x)
+                for finding, x in zip(findings.values(), columns.lefts, strict=True)
+                if place < len(finding.arrays["channels"])
+            ]
+            words = [(wrap_words(_describe(finding, place), columns.width, SMALL), x) for finding, x in shown]
+            rows.append(align(make_text(text, x, SMALL, below=0.04, color=GRAY) for text, x in words))
+            rows.append(align(_make_images(finding, place, x, columns.width) for finding, x in shown))
+        return lay_out(rows)
+
+
+def _find_maxima(activation: Tensor) -> Tensor:
+    """The maximum of each channel over places, [B,C]."""
+    return flatten_channels(activation).amax(dim=2).float().cpu()
+
+
+def _write_caption(layer: str, num: int) -> str:
+    return (
+        f"Of {layer}: left an image optimized for the channel's mean, right the images, of {num}, with the largest "
+        "maximum over places, which is the number below each. Channels have no order: the same number in two networks "
+        "is not the same thing."
+    )
+
+
+def _describe(finding: Finding, place: int) -> str:
+    channel = finding.arrays["channels"][place]
+    optimized, best, median = (
+        _shorten(finding.numbers[f"channel {channel}/{name}"]) for name in ("optimized", "best_image", "median_image")
+    )
+    return f"channel {channel}: optimized {optimized}, best image {best}, median {median}"
+
+
+def _shorten(value: float) -> str:
+    """A number of about three digits."""
+    digits = 0 if abs(value) >= 100 else 1 if abs(value) >= 10 else 2
+    return f"{value:z.{digits}f}"
+
+
+def _make_images(finding: Finding, place: int, x: float, width: float) -> Row:
+    """A channel of one network: the optimized image large, and right of it the others with their scores."""
+    images, scores = finding.arrays["images"][place], finding.arrays["scores"][place]
+    across, large = math.ceil(math.sqrt(len(images))), min(0.4 * width, 1.9)
+    left, tile = x + large + _GAP, min((width - large - _GAP) / across, 0.7)
+
+    def draw(sheet: Sheet, y: float) -> None:
+        sheet.image(finding.arrays["optimized"][place], x, y, large, large)
+        for number, (image, score) in enumerate(zip(images, scores, strict=True)):
+            tile_x, tile_y = left + number % across * tile, y + number // across * (tile + 0.14)
+            words = _shorten(float(score))
+            sheet.image(image, tile_x, tile_y, tile * 0.92, tile * 0.92)
+            sheet.text(tile_x + tile * 0.46, tile_y + tile * 0.92 + 0.01, words, SMALL, ha="center", color=GRAY)
+
+    return Row(max(large, -(-len(images) // across) * (tile + 0.14)) + 0.16, draw)

@@ -1,0 +1,59 @@
+"""The base class of figures: what a class that breaks the contract is told, as soon as it is made."""
+
+import pytest
+
+from netgaze.figure import Figure, Finding
+from netgaze.subject import NEEDS
+
+SAYS = {"title": "Sky", "question": "Is it blue?", "needs": ("data",)}
+
+
+def make(**body):
+    return type("Sky", (Figure,), SAYS | body)
+
+
+def test_a_misspelt_hook_fails_when_the_class_is_made_and_names_the_right_one():
+    for wrong, right in (("sumary", "summary"), ("tabel", "table"), ("metric", "metrics"), ("drawn", "draw")):
+        with pytest.raises(TypeError, match=rf"Sky\.{wrong} is no hook of a figure: did you mean {right}\?"):
+            make(**{wrong: lambda self, findings: {}})
+
+
+def test_a_public_helper_is_no_hook():
+    with pytest.raises(TypeError, match=r"Sky\.xyzzy is no hook of a figure: begin the names of helpers with _"):
+        make(xyzzy=1)
+
+
+def test_a_need_that_no_subject_has_fails_when_the_class_is_made():
+    with pytest.raises(TypeError, match="Sky needs wether, which no subject has: choose from model, task"):
+        make(needs=("data", "wether"))
+    assert make(needs=tuple(NEEDS)).needs == tuple(NEEDS)
+
+
+@pytest.mark.parametrize("name", SAYS)
+def test_what_must_be_said_is_missed(name):
+    with pytest.raises(TypeError, match=f"Sky must set {name}"):
+        type("Sky", (Figure,), {key: value for key, value in SAYS.items() if key != name})
+
+
+def test_compute_and_draw_must_be_there():
+    with pytest.raises(TypeError, match="abstract"):
+        make(compute=lambda self, subject: Finding())()
+
+
+def test_hooks_that_a_figure_does_not_define_say_nothing():
+    figure = make(compute=lambda self, subject: Finding(), draw=lambda self, findings: None, _own=1)()
+    findings = {"a": Finding({"blue": 1})}
+    assert figure.compare(findings) == figure.metadata(findings) == figure.files(findings["a"]) == {}
+    assert figure.table(findings["a"]) == []
+    assert figure.summary(findings) == ""
+    assert figure.controls is True
+    assert figure.metrics == figure.images == ()
+
+
+def test_a_subclass_of_a_figure_inherits_what_it_says():
+    class Night(make()):
+        question = "Is it dark?"
+
+    assert (Night.title, Night.question) == ("Sky", "Is it dark?")
+    with pytest.raises(TypeError, match="no hook"):
+        type("Dawn", (Night,), {"extras": 1})
