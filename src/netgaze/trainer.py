@@ -125,7 +125,8 @@ def make_trainer(
     quiet_lightning()
     callbacks = list(callbacks)
     if patience is not None:
-        callbacks.append(EarlyStopping(monitor, patience=patience, mode=monitor_mode, verbose=False))
+        # Not strict: a number that a figure finds may come in some epochs alone.
+        callbacks.append(EarlyStopping(monitor, patience=patience, mode=monitor_mode, strict=False, verbose=False))
     terminal = sys.stderr.isatty()
     if terminal:
         callbacks.append(TQDMProgressBar(refresh_rate=20))

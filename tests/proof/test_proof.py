@@ -179,6 +179,16 @@ def test_a_number_that_no_epoch_has_is_said(tmp_path, caplog):
 
 
 @pytest.mark.slow
+def test_patience_waits_for_a_figures_number_too(tmp_path):
+    words = ["task.monitor=val/knn20", "callback.online_eval.every=1", "optim.lr=0"]
+    train(tmp_path, "simsiam", *words, "trainer.max_epochs=8", "trainer.patience=1")
+    found = [float(row["val/knn20"]) for row in read_rows(tmp_path)]
+    not_better = [place for place in range(1, len(found)) if found[place] <= max(found[:place])]
+    assert not_better == [len(found) - 1], "the first epoch that is not better is the last"
+    assert len(found) < 8
+
+
+@pytest.mark.slow
 def test_patience_waits_for_a_smaller_loss(tmp_path):
     """With a rate of 0 the loss falls or rises as the norms' statistics settle: training ends two epochs after it."""
     train(tmp_path, "simsiam", "optim.lr=0.0", "trainer.max_epochs=30", "trainer.patience=2")

@@ -37,5 +37,6 @@ class OnlineEval(Callback):
         for name, findings in seen.items():
             numbers = findings["now"].numbers
             for metric in self.figures[name].metrics:
-                if metric in numbers:
-                    pl_module.numbers.setdefault(f"val/{metric}", numbers[metric])  # type: ignore[operator, union-attr]
+                if metric in numbers and f"val/{metric}" not in pl_module.numbers:  # type: ignore[operator]
+                    pl_module.numbers[f"val/{metric}"] = numbers[metric]  # type: ignore[operator, index]
+                    pl_module.log(f"val/{metric}", numbers[metric])  # for early stopping, which may wait for it
