@@ -82,12 +82,11 @@ def make_rows(runs: Sequence[Run], titles: Sequence[str] | None = None) -> list[
 def _make_variant_row(row: Row, variant: dict[str, float], last: dict[str, float], num_runs: int) -> Row:
     """The row of one of the networks that a run trained at once, told by its learning rate."""
     rate = f"lr={variant['lr']:g}"
-    # The list of all rates is no part of what one of them is called, nor are the numbers of the best one its own.
-    shared = [", ".join(part for part in row[key].split(", ") if "lrs=" not in part) for key in ("label", "setting")]
-    named = {
-        key: rate if num_runs == 1 else f"{name}, {rate}"
-        for key, name in zip(("label", "setting"), shared, strict=True)
-    }
+    # The run's own rates are no part of what one of them is called, nor are the numbers of the best one its own.
+    named = {}
+    for key in ("label", "setting"):
+        parts = [part for part in row[key].split(", ") if not part.startswith(("lr=", "lrs="))]
+        named[key] = ", ".join([*(parts if num_runs > 1 else []), rate])
     row = {
         name: value for name, value in row.items() if name == "last/val_acc" or ("/" not in name and name != "task.lrs")
     }

@@ -1,5 +1,7 @@
 """The plot of a swept number against means by hand, and what must not be merged, compared or called best."""
 
+import importlib.util
+import io
 import random
 import statistics
 
@@ -7,6 +9,8 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
+from tests.conftest import ROOT
 from tests.figures.test_figures import assert_readable, texts_of
 
 from netgaze.files import write_json
@@ -326,3 +330,25 @@ def test_from_folders_a_number_that_was_not_typed_is_a_point_too(tmp_path):
     assert list(sweep.lines.values()) == [Spread(0.3, None, 1)]
     assert plot_sweep(rows, tmp_path / "sweep.png")
     assert (tmp_path / "sweep.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_docs_picture_is_drawn_from_the_measured_table():
+    spec = importlib.util.spec_from_file_location("docs_sweep", ROOT / "docs" / "draw_sweep.py")
+    script = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(script)
+    picture = script.draw()
+    assert_readable(picture)
+    ks = [100, 300, 1000, 3000, 8000]
+    upper, lower = picture.axes[1:]
+    assert curves_of(upper)[0] == list(zip(ks, [0.5304, 0.5454, 0.5476, 0.5489, 0.5375], strict=True))
+    assert bars_of(upper.containers[1]) == [pytest.approx(std) for std in (0.0302, 0.0275, 0.0274, 0.0304, 0.0289)]
+    assert curves_of(lower)[0] == [
+        (k, pytest.approx(right)) for k, right in zip(ks, [0.8803, 0.8493, 0.7809, 0.6374, 0.4150], strict=True)
+    ]
+    assert rings_of(upper) == [[300, 0.5454]]
+    file = io.BytesIO()
+    picture.savefig(file, dpi=120)
+    committed = ROOT / "docs" / "images" / "sweep_pseudo_labels_cifar.png"
+    drawn, kept = (np.asarray(Image.open(some).convert("RGB"), float) for some in (file, committed))
+    assert drawn.shape == kept.shape
+    assert np.abs(drawn - kept).mean() < 2  # letters may be drawn a little differently elsewhere

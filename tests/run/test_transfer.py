@@ -7,9 +7,12 @@ import torch
 from tests.conftest import NO_FIGURES, TINY
 from tests.tiny_runs import read_metrics, read_rows, read_variants, same, tabulate, train, weights
 
-from netgaze import features, results
+from netgaze import features
 from netgaze.errors import NetgazeError
 from netgaze.experiment import open_run
+from netgaze.plots import plot_sweep
+from netgaze.plots.sweep_curves import read_sweep
+from netgaze.results import rank
 
 pytestmark = pytest.mark.slow  # each test trains
 
@@ -118,10 +121,12 @@ def test_a_head_is_a_row_of_the_table(source, tmp_path):
         *("task=probe, lr=0.1", "task=probe, lr=0.01"),
         *("task=finetune, lr=0.1", "task=finetune, lr=0.01"),
     ]
-    assert results.swept_number(table) == "optim.lr"
-    assert results.ranked(table)[0] == "val/acc"
-    assert list(results._approaches(table, "optim.lr")) == ["task=probe", "task=finetune"]
-    assert results.plot_sweep(table, tmp_path / "sweep.png")
+    assert rank(table)[0] == "val/acc"
+    sweep = read_sweep(table)
+    assert sweep.key == "optim.lr"
+    assert [curve.name for curve in sweep.curves] == ["probe", "finetune"]
+    assert [list(curve.points["val/acc"]) for curve in sweep.curves] == [[0.01, 0.1]] * 2
+    assert plot_sweep(table, tmp_path / "sweep.png")
     for row in table[2:]:
         assert row["last/val_acc"] == pytest.approx(float(read_rows(tmp_path / row["optim.lr"])[-1]["val/acc"]))
 
