@@ -43,6 +43,7 @@ def test_tasks_are_words_and_numbers_are_not(made):
         "supervised",
     ]
     assert label_runs([made("data.limit=10"), made("data.limit=20")]) == ["limit=10", "limit=20"]
+    assert label_runs([made("model.depths=[1]"), made("model.depths=[2]")]) == ["depths=[1]", "depths=[2]"]
 
 
 def test_what_was_not_typed_is_known_from_choices_and_config(made):

@@ -1,4 +1,4 @@
-"""What runs are called: by what makes them different, never by what they were only asked to draw or where they lie."""
+"""What runs are called: by what makes them different, never by what they only draw or where they lie."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -121,8 +121,8 @@ def _cut_path(value: str, depth: int) -> str:
 
 
 def _is_word(value: str | None) -> bool:
-    """Whether a value says by itself what it is about: numbers, yes and no do not."""
-    if value is None or value.lower() in ("null", "true", "false"):
+    """Whether a value says by itself what it is about: numbers, lists, yes and no do not."""
+    if value is None or value.startswith("[") or value.lower() in ("null", "true", "false"):
         return False
     try:
         float(value)
