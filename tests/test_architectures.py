@@ -126,7 +126,7 @@ class TestVGG19:
         activations = checked(given[1]) + sum(row[1] for row in found)
         assert [last(total[1]), last(total[3])] == [activations, sum(row[2] for row in found)]
         assert [activations, sum(row[2] for row in found)] == [16_542_184, 143_652_544]
-        assert f"{operations:,} operations an image" in PROSE
+        assert f"{operations:,} operations per image" in PROSE
 
     def test_its_megabytes_and_shares(self):
         *rows, total = table("layer | activations")

@@ -186,29 +186,27 @@ class Run:
         """The network of the best epoch, its data and its features, opened when first asked for."""
         return self.open()
 
-    def open(
-        self, checkpoint: str = "best", label: str | None = None, other_data: dict[str, Any] | None = None
-    ) -> Subject:
+    def open(self, checkpoint: str = "best", label: str | None = None, other: dict[str, Any] | None = None) -> Subject:
         """The run as a Subject: its network is opened from the folder alone, when first asked for.
 
         Args:
             checkpoint: "best" or "last".
             label: the column's title; by default the folder's name.
-            other_data: settings of a data set to look at in place of the run's own; its images take the form that the
+            other: settings of a data set to look at in place of the run's own; its images take the form that the
                 network knows. Where it has other classes, what asks for the network's classes is left out.
 
         Raises:
             NetgazeError: no run is there, or it has no such checkpoint.
         """
         _ = self.facts  # says it where there is no run
-        return open_subject(self, checkpoint, label, other_data)
+        return open_subject(self, checkpoint, label, other)
 
     def _repr_html_(self) -> str:
         return draw_page([str(self.folder)], make_table({"value": self.metrics}), self.figures)
 
 
 def open_run(
-    folder: Path | str, checkpoint: str = "best", label: str | None = None, other_data: dict[str, Any] | None = None
+    folder: Path | str, checkpoint: str = "best", label: str | None = None, other: dict[str, Any] | None = None
 ) -> Subject:
     """A run's folder as a Subject; see `Run.open`."""
-    return Run(folder).open(checkpoint, label, other_data)
+    return Run(folder).open(checkpoint, label, other)

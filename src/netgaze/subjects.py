@@ -22,19 +22,19 @@ log = logging.getLogger(__name__)
 CONTROL_SEED = 1803  # of the untrained networks that every picture is held against
 
 
-def open_subject(run: Any, checkpoint: str, label: str | None, other_data: dict[str, Any] | None) -> Subject:
+def open_subject(run: Any, checkpoint: str, label: str | None, other: dict[str, Any] | None) -> Subject:
     """A run's network as a Subject, opened when first asked for; see `run.Run.open`.
 
     Args:
         run: a `run.Run`.
         checkpoint: "best" or "last".
         label: the column's title; None for the folder's name.
-        other_data: settings of the data to look at; None for the run's own.
+        other: settings of the data to look at; None for the run's own.
     """
     stored = run.read_checkpoint(checkpoint)
     facts = stored["netgaze"]
     own = facts["config"] | {"data": _find_labels(facts["config"]["data"], run.folder)}
-    settings = own if other_data is None else own | {"data": _take_form(own["data"], other_data)}
+    settings = own if other is None else own | {"data": _take_form(own["data"], other)}
 
     def open_task() -> Any:
         task = build_task(own, facts["class_names"])
@@ -54,12 +54,12 @@ def open_subject(run: Any, checkpoint: str, label: str | None, other_data: dict[
     return Subject(
         label or run.folder.name,
         task=open_task,
-        data=open_own if other_data is None else open_other,
+        data=open_own if other is None else open_other,
         history=(lambda: run.epochs) if run.epochs else None,
         metrics=run.metrics,
         config=settings,
-        folder=run.folder if other_data is None else None,
-        train_data=None if other_data is None else open_own,
+        folder=run.folder if other is None else None,
+        train_data=None if other is None else open_own,
     )
 
 
