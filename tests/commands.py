@@ -13,11 +13,9 @@ from contextlib import chdir, contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
 from unittest.mock import patch
 
-import matplotlib
 import numpy as np
 import torch
 from hydra.core.global_hydra import GlobalHydra
-from hydra.core.hydra_config import HydraConfig
 from tests.conftest import ROOT
 
 from netgaze.subjects import forget_data
@@ -41,15 +39,15 @@ def command(*words: str, cwd: Path, script: str = "train.py", **env: str) -> tup
 @contextmanager
 def as_it_was() -> Iterator[None]:
     """What a command sets for its whole process, and what it has opened there, is put back afterwards."""
-    root, hydra, configured = logging.getLogger(), GlobalHydra.instance(), HydraConfig.instance()
-    handlers, level, before = list(root.handlers), root.level, (hydra.hydra, configured.cfg)
+    root, initialized = logging.getLogger(), GlobalHydra.instance().hydra
+    handlers, level = list(root.handlers), root.level
     threads, states = torch.get_num_threads(), (random.getstate(), np.random.get_state(), torch.get_rng_state())
     deterministic = torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
     benchmark, precision = torch.backends.cudnn.benchmark, torch.get_float32_matmul_precision()
-    hydra.clear()
+    GlobalHydra.instance().clear()
     forget_data()  # the same words in another folder may mean other files
     try:
-        with warnings.catch_warnings(), matplotlib.rc_context(), patch.dict(os.environ), patch.object(sys, "argv", []):
+        with warnings.catch_warnings(), patch.object(sys, "argv", []):
             yield
     finally:
         forget_data()
@@ -57,7 +55,7 @@ def as_it_was() -> Iterator[None]:
             handler.close()
         root.handlers[:] = handlers
         root.setLevel(level)
-        hydra.hydra, configured.cfg = before
+        GlobalHydra.instance().hydra = initialized  # another instance, where a config was composed
         torch.set_num_threads(threads)
         torch.use_deterministic_algorithms(deterministic[0], warn_only=deterministic[1])
         torch.backends.cudnn.benchmark = benchmark

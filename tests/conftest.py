@@ -9,9 +9,13 @@ os.environ["OMP_NUM_THREADS"] = "1"  # before torch: two multi-threaded processe
 
 import pytest
 from hydra import compose, initialize_config_dir
+from hypothesis import settings
 from omegaconf import DictConfig
 
 from netgaze import schema
+
+settings.register_profile("unhurried", deadline=None)  # a deadline is a timed assertion
+settings.load_profile("unhurried")
 
 ROOT = Path(__file__).resolve().parents[1]
 CONF = ROOT / "conf"
@@ -38,11 +42,13 @@ def pytest_collection_modifyitems(items):
     items.sort(key=lambda item: item.path not in slow)
 
 
-@pytest.fixture(autouse=True, scope="session")
+@pytest.fixture(autouse=True)
 def one_thread():
     import torch  # here, as the process that only hands out tests needs none
 
     torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(1)  # whoever looks at runs takes all cores
 
 
 @pytest.fixture(autouse=True, scope="session")

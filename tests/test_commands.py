@@ -13,10 +13,11 @@ import matplotlib
 import numpy as np
 import pytest
 import torch
+from hydra import initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from tests.commands import command
-from tests.conftest import TINY, typed
+from tests.conftest import CONF, TINY, typed
 from tests.tiny_runs import read_rows, same, weights
 
 WORDS = [*TINY, "figure=[]"]
@@ -33,7 +34,8 @@ def state():
         "loggers": [(list(it.handlers), it.level, it.propagate, it.disabled) for it in loggers],
         "warnings": list(warnings.filters),
         "signals": [signal.getsignal(which) for which in (signal.SIGINT, signal.SIGTERM)],
-        "hydra": (GlobalHydra.instance().hydra, HydraConfig.instance().cfg),
+        "hydra": GlobalHydra.instance().hydra,
+        "hydra config": HydraConfig.instance().cfg,
         "torch": [
             torch.get_num_threads(),
             torch.are_deterministic_algorithms_enabled(),
@@ -59,10 +61,11 @@ def state():
     ],
 )
 def test_it_leaves_the_process_as_it_was(flags, words, expected, tmp_path):
-    before = state()
-    code, printed = command(*flags, *WORDS, *words, cwd=tmp_path, NETGAZE_WORD="here")
-    assert code == expected, printed
-    after = state()
+    with initialize_config_dir(str(CONF), version_base="1.3"):  # which stays initialized
+        before = state()
+        code, printed = command(*flags, *WORDS, *words, cwd=tmp_path, NETGAZE_WORD="here")
+        assert code == expected, printed
+        after = state()
     assert {name for name in before if before[name] != after[name]} == set()
 
 

@@ -150,7 +150,6 @@ def test_a_resumed_run_keeps_its_threads_unless_typed(tmp_path):
     assert read_run(tmp_path)["threads"] == 1
     train(tmp_path, *words, typed=["trainer.threads=2"])
     assert read_run(tmp_path)["threads"] == 2
-    torch.set_num_threads(1)
 
 
 def test_nothing_to_train_still_tests(tmp_path):
