@@ -15,7 +15,8 @@ _NOTHING_TYPED = "as it is"
 def label_runs(runs: Sequence[Run]) -> list[str]:
     """A short, distinct name per run: what differs, else its task, numbered where that says nothing."""
     settings = list_settings(runs)
-    return _number_equals(name_settings(settings, find_differing(settings)) if _differ(settings) else _name_tasks(runs))
+    differing = find_differing(settings)
+    return _number_equals(name_settings(settings, differing) if differing else _name_tasks(runs))
 
 
 def list_settings(runs: Sequence[Run]) -> list[dict[str, str]]:
@@ -59,10 +60,6 @@ def name_groups(settings: Sequence[dict[str, str]], keys: Sequence[str]) -> list
         name if len(meant[name]) == 1 else f"{name} ({places[value]})"
         for name, value in zip(names, values, strict=True)
     ]
-
-
-def _differ(settings: Sequence[dict[str, str]]) -> bool:
-    return bool(find_differing(settings))
 
 
 def _name_tasks(runs: Sequence[Run]) -> list[str]:
