@@ -78,7 +78,12 @@ def train(stage: Stage) -> None:
         chosen if task.trainable else chosen | {"max_epochs": 0},
         callbacks=[build(callback) for callback in settings["callback"].values()],
         folder=run.folder,
-        facts={"config": settings, "class_names": list(task.class_names), "data": data.fingerprint},
+        facts={
+            "config": settings,
+            "class_names": list(task.class_names),
+            "data": data.fingerprint,
+            "ranges": data.found.as_facts()["ranges"],
+        },
         resumed=stage.last,
         monitor=task.monitor,
         monitor_mode=task.monitor_mode,
@@ -107,6 +112,7 @@ def _build_both(stage: Stage) -> tuple[Any, Any]:
     settings = stage.settings
     data = build(settings["data"])
     data.setup()
+    _say_found(data.found)
     task = build_task(settings, data.class_names)
     data.num_views = task.num_views
     if stage.last is not None:
@@ -115,6 +121,14 @@ def _build_both(stage: Stage) -> tuple[Any, Any]:
     if settings.get("export_predictions"):  # runs from before there was this key can be resumed
         check_export(data, task)
     return data, task
+
+
+def _say_found(found: Any) -> None:
+    """What there is to train on, what was left out, and what may be a mistake: a line each."""
+    for line in found.describe():
+        log.info("%s", line)
+    for warning in found.list_warnings():
+        log.warning("Warning: %s", warning)
 
 
 def _load_init(stage: Stage, task: Any, data: Any) -> dict[str, Any]:
@@ -148,6 +162,7 @@ def _describe(settings: Mapping[str, Any], data: Any, task: Any) -> dict[str, An
         "monitor_mode": task.monitor_mode,
         "seed": settings["seed"],
         "data": data.fingerprint,
+        "found": data.found.as_facts(),
         "eval_fingerprint": data.eval_fingerprint,
         "precision": settings["trainer"]["precision"],
         "threads": settings["trainer"]["threads"],

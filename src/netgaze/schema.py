@@ -7,7 +7,7 @@ from typing import Any
 from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING, DictConfig, OmegaConf
 
-from netgaze.data.count import count_categories, count_classes, count_identities
+from netgaze.data.count import count_categories, count_classes, count_identities, count_people
 from netgaze.errors import NetgazeError
 
 
@@ -92,5 +92,6 @@ def register() -> None:
     store.store(name="schema_analyze", node=Analyze)
     OmegaConf.register_new_resolver("num_cpus", num_cpus, replace=True)
     OmegaConf.register_new_resolver("count_classes", count_classes, replace=True)
+    OmegaConf.register_new_resolver("count_people", count_people, replace=True)
     OmegaConf.register_new_resolver("count_categories", count_categories, replace=True, use_cache=True)
     OmegaConf.register_new_resolver("count_identities", count_identities, replace=True, use_cache=True)

@@ -14,7 +14,7 @@ from netgaze.batch import Batch
 from netgaze.data.augment import Augment
 from netgaze.data.base import ImageData
 from netgaze.data.images import Images
-from netgaze.data.splits import draw_stratified, hold_out
+from netgaze.data.splits import draw_stratified, fit_share, hold_out
 from netgaze.errors import NetgazeError
 
 FACTS = {"num_classes": 3, "num_channels": 3, "image_size": 8, "mean": (0.5, 0.4, 0.3), "std": (0.2, 0.25, 0.3)}
@@ -49,17 +49,35 @@ def test_stratified_counts_are_exact_and_fair(labels, data, seed):
 
 @given(LABELS, st.data())
 def test_held_out_is_a_partition(labels, data):
-    num_classes = len(labels.unique())
-    if len(labels) < 2 * num_classes:
+    classes, counts = labels.unique(return_counts=True)
+    able = counts[counts > 1]
+    if not len(able):
+        with pytest.raises(NetgazeError, match="each class has a single image"):
+            hold_out(labels, len(classes), 0, "data.num_val")
         return
-    if labels.unique(return_counts=True)[1].min() < 2:
-        with pytest.raises(NetgazeError, match="a class has a single image"):
-            hold_out(labels, num_classes, 0, "data.num_val")
-        return
-    num = data.draw(st.integers(num_classes, len(labels) - num_classes))
+    num = data.draw(st.integers(len(able), int(able.sum()) - len(able)))
     stays, out = hold_out(labels, num, 0, "data.num_val")
     assert torch.equal(torch.cat([stays, out]).sort().values, torch.arange(len(labels)))
     assert len(out) == num
+    assert torch.equal(labels[stays].unique(), classes), "each class stays"
+    assert torch.equal(labels[out].unique(), classes[counts > 1]), "and is held out, if it has two"
+
+
+@given(LABELS, st.integers(-5, 500))
+def test_a_share_that_fits_can_be_held_out(labels, num):
+    if labels.unique(return_counts=True)[1].max() > 1:
+        fitting = fit_share(labels, num)
+        assert len(hold_out(labels, fitting, 0, "data.num_val")[1]) == fitting
+        assert fitting == num or abs(fitting - num) == min(
+            abs(other - num) for other in range(len(labels)) if _can_be_held_out(labels, other)
+        )
+
+
+def _can_be_held_out(labels, num):
+    try:
+        return len(hold_out(labels, num, 0, "")[1]) == num
+    except NetgazeError:
+        return False
 
 
 @pytest.mark.parametrize("num", [0, 2, 58, 60])

@@ -138,7 +138,7 @@ def test_training_sees_windows_of_the_stored_image_each_its_own(signs):
     stored, seen = given.images, data.on_after_batch_transfer(given, 0).images
     places = [windows(whole, 64)[part.numpy().tobytes()] for whole, part in zip(stored, seen, strict=True)]
     assert len(set(places)) > 12
-    drawn = [Augment()(stored, 64) for _ in range(40)]
+    drawn = [Augment()(stored, 64) for _ in range(120)]
     ends = {windows(stored[0], 64)[batch[0].numpy().tobytes()][0] for batch in drawn}
     assert ends == set(range(9)), "all places are drawn"
     data.trainer.training, data.trainer.validating = False, True

@@ -1,7 +1,5 @@
 """A person's own faces, one folder each: who is who, what cannot be read, and what is too little."""
 
-import logging
-
 import numpy as np
 import pytest
 import torch
@@ -105,18 +103,14 @@ def test_own_pictures_are_fitted_as_the_set_is(album, tmp_path):
     assert whole.own_fit == "squash"
 
 
-def test_corrupt_photos_are_left_out_and_named(album, caplog):
+def test_corrupt_photos_are_left_out_and_named(album):
     (album / "Bo" / "01.png").write_bytes(b"no image")
     good = (album / "Hal" / "04.png").read_bytes()
     (album / "Hal" / "04.png").write_bytes(good[: len(good) // 2])
     (album / "Hal" / "._05.png").write_bytes(b"a note of the file system")
-    with caplog.at_level(logging.WARNING, "netgaze"):
-        data = opened(album)
-        data.setup()
-    assert len(caplog.records) == 1
-    assert f"Left out 2 of {len(ALL)} images" in caplog.text
-    for name in ("Bo/01.png", "Hal/04.png"):
-        assert name in caplog.text.replace("\\", "/")
+    data = opened(album)
+    said = f"Left out 2 of {len(ALL)} images that cannot be read: Bo/01.png, Hal/04.png"
+    assert data.found.list_warnings() == [said]
     assert sorted(colors(data)) == [photo for photo in ALL if photo not in [(1, 1), (7, 4)]]
     for split in ("train", "val", "test"):
         assert [person for person, _ in colors(data, split)] == data.labels(split).tolist()
@@ -132,15 +126,33 @@ def test_a_person_whose_photos_are_all_corrupt(album, says):
 def test_a_person_without_photos(album, says):
     (album / "Ike").mkdir()
     (album / "Ike" / "letter.txt").write_text("Sorry, no photo.")
-    with says("Ike holds no images"):
-        opened(album, 9).setup()
+    data = opened(album)
+    assert data.found.list_warnings() == ["Ike holds no pictures, only files of .txt, and is left out."]
+
+
+def test_parts_are_people_of_their_own(album, tmp_path, says):
+    """train/ and test/ as VGGFace2 has them; validation is drawn from training's people."""
+    root = tmp_path / "divided"
+    for place, name in enumerate(NAMES):
+        (root / ("train" if place < 6 else "Test")).mkdir(parents=True, exist_ok=True)
+        (album / name).rename(root / ("train" if place < 6 else "Test") / name)
+    data = opened(root, num_val_people=2)
+    people = {split: set(data.labels(split).tolist()) for split in ("train", "val", "test")}
+    assert people["test"] == {6, 7}
+    assert people["train"] | people["val"] == set(range(6))
+    assert len(people["val"]) == 2
+    assert sorted(colors(data)) == ALL
+    (root / "Test" / "Ada").mkdir()
+    paint(root / "Test" / "Ada" / "9.png", (0, 99, 7))
+    with says("Ada has a folder in train and in test.*data=folder task=supervised"):
+        opened(root, num_val_people=2).setup()
 
 
 def test_no_folder_and_no_people(tmp_path, says):
     with says("Cannot read the folder .*nowhere"):
         opened(tmp_path / "nowhere").setup()
     paint(tmp_path / "loose.png", (1, 2, 3))
-    with says("has no folders. Make one for each person"):
+    with says("has no folders of classes"):
         opened(tmp_path, 0).setup()
 
 

@@ -1,6 +1,5 @@
 """A person's own images, as they come: layouts, image kinds, broken files, the cache."""
 
-import logging
 import subprocess
 import sys
 import warnings
@@ -10,7 +9,7 @@ import pytest
 import torch
 from PIL import Image
 
-from netgaze.data import decode as decode_module
+from netgaze.data import cache as cache_module
 from netgaze.data.count import count_classes
 from netgaze.data.decode import Form, decode
 from netgaze.data.folder import Folder
@@ -77,20 +76,126 @@ def test_own_splits(photos, tmp_path, own):
     assert count_classes(str(root)) == 2
 
 
-def test_different_classes_in_train_and_test(tmp_path):
-    for path in ("train/cat/a.png", "train/dog/a.png", "test/cat/a.png", "test/bird/a.png"):
+def test_a_class_that_the_test_lacks_and_one_that_training_lacks(tmp_path):
+    for number, name in enumerate(("cat", "dog")):
+        for index in range(6):
+            paint(tmp_path / "train" / name / f"{index}.png", (100 * number, index, 1))
+    for path in ("test/cat/a.png", "test/bird/a.png"):
         paint(tmp_path / path)
-    with pytest.raises(NetgazeError, match="different classes: bird, dog"):
+    data = opened(tmp_path)
+    assert data.labels("test").tolist() == [0]
+    assert data.class_names == ["cat", "dog"]
+    assert data.found.list_warnings() == [
+        "test has 1 picture of bird, a class that training lacks; left out.",
+        "test has no image of dog, which training has.",
+    ]
+
+
+def paint_classes(root, counts):
+    """So many images of each class, all different."""
+    for red, (name, count) in enumerate(counts.items()):
+        for number in range(count):
+            paint(root / name / f"{number:03}.png", (40 * red, number, 9))
+
+
+@pytest.mark.parametrize(
+    ("counts", "sizes", "each"),
+    [
+        ({str(c): 5 for c in range(10)}, [30, 10, 10], [3, 1, 1]),
+        ({"ash": 3, "birch": 3}, [2, 2, 2], [1, 1, 1]),
+        ({"ash": 100, "birch": 100}, [140, 30, 30], [70, 15, 15]),
+    ],
+    ids=["ten by five", "three each", "many"],
+)
+def test_defaults_fit_small_sets(tmp_path, counts, sizes, each):
+    paint_classes(tmp_path, counts)
+    data = opened(tmp_path, num_classes=len(counts))
+    splits = ("train", "val", "test")
+    assert [len(data.labels(split)) for split in splits] == sizes
+    for split, num in zip(splits, each, strict=True):
+        assert torch.bincount(data.labels(split)).tolist() == [num] * len(counts)
+
+
+def test_a_class_of_one_image_is_trained_on_and_named(tmp_path):
+    paint_classes(tmp_path, {"ash": 30, "birch": 30, "cedar": 1, "elm": 2})
+    data = opened(tmp_path, num_classes=4)
+    counts = {split: torch.bincount(data.labels(split), minlength=4).tolist() for split in ("train", "val", "test")}
+    assert counts["train"][2:] == [1, 1]
+    assert counts["test"][2:] == [0, 1]
+    assert counts["val"][2:] == [0, 0]
+    assert data.found.list_warnings() == [
+        "val has no image of cedar, elm, which training has.",
+        "test has no image of cedar, which training has.",
+    ]
+
+
+@pytest.mark.parametrize("key", ["num_val", "num_test"])
+def test_none_at_all_is_refused_not_ignored(photos, key):
+    with pytest.raises(NetgazeError, match=rf"data\.{key}=0 must leave at least one image for each of the 2 classes"):
+        opened(photos, **{key: 0}).setup()
+
+
+def test_single_images_cannot_be_divided(tmp_path):
+    paint_classes(tmp_path, {"ash": 1, "birch": 1})
+    with pytest.raises(NetgazeError, match=r"data\.num_test: each class has a single image"):
         opened(tmp_path).setup()
+
+
+def test_copies_are_named_and_counted(tmp_path):
+    paint_classes(tmp_path / "train", {"cat": 8, "dog": 8})
+    for number in range(2):
+        paint(tmp_path / "test" / "cat" / f"copy{number}.png", (0, number, 9))
+        paint(tmp_path / "test" / "dog" / f"new{number}.png", (77, number, 9))
+    paint(tmp_path / "train" / "dog" / "again.png", (40, 3, 9))
+    said = opened(tmp_path, num_val=2).found.list_warnings()
+    assert any("of train, so that test" in each and "test/cat/copy0.png of train/cat/000.png" in each for each in said)
+    assert sum("copies" in each for each in said) <= 3
+    paint_classes(tmp_path / "clean", {"cat": 8, "dog": 8})
+    assert not [each for each in opened(tmp_path / "clean").found.list_warnings() if "copies" in each]
+
+
+def test_pictures_that_look_alike(tmp_path):
+    """Brighter, smaller, compressed: a near copy. Other noise is none, and nothing is said unless it is asked for."""
+    rng = np.random.default_rng(0)
+    for part in ("train", "val", "test"):
+        for name in ("cat", "dog"):
+            for number in range(4):
+                coarse = Image.fromarray(rng.integers(0, 200, (6, 6, 3), dtype=np.uint8))
+                path = paint(tmp_path / part / name / f"{number}.png")
+                coarse.resize((64, 64), Image.Resampling.BICUBIC).save(path)
+    with Image.open(tmp_path / "train" / "cat" / "0.png") as first:
+        alike = first.resize((50, 50)).point(lambda value: min(255, value + 20))
+        alike.save(tmp_path / "test" / "cat" / "alike.jpg", quality=80)
+    said = opened(tmp_path, image_size=32, near_copies=True).found.list_warnings()
+    assert said == [
+        "1 picture of test is nearly a copy of one of train, so that test flatters the network: "
+        "test/cat/alike.jpg of train/cat/0.png"
+    ]
+    assert opened(tmp_path, image_size=32).found.list_warnings() == []
+
+
+def test_labels_in_a_table_train_like_folders(photos, tmp_path):
+    flat = tmp_path / "flat"
+    flat.mkdir()
+    rows = ["file,kind"]
+    for path in sorted(photos.rglob("*.png")):
+        name = f"{path.parent.name}_{path.name}"
+        (flat / name).write_bytes(path.read_bytes())
+        rows.append(f"{name},{path.parent.name}")
+    (flat / "labels.csv").write_text("\n".join(rows))
+    by_table, by_folder = opened(flat), opened(photos)
+    assert by_table.fingerprint == by_folder.fingerprint
+    assert by_table.class_names == by_folder.class_names == ["cat", "dog"]
+    assert count_classes(str(flat)) == 2
 
 
 def test_no_folder_no_classes_no_images(tmp_path):
     with pytest.raises(NetgazeError, match=r"Cannot read the folder .*nowhere"):
         opened(tmp_path / "nowhere").setup()
-    with pytest.raises(NetgazeError, match="has no folders"):
+    with pytest.raises(NetgazeError, match="holds no pictures"):
         opened(tmp_path).setup()
     (tmp_path / "cat").mkdir()
-    with pytest.raises(NetgazeError, match="cat holds no images"):
+    with pytest.raises(NetgazeError, match="holds no pictures"):
         opened(tmp_path).setup()
 
 
@@ -137,7 +242,9 @@ def test_sixteen_bits(tmp_path):
     Image.fromarray(np.full((9, 9), 65_535, np.uint16)).save(tmp_path / "white.png")
     Image.fromarray(np.full((9, 9), 257 * 40, np.uint16)).save(tmp_path / "dark.tif")
     assert middle(tmp_path / "white.png") == [255] * 3
-    assert middle(tmp_path / "dark.tif") == [40] * 3
+    assert middle(tmp_path / "dark.tif") == [160] * 3, "alone it is read as 14 bits"
+    found = decode(tmp_path / "dark.tif", Form(8, 3, "crop"), {"whole": (0, 65_535)})
+    assert found[4, 4].tolist() == [40] * 3
 
 
 def test_upright_by_exif(tmp_path):
@@ -171,17 +278,18 @@ def test_large_photos_keep_their_content(tmp_path):
     assert np.abs(large.astype(int) - full).max() <= 6
 
 
-def test_unreadable_files_are_left_out_and_named_once(photos, caplog):
+def test_unreadable_files_are_left_out_and_named(photos):
     (photos / "cat" / "05.png").write_bytes(b"no image")
     good = (photos / "dog" / "07.png").read_bytes()
     (photos / "dog" / "07.png").write_bytes(good[: len(good) // 2])
     (photos / "cat" / "._06.png").write_bytes(b"a note of the file system")
-    with caplog.at_level(logging.WARNING, "netgaze"):
-        data = opened(photos)
-        data.setup()
-    assert len(caplog.records) == 1
-    assert "Left out 2 of 40" in caplog.text
-    assert "cat/05.png" in caplog.text.replace("\\", "/")
+    data = opened(photos)
+    assert data.found.list_warnings() == ["Left out 2 of 40 images that cannot be read: cat/05.png, dog/07.png"]
+    assert data.found.as_facts()["ignored"] == {
+        "hidden": {"count": 2, "first": [".hidden", "cat/._06.png"]},
+        "ending .txt": {"count": 1, "first": ["README.txt"]},
+        "cannot be read": {"count": 2, "first": ["cat/05.png", "dog/07.png"]},
+    }
     found = set().union(*(colors(data, split) for split in ("train", "val", "test")))
     assert found == {(red, n, 0) for red in (200, 50) for n in range(20)} - {(200, 5, 0), (50, 7, 0)}
     for split in ("train", "val", "test"):
@@ -191,7 +299,11 @@ def test_unreadable_files_are_left_out_and_named_once(photos, caplog):
 def test_a_class_without_a_readable_image(photos):
     for path in (photos / "dog").iterdir():
         path.write_bytes(b"no image")
-    with pytest.raises(NetgazeError, match="class dog"):
+    with pytest.raises(NetgazeError, match=r"class dog"):
+        opened(photos).setup()
+    for path in (photos / "cat").iterdir():
+        path.write_text("version https://git-lfs.github.com/spec/v1")
+    with pytest.raises(NetgazeError, match=r"None of the 40 pictures .*Git LFS pointer.*git lfs pull"):
         opened(photos).setup()
 
 
@@ -206,11 +318,11 @@ def decodings(monkeypatch):
     """The files decoded since."""
     seen = []
 
-    def counted(path, form):
+    def counted(path, form, *ranges):
         seen.append(path)
-        return decode(path, form)
+        return decode(path, form, *ranges)
 
-    monkeypatch.setattr(decode_module, "decode", counted)
+    monkeypatch.setattr(cache_module, "decode", counted)
     return seen
 
 
@@ -233,7 +345,7 @@ def test_decoded_again_when_files_or_settings_change(photos, decodings):
 
 def test_a_damaged_cache_is_made_again(photos, decodings):
     first = opened(photos).fingerprint
-    (path,) = decode_module.cache_root().rglob("*.npy")
+    (path,) = cache_module.cache_root().rglob("*.npy")
     content = bytearray(path.read_bytes())
     content[-5] ^= 255
     path.write_bytes(content)
@@ -245,7 +357,7 @@ def test_a_cache_that_cannot_be_written(photos, monkeypatch):
     def denied(*args):
         raise PermissionError
 
-    monkeypatch.setattr(decode_module, "open_memmap", denied)
+    monkeypatch.setattr(cache_module, "open_memmap", denied)
     with pytest.raises(NetgazeError, match="NETGAZE_CACHE"):
         opened(photos).setup()
 

@@ -8,7 +8,8 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from netgaze.data.decode import Form, decode_cached
+from netgaze.data.cache import decode_cached
+from netgaze.data.decode import Form
 from netgaze.data.faces import GLASSES, FaceData, OfFaces
 from netgaze.data.images import Images
 from netgaze.download import fetch, unzip
@@ -84,12 +85,14 @@ class AttFaces(FaceData):
         files = self._files(root)
         if self.verify:
             self._check_pixels(root, files)
-        images, kept = decode_cached(root, files, self.form)
-        if not kept.all():
-            raise NetgazeError(f"Some photos in {root} cannot be read. {ANEW}.")
+        decoded = decode_cached(root, files, self.form)
+        if not decoded.kept.all():
+            lost = [file for file, kept in zip(files, decoded.kept, strict=True) if not kept]
+            more = f", nor can {len(lost) - 1} more" if len(lost) > 1 else ""
+            raise NetgazeError(f"{lost[0]} cannot be read as a photo{more}. {ANEW}.")
         self.class_names = [f"s{person}" for person in range(1, NUM_PEOPLE + 1)]
         labels = torch.arange(NUM_PEOPLE).repeat_interleave(NUM_PHOTOS)
-        return Images(images, labels, marks={GLASSES: wears_glasses()})
+        return Images(decoded.images, labels, marks={GLASSES: wears_glasses()})
 
     def people(self, whole: Images) -> dict[str, Tensor]:
         """The people of each split, by `split_seed`, or the notebook's."""

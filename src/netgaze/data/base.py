@@ -15,12 +15,14 @@ from tqdm import tqdm
 
 from netgaze.batch import Batch
 from netgaze.data.augment import Augment, normalize, resize_to
-from netgaze.data.decode import Form, read_images, read_picture
+from netgaze.data.decode import NO_RANGES, Form, read_images, read_picture
 from netgaze.data.facts import check_facts, check_loaded, digest_content, digest_evaluated
+from netgaze.data.found import Found, Remarks, find
 from netgaze.data.images import Images, Unlabeled, Vectors
 from netgaze.data.sampler import PlainBatches
 from netgaze.data.splits import draw_stratified, hold_out
 from netgaze.data.training import Training, TrainingPart
+from netgaze.data.values import Ranges
 from netgaze.errors import NetgazeError
 
 
@@ -45,6 +47,7 @@ class ImageData(LightningDataModule):
 
     Attributes:
         num_views: views of a training batch: set by whoever joins data and task to the task's own.
+        remarks: what reading the set brought up, beside its images; `load` may set it.
 
     Args:
         num_classes: classes.
@@ -62,6 +65,7 @@ class ImageData(LightningDataModule):
     class_names: list[str]
     num_views = 1
     own_fit = "crop"  # how a person's own pictures become squares: see `Form`
+    ranges: Ranges = NO_RANGES  # what was typed: black and white of files of other numbers than 8 bits
 
     def __init__(
         self,
@@ -88,6 +92,7 @@ class ImageData(LightningDataModule):
         self.num_classes, self.num_channels, self.image_size = num_classes, num_channels, image_size
         self.stored_size = image_size if stored_size is None else stored_size
         self.augment, self.batch_size, self.num_val = augment, batch_size, num_val
+        self.remarks = Remarks()
         self._splits: dict[str, Images] = {}
         self._unlabeled: Unlabeled | None = None
         self._true: Tensor | None = None
@@ -133,6 +138,11 @@ class ImageData(LightningDataModule):
         """The splits by name: "train", "val", "test"."""
         self.setup()
         return self._splits
+
+    @cached_property
+    def found(self) -> Found:
+        """What there is to train on and to test on, and what reading it brought up."""
+        return find(self, self.splits, 0 if self._unlabeled is None else len(self._unlabeled))
 
     def _split(self, name: str) -> Images | Unlabeled:
         """A split, or the part "unlabeled".
@@ -197,7 +207,8 @@ class ImageData(LightningDataModule):
             NetgazeError: a path is no picture file that can be read.
         """
         size = self.window if fit == "squash" else self.stored_size
-        return resize_to(read_images(paths, Form(size, self.num_channels, fit or self.own_fit)), self.image_size)
+        form = Form(size, self.num_channels, fit or self.own_fit)
+        return resize_to(read_images(paths, form, self.ranges or self.remarks.ranges), self.image_size)
 
     def read_picture(self, path: str, longest: int) -> Tensor:
         """A person's own picture file whole, its longer side scaled to so many pixels, uint8 [C,H,W].
@@ -205,7 +216,7 @@ class ImageData(LightningDataModule):
         Raises:
             NetgazeError: the path is no picture file that can be read.
         """
-        return read_picture(path, longest, self.num_channels)
+        return read_picture(path, longest, self.num_channels, self.ranges or self.remarks.ranges)
 
     def labels(self, split: str) -> Tensor:
         """All labels of a split, int64 [N]; -1 for each of "unlabeled"."""

@@ -2,43 +2,37 @@
 
 import json
 import os
+from dataclasses import fields
+from typing import Any
 
-from netgaze.errors import NetgazeError
+from omegaconf import OmegaConf
 
-
-def list_subfolders(dir: str) -> list[str]:
-    """Names of the folders directly under `dir`, sorted; hidden ones are left out.
-
-    Raises:
-        NetgazeError: `dir` is not a folder that can be read.
-    """
-    try:
-        with os.scandir(os.path.expanduser(dir)) as entries:
-            return sorted(entry.name for entry in entries if entry.is_dir() and not entry.name.startswith("."))
-    except OSError as error:
-        raise NetgazeError(
-            f"Cannot read the folder {dir}: {error.strerror}. data.dir= names a folder that holds one folder of "
-            "images for each class."
-        ) from error
+from netgaze.folders.layout import Layout, Reading, read_folder
 
 
-def find_split_folders(dir: str) -> dict[str, str]:
-    """The folder that holds the class folders of each split.
+def count_classes(dir: str, *, _parent_: Any = None) -> int:
+    """The number of classes to train on in a folder of one's own.
 
-    `dir` itself as "train", unless it has a folder `train` beside a folder `test` or `val`.
-    """
-    names = list_subfolders(dir)
-    own: dict[str, str] = {name: os.path.join(dir, name) for name in ("train", "val", "test") if name in names}
-    return own if "train" in own and len(own) > 1 else {"train": dir}
-
-
-def count_classes(dir: str) -> int:
-    """The number of classes under `dir`: of its folders, or of those of `dir/train` where it is divided already.
+    Args:
+        dir: the folder.
+        _parent_: the group `data`, whose keys say how it is read; None for the defaults.
 
     Raises:
-        NetgazeError: `dir` is not a folder that can be read.
+        NetgazeError: it holds no pictures, or its layout is not clear.
     """
-    return len(list_subfolders(find_split_folders(dir)["train"]))
+    return len(_read(dir, _parent_, own_classes=False).class_names)
+
+
+def count_people(dir: str, *, _parent_: Any = None) -> int:
+    """The number of people in a folder of one's own, in all its parts; see `count_classes`."""
+    return len(_read(dir, _parent_, own_classes=True).class_names)
+
+
+def _read(dir: str, keys: Any, own_classes: bool) -> Layout:
+    typed = {field.name: keys.get(field.name) for field in fields(Reading) if keys and field.name in keys}
+    if OmegaConf.is_config(typed.get("parts")):
+        typed["parts"] = OmegaConf.to_container(typed["parts"])
+    return read_folder(dir, Reading(**typed | {"own_classes": own_classes}))
 
 
 def count_categories(dir: str, set: str, official: int) -> int:

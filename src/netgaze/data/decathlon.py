@@ -11,7 +11,8 @@ from torch import Tensor
 from netgaze.data.annotations import Annotations, Listing, read_annotations, read_listing
 from netgaze.data.augment import crop_center
 from netgaze.data.base import ImageData, Shared
-from netgaze.data.decode import Form, decode_cached
+from netgaze.data.cache import decode_cached
+from netgaze.data.decode import Form
 from netgaze.data.images import Images
 from netgaze.data.splits import hold_out
 from netgaze.errors import NetgazeError
@@ -128,19 +129,19 @@ class Decathlon(ImageData):
         """The images of a file as they are stored, uint8 [N,C,S,S]."""
         files = [self.root / name for name in part.files]
         try:
-            images, kept = decode_cached(self.root, files, self.form)
+            decoded = decode_cached(self.root, files, self.form)
         except FileNotFoundError as error:
             raise NetgazeError(
                 f"There is no {error.filename}, which {part.path.name} lists. Unpack {FOLDER}-data.tar.gz and the .tar "
                 f"in it (imagenet12's is separate) in {self.root / 'data'}."
             ) from error
-        if not kept.all():
-            broken = files[int(kept.argmin())]
-            more = f", nor can {int((~kept).sum()) - 1} more" if (~kept).sum() > 1 else ""
+        if not decoded.kept.all():
+            broken = files[int(decoded.kept.argmin())]
+            more = f", nor can {int((~decoded.kept).sum()) - 1} more" if (~decoded.kept).sum() > 1 else ""
             raise NetgazeError(
                 f"{broken}, which {part.path.name} lists, cannot be read as an image{more}. Unpack its archive anew."
             )
-        return images
+        return decoded.images
 
     def _halves(self, whole: Images) -> dict[str, Images]:
         """The official validation split, divided to select by one half and to report on the other."""

@@ -1,30 +1,29 @@
-"""Image files decoded once, into a checksummed cache that is memory-mapped afterwards."""
+"""Image files as squares of 8 bits, whatever their kind: upright, transparent parts white; a person's own pictures."""
 
-import hashlib
-import logging
+import glob
 import os
-import sys
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 import torch
-from numpy.lib.format import open_memmap
-from PIL import Image, ImageOps
+from PIL import Image, ImageCms, ImageOps
 from torch import Tensor
-from tqdm import tqdm
 
+from netgaze.data.values import Range, Ranges, is_deep, read_values, to_bytes
 from netgaze.errors import NetgazeError
-from netgaze.files import atomic_write, cache_root, digest, read_json, write_json
+from netgaze.folders.scan import describe_beginning, scan
 
-log = logging.getLogger(__name__)
-
-SUFFIXES = {".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"}
-# Pillow hands some formats (PostScript) to other programs: files from others meet these readers only.
-FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
+# Pillow hands some formats (PostScript) to other programs: files from others meet these readers only. TGA comes last:
+# it has no mark by which it is known.
+FORMATS = (
+    *("BMP", "DDS", "DIB", "GIF", "ICO", "JPEG", "JPEG2000", "PCX", "PNG", "PPM", "PSD", "QOI", "SGI", "TIFF"),
+    *("WEBP", "AVIF", "TGA"),
+)
+NO_RANGES = MappingProxyType[str, Range]({})  # each picture decides for itself
 _LONG = 16  # of an image as long as so many of its shorter sides only the center is scaled
 
 
@@ -47,13 +46,21 @@ class Form:
             raise NetgazeError(f"data.num_channels={self.channels} is not possible. It is 3 (color) or 1 (gray).")
 
 
-def decode(path: Path, form: Form) -> np.ndarray:
+def decode(path: Path, form: Form, ranges: Ranges = NO_RANGES) -> np.ndarray:
     """A file's image as a person sees it, uint8 [S,S,C]: upright (EXIF), transparent parts white, first frame.
+
+    Args:
+        path: of the file.
+        form: what the image becomes.
+        ranges: black and white of other numbers than 8 bits; of a kind that is not among them this file decides alone.
 
     Raises:
         Exception: whatever the reader of a broken file raises.
     """
-    image = _upright(path, 2 * form.size, form.channels)
+    return _fit(_upright(path, 2 * form.size, form.channels, ranges), form)
+
+
+def _fit(image: Image.Image, form: Form) -> np.ndarray:
     if form.fit == "crop":
         image = ImageOps.fit(image, (form.size, form.size), Image.Resampling.BILINEAR)
     elif form.fit == "center":
@@ -63,17 +70,24 @@ def decode(path: Path, form: Form) -> np.ndarray:
     return np.asarray(image).reshape(form.size, form.size, form.channels)
 
 
-def _upright(path: Path, enough: int, channels: int) -> Image.Image:
+def _upright(path: Path, enough: int, channels: int, ranges: Ranges) -> Image.Image:
     """A file's image in gray or color; a large JPEG is read at an eighth to a half of its size, but `enough`."""
     with Image.open(path, formats=FORMATS) as opened:
-        opened.draft(None, (enough, enough))
-        opened.load()
-    ImageOps.exif_transpose(opened, in_place=True)
-    return _as_mode(_flat(opened), "RGB" if channels == 3 else "L")
+        if is_deep(opened):
+            image = Image.fromarray(to_bytes(read_values(path, opened, FORMATS), ranges))
+        else:
+            opened.draft(None, (enough, enough))
+            opened.load()
+            ImageOps.exif_transpose(opened, in_place=True)
+            image = _flat(opened)
+    return _as_mode(image, "RGB" if channels == 3 else "L")
 
 
 def _as_mode(image: Image.Image, mode: str) -> Image.Image:
     """An image in another mode: what is in it already is not copied, large as it may be."""
+    if image.mode == "LAB":
+        to = ImageCms.buildTransform(ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB"), "LAB", "RGB")
+        image = ImageCms.applyTransform(image, to) or image
     return image if image.mode == mode else image.convert(mode)
 
 
@@ -92,13 +106,7 @@ def _center(image: Image.Image, size: int) -> Image.Image:
 
 
 def _flat(image: Image.Image) -> Image.Image:
-    """Numbers of other kinds made 8 bits, and transparent parts laid on white."""
-    if image.mode.startswith("I;16"):
-        return Image.fromarray((np.asarray(image) // 257).astype(np.uint8))
-    if image.mode in ("I", "F"):  # of unknown range: shares, 8 bits or 16
-        values = np.asarray(image)
-        scale = 255 if values.max() <= 1 else 1 if values.max() <= 255 else 1 / 257
-        return Image.fromarray((values * scale).clip(0, 255).astype(np.uint8))
+    """Transparent parts laid on white."""
     if image.has_transparency_data:
         image = _as_mode(image, "RGBA")
         white = Image.new("RGB", image.size, "white")
@@ -107,8 +115,13 @@ def _flat(image: Image.Image) -> Image.Image:
     return image
 
 
-def read_images(paths: Sequence[str], form: Form) -> Tensor:
+def read_images(paths: Sequence[str], form: Form, ranges: Ranges = NO_RANGES) -> Tensor:
     """A person's own pictures, uint8 [N,C,S,S].
+
+    Args:
+        paths: the files.
+        form: what they become.
+        ranges: see `decode`.
 
     Raises:
         NetgazeError: a path is no picture file that can be read.
@@ -116,18 +129,18 @@ def read_images(paths: Sequence[str], form: Form) -> Tensor:
     images = []
     for path in paths:
         with _sentences(path):
-            images.append(decode(_own(path), form))
+            images.append(decode(_own(path), form, ranges))
     return torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2)
 
 
-def read_picture(path: str, longest: int, channels: int) -> Tensor:
+def read_picture(path: str, longest: int, channels: int, ranges: Ranges = NO_RANGES) -> Tensor:
     """A person's own picture whole, its longer side scaled to `longest` pixels, uint8 [C,H,W].
 
     Raises:
         NetgazeError: the path is no picture file that can be read.
     """
     with _sentences(path):
-        image = _upright(_own(path), longest, channels)
+        image = _upright(_own(path), longest, channels, ranges)
         width, height = (max(1, round(longest * side / max(image.size))) for side in image.size)
         pixels = np.array(image.resize((width, height), Image.Resampling.BICUBIC)).reshape(height, width, channels)
     return torch.from_numpy(pixels).permute(2, 0, 1)
@@ -143,17 +156,18 @@ def _sentences(path: str) -> Iterator[None]:
     except Image.DecompressionBombError as error:
         raise NetgazeError(f"images: {path} has too many pixels. Make it smaller first.") from error
     except Exception as error:  # readers of broken files raise nearly everything
-        raise NetgazeError(f"images: {path} cannot be read as a picture ({', '.join(FORMATS)}).") from error
+        what = describe_beginning(path) or "it is damaged, or of a format that is not read"
+        raise NetgazeError(f"images: {path} cannot be read as a picture: {what}.") from error
 
 
 def find_pictures(paths: Sequence[str]) -> list[str]:
-    """A person's own pictures: files as they are named, and for a folder all image files below it.
+    """A person's own pictures: files as they are named, all pictures below folders, and what fits patterns (*.jpg).
 
     Raises:
-        NetgazeError: a folder holds none.
+        NetgazeError: a folder holds no picture, or nothing fits a pattern.
     """
-    found = {file.resolve(): file for path in paths for file in _below(_own(path))}  # none twice
-    return [str(file) for file in found.values()]
+    found = {os.path.realpath(file): file for path in paths for file in _below(os.path.expanduser(path))}  # none twice
+    return list(found.values())
 
 
 def _own(path: str) -> Path:
@@ -161,95 +175,16 @@ def _own(path: str) -> Path:
     return Path(os.path.expanduser(path))
 
 
-def _below(path: Path) -> list[Path]:
-    return find_images(path) if path.is_dir() else [path]
-
-
-def find_images(folder: Path) -> list[Path]:
-    """All image files below a folder, by their names' endings.
-
-    Raises:
-        NetgazeError: there are none.
-    """
-    # Names that start with a dot are a file system's notes (macOS writes ._photo.jpg, others .thumbnails/), not images.
-    found = [
-        path
-        for path in sorted(folder.rglob("*"))
-        if path.suffix.lower() in SUFFIXES and not _is_hidden(path.relative_to(folder)) and path.is_file()
-    ]
-    if not found:
-        raise NetgazeError(f"{folder} holds no images ({', '.join(sorted(SUFFIXES))}). Add some, or remove the folder.")
-    return found
-
-
-def _is_hidden(path: Path) -> bool:
-    return any(part.startswith(".") for part in path.parts)
-
-
-def decode_cached(root: Path, files: list[Path], form: Form) -> tuple[Tensor, np.ndarray]:
-    """The images of `files` under `root`, from the cache, which is filled first where needed.
-
-    Files that cannot be read are left out, and the log names them.
-
-    Returns:
-        Images uint8 [M,C,S,S], memory-mapped, and which files could be read, bool [N] with M true ones.
-
-    Raises:
-        NetgazeError: the cache cannot be written.
-    """
-    stats = [(path, path.stat()) for path in files]
-    known = [(str(path.relative_to(root)), stat.st_size, stat.st_mtime_ns) for path, stat in stats]
-    path = cache_root() / "folder" / f"{digest(known, asdict(form))}.npy"
-    if not _is_sound(path):
-        _fill(path, files, form)
-    kept = np.ones(len(files), dtype=bool)
-    kept[read_json(path.with_suffix(".json"))["unreadable"]] = False
-    _say_left_out([name for (name, *_), readable in zip(known, kept, strict=True) if not readable], len(files))
-    # Copy on write: torch warns of memory that it may not write to, and nothing ever reaches the file.
-    pixels = torch.from_numpy(np.load(path, mmap_mode="c"))[: int(kept.sum())]
-    return pixels.permute(0, 3, 1, 2), kept
-
-
-def _say_left_out(names: list[str], num: int) -> None:
-    if names:
-        more = f" and {len(names) - 10} more" if len(names) > 10 else ""
-        log.warning("Left out %d of %d images that cannot be read: %s%s", len(names), num, ", ".join(names[:10]), more)
-
-
-def _is_sound(path: Path) -> bool:
-    try:
-        return read_json(path.with_suffix(".json"))["checksum"] == _checksum(path)
-    except (OSError, KeyError, TypeError, NetgazeError):
-        return False
-
-
-def _checksum(path: Path) -> str:
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "blake2b").hexdigest()
-
-
-def _fill(path: Path, files: list[Path], form: Form) -> None:
-    """Decode `files` into `path`: readable images first, in order; the rows that are left stay black."""
-    unreadable = []
-    shape = (len(files), form.size, form.size, form.channels)
-    try:
-        with atomic_write(path) as beside, ThreadPoolExecutor(os.cpu_count()) as pool:
-            rows = open_memmap(beside, "w+", np.uint8, shape)
-            images = pool.map(lambda file: _decoded_or_none(file, form), files)
-            bar = tqdm(images, "Decoding images", len(files), disable=not sys.stderr.isatty())
-            for number, image in enumerate(bar):
-                if image is None:
-                    unreadable.append(number)
-                else:
-                    rows[number - len(unreadable)] = image
-            rows.flush()
-        write_json(path.with_suffix(".json"), {"checksum": _checksum(path), "unreadable": unreadable})
-    except NetgazeError as error:
-        raise NetgazeError(f"{error} NETGAZE_CACHE names the folder for decoded images.") from error
-
-
-def _decoded_or_none(path: Path, form: Form) -> np.ndarray | None:
-    try:
-        return decode(path, form)
-    except Exception:  # readers of broken files raise nearly everything; the caller counts and names them
-        return None
+def _below(path: str) -> list[str]:
+    if os.path.isdir(path):
+        found = scan(path)
+        if not found.pictures:
+            kinds = found.empty.get((), "")
+            raise NetgazeError(f"images: {path} holds no pictures{f', only files of {kinds}' if kinds else ''}.")
+        return [found.locate(place) for place in found.list_below(())]
+    if os.path.lexists(path) or not glob.has_magic(path):
+        return [path]
+    files = sorted(file for file in glob.glob(path, recursive=True) if os.path.isfile(file))
+    if not files:
+        raise NetgazeError(f"images: no file fits {path}.")
+    return files

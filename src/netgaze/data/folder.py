@@ -1,30 +1,37 @@
-"""Your own images: one folder per class."""
+"""Your own images: one folder per class, or a table of labels."""
 
-from pathlib import Path
 from typing import Literal, Unpack
 
+import numpy as np
 import torch
+from torch import Tensor
 
-from netgaze.data.base import ImageData, Shared
-from netgaze.data.count import find_split_folders, list_subfolders
-from netgaze.data.decode import Form, decode_cached, find_images
+from netgaze.data.base import ImageData
+from netgaze.data.decode import Form
 from netgaze.data.images import Images
-from netgaze.data.splits import hold_out
+from netgaze.data.picture_folder import OfFolders, PictureFolder, number_classes, take_own_keys
+from netgaze.data.splits import fit_share, hold_out
 from netgaze.errors import NetgazeError
+from netgaze.folders.layout import Layout
+from netgaze.folders.scan import Place
+
+_SHARE = 0.15  # of the images, for validation and for test
 
 
 class Folder(ImageData):
     """Images under `<dir>/<class>/`, or divided already: `<dir>/train/<class>/` beside `<dir>/test/` or `<dir>/val/`.
 
-    A split that has no folder is taken from the training images by class share, with `split_seed`. All images are
-    decoded once into a memory-mapped cache. Unreadable files are left out, and the log names them. Other
-    arguments: see `ImageData`.
+    The usual other names of these parts are known (`valid`, `training_set`, ...), and labels may stand in a table; see
+    `folders.layout`. A part that is not there is taken from the training images by class share, with `split_seed`. All
+    images are decoded once into a memory-mapped cache; what is left out is said.
+
+    Other arguments: see `folders.layout.Reading`, `PictureFolder` and `ImageData`.
 
     Args:
         dir: the folder.
         fit: how an image becomes a square: "crop" scales its shorter side and cuts the center, "squash" scales both.
-        num_val: validation images where there is no `<dir>/val`; null for 15 % of all.
-        num_test: test images where there is no `<dir>/test`; null for 15 % of all.
+        num_val: validation images where there is no `<dir>/val`; null for 15 % of all, one a class at least.
+        num_test: test images where there is no `<dir>/test`; null for 15 % of all, one a class at least.
     """
 
     def __init__(
@@ -34,77 +41,66 @@ class Folder(ImageData):
         fit: Literal["crop", "squash"] = "crop",
         num_val: int | None = None,
         num_test: int | None = None,
-        **shared: Unpack[Shared],
+        **keys: Unpack[OfFolders],
     ) -> None:
+        own, shared = take_own_keys(keys)
         super().__init__(**shared)
-        self.root, self.form = Path(dir).expanduser(), Form(self.image_size, self.num_channels, fit)
+        form = Form(self.image_size, self.num_channels, fit)
+        self.folder = PictureFolder(dir, form, own_classes=False, **own)
+        self.own_fit, self.ranges = fit, self.folder.ranges
         self.shares = {"test": num_test, "val": num_val}
 
     def load(self) -> dict[str, Images]:
         """The splits "train", "val" and "test": slices of one memory-mapped array.
 
         Raises:
-            NetgazeError: there are no images, or the classes of the splits differ.
+            NetgazeError: there are no images, or the layout of the folder is not clear.
         """
-        folders = {split: Path(folder) for split, folder in find_split_folders(str(self.root)).items()}
-        self.class_names = self._common_classes(folders)
-        listed = {split: self._listed(folder) for split, folder in folders.items()}
-        files, labels, parts = self._in_order(listed)
+        layout = self.folder.read()
+        self.class_names = layout.class_names
+        parts = self._draw_missing(layout)
         # The file lies in the order of the splits, so that each is a slice of it and none a copy in memory.
-        images, kept = decode_cached(self.root, files, self.form)
-        splits, start = {}, 0
-        for split, part in parts.items():
-            chosen = torch.from_numpy(kept[part.start : part.stop])
-            stop = start + int(chosen.sum())
-            splits[split] = Images(images[start:stop], labels[part][chosen])
-            self._check_classes(split, splits[split].labels)
-            start = stop
+        pictures = [picture for listed, _ in parts.values() for picture in listed]
+        part_of = [part for part, (listed, _) in parts.items() for _ in listed]
+        decoded, self.remarks = self.folder.decode(layout, pictures, part_of)
+        splits, start, first = {}, 0, 0
+        for part, (listed, labels) in parts.items():
+            kept = torch.from_numpy(decoded.kept[first : first + len(listed)])
+            stop = start + int(kept.sum())
+            splits[part] = Images(decoded.images[start:stop], labels[kept])
+            start, first = stop, first + len(listed)
+        self._check_classes(splits["train"].labels)
         return splits
 
-    def _common_classes(self, folders: dict[str, Path]) -> list[str]:
-        names = list_subfolders(str(folders["train"]))
-        if not names:
-            raise NetgazeError(
-                f"{folders['train']} has no folders. Put the images of each class into one of their own."
-            )
-        for split, folder in folders.items():
-            differing = sorted(set(names) ^ set(list_subfolders(str(folder))))
-            if differing:
-                raise NetgazeError(
-                    f"{folders['train']} and {folder} hold different classes: {', '.join(differing[:5])}. "
-                    f"Give the folder of each class the same name in train and in {split}."
-                )
-        return names
+    def _draw_missing(self, layout: Layout) -> dict[str, tuple[list[Place], Tensor]]:
+        """Pictures and labels of each part: those that the folder lacks are drawn from training's."""
+        layout.notes.insert(0, _describe_parts(layout))
+        own = {part: (layout.parts[part].pictures, number_classes(layout, part)) for part in layout.parts}
+        pictures, labels = own.pop("train")
+        train, drawn = torch.arange(len(pictures)), dict[str, Tensor]()
+        share = round(_SHARE * len(pictures))
+        for part in ("test", "val"):
+            if part not in own:
+                typed = self.shares[part]
+                num = fit_share(labels[train], share) if typed is None else typed
+                stays, out = hold_out(labels[train], num, self.training.split_seed, f"data.num_{part}")
+                train, drawn[part] = train[stays], train[out]
+        chosen = {"train": train} | drawn
+        return own | {part: ([pictures[i] for i in index], labels[index]) for part, index in chosen.items()}
 
-    def _listed(self, folder: Path) -> tuple[list[Path], torch.Tensor]:
-        files, labels = [], []
-        for label, name in enumerate(self.class_names):
-            found = find_images(folder / name)
-            files += found
-            labels += [label] * len(found)
-        return files, torch.tensor(labels)
-
-    def _in_order(
-        self, listed: dict[str, tuple[list[Path], torch.Tensor]]
-    ) -> tuple[list[Path], torch.Tensor, dict[str, slice]]:
-        """All files split by split, their labels [N], and the slice of each split."""
-        files, labels = listed.pop("train")
-        train, shares = torch.arange(len(files)), {}
-        for split in ("test", "val"):
-            if split not in listed:
-                num = self.shares[split] or round(0.15 * len(files))
-                stays, out = hold_out(labels[train], num, self.training.split_seed, f"data.num_{split}")
-                train, shares[split] = train[stays], train[out]
-        chosen = {"train": train} | shares
-        listed |= {split: ([files[i] for i in index], labels[index]) for split, index in chosen.items()}
-        parts, start = {}, 0
-        for split in listed:
-            parts[split] = slice(start, start := start + len(listed[split][0]))
-        ordered = [path for paths, _ in listed.values() for path in paths]
-        return ordered, torch.cat([labels for _, labels in listed.values()]), parts
-
-    def _check_classes(self, split: str, labels: torch.Tensor) -> None:
-        counts = torch.bincount(labels, minlength=len(self.class_names))
-        if split == "train" and not counts.all():
+    def _check_classes(self, labels: Tensor) -> None:
+        counts = np.bincount(labels.numpy(), minlength=len(self.class_names))
+        if not counts.all():
             empty = self.class_names[int(counts.argmin())]
-            raise NetgazeError(f"No training image of class {empty} in {self.root} can be read. Replace its files.")
+            raise NetgazeError(
+                f"No training image of class {empty} in {self.folder.root} can be read. Replace its files, or remove "
+                "its folder."
+            )
+
+
+def _describe_parts(layout: Layout) -> str:
+    """Where each part comes from."""
+    own = [f"{part} from {layout.folders[part]}/" for part in layout.parts if layout.folders.get(part)]
+    drawn = [part for part in ("val", "test") if part not in layout.parts]
+    said = [", ".join(own)] if own else []
+    return "; ".join([*said, f"{' and '.join(drawn)} drawn from train"] if drawn else said)

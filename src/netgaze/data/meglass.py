@@ -7,8 +7,9 @@ from typing import Any, Unpack
 import torch
 from torch import Tensor
 
+from netgaze.data.cache import decode_cached
 from netgaze.data.count import parse_identity
-from netgaze.data.decode import Form, decode_cached
+from netgaze.data.decode import Form
 from netgaze.data.faces import GLASSES, FaceData, OfFaces
 from netgaze.data.images import Images
 from netgaze.errors import NetgazeError
@@ -72,14 +73,15 @@ class MeGlass(FaceData):
         for name, listed in lists.items():
             self._check_photos(self.root / "test" / f"{name}.txt", listed, set(worn))
         files = [self.root / PHOTOS / name for name in worn]
-        images, kept = decode_cached(self.root, files, self.form)
-        names = [name for name, readable in zip(worn, kept, strict=True) if readable]
+        decoded = decode_cached(self.root, files, self.form)
+        self.remarks.add_unreadable(decoded.unreadable, list(worn))
+        names = [name for name, readable in zip(worn, decoded.kept, strict=True) if readable]
         people = [parse_identity(name) for name in names]
         self.class_names = sorted(set(people))
         number = {person: place for place, person in enumerate(self.class_names)}
         marks = {GLASSES: torch.tensor([worn[name] for name in names])}
         marks |= {list_: torch.tensor([name in listed for name in names]) for list_, listed in lists.items()}
-        return Images(images, torch.tensor([number[person] for person in people]), marks=marks)
+        return Images(decoded.images, torch.tensor([number[person] for person in people]), marks=marks)
 
     def _check_photos(self, source: Path, names: set[str], known: set[str] | None = None) -> None:
         folder = self.root / PHOTOS

@@ -9,7 +9,8 @@ from torch import Tensor
 
 from netgaze.data.base import ImageData, Shared
 from netgaze.data.boxes import draw_mask, read_boxes
-from netgaze.data.decode import Form, decode_cached
+from netgaze.data.cache import decode_cached
+from netgaze.data.decode import Form
 from netgaze.data.images import Images
 from netgaze.data.splits import hold_out
 from netgaze.download import extract, fetch
@@ -117,8 +118,9 @@ class Miniplaces(ImageData):
         return [file for file, _ in there], torch.tensor([label for _, label in there])
 
     def _images(self, files: list[Path], labels: Tensor, objects: list[str]) -> Images:
-        images, kept = decode_cached(self.root, files, self.form)
-        readable = [file for file, there in zip(files, kept, strict=True) if there]
+        decoded = decode_cached(self.root, files, self.form)
+        self.remarks.add_unreadable(decoded.unreadable, [file.name for file in files])
+        readable = [file for file, there in zip(files, decoded.kept, strict=True) if there]
         masks: list[Tensor] = []
         mask_of = torch.full((len(readable),), -1)
         for number, file in enumerate(readable):
@@ -126,7 +128,9 @@ class Miniplaces(ImageData):
             if boxes.exists() and (mask := draw_mask(read_boxes(boxes, objects), self.stored_size)).any():
                 mask_of[number] = len(masks)
                 masks.append(mask)
-        return Images(images, labels[torch.from_numpy(kept)], torch.stack(masks) if masks else None, mask_of)
+        return Images(
+            decoded.images, labels[torch.from_numpy(decoded.kept)], torch.stack(masks) if masks else None, mask_of
+        )
 
 
 def _rows(path: Path) -> list[tuple[str, int]]:

@@ -7,20 +7,21 @@ from torch import Tensor
 from netgaze.errors import NetgazeError
 
 
-def draw_stratified(labels: Tensor, num: int, seed: int) -> Tensor:
+def draw_stratified(labels: Tensor, num: int, seed: int, leave: int = 0) -> Tensor:
     """`num` indices into `labels` [N] with each class's share kept, ascending, drawn by `seed`.
 
     Shares are rounded down, but to no less than one image a class, and what is then missing (or too much) goes to
-    (or from) the classes that are furthest from their exact share.
+    (or from) the classes that are furthest from their exact share. Of each class at least `leave` images are not drawn.
     """
     classes, counts = labels.unique(return_counts=True)
-    exact = counts.double() * num / len(labels)
-    quota = exact.floor().long()
-    if num >= len(classes):
-        quota.clamp_(min=1)
+    exact, most = counts.double() * num / len(labels), counts - leave
+    least = int(num >= len(classes))
+    quota = torch.minimum(exact.floor().long().clamp(min=least), most)
     while int(quota.sum()) != num:
-        step = 1 if int(quota.sum()) < num else -1
-        quota[(step * (exact - quota)).argmax()] += step
+        if int(quota.sum()) < num:
+            quota[torch.where(quota < most, exact - quota, -torch.inf).argmax()] += 1
+        else:
+            quota[torch.where(quota > least, quota - exact, -torch.inf).argmax()] -= 1
     return draw_by_quota(labels, dict(zip(classes.tolist(), quota.tolist(), strict=True)), seed)
 
 
@@ -51,22 +52,35 @@ def draw_by_quota(labels: Tensor, quotas: dict[int, int], seed: int) -> Tensor:
 def hold_out(labels: Tensor, num: int, seed: int, key: str) -> tuple[Tensor, Tensor]:
     """Divide off `num` of the images by class share: the indices that stay [N-num], and those held out [num].
 
+    A class's only image stays.
+
     Raises:
-        NetgazeError: that leaves less than one image a class on a side; `key` names the setting.
+        NetgazeError: that leaves a class of several images without one on either side; `key` names the setting.
     """
-    counts = labels.unique(return_counts=True)[1]
-    num_classes = len(counts)
-    if len(counts) and int(counts.min()) < 2:
-        raise NetgazeError(f"{key}: a class has a single image, which cannot be on both sides. Give it more, or none.")
-    if not num_classes <= num <= len(labels) - num_classes:
+    classes, counts = labels.unique(return_counts=True)
+    shared = torch.isin(labels, classes[counts > 1]).nonzero().flatten()
+    num_shared = int((counts > 1).sum())
+    if not num_shared:
         raise NetgazeError(
-            f"{key}={num} must leave at least one image for each of the {num_classes} classes on both sides, of "
-            f"{len(labels)} images."
+            f"{key}: each class has a single image, which cannot be on both sides. Give them more, or images of their "
+            "own to validate and to test on."
         )
-    out = draw_stratified(labels, num, seed)
+    if not num_shared <= num <= len(shared) - num_shared:
+        raise NetgazeError(
+            f"{key}={num} must leave at least one image for each of the {num_shared} classes on both sides, of "
+            f"{len(labels)} images: from {num_shared} to {len(shared) - num_shared}."
+        )
+    out = shared[draw_stratified(labels[shared], num, seed, leave=1)]
     stays = torch.ones(len(labels), dtype=torch.bool)
     stays[out] = False
     return stays.nonzero().flatten(), out
+
+
+def fit_share(labels: Tensor, num: int) -> int:
+    """The number next to `num` that `hold_out` can divide off `labels` [N]: it takes one a class, and leaves it one."""
+    counts = labels.unique(return_counts=True)[1]
+    able = counts[counts > 1]
+    return int(min(max(num, len(able)), int(able.sum()) - len(able)))
 
 
 def draw_fraction(labels: Tensor, share: float, seed: int) -> Tensor:
