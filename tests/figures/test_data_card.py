@@ -9,12 +9,19 @@ import torch
 from netgaze.figures.data_card import DataCard
 
 
+def found(values="0..255", ignored=None, warnings=()):
+    """What a data set says of itself."""
+    remarks = SimpleNamespace(ignored=ignored or {})
+    return SimpleNamespace(values=values, remarks=remarks, list_warnings=lambda: list(warnings))
+
+
 def card(total, **options):
     """A card and its picture, of images whose class c has c % 5 + 1 for training and one more elsewhere."""
     train = torch.arange(total).repeat_interleave(torch.arange(total) % 5 + 1)
     labels = {"train": train, "val": torch.arange(total), "test": torch.arange(total)}
     data = SimpleNamespace(
         title="Many",
+        found=options.pop("found", found()),
         class_names=[f"class {number}" for number in range(total)],
         labels=labels.get,
         image_size=8,
@@ -42,6 +49,7 @@ def test_a_class_that_is_only_tested_shows_its_test_images():
     shades = {"train": 10, "val": 20, "test": 30}
     data = SimpleNamespace(
         title="People",
+        found=found(),
         class_names=["a", "b", "c"],
         labels=labels.get,
         image_size=8,
@@ -54,3 +62,20 @@ def test_a_class_that_is_only_tested_shows_its_test_images():
 def test_few_classes_are_all_shown_and_need_none():
     _, picture = card(10)
     assert not any("all" in axes.get_xlabel() for axes in picture.axes)
+
+
+def test_what_was_ignored_and_what_may_be_a_mistake_stands_on_the_card():
+    said = found("0..4095", {"hidden": [".a"], "ending .heic": ["b.heic", "c.heic"]}, ["val has no image of cedar."])
+    finding, picture = card(4, found=said)
+    assert finding.numbers["found"] == {
+        "values": "0..4095",
+        "ignored": {"hidden": 1, "ending .heic": 2},
+        "warnings": ["val has no image of cedar."],
+    }
+    words = [text.get_text() for axes in picture.axes for text in axes.texts] + [
+        text.get_text() for text in picture.texts
+    ]
+    expected = "Values 0..4095\nIgnored 1 (hidden), 2 (ending .heic)\nWarning: val has no image of cedar."
+    assert expected in words
+    _, plain = card(4)
+    assert not any("Ignored" in text.get_text() for axes in plain.axes for text in axes.texts)

@@ -164,7 +164,7 @@ def test_case_and_unicode_do_not_make_other_classes(tmp_path):
 def test_parts_without_a_common_class(tmp_path):
     put_classes(tmp_path, ["train"], ["ada", "bo", "cy"])
     put_classes(tmp_path, ["test"], ["di", "ed"])
-    with pytest.raises(NetgazeError, match="test and training share no class.*data=face_folder"):
+    with pytest.raises(NetgazeError, match=r"test and training share no class.*data=face_folder"):
         read(tmp_path)
     layout = read(tmp_path, own_classes=True)
     assert layout.class_names == ["ada", "bo", "cy", "di", "ed"]

@@ -65,6 +65,11 @@ class Found:
     remarks: Remarks
     num_unlabeled: int = 0
 
+    @property
+    def values(self) -> str:
+        """What is black and what is white: 0..255."""
+        return describe_ranges(self.remarks.ranges)
+
     def as_facts(self) -> dict[str, Any]:
         """For `run.json`."""
         return {
@@ -86,9 +91,8 @@ class Found:
         sizes = ", ".join(f"{int(count.sum()):,} {split}" for split, count in self.counts.items())
         sizes += f", {self.num_unlabeled:,} unlabeled" if self.num_unlabeled else ""
         stored = f", kept at {self.stored_size} x {self.stored_size}" if self.stored_size != self.shape[1] else ""
-        values = describe_ranges(self.remarks.ranges)
         shape = " x ".join(map(str, self.shape))
-        lines = [f"{self.title}: {sizes} images of {shape}{stored}, values {values}", self._describe_classes()]
+        lines = [f"{self.title}: {sizes} images of {shape}{stored}, values {self.values}", self._describe_classes()]
         lines += self.remarks.notes
         return lines + [f"Ignored {_count_names(why, names)}" for why, names in self.remarks.ignored.items()]
 

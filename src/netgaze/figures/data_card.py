@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from functools import partial
+from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure as Picture
@@ -15,6 +16,7 @@ from netgaze.subject import Subject
 
 _COLORS = {"train": RIGHT, "val": WRONG, "test": GRAY}
 _NAMES, _BARS, _ROW, _SPREAD = 1.4, 2.0, 0.82, 1.5  # inches
+_MOST_WARNINGS = 3
 _LEFT = 0.1 + _NAMES  # inches: where the bars begin
 
 
@@ -25,7 +27,8 @@ class DataCard(Figure):
     Subjects that look at the same data share one card.
 
     Numbers: `classes`, the images of each split by its name, and `imbalance`: in the training split, the images of
-    the largest class over those of the smallest.
+    the largest class over those of the smallest. `found`: what the run said at its start of values, of what was
+    ignored and of what may be a mistake.
 
     Args:
         num_classes: classes to show, by seed where there are more.
@@ -54,9 +57,14 @@ class DataCard(Figure):
             own = rng.permutation(np.flatnonzero(labels[split] == number))[: self.num_each]
             samples[row, : len(own)] = to_rgb(data.images(split, own))
         least = counts[0].min()
-        numbers: dict[str, float | None] = {"classes": total}
+        numbers: dict[str, Any] = {"classes": total}
         numbers |= {split: int(num.sum()) for split, num in zip(labels, counts, strict=True)}
         numbers["imbalance"] = float(counts[0].max() / least) if least else None
+        numbers["found"] = {
+            "values": data.found.values,
+            "ignored": {why: len(names) for why, names in data.found.remarks.ignored.items()},
+            "warnings": data.found.list_warnings(),
+        }
         arrays = {"counts": counts, "classes": classes, "samples": samples, "names": np.array(data.class_names)}
         arrays["data"] = np.array(data.title)
         return Finding(
@@ -91,6 +99,8 @@ def _make_card(finding: Finding) -> Row:
     """Words; the spread of images over classes, where not all of these are shown; a row per class."""
     counts, classes, samples = (finding.arrays[name] for name in ("counts", "classes", "samples"))
     rows = [make_text(_describe(finding), height=0.55, color=GRAY)]
+    if remarks := _describe_found(finding.numbers["found"]):
+        rows.append(make_text(remarks, height=0.18 * (remarks.count("\n") + 1) + 0.1, color=GRAY))
     if len(classes) < counts.shape[1]:
         rows.append(Row(_SPREAD, partial(_draw_spread, counts=counts)))
     names = finding.arrays["names"][classes]
@@ -112,6 +122,15 @@ def _describe(finding: Finding) -> str:
     if least < most:
         each = f"{least:,} to {most:,} training images in a class"
     return f"{counts.shape[1]:,} classes, {sizes}, {shape}{some}\n{each}"
+
+
+def _describe_found(found: Mapping[str, Any]) -> str:
+    """Values that are not plain 8 bits, what was ignored and what was warned of, a line or more each."""
+    ignored = ", ".join(f"{num:,} ({why})" for why, num in found["ignored"].items())
+    lines = [f"Values {found['values']}"] if found["values"] != "0..255" else []
+    lines += [f"Ignored {ignored}"] if ignored else []
+    lines += [f"Warning: {warning}" for warning in found["warnings"][:_MOST_WARNINGS]]
+    return "\n".join(wrap_words(line, WIDTH - 0.2, TEXT) for line in lines)
 
 
 def _draw_bars(sheet: Sheet, y: float, counts: np.ndarray) -> None:
