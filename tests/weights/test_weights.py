@@ -228,7 +228,7 @@ def published(folder, network) -> str:
 def torchvisions(tmp_path, monkeypatch):
     """A folder in the place of torchvision's server, and an empty one in the place of its cache."""
     (tmp_path / "server").mkdir()
-    monkeypatch.setattr(weights, "IMAGENET_URL", (tmp_path / "server").as_uri())
+    monkeypatch.setattr(weights.source, "IMAGENET_URL", (tmp_path / "server").as_uri())
     monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path / "hub"))
     return tmp_path / "server"
 
