@@ -41,7 +41,7 @@ class Match:
     Attributes:
         place: what stands before the names in the file: nests and prefixes.
         names: own names by the file's paths; of equal names, but not always of equal shapes.
-        num_fit: how many of them have the right shape, too.
+        num_fit: how many of those at the place, not beside it, have the right shape, too.
         num_equal: how many are spelled as the network spells them.
     """
 
@@ -139,8 +139,9 @@ def _pair(
                 if (own := table.get(key)) is not None and own not in taken:
                     ours[path] = own
                     taken.add(own)
-    fitting = sum(not own.endswith(COUNTER) and fits(own, found[path]) for path, own in ours.items())
-    equal = sum(path.removeprefix(place) == own for path, own in ours.items())
+    inside = [(path, own) for path, own in ours.items() if path.startswith(place) and not own.endswith(COUNTER)]
+    fitting = sum(fits(own, found[path]) for path, own in inside)
+    equal = sum(path.removeprefix(place) == own for path, own in inside)
     return Match(place, {path: ours[path] for path in found if path in ours}, fitting, equal)
 
 

@@ -43,10 +43,12 @@ def gather_tensors(content: Any, path: Path | str) -> Found:
         NetgazeError: it holds more than any network that is trained here.
     """
     found = Found({}, {""})
-    left, num_nests = [("", content, 0)], 0
+    left, seen = [("", content, 0)], set[int]()
     while left:
         place, node, depth = left.pop()
-        num_nests += 1
+        if id(node) in seen:  # what lies at two places counts at the first; nests may contain each other
+            continue
+        seen.add(id(node))
         inner = list[tuple[str, Any, int]]()
         for key, value in _list_children(node):
             if isinstance(value, Stored):
@@ -56,7 +58,7 @@ def gather_tensors(content: Any, path: Path | str) -> Found:
             elif isinstance(value, dict | list | tuple | Inert) and depth < _MAX_DEPTH:
                 inner.append((place if key in _TRANSPARENT else f"{place}{key}.", value, depth + 1))
         left += reversed(inner)
-        if len(found.tensors) > MAX_TENSORS or num_nests + len(left) > _MAX_NESTS:
+        if len(found.tensors) > MAX_TENSORS or len(seen) + len(left) > _MAX_NESTS:
             raise NetgazeError(
                 f"{path} holds too much: more tensors or nests of them than any network of this project."
             )

@@ -101,7 +101,9 @@ def _open_legacy(path: Path, files: ExitStack) -> Any:
     places: dict[str, int] = {}
     storages: dict[str, Storage] = {}
 
-    def load_storage(reference: Any) -> Storage:
+    def load_storage(reference: Any) -> Any:
+        if reference[0] == "module":  # a network's class, with its source
+            return reference[1]
         key, dtype, num = _parse_reference(reference)
         if reference[5:] not in ((), (None,)):
             raise ValueError("its storages overlap")
