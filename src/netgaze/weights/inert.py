@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO
 
-MAX_STEPS = 3_000_000  # instructions of the pickle; a checkpoint with its optimizer has some ten thousand
+MAX_STEPS = 2_000_000  # instructions of the pickle; a checkpoint with its optimizer has some ten thousand
 MAX_NAME = 1000  # letters; no longer key is kept
 _MAX_ARGS = 16  # of a call that is followed
 

@@ -10,7 +10,7 @@ from netgaze.weights.inert import Inert
 from netgaze.weights.stored import Stored
 
 MAX_TENSORS = 50_000
-_MAX_NESTS = 200_000
+_MAX_NESTS = 100_000
 _MAX_DEPTH = 32
 _TRANSPARENT = ("_parameters", "_buffers", "_modules")  # where a pickled module keeps what its names leave out
 

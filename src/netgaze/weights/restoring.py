@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from netgaze.errors import NetgazeError
 from netgaze.weights.first_bytes import find_kind
