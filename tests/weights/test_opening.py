@@ -257,7 +257,7 @@ WHOLE = io.BytesIO()
 torch.save(network().state_dict(), WHOLE)
 LFS = b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 46830571\n"
 FIRST_BYTES = [
-    (b"", "is empty. Download it again"),
+    (b"", "is empty. Copy or download it again"),
     (bytes(5000), "holds nothing but zeros: its download was never finished"),
     (b"<!DOCTYPE html><html>Virus scan warning</html>", "is an HTML page, not weights: a download that failed"),
     (b"\n <HTML>", "is an HTML page"),
@@ -277,6 +277,7 @@ FIRST_BYTES = [
     (b"\x93NUMPY\x01\0", "is a NumPy array"),
     (b"\x89PNG\r\n\x1a\n", "is a picture or a document"),
     (b"\xff\xd8\xff\xe0", "is a picture or a document"),
+    (b"\xa8", "is no file of weights of a kind that is known here"),
     (b"\xfe" * 600, "is no file of weights of a kind that is known here"),
     (WHOLE.getvalue()[:-100], "is cut or damaged: its end is missing or wrong"),
     (WHOLE.getvalue()[:600], "is cut or damaged"),

@@ -6,14 +6,14 @@ from pathlib import Path
 
 from netgaze.errors import NetgazeError
 
-_AGAIN = "Download it again"
+AGAIN = "Copy or download it again"
 _CONVERT = "Load it where it was made, and store torch.save(model.state_dict(), 'weights.pth')"
 _UNPACK = "Unpack it, and give the file of weights inside"
 
 # How a file begins, what it then is, and what to do.
 _BEGINNINGS = (
-    (rb"\s*<(!doctype html|html|head|body|!--)", "an HTML page, not weights: a download that failed", _AGAIN),
-    (rb"\s*<\?xml", "an XML text, not weights", _AGAIN),
+    (rb"\s*<(!doctype html|html|head|body|!--)", "an HTML page, not weights: a download that failed", AGAIN),
+    (rb"\s*<\?xml", "an XML text, not weights", AGAIN),
     (rb"version https://git-lfs", "a Git LFS pointer: the weights themselves were not fetched", "Run git lfs pull"),
     (rb"\x1f\x8b|BZh|\xfd7zXZ\x00|\x28\xb5\x2f\xfd|7z\xbc\xaf|Rar!", "a packed file", _UNPACK),
     (rb".{257}ustar", "a tar archive", _UNPACK),
@@ -42,7 +42,7 @@ def find_kind(path: Path) -> str:
         start = file.read(512)
     if not start.strip(b"\0"):
         said = "holds nothing but zeros: its download was never finished" if start else "is empty"
-        raise NetgazeError(f"{path} {said}. {_AGAIN}.")
+        raise NetgazeError(f"{path} {said}. {AGAIN}.")
     if start.startswith(b"PK"):
         _check_archive(path)
         return "zip"
@@ -61,14 +61,15 @@ def _describe_text(start: bytes) -> str:
     try:
         text = start.decode("utf-8")
     except UnicodeDecodeError as error:
-        if error.start < len(start) - 4:  # else a letter that the first bytes cut
+        if error.start < len(start) - 4 or not error.start:  # else a letter that the first bytes cut
             return "no file of weights of a kind that is known here"
         text = start[: error.start].decode("utf-8")
-    if not text.replace("\n", "").replace("\r", "").replace("\t", "").isprintable():
+    if not re.sub(r"[\n\r\t]", "", text).isprintable():
         return "no file of weights of a kind that is known here"
     if text.lstrip()[:1] in ("{", "["):
         return "a JSON text, not weights"
-    return f"a text, not weights (it begins {text.splitlines()[0][:40]!r})"
+    first = text.strip().partition("\n")[0]
+    return f"a text, not weights (it begins {first[:40]!r})"
 
 
 def _check_archive(path: Path) -> None:
@@ -77,7 +78,7 @@ def _check_archive(path: Path) -> None:
         with zipfile.ZipFile(path) as archive:
             names = archive.namelist()
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, MemoryError) as error:
-        raise NetgazeError(f"{path} is cut or damaged: its end is missing or wrong. {_AGAIN}.") from error
+        raise NetgazeError(f"{path} is cut or damaged: its end is missing or wrong. {AGAIN}.") from error
     if any(name.rpartition("/")[2] == "data.pkl" for name in names):
         return
     for pattern, what, advice in _INSIDE:

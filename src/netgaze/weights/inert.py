@@ -213,10 +213,10 @@ def make_printable(name: str) -> str:
     return name if name.isprintable() else ascii(name)[1:-1]
 
 
-_STEPS: dict[str, Callable[[Reader, Any], None]] = {
+_STEPS: dict[str, Callable[[Reader, Any], Any]] = {
     "MARK": Reader._mark,
     "POP": Reader._pop,
-    "POP_MARK": lambda reader, _: reader._pop_mark() and None,
+    "POP_MARK": lambda reader, _: reader._pop_mark(),
     "DUP": lambda reader, _: reader._push(reader.stack[-1]),
     "DICT": Reader._dict,
     "SETITEM": Reader._set_item,

@@ -12,7 +12,7 @@ import torch
 from safetensors import safe_open
 
 from netgaze.errors import NetgazeError
-from netgaze.weights.first_bytes import find_kind
+from netgaze.weights.first_bytes import AGAIN, find_kind
 from netgaze.weights.inert import MAX_NAME, Global, Reader, make_printable
 from netgaze.weights.stored import MAKERS, STORAGES, Storage, Stored
 
@@ -43,11 +43,8 @@ def explain_damage(path: Path | str, error: Exception) -> NetgazeError:
     """What is said of a file that cannot be read to its end."""
     if isinstance(error, MemoryError):
         return NetgazeError(f"{path} does not fit into memory.")
-    said = next(iter(str(error).splitlines()), "").strip().rstrip(".")
-    said = said if isinstance(error, ValueError | RuntimeError | OSError | zipfile.BadZipFile) or said else ""
-    return NetgazeError(
-        f"{path} is not a whole checkpoint ({said[:200] or type(error).__name__}). Get it again from where it is from."
-    )
+    said = next(iter(str(error).splitlines()), "").strip().rstrip(".")[:200]
+    return NetgazeError(f"{path} is not a whole checkpoint ({said or type(error).__name__}). {AGAIN}.")
 
 
 def check_stored(path: Path | str) -> None:
