@@ -205,6 +205,19 @@ def test_our_own_checkpoint_holds_the_network_below_model(theirs, tmp_path, capl
     assert not caplog.records
 
 
+def test_other_names_are_said(theirs, tmp_path):
+    said = check_all(store(rename(theirs.state_dict(), ("downsample", "shortcut")), tmp_path), theirs)
+    assert "names read as others, such as layer2.0.shortcut.0.weight as layer2.0.downsample.0.weight" in said
+
+
+def test_numbers_that_fit_by_chance_are_no_match(tmp_path):
+    """The first convolution of another network, numbered as ours would be."""
+    weights = {"features.0.weight": torch.zeros(64, 3, 7, 7), "features.3.weight": torch.zeros(64, 64, 3, 3)}
+    weights |= {"features.1.weight": torch.zeros(8), "features.4.weight": torch.zeros(9)}
+    with pytest.raises(NetgazeError, match="none of its 4 tensors fits"):
+        load_weights(ours(), store(weights, tmp_path))
+
+
 def test_what_has_two_candidates_is_left(tmp_path):
     model = ours()
     weights = dict(model.state_dict())

@@ -12,7 +12,7 @@ from netgaze.weights.opening import open_weights
 from netgaze.weights.report import Loaded, describe_others, describe_place, explain_no_fit, measure_random
 from netgaze.weights.restoring import read_checkpoint, restore
 from netgaze.weights.source import IMAGENET_URL, Init, locate, parse_init
-from netgaze.weights.values import Slots, read_values
+from netgaze.weights.values import UNKNOWN, Slots, read_values
 
 __all__ = ["IMAGENET_URL", "Init", "Loaded", "load_weights", "parse_init", "read_checkpoint", "restore"]
 
@@ -46,6 +46,9 @@ def load_weights(model: nn.Module, source: str, key: str | None = None) -> Loade
         is_own = isinstance(content, dict) and "netgaze" in content
         chosen, others = choose_match(matches, found, source, key, is_own)
         loaded, skipped, notes = read_values(chosen, found, slots, path)
+    if not loaded:
+        name, why = next((name, why) for name, why in skipped.items() if why != UNKNOWN)
+        raise NetgazeError(f"init={source}: nothing in it can be used. Of {name}: {why}.")
     model.load_state_dict(loaded, strict=False)
     if others:
         log.warning("%s", describe_others(source, chosen, others))

@@ -72,7 +72,9 @@ def match_names(
         for place in [place for place, _ in counts.most_common(_MAX_TRIED)]:
             _keep_best(matches, _pair(found, place, nest_of(place), keys, fits))
         for place, names in _number_children(found, scheme):
-            _keep_best(matches, _pair(found, place, nest_of(place), keys, fits, names))
+            match = _pair(found, place, nest_of(place), keys, fits, names)
+            if 2 * match.num_fit > sum(not name.endswith(COUNTER) for name in names):  # a few fit by chance
+                _keep_best(matches, match)
     return sorted((match for match in matches.values() if match.num_fit), key=lambda match: -match.num_fit)
 
 

@@ -88,9 +88,15 @@ def measure_random(own: Mapping[str, Tensor], new: Collection[str], head_layers:
 
 
 def describe_place(match: Match, nest: str) -> list[str]:
-    """What was found around the names."""
+    """What was found around the names, and that some are spelled otherwise."""
     said = [f"taken from {nest[:-1]}"] if nest else []
-    return [*said, f"prefix {match.place.removeprefix(nest)} taken off"] if match.place != nest else said
+    said += [f"prefix {match.place.removeprefix(nest)} taken off"] if match.place != nest else []
+    bare = {
+        path.removeprefix(match.place if path.startswith(match.place) else nest): own
+        for path, own in match.names.items()
+    }
+    other = [(theirs, own) for theirs, own in bare.items() if theirs != own]
+    return said + [f"{len(other)} names read as others, such as {theirs} as {own}" for theirs, own in other[:1]]
 
 
 def describe_others(source: str, chosen: Match, others: Sequence[Match]) -> str:
@@ -110,6 +116,8 @@ def explain_no_fit(found: Found, own: Mapping[str, Tensor]) -> str:
     if not found.tensors:
         return "no tensor is in it. Store torch.save(model.state_dict(), 'weights.pth') where it was made."
     theirs, stored = next(iter(found.tensors.items()))
+    if all(each.flaw for each in found.tensors.values()):
+        return f"none of its {len(found.tensors)} tensors can be used. Of {theirs[:80]}: {stored.flaw}."
     ours, value = next(iter(own.items()))
     return (
         f"none of its {len(found.tensors)} tensors fits this network by name and shape. It begins with {theirs[:80]} "

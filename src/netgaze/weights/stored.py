@@ -65,8 +65,10 @@ def _view(storage: Any, offset: Any, shape: Any, strides: Any, dtype: torch.dtyp
     """A tensor as a view of a storage; nothing of it is read yet."""
     shape, strides = _sizes(shape), _sizes(strides)
     _sizes((offset,))
-    if not isinstance(storage, Storage) or len(shape) != len(strides):
-        raise ValueError("a tensor has no storage, or a wrong shape")
+    if len(shape) != len(strides):
+        raise ValueError("a tensor has a wrong shape")
+    if not isinstance(storage, Storage):  # pickled by itself, as plain pickle does
+        return Stored(shape, None, _no_numbers, "it was not stored by torch.save")
     dtype = dtype or storage.dtype
     if dtype is None:
         return Stored(shape, None, _no_numbers, "it is quantized")

@@ -10,6 +10,8 @@ from netgaze.weights.nests import Found
 from netgaze.weights.opening import explain_damage
 from netgaze.weights.stored import Stored
 
+UNKNOWN = "this network has no such tensor"
+
 
 class Slots:
     """Where a network takes tensors, and of what shape: its own, or in the filters that read the image other colors.
@@ -49,7 +51,7 @@ def read_values(
         if not place.startswith(nest):
             continue
         theirs, name = place.removeprefix(nest), match.names.get(place)
-        unfit = "this network has no such tensor" if name is None else _find_unfit(stored, name, slots)
+        unfit = UNKNOWN if name is None else _find_unfit(stored, name, slots)
         value = None if unfit or name is None else _read(stored, path)
         if value is not None and name is not None:
             unfit = _find_unfit_kind(value, slots.own[name])
