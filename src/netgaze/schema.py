@@ -17,7 +17,7 @@ class Train:
 
     name: str = MISSING
     seed: int = 0
-    init: Any = None  # a text, or a mapping with file and key
+    init: Any = None  # a file or a run as text, or a dict of file and key
     control: str | None = "random"
     export_predictions: bool = False
     data: dict[str, Any] = field(default_factory=dict)

@@ -200,7 +200,8 @@ def test_our_own_checkpoint_holds_the_network_below_model(theirs, tmp_path, capl
     own, copy = ours().state_dict(), ours().state_dict()
     content = {"state_dict": put("teacher.", copy) | put("model.", own), "netgaze": {"config": {}}}
     model = ours()
-    assert load_weights(model, store(content, tmp_path)).place == "state_dict.model."
+    report = load_weights(model, store(content, tmp_path))
+    assert (report.place, report.notes) == ("state_dict.model.", [])
     assert torch.equal(model.conv1.weight, own["conv1.weight"])
     assert not caplog.records
 
@@ -239,7 +240,10 @@ class TestWhatStaysRandom:
         (record,) = caplog.records
         assert record.levelno == logging.WARNING
         assert f"{missing / whole:.1%}".replace("%", " % of the backbone") in record.getMessage()
-        assert f"({missing:,} of {whole:,} numbers): layer4.0.conv1, layer4.0.bn1" in record.getMessage()
+        assert (
+            f"({missing:,} of {whole:,}): there is nothing of the right name and shape for layer4.0.conv1, layer4.0.bn1"
+            in record.getMessage()
+        )
 
     def test_of_the_head_is_none(self, theirs, tmp_path, caplog):
         report = load_weights(ours(num_classes=3), store(theirs.state_dict(), tmp_path))
@@ -293,6 +297,12 @@ class TestTimm:
         assert report.place == "model."
         torch.testing.assert_close(first.eval()(IMAGES), second.eval()(IMAGES))
         assert not caplog.records
+
+
+@pytest.mark.parametrize("source", ["nowhere.pth", "a" * 5000, "a\0b", ""])
+def test_what_is_not_there_is_said(source):
+    with pytest.raises(NetgazeError, match=r"init=.*: there is no such file of weights"):
+        load_weights(ours(), source)
 
 
 def test_nothing_fits_says_what_either_begins_with(tmp_path):

@@ -56,5 +56,6 @@ def load_weights(model: nn.Module, source: str, key: str | None = None) -> Loade
     share, said = measure_random(slots.own, new, getattr(model, "head_layers", ()))
     if said:
         log.warning("init=%s: %s", source, said)
-    notes = [*describe_place(chosen, found.nest_of(chosen.place)), *notes]
+    if not is_own:
+        notes = [*describe_place(chosen, found.nest_of(chosen.place)), *notes]
     return Loaded(source, list(loaded), skipped, new, chosen.place, notes, share)

@@ -28,7 +28,10 @@ def open_weights(path: Path) -> Iterator[Any]:
     Raises:
         NetgazeError: the file is damaged, or no file of weights.
     """
-    kind = find_kind(path)
+    try:
+        kind = find_kind(path)
+    except OSError as error:
+        raise NetgazeError(f"Cannot read {path}: {error.strerror}.") from error
     with ExitStack() as files:
         try:
             content = {"zip": _open_zip, "pickle": _open_legacy, "safetensors": _open_safetensors}[kind](path, files)
@@ -87,7 +90,7 @@ def _open_zip(path: Path, files: ExitStack) -> Any:
 
     def load_storage(reference: Any) -> Storage:
         key, dtype, num = _parse_reference(reference)
-        return Storage(key, dtype, num, partial(read_latest, f"{folder}data/{key}"))
+        return Storage(dtype, num, partial(read_latest, f"{folder}data/{key}"))
 
     return Reader(io.BytesIO(read(pickles[0])), load_storage, MAKERS).read()
 
@@ -104,7 +107,7 @@ def _open_legacy(path: Path, files: ExitStack) -> Any:
         key, dtype, num = _parse_reference(reference)
         if reference[5:] not in ((), (None,)):
             raise ValueError("its storages overlap")
-        storages.setdefault(key, Storage(key, dtype, num, partial(_read_legacy, file, places, key, num, dtype)))
+        storages.setdefault(key, Storage(dtype, num, partial(_read_legacy, file, places, key, num, dtype)))
         return storages[key]
 
     reader = Reader(file, load_storage, MAKERS)
@@ -146,5 +149,5 @@ def _open_safetensors(path: Path, files: ExitStack) -> dict[str, Stored]:
     stored = {}
     for name in file.keys():  # noqa: SIM118
         shape = tuple(file.get_slice(name).get_shape())
-        stored[make_printable(name[:MAX_NAME])] = Stored(shape, name, partial(file.get_tensor, name))
+        stored[make_printable(name[:MAX_NAME])] = Stored(shape, partial(file.get_tensor, name))
     return stored

@@ -9,6 +9,7 @@ from netgaze.weights.names import COUNTER, Match
 from netgaze.weights.nests import Found
 
 _MAX_LINES = 30
+_MAX_LETTERS = 120
 _MAX_NAMED = 4
 
 
@@ -51,7 +52,7 @@ def _by_layer(tensors: Mapping[str, str]) -> list[str]:
     for name, remark in tensors.items():
         groups.setdefault((name.partition(".")[0], remark), []).append(name)
     lines = [
-        (names[0] if len(names) == 1 else f"{layer} ({len(names)} tensors)") + (f": {remark}" if remark else "")
+        (names[0] if len(names) == 1 else f"{layer} ({len(names)} tensors)")[:_MAX_LETTERS] + (remark and f": {remark}")
         for (layer, remark), names in groups.items()
     ]
     return lines if len(lines) <= _MAX_LINES else [*lines[:_MAX_LINES], f"... and {len(lines) - _MAX_LINES} more"]
@@ -81,8 +82,8 @@ def measure_random(own: Mapping[str, Tensor], new: Collection[str], head_layers:
     layers = list(dict.fromkeys(name.rpartition(".")[0] or name for name in missing))
     more = f" and {len(layers) - _MAX_NAMED} more" if len(layers) > _MAX_NAMED else ""
     said = (
-        f"{percent} of the backbone stay random ({sum(missing.values()):,} of {sum(backbone.values()):,} numbers): "
-        f"{', '.join(layers[:_MAX_NAMED])}{more} were not found with the right name and shape."
+        f"{percent} of the backbone's numbers stay random ({sum(missing.values()):,} of {sum(backbone.values()):,}): "
+        f"there is nothing of the right name and shape for {', '.join(layers[:_MAX_NAMED])}{more}."
     )
     return share, said
 

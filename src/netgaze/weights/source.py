@@ -1,5 +1,6 @@
 """What `init` names: a run, a file, or torchvision's ImageNet weights; and in a file, which weights."""
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -54,14 +55,14 @@ def locate(model: nn.Module, source: str) -> Path:
     """
     if source == "imagenet":
         return _fetch_imagenet(model)
-    path = Path(source)
-    if path.is_dir() and (path / "checkpoints" / "best.ckpt").is_file():
+    path = Path(source).expanduser()
+    if os.path.isfile(path / "checkpoints" / "best.ckpt"):
         return path / "checkpoints" / "best.ckpt"
-    if path.is_dir() and (inside := sorted(each.name for each in path.iterdir() if each.suffix in _ENDINGS)):
+    if os.path.isdir(path) and (inside := sorted(each.name for each in path.iterdir() if each.suffix in _ENDINGS)):
         raise NetgazeError(
             f"init={source} is a folder, and not that of a run. Give a file in it: init={path / inside[0]}."
         )
-    if not path.is_file():
+    if not os.path.isfile(path):  # of a name that cannot be, too
         raise NetgazeError(
             f"init={source}: there is no such file of weights, nor a run with {path}/checkpoints/best.ckpt."
         )

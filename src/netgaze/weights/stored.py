@@ -1,7 +1,7 @@
 """A tensor that lies in a file: its shape is known before a byte of it is read."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -32,16 +32,14 @@ class Storage:
     """Numbers in a row, in a file.
 
     Attributes:
-        place: which of the file's storages it is.
         dtype: of the numbers; None for a kind that is not read.
         num: how many numbers the file says there are.
         read: gives their bytes, no more than the file has.
     """
 
-    place: Any
     dtype: torch.dtype | None
     num: int
-    read: Callable[[], bytes] = field(compare=False)
+    read: Callable[[], bytes]
 
 
 @dataclass(frozen=True)
@@ -50,14 +48,12 @@ class Stored:
 
     Attributes:
         shape: of the tensor.
-        place: where it lies; of two names for one tensor the same.
         read: gives the tensor, dense and on the CPU.
         flaw: why it cannot be read as numbers, for a person; "" for most.
     """
 
     shape: tuple[int, ...]
-    place: Any
-    read: Callable[[], Tensor] = field(compare=False)
+    read: Callable[[], Tensor]
     flaw: str = ""
 
 
@@ -68,10 +64,10 @@ def _view(storage: Any, offset: Any, shape: Any, strides: Any, dtype: torch.dtyp
     if len(shape) != len(strides):
         raise ValueError("a tensor has a wrong shape")
     if not isinstance(storage, Storage):  # pickled by itself, as plain pickle does
-        return Stored(shape, None, _no_numbers, "it was not stored by torch.save")
+        return Stored(shape, _no_numbers, "it was not stored by torch.save")
     dtype = dtype or storage.dtype
     if dtype is None:
-        return Stored(shape, None, _no_numbers, "it is quantized")
+        return Stored(shape, _no_numbers, "it is quantized")
     last = 0 if 0 in shape else offset + 1 + sum((n - 1) * step for n, step in zip(shape, strides, strict=True))
 
     def read() -> Tensor:
@@ -83,7 +79,7 @@ def _view(storage: Any, offset: Any, shape: Any, strides: Any, dtype: torch.dtyp
         numbers = torch.frombuffer(bytearray(content), dtype=dtype, count=len(content) // dtype.itemsize)
         return numbers.as_strided(shape, strides, offset).clone(memory_format=torch.contiguous_format)
 
-    return Stored(shape, (storage, offset, shape, strides), read)
+    return Stored(shape, read)
 
 
 def _sizes(values: Any) -> tuple[int, ...]:
@@ -106,12 +102,12 @@ def _make_v2(storage: Any, offset: Any, shape: Any, strides: Any, *_: Any) -> St
 def _make_v3(storage: Any, offset: Any, shape: Any, strides: Any, grad: Any, hooks: Any, dtype: Any, *_: Any) -> Stored:
     known = DTYPES.get(getattr(dtype, "name", ""))
     if known is None:
-        return Stored(_sizes(shape), None, _no_numbers, "its numbers are of a kind that is not known here")
+        return Stored(_sizes(shape), _no_numbers, "its numbers are of a kind that is not known here")
     return _view(storage, offset, shape, strides, known)
 
 
 def _make_flawed(flaw: str) -> Callable[..., Stored]:
-    return lambda *_: Stored((), None, _no_numbers, flaw)
+    return lambda *_: Stored((), _no_numbers, flaw)
 
 
 # What is made in place of what torch's own functions would, by their names in a pickle.
