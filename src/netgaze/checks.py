@@ -50,7 +50,7 @@ def check_source(task: Any, init: str | None, data: Any, loaded: dict[str, Any] 
 
     Args:
         task: the task.
-        init: as typed.
+        init: the file or run, as typed.
         data: what it is evaluated on.
         loaded: what loading reported; None where nothing was loaded.
 

@@ -18,7 +18,7 @@ from netgaze.run import Run, open_run
 from netgaze.stages import Stage, check_stages, find_finished, plan_stage
 from netgaze.subjects import warn_of_changes
 from netgaze.trainer import choose_device, describe_device, set_globals
-from netgaze.weights import load_weights, restore
+from netgaze.weights import load_weights, parse_init, restore
 
 __all__ = ["fit", "open_run"]
 
@@ -133,14 +133,14 @@ def _say_found(found: Any) -> None:
 
 def _load_init(stage: Stage, task: Any, data: Any) -> dict[str, Any]:
     """Start from the weights of `init`, where a run starts; facts of what was loaded."""
-    source, facts = stage.settings["init"], dict[str, Any]()
+    source, facts = parse_init(stage.settings["init"]), dict[str, Any]()
     if source is not None and stage.last is None:
-        loaded = load_weights(task.model, source)
+        loaded = load_weights(task.model, source.file, source.key)
         log.info("%s", loaded)
         facts = {"init": vars(loaded)}
     if not task.trainable:
         known = stage.run.facts.get("init") if stage.run.exists else None
-        check_source(task, source, data, facts.get("init", known))
+        check_source(task, source and source.file, data, facts.get("init", known))
     if source is None and not all(p.requires_grad for p in task.model.parameters()):
         log.warning("What is frozen starts from random weights, its norms unscaled (init=null): it knows nothing.")
     return facts

@@ -126,10 +126,16 @@ def make_stage_config(config: DictConfig, name: str, places: Mapping[str, Path])
             stage[group] = {}
     stage.merge_with(own)
     for key in REFERENCES:
+        key = _find_reference(stage, key)
         place = places.get(str(OmegaConf.select(stage, key)))
         if place is not None:
             OmegaConf.update(stage, key, str(place.resolve()))
     return stage
+
+
+def _find_reference(config: DictConfig, key: str) -> str:
+    """The key at which a reference stands: of an `init` with a file and a key it is the file."""
+    return f"{key}.file" if OmegaConf.is_dict(OmegaConf.select(config, key)) else key
 
 
 def _find_model(config: DictConfig, name: str) -> Any:
@@ -137,7 +143,7 @@ def _find_model(config: DictConfig, name: str) -> Any:
     stage = config.stages[name]
     if stage.get("model") is not None:
         return stage.model
-    source = stage.get("init")
+    source = OmegaConf.select(stage, _find_reference(stage, "init"))
     return _find_model(config, source) if source in config.stages and source != name else None
 
 
@@ -150,7 +156,7 @@ def check_stages(config: DictConfig, whole: Run) -> None:
     names = list(map(str, config.stages))
     if names and config.init is not None:
         raise NetgazeError(
-            f"init={config.init}: this run has stages. Say which one starts there: stages.{names[0]}.init="
+            f"init is given, but this run has stages. Say which one starts there: stages.{names[0]}.init="
         )
     places = {name: whole.folder / "stages" / name for name in names[:-1]}
     used = set()
@@ -158,7 +164,8 @@ def check_stages(config: DictConfig, whole: Run) -> None:
         stage = resolve_config(make_stage_config(config, name, places))
         build_task(stage, [""] * stage["data"]["num_classes"])
         build(stage["data"])
-        used |= {str(OmegaConf.select(config.stages[name], key)) for key in REFERENCES}
+        own = config.stages[name]
+        used |= {str(OmegaConf.select(own, _find_reference(own, key))) for key in REFERENCES}
         labels = OmegaConf.select(config.stages[name], "data.pseudo_labels")
         if labels is not None and labels not in places:
             read_labels(labels)  # says it where there are none

@@ -52,7 +52,7 @@ def test_of_two_with_one_name_the_bare_one_counts(tmp_path):
 @pytest.mark.parametrize("content", [b"a" * 64, b"101\n", b"\x80\x02}q\x00(", b""])
 def test_bytes_that_are_no_weights_are_a_sentence(content, tmp_path):
     (tmp_path / "weights.pth").write_bytes(content)
-    with pytest.raises(NetgazeError, match=r"weights\.pth is (not a whole checkpoint|damaged)"):
+    with pytest.raises(NetgazeError, match=r"weights\.pth (is|was) (damaged|empty|a text|not written by train\.py)"):
         read_checkpoint(tmp_path / "weights.pth")
 
 
@@ -134,18 +134,15 @@ class TestSafetensors:
         save_file(dict(network().state_dict()), path)
         content = path.read_bytes()
         path.write_bytes(content[: int(share * len(content))])
-        with pytest.raises(NetgazeError, match=r"a\.safetensors is not a whole checkpoint \(.*\)\. Get it anew\."):
+        with pytest.raises(
+            NetgazeError, match=r"a\.safetensors is (empty|no file of weights .*|not a whole checkpoint \(.*\))\."
+        ):
             load_weights(network(), str(path))
 
     @pytest.mark.parametrize("content", [b"\xff" * 64, b"\x02" + bytes(7) + b"[]", b"<html>not found</html>" * 9])
     def test_a_corrupt_file_is_said(self, tmp_path, content):
         (tmp_path / "a.safetensors").write_bytes(content)
-        with pytest.raises(NetgazeError, match=r"a\.safetensors is not a whole checkpoint"):
-            read_checkpoint(tmp_path / "a.safetensors")
-
-    def test_another_kind_of_file_under_its_name(self, tmp_path):
-        torch.save(network().state_dict(), tmp_path / "a.safetensors")
-        with pytest.raises(NetgazeError, match=r"a\.safetensors is not a whole checkpoint"):
+        with pytest.raises(NetgazeError, match=r"a\.safetensors is (no file of weights|an HTML page)"):
             load_weights(network(), str(tmp_path / "a.safetensors"))
 
     def test_missing(self, tmp_path):
@@ -228,7 +225,7 @@ def published(folder, network) -> str:
 def torchvisions(tmp_path, monkeypatch):
     """A folder in the place of torchvision's server, and an empty one in the place of its cache."""
     (tmp_path / "server").mkdir()
-    monkeypatch.setattr(weights, "IMAGENET_URL", (tmp_path / "server").as_uri())
+    monkeypatch.setattr(weights.source, "IMAGENET_URL", (tmp_path / "server").as_uri())
     monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path / "hub"))
     return tmp_path / "server"
 
@@ -342,5 +339,5 @@ def test_a_resnet50_of_torchvisions_form(torchvisions):
     images = torch.randn(1, 3, 64, 64)
     torch.testing.assert_close(ours.eval()(images), theirs.eval()(images))
     path.write_bytes(whole[:-100])
-    with pytest.raises(NetgazeError, match=r"resnet50-.*not a whole checkpoint|resnet50-.*damaged"):
+    with pytest.raises(NetgazeError, match=r"resnet50-.* is cut or damaged"):
         load_weights(ours, str(path))
