@@ -25,9 +25,11 @@ class Tsne(Figure):
     """A t-SNE map (van der Maaten and Hinton 2008) of penultimate features, colored by the data's classes.
 
     The same images for every network, as evenly over the classes as they allow; where there are more classes than
-    images, of some classes drawn by the seed, up to ten of each: images without another of their class tell nothing. Features of more than 50 dimensions
-    go through PCA to 50 first, as in the paper; perplexity is 30, less for few images. Distances between far groups
-    and sizes of groups mean nothing in such a map: the numbers say how far to trust it.
+    images, up to ten each of some classes, drawn by the seed: an image alone of its class tells nothing.
+
+    Features of more than 50 dimensions go through PCA to 50 first, as in the paper; perplexity is 30, less for few
+    images. Distances between far groups and sizes of groups mean nothing in such a map: the numbers say how far to
+    trust it.
 
     Numbers:
         `trustworthiness`: do neighbors in the plane come from near by in the features (Venna and Kaski 2001)?
