@@ -1,6 +1,6 @@
 """A test of 2,000 classes and 10,000 images and its figures, under a ceiling: run by itself, as the limit stays.
 
-    python -m tests.measures.many_classes <folder>
+python -m tests.measures.many_classes <folder>
 """
 
 import functools

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from functools import partial
+from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure as Picture
@@ -12,7 +13,7 @@ from sklearn.neighbors import NearestNeighbors
 from threadpoolctl import threadpool_limits
 
 from netgaze.drawing.examples import balanced_choice
-from netgaze.drawing.panels import WIDTH, Sheet, choose_style
+from netgaze.drawing.panels import NUM_STYLES, WIDTH, Sheet, choose_style
 from netgaze.drawing.rows import Columns, Row, align, lay_out, make_legend
 from netgaze.figure import Figure, Finding
 from netgaze.subject import Subject
@@ -120,12 +121,16 @@ def _draw_plane(sheet: Sheet, y: float, finding: Finding, x: float, side: float)
     axes.set(xticks=[], yticks=[])
     labels = finding.arrays["labels"]
     size = side * (5 + 900 / (len(labels) + 30))
-    styles: dict[tuple, list[int]] = {}  # of thousands of classes many look the same
-    for number in np.unique(labels):
-        styles.setdefault(tuple(choose_style(number).items()), []).append(number)
-    for style, numbers in styles.items():
-        x_y = finding.arrays["plane"][np.isin(labels, numbers)].T
-        axes.scatter(x_y[0], x_y[1], size, linewidths=0.4, edgecolors="white", **dict(style))
+    for number, style in _choose_styles(finding).items():
+        x_y = finding.arrays["plane"][labels == number].T
+        axes.scatter(x_y[0], x_y[1], size, linewidths=0.4, edgecolors="white", **style)
+
+
+def _choose_styles(finding: Finding) -> dict[int, dict[str, Any]]:
+    """Color and marker of the classes shown: each class's own or, where styles are fewer than classes, in turn."""
+    present = np.unique(finding.arrays["labels"])
+    places = present if len(finding.arrays["names"]) <= NUM_STYLES else range(len(present))
+    return {int(number): choose_style(int(place)) for number, place in zip(present, places, strict=True)}
 
 
 def _describe(finding: Finding) -> str:
@@ -138,8 +143,7 @@ def _describe(finding: Finding) -> str:
 
 def _make_handles(finding: Finding) -> list[Line2D]:
     """The legend's entries, or none where there are more classes than can be told apart."""
-    present = np.unique(finding.arrays["labels"])
-    if len(present) > _MOST_NAMES:
+    styles, names = _choose_styles(finding), finding.arrays["names"]
+    if len(styles) > _MOST_NAMES:
         return []
-    names = finding.arrays["names"]
-    return [Line2D([], [], linestyle="", markersize=5, label=str(names[k]), **choose_style(k)) for k in present]
+    return [Line2D([], [], linestyle="", markersize=5, label=str(names[k]), **style) for k, style in styles.items()]
