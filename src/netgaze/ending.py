@@ -66,6 +66,7 @@ def end(
     if task.variants:
         write_json(run.folder / "variants.json", task.variants)
     _write_numbers(run, settings, numbers)
+    log.info("%s", format_numbers(numbers))
     subject = Subject(
         label_runs([run])[0],
         task=lambda: task,
@@ -104,11 +105,10 @@ def draw_missing(run: Run, settings: dict[str, Any]) -> bool:
 
 
 def _write_numbers(run: Run, settings: dict[str, Any], numbers: dict[str, Any]) -> None:
-    """Write a run's final numbers, for people and for TensorBoard, and say them."""
+    """Write a run's final numbers, for people and for TensorBoard."""
     write_json(run.folder / "metrics.json", numbers)
     hyperparameters = {name: value for name, value in settings.items() if name not in _NO_HYPERPARAMETERS}
     write_results(run.folder, hyperparameters, numbers, numbers["best/epoch"])
-    log.info("%s", format_numbers(numbers))
 
 
 def _test(trainer: Any, task: Any, data: Any, training_data: Any) -> tuple[dict[str, float], float | None]:
@@ -129,10 +129,14 @@ def _look(
     if not figures:
         return Found()
     found = look(figures, [subject, *controls([subject], settings["control"])], run.folder / "figures")
+    added: dict[str, Any] = {}
     for name, findings in found.items():
         own = pick_numbers(findings[subject.label], figures[name]) if subject.label in findings else {}
-        numbers = {f"test/{metric}": value for metric, value in own.items()} | numbers
-    _write_numbers(run, settings, numbers)
+        new = {f"test/{metric}": value for metric, value in own.items() if f"test/{metric}" not in numbers}
+        added = new | added
+    _write_numbers(run, settings, added | numbers)
+    if added:
+        log.info("%s", format_numbers(added))
     return found
 
 

@@ -65,16 +65,15 @@ def look(figures: Mapping[str, Figure], subjects: Sequence[Subject], out: Path, 
         draw: False computes only (the callback while training asks for numbers alone), and says nothing of failures.
     """
     found = Found()
-    controls = {subject.label for subject in subjects if subject.control}
     for name, figure in figures.items():
         answers = _ask_all(name, figure, subjects, out)
-        if not set(answers.findings) <= controls:
+        if len(answers.findings) > len(answers.controls):
             found[name] = answers.findings
             for label, refusal in answers.failed.items():
                 log.warning("%s leaves out what it cannot ask: %s [%s]", name, refusal.error, label)
-            failure = _try_to_write(name, figure, answers, controls, out) if draw else None
-        elif (failure := _find_failure(answers, controls)) is None:
-            found.left_out[name] = _leave_out(name, answers, controls, out, draw)
+            failure = _try_to_write(name, figure, answers, out) if draw else None
+        elif (failure := _find_failure(answers, subjects)) is None:
+            found.left_out[name] = _leave_out(name, answers, subjects, out, draw)
         if failure is not None:
             found.failed[name] = failure
             if draw:
@@ -88,19 +87,22 @@ def pick_numbers(finding: Finding, figure: Figure) -> dict[str, float]:
     return {name: value for name, value in found.items() if isinstance(value, int | float)}
 
 
-def _leave_out(name: str, answers: Answers, controls: set[str], out: Path, draw: bool) -> str:
+def _leave_out(name: str, answers: Answers, subjects: Sequence[Subject], out: Path, draw: bool) -> str:
     """Say why a figure is asked of no network, and take away what an earlier drawing left of it."""
-    said = {label: why for label, why in answers.left_out.items() if label not in controls}
-    why = "; ".join(f"{label} has {lacking}" for label, lacking in said.items())
+    lacking = {
+        it.label: answers.left_out[it.label] for it in subjects if it.label in answers.left_out and not it.control
+    }
+    why = "; ".join(f"{label} has {parts}" for label, parts in lacking.items())
     if draw:
         log.info("%s is left out: %s", name, why)
         remove_figure(name, out)
     return why
 
 
-def _find_failure(answers: Answers, controls: set[str]) -> Failure | None:
+def _find_failure(answers: Answers, subjects: Sequence[Subject]) -> Failure | None:
     """How a figure failed that has nothing to say of any network: with the first one."""
-    return next((failure for label, failure in answers.failed.items() if label not in controls), None)
+    own = (answers.failed[it.label] for it in subjects if it.label in answers.failed and not it.control)
+    return next(own, None)
 
 
 def _ask_all(name: str, figure: Figure, subjects: Sequence[Subject], out: Path) -> Answers:
@@ -113,6 +115,8 @@ def _ask_all(name: str, figure: Figure, subjects: Sequence[Subject], out: Path) 
                 answers.left_out[subject.label] = f"no {' and no '.join(lacking)}"
                 continue
             answers.findings[subject.label] = _ask(name, figure, subject, out)
+            if subject.control:
+                answers.controls.append(subject.label)
         except Exception as error:  # what one network lacks (a layer, a class) another may have
             answers.failed[subject.label] = Failure.of(error)
             answers.left_out[subject.label] = answers.failed[subject.label].error
@@ -143,10 +147,10 @@ def _own_pictures(figure: Figure) -> list[str]:
     return [path for path in paths if os.path.exists(path)]
 
 
-def _try_to_write(name: str, figure: Figure, answers: Answers, controls: set[str], out: Path) -> Failure | None:
+def _try_to_write(name: str, figure: Figure, answers: Answers, out: Path) -> Failure | None:
     """Draw a figure; how it failed, or None."""
     try:
-        write_figure(name, figure, answers, controls, out)
+        write_figure(name, figure, answers, out)
     except Exception as error:
         return Failure.of(error)
     return None

@@ -25,21 +25,28 @@ _FRAME, _LAST_FRAME = 120, 1500  # milliseconds of an animation
 
 @dataclass(frozen=True)
 class Answers:
-    """A figure's findings by subject, and of others why it has none; of those among them that failed, how."""
+    """What came of asking a figure of several subjects, by their labels.
+
+    Attributes:
+        findings: what it found.
+        controls: those among these that are only there to compare with.
+        left_out: why it has no finding of others.
+        failed: how it failed with those among the others that it was asked of.
+    """
 
     findings: dict[str, Finding] = field(default_factory=dict)
+    controls: list[str] = field(default_factory=list)
     left_out: dict[str, str] = field(default_factory=dict)
     failed: dict[str, Failure] = field(default_factory=dict)
 
 
-def write_figure(name: str, figure: Figure, answers: Answers, controls: set[str], out: Path) -> None:
+def write_figure(name: str, figure: Figure, answers: Answers, out: Path) -> None:
     """Draw a figure into `<out>/<name>.png`, and write what else it says beside it.
 
     Args:
         name: of the figure.
         figure: the figure.
         answers: what it found of each network.
-        controls: labels of those that are only there to compare with.
         out: the folder of the pictures.
     """
     findings = answers.findings
@@ -49,7 +56,6 @@ def write_figure(name: str, figure: Figure, answers: Answers, controls: set[str]
     for folder, finding in zip(make_file_names(findings), findings.values(), strict=True):
         _write_files(figure.files(finding), out / name / folder)
     content = _make_head(name, figure.title, figure.question, answers)
-    content["controls"] = sorted(controls & set(findings))
     if answers.failed:
         content["traces"] = {label: failure.trace for label, failure in answers.failed.items()}
     if compared := figure.compare(findings):
@@ -81,6 +87,7 @@ def write_failure(
     log.warning("%s failed: %s [the trace is in %s]", name, failure.error, out / f"{name}.json")
     answers = answers or Answers()
     content = _make_head(name, title, question, answers) | vars(failure)
+    content["left_out"] = {label: why for label, why in answers.left_out.items() if why != failure.error}
     try:
         try:
             write_json(out / f"{name}.json", content)
@@ -107,7 +114,7 @@ def _make_head(name: str, title: str, question: str, answers: Answers) -> dict[s
         "question": question,
         "captions": {label: finding.caption for label, finding in answers.findings.items()},
         "numbers": {label: finding.numbers for label, finding in answers.findings.items()},
-        "controls": [],
+        "controls": sorted(answers.controls),
         "left_out": answers.left_out,
     }
 

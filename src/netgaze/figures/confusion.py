@@ -151,6 +151,8 @@ def _describe(finding: Finding, width: float) -> str:
     lines = [f"accuracy {numbers['acc']:.3f}, macro {numbers['acc_macro']:.3f}, {top5}ECE {numbers['ece']:.3f}"]
     lines += [f"{share:.0%} of {pair}" for pair, share in numbers.items() if " as " in pair][:3]
     lines += _name_best_and_worst(numbers["per_class_acc"])
+    num_shown, num = len(finding.arrays["shown"]), len(finding.arrays["names"])
+    lines += [f"drawn: {num_shown} of {num:,} classes, those confused most"] if num_shown < num else []
     return "\n".join(shorten(line, width, TEXT) for line in lines)
 
 
