@@ -19,7 +19,7 @@ ROOMS = {"data", "models", "tasks", "callbacks", "figures"}
 # Each may import what stands before it.
 ORDER = [
     {"errors", "batch"},
-    {"files", "kinds"},
+    {"files", "kinds", "failures"},
     {"upgrade"},
     {"download", "folders", "pseudo_labels"},
     {"measures"},
@@ -27,7 +27,8 @@ ORDER = [
     {"features", "schedules", "weights", "schema", "verifier", "request", "provenance"},
     {"subject"},
     {"figure"},
-    {"drawing", "gallery", "trainer", "inline"},
+    {"drawing", "pictures", "trainer", "inline"},
+    {"gallery"},
     ROOMS,
     {"build"},
     {"subjects"},

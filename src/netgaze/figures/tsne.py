@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from functools import partial
+from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure as Picture
@@ -12,20 +13,24 @@ from sklearn.neighbors import NearestNeighbors
 from threadpoolctl import threadpool_limits
 
 from netgaze.drawing.examples import balanced_choice
-from netgaze.drawing.panels import WIDTH, Sheet, choose_style
+from netgaze.drawing.panels import NUM_STYLES, WIDTH, Sheet, choose_style
 from netgaze.drawing.rows import Columns, Row, align, lay_out, make_legend
 from netgaze.figure import Figure, Finding
 from netgaze.subject import Subject
 
 _MOST_NAMES = 60
+_MOST_EACH = 10  # images of a class, where there are more classes than images
 
 
 class Tsne(Figure):
     """A t-SNE map (van der Maaten and Hinton 2008) of penultimate features, colored by the data's classes.
 
-    The same images for every network, as evenly over the classes as they allow. Features of more than 50 dimensions
-    go through PCA to 50 first, as in the paper; perplexity is 30, less for few images. Distances between far groups
-    and sizes of groups mean nothing in such a map: the numbers say how far to trust it.
+    The same images for every network, as evenly over the classes as they allow; where there are more classes than
+    images, up to ten each of some classes, drawn by the seed: an image alone of its class tells nothing.
+
+    Features of more than 50 dimensions go through PCA to 50 first, as in the paper; perplexity is 30, less for few
+    images. Distances between far groups and sizes of groups mean nothing in such a map: the numbers say how far to
+    trust it.
 
     Numbers:
         `trustworthiness`: do neighbors in the plane come from near by in the features (Venna and Kaski 2001)?
@@ -48,7 +53,7 @@ class Tsne(Figure):
     def compute(self, subject: Subject) -> Finding:
         """The places in the plane, [N,2], with class numbers and names."""
         labels = subject.data.labels(subject.split).numpy()
-        index = balanced_choice(labels, self.num_images, self.seed)
+        index = _choose_images(labels, self.num_images, self.seed)
         labels = labels[index]
         features = subject.features(subject.split)[index].numpy()
         with threadpool_limits(1):  # more threads are slower at these sizes, many times so beside a training
@@ -60,6 +65,8 @@ class Tsne(Figure):
             }
         arrays = {"plane": plane, "labels": labels, "names": np.array(subject.data.class_names)}
         caption = f"{len(index)} images of the {subject.split} split, the same for every network, colored by class."
+        shown, total = len(np.unique(labels)), len(arrays["names"])
+        caption += f" They are of {shown} of the {total:,} classes." if shown < total else ""
         return Finding(numbers, arrays, caption)
 
     def draw(self, findings: Mapping[str, Finding]) -> Picture:
@@ -77,6 +84,17 @@ class Tsne(Figure):
         height = 0.3 + 0.2 * -(-len(handles) // across)
         legend = make_legend(handles, height, 0.12, across, handle=1.0) if handles else Row(height)
         return lay_out([columns.titles(findings, below=0.05), captions, planes, legend])
+
+
+def _choose_images(labels: np.ndarray, num: int, seed: int) -> np.ndarray:
+    """Indices of at most `num` images by their labels [N], evenly over all classes or, of too many, over some."""
+    classes, sizes = np.unique(labels, return_counts=True)
+    if len(classes) <= num:
+        return balanced_choice(labels, num, seed)
+    order = np.random.default_rng(seed).permutation(len(classes))
+    filled = np.minimum(sizes[order], _MOST_EACH).cumsum()
+    own = np.flatnonzero(np.isin(labels, classes[order[: np.searchsorted(filled, num) + 1]]))
+    return own[balanced_choice(labels[own], num, seed)]
 
 
 def embed(features: np.ndarray, seed: int) -> np.ndarray:
@@ -103,9 +121,16 @@ def _draw_plane(sheet: Sheet, y: float, finding: Finding, x: float, side: float)
     axes.set(xticks=[], yticks=[])
     labels = finding.arrays["labels"]
     size = side * (5 + 900 / (len(labels) + 30))
-    for number in np.unique(labels):
+    for number, style in _choose_styles(finding).items():
         x_y = finding.arrays["plane"][labels == number].T
-        axes.scatter(x_y[0], x_y[1], size, linewidths=0.4, edgecolors="white", **choose_style(number))
+        axes.scatter(x_y[0], x_y[1], size, linewidths=0.4, edgecolors="white", **style)
+
+
+def _choose_styles(finding: Finding) -> dict[int, dict[str, Any]]:
+    """Color and marker of the classes shown: each class's own or, where styles are fewer than classes, in turn."""
+    present = np.unique(finding.arrays["labels"])
+    places = present if len(finding.arrays["names"]) <= NUM_STYLES else range(len(present))
+    return {int(number): choose_style(int(place)) for number, place in zip(present, places, strict=True)}
 
 
 def _describe(finding: Finding) -> str:
@@ -118,8 +143,7 @@ def _describe(finding: Finding) -> str:
 
 def _make_handles(finding: Finding) -> list[Line2D]:
     """The legend's entries, or none where there are more classes than can be told apart."""
-    present = np.unique(finding.arrays["labels"])
-    if len(present) > _MOST_NAMES:
+    styles, names = _choose_styles(finding), finding.arrays["names"]
+    if len(styles) > _MOST_NAMES:
         return []
-    names = finding.arrays["names"]
-    return [Line2D([], [], linestyle="", markersize=5, label=str(names[k]), **choose_style(k)) for k in present]
+    return [Line2D([], [], linestyle="", markersize=5, label=str(names[k]), **style) for k, style in styles.items()]
