@@ -18,6 +18,7 @@ from netgaze.build import READ_ELSEWHERE
 ROOMS = {"data", "models", "tasks", "callbacks", "figures"}
 # Each may import what stands before it.
 ORDER = [
+    {"text"},
     {"errors", "batch"},
     {"files", "kinds"},
     {"upgrade"},

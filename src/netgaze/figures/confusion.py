@@ -22,9 +22,9 @@ from netgaze.drawing.panels import (
     Sheet,
     fill_rows,
     measure_names,
-    shorten,
 )
 from netgaze.drawing.rows import Columns, Row, align, lay_out, stack
+from netgaze.drawing.words import shorten
 from netgaze.figure import Figure, Finding
 from netgaze.measures.metrics import calibration_error, classification_metrics
 from netgaze.subject import Subject

@@ -8,8 +8,9 @@ from matplotlib.figure import Figure as Picture
 from matplotlib.ticker import MaxNLocator
 
 from netgaze.drawing.examples import to_rgb
-from netgaze.drawing.panels import GRAY, RIGHT, SMALL, TEXT, TITLE, WIDTH, WRONG, Sheet, wrap_words
+from netgaze.drawing.panels import GRAY, RIGHT, SMALL, TEXT, TITLE, WIDTH, WRONG, Sheet
 from netgaze.drawing.rows import Row, align, lay_out, make_text, stack
+from netgaze.drawing.words import wrap_words
 from netgaze.figure import Figure, Finding
 from netgaze.subject import Subject
 

@@ -8,8 +8,9 @@ import torch
 from matplotlib.figure import Figure as Picture
 
 from netgaze.drawing.examples import choose_examples, to_rgb
-from netgaze.drawing.panels import SMALL, TEXT, WIDTH, Sheet, measure_lines, wrap_words
+from netgaze.drawing.panels import SMALL, TEXT, WIDTH, Sheet
 from netgaze.drawing.rows import Row, align, lay_out, stack
+from netgaze.drawing.words import measure_lines, wrap_words
 from netgaze.figure import Figure, Finding
 from netgaze.measures.metrics import knn_accuracy
 from netgaze.measures.neighbors import find_nearest

@@ -12,8 +12,9 @@ from matplotlib.figure import Figure as Picture
 from torch import Tensor
 
 from netgaze.drawing.examples import choose_examples, name_files, to_rgb
-from netgaze.drawing.panels import SMALL, WIDTH, Sheet, clip_words, measure_lines
+from netgaze.drawing.panels import SMALL, WIDTH, Sheet
 from netgaze.drawing.rows import Row, align, lay_out, stack
+from netgaze.drawing.words import clip_words, measure_lines
 from netgaze.errors import NetgazeError
 from netgaze.figure import Figure, Finding
 from netgaze.measures.neighbors import find_nearest

@@ -11,8 +11,9 @@ from matplotlib.patches import Rectangle
 
 from netgaze.drawing.examples import denormalize, name_files, read_size
 from netgaze.drawing.heat import describe_coarseness, enlarge, overlay
-from netgaze.drawing.panels import GRAY, RIGHT, SMALL, WIDTH, Sheet, shorten
+from netgaze.drawing.panels import GRAY, RIGHT, SMALL, WIDTH, Sheet
 from netgaze.drawing.rows import Columns, Row, align, lay_out, make_signed_bar, stack
+from netgaze.drawing.words import shorten
 from netgaze.errors import NetgazeError
 from netgaze.figure import Figure, Finding
 from netgaze.subject import Subject, device_of, evaluating

@@ -1,5 +1,6 @@
 """How do the features lie in a plane?"""
 
+import math
 from collections.abc import Mapping
 from functools import partial
 
@@ -12,8 +13,9 @@ from sklearn.neighbors import NearestNeighbors
 from threadpoolctl import threadpool_limits
 
 from netgaze.drawing.examples import balanced_choice
-from netgaze.drawing.panels import WIDTH, Sheet, choose_style
+from netgaze.drawing.panels import TEXT, WIDTH, Sheet, choose_style
 from netgaze.drawing.rows import Columns, Row, align, lay_out, make_legend
+from netgaze.drawing.words import count_cells, shorten
 from netgaze.figure import Figure, Finding
 from netgaze.subject import Subject
 
@@ -72,7 +74,7 @@ class Tsne(Figure):
             for x, finding in zip(columns.lefts, findings.values(), strict=True)
         )
         handles = _make_handles(next(iter(findings.values())))
-        longest = max((len(str(handle.get_label())) for handle in handles), default=0)
+        longest = max((math.ceil(count_cells(str(handle.get_label()))) for handle in handles), default=0)
         across = max(1, min(10, int(WIDTH / (0.55 + 0.085 * longest))))
         height = 0.3 + 0.2 * -(-len(handles) // across)
         legend = make_legend(handles, height, 0.12, across, handle=1.0) if handles else Row(height)
@@ -121,5 +123,5 @@ def _make_handles(finding: Finding) -> list[Line2D]:
     present = np.unique(finding.arrays["labels"])
     if len(present) > _MOST_NAMES:
         return []
-    names = finding.arrays["names"]
-    return [Line2D([], [], linestyle="", markersize=5, label=str(names[k]), **choose_style(k)) for k in present]
+    names = [shorten(str(name), WIDTH / 2, TEXT) for name in finding.arrays["names"]]
+    return [Line2D([], [], linestyle="", markersize=5, label=names[k], **choose_style(k)) for k in present]

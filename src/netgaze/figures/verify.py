@@ -9,8 +9,9 @@ import numpy as np
 from matplotlib.figure import Figure as Picture
 
 from netgaze.drawing.examples import name_files, read_size, to_rgb
-from netgaze.drawing.panels import GRAY, RIGHT, SMALL, WIDTH, WRONG, Sheet, clip_words, shorten
+from netgaze.drawing.panels import GRAY, RIGHT, SMALL, WIDTH, WRONG, Sheet
 from netgaze.drawing.rows import Row, align, lay_out, stack
+from netgaze.drawing.words import clip_words, shorten
 from netgaze.errors import NetgazeError
 from netgaze.figure import Figure, Finding
 from netgaze.subject import Subject

@@ -8,8 +8,9 @@ import numpy as np
 from matplotlib.figure import Figure as Picture
 
 from netgaze.drawing.heat import describe_mass, overlay
-from netgaze.drawing.panels import GRAY, RIGHT, SMALL, WRONG, Sheet, shorten
+from netgaze.drawing.panels import GRAY, RIGHT, SMALL, WRONG, Sheet
 from netgaze.drawing.rows import Columns, Row, align, lay_out, make_signed_bar, stack
+from netgaze.drawing.words import shorten
 from netgaze.figure import Finding
 
 _KINDS = {

@@ -1,0 +1,108 @@
+"""Words in the room that there is: measured, broken into lines, shortened.
+
+Widths are counted in cells: a cell is as wide as most letters are with the gap after them. Words take one for each
+letter; where the font's own widths say that they are wider (capitals, Chinese, emoji), as many as these say.
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterator
+
+from netgaze.drawing.fonts import measure_char
+from netgaze.text import is_mark, show
+
+_EM = 0.60  # font sizes: the width of a cell
+_CELL, LINE = _EM / 72, 1.3 / 72  # inches a point of font size: the width of a cell, the height of a line
+# Words break at blanks, and names such as static_per_class or init=a/b at their joints.
+_JOINTS = re.compile(r"(\s+|(?<=[-_=/,])(?=\w))")
+_JOINER = "\u200d"  # makes one emoji of two
+
+
+def measure_cell(size: float) -> float:
+    """The width in inches of a cell at a font size."""
+    return size * _CELL
+
+
+def count_cells(words: str) -> float:
+    """How many cells a line of words takes."""
+    letters = [char for char in show(words) if not is_mark(char)]
+    return max(len(letters), sum(map(measure_char, letters)) / _EM)
+
+
+def wrap_words(words: str, width: float, size: float) -> str:
+    """Words broken into lines that fit into `width` inches at a font size."""
+    room = max(4, int(width / measure_cell(size)))
+    return "\n".join("\n".join(_wrap_line(show(line), room)) for line in words.split("\n"))
+
+
+def _wrap_line(line: str, room: int) -> Iterator[str]:
+    """Lines of at most `room` cells, without the blanks at which they were broken."""
+    current = ""
+    for piece in filter(None, _JOINTS.split(line)):
+        if count_cells(current + piece.rstrip()) > room and count_cells(piece) <= room:
+            yield current.rstrip()
+            current = ""
+        elif count_cells(piece) > room:  # longer than a line: it goes on from where it begins
+            for cluster in _split_clusters(piece):
+                if current and count_cells(current + cluster) > room:
+                    yield current.rstrip()
+                    current = ""
+                current += cluster
+            continue
+        current += piece
+    if current.strip():
+        yield current.rstrip()
+
+
+def shorten(words: str, width: float, size: float) -> str:
+    """Words on one line of `width` inches; what does not fit is left out of their middle, as … says.
+
+    The end stays, as names often differ in it.
+    """
+    words, room = show(words), max(3, int(width / measure_cell(size)))
+    if count_cells(words) <= room:
+        return words
+    clusters = list(_split_clusters(words))
+    last = _count_fitting(clusters[::-1], (room - 1) // 3)
+    end = "".join(clusters[len(clusters) - last :])
+    first = _count_fitting(clusters, room - 1 - count_cells(end))
+    return "".join(clusters[:first]).rstrip() + "…" + end.lstrip()
+
+
+def clip_words(words: str, width: float, size: float, lines: int) -> str:
+    """Words on at most so many lines of `width` inches; what does not fit is left out of the last line, as … says."""
+    broken = wrap_words(words, width, size).split("\n")
+    if len(broken) <= lines:
+        return "\n".join(broken)
+    rest = show(words.replace("\n", " "))
+    for line in broken[: lines - 1]:
+        rest = rest.removeprefix(line).lstrip()
+    return "\n".join([*broken[: lines - 1], shorten(rest, width, size)])
+
+
+def measure_lines(words: str, size: float) -> float:
+    """The height in inches of words that are broken into lines already."""
+    return (words.count("\n") + 1) * size * LINE
+
+
+def _split_clusters(words: str) -> Iterator[str]:
+    """The characters that a person sees: each with its marks, and what is joined to it."""
+    cluster = ""
+    for char in words:
+        joined = is_mark(char) or unicodedata.category(char) == "Mc" or cluster.endswith(_JOINER)
+        if cluster and not joined:
+            yield cluster
+            cluster = ""
+        cluster += char
+    if cluster:
+        yield cluster
+
+
+def _count_fitting(clusters: list[str], room: float) -> int:
+    """How many of the first clusters fit into `room` cells."""
+    words = ""
+    for number, cluster in enumerate(clusters):
+        words += cluster
+        if count_cells(words) > room:
+            return number
+    return len(clusters)
