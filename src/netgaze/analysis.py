@@ -12,6 +12,7 @@ from netgaze import report, tables
 from netgaze.build import build, resolve_config
 from netgaze.data.decode import find_pictures
 from netgaze.errors import NetgazeError
+from netgaze.files import write_csv
 from netgaze.gallery import look
 from netgaze.labels import label_runs
 from netgaze.plots import plot_matrix, plot_sweep
@@ -228,7 +229,7 @@ def _show(
         if seen:
             log.info("Report: %s", report.write(folder, title, rows, list(seen), note=note))
         return seen
-    tables.write_csv(rows, folder / "results.csv")
+    write_csv(folder / "results.csv", rows)
     plots = {"sweep": plot_sweep, "matrix": plot_matrix}
     drawn = [name for name, plot in plots.items() if plot(rows, folder / "figures" / f"{name}.png")]
     page = report.write(folder, title, rows, list(seen), plots=drawn, note=note)

@@ -1,7 +1,5 @@
 """The one function that makes pictures: figures x subjects -> files."""
 
-import csv
-import io
 import logging
 import os
 from collections.abc import Mapping, Sequence
@@ -14,7 +12,7 @@ from PIL import Image
 from netgaze.errors import NetgazeError
 from netgaze.features import read_source
 from netgaze.figure import Figure, Finding
-from netgaze.files import atomic_write, digest, make_file_names, write_json, write_text
+from netgaze.files import atomic_write, digest, make_file_names, write_csv, write_json
 from netgaze.subject import Subject
 
 log = logging.getLogger(__name__)
@@ -143,11 +141,7 @@ def _write_table(tables: dict[str, list[dict[str, Any]]], path: Path) -> None:
     """Rows as CSV; of several networks the first column names each."""
     named = [{"network": label} | row for label, rows in tables.items() for row in rows]
     rows = named if len(tables) > 1 else next(iter(tables.values()))
-    text = io.StringIO()
-    writer = csv.DictWriter(text, list(dict.fromkeys(name for row in rows for name in row)), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    write_text(path, text.getvalue())
+    write_csv(path, rows)
 
 
 def _write_files(images: dict[str, np.ndarray], folder: Path) -> None:

@@ -8,9 +8,11 @@ Python writes them, `\n` and `\x1b`; all others stay as they are.
 import logging
 import re
 import unicodedata
+from collections.abc import Callable, Iterator, Sequence
 
 # Controls, line and paragraph separators, marks that turn the direction of what follows them, lone surrogates.
 _UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+_JOINER = "\u200d"  # makes one emoji of two
 _ESCAPED = {"\n": r"\n", "\r": r"\r", "\t": r"\t"}
 
 
@@ -46,6 +48,43 @@ def count_columns(text: str) -> int:
     if text.isascii():
         return len(text)
     return sum(0 if is_mark(char) else 1 + is_wide(char) for char in text)
+
+
+def shorten(text: str, room: float, count: Callable[[str], float] = count_columns) -> str:
+    """A line that takes at most `room` by `count`; what does not fit is left out of its middle, as … says.
+
+    A third of the room is the end's, in which names often differ.
+    """
+    if count(text) <= room:
+        return text
+    clusters = list(split_clusters(text))
+    last = _count_fitting(clusters[::-1], (room - 1) // 3, count)
+    end = "".join(clusters[len(clusters) - last :])
+    first = _count_fitting(clusters, room - 1 - count(end), count)
+    return "".join(clusters[:first]).rstrip() + "…" + end.lstrip()
+
+
+def split_clusters(text: str) -> Iterator[str]:
+    """The characters that a person sees: each with its marks, and what is joined to it."""
+    cluster = ""
+    for char in text:
+        joined = is_mark(char) or unicodedata.category(char) == "Mc" or cluster.endswith(_JOINER)
+        if cluster and not joined:
+            yield cluster
+            cluster = ""
+        cluster += char
+    if cluster:
+        yield cluster
+
+
+def _count_fitting(clusters: Sequence[str], room: float, count: Callable[[str], float]) -> int:
+    """How many of the first clusters fit."""
+    text = ""
+    for number, cluster in enumerate(clusters):
+        text += cluster
+        if count(text) > room:
+            return number
+    return len(clusters)
 
 
 class VisibleFormatter(logging.Formatter):

@@ -5,17 +5,16 @@ letter; where the font's own widths say that they are wider (capitals, Chinese, 
 """
 
 import re
-import unicodedata
 from collections.abc import Iterator
 
+from netgaze import text
 from netgaze.drawing.fonts import measure_char
-from netgaze.text import is_mark, show
+from netgaze.text import is_mark, show, split_clusters
 
 _EM = 0.60  # font sizes: the width of a cell
 _CELL, LINE = _EM / 72, 1.3 / 72  # inches a point of font size: the width of a cell, the height of a line
 # Words break at blanks, and names such as static_per_class or init=a/b at their joints.
 _JOINTS = re.compile(r"(\s+|(?<=[-_=/,])(?=\w))")
-_JOINER = "\u200d"  # makes one emoji of two
 
 
 def measure_cell(size: float) -> float:
@@ -43,7 +42,7 @@ def _wrap_line(line: str, room: int) -> Iterator[str]:
             yield current.rstrip()
             current = ""
         elif count_cells(piece) > room:  # longer than a line: it goes on from where it begins
-            for cluster in _split_clusters(piece):
+            for cluster in split_clusters(piece):
                 if current and count_cells(current + cluster) > room:
                     yield current.rstrip()
                     current = ""
@@ -59,14 +58,7 @@ def shorten(words: str, width: float, size: float) -> str:
 
     The end stays, as names often differ in it.
     """
-    words, room = show(words), max(3, int(width / measure_cell(size)))
-    if count_cells(words) <= room:
-        return words
-    clusters = list(_split_clusters(words))
-    last = _count_fitting(clusters[::-1], (room - 1) // 3)
-    end = "".join(clusters[len(clusters) - last :])
-    first = _count_fitting(clusters, room - 1 - count_cells(end))
-    return "".join(clusters[:first]).rstrip() + "…" + end.lstrip()
+    return text.shorten(show(words), max(3, int(width / measure_cell(size))), count_cells)
 
 
 def clip_words(words: str, width: float, size: float, lines: int) -> str:
@@ -83,26 +75,3 @@ def clip_words(words: str, width: float, size: float, lines: int) -> str:
 def measure_lines(words: str, size: float) -> float:
     """The height in inches of words that are broken into lines already."""
     return (words.count("\n") + 1) * size * LINE
-
-
-def _split_clusters(words: str) -> Iterator[str]:
-    """The characters that a person sees: each with its marks, and what is joined to it."""
-    cluster = ""
-    for char in words:
-        joined = is_mark(char) or unicodedata.category(char) == "Mc" or cluster.endswith(_JOINER)
-        if cluster and not joined:
-            yield cluster
-            cluster = ""
-        cluster += char
-    if cluster:
-        yield cluster
-
-
-def _count_fitting(clusters: list[str], room: float) -> int:
-    """How many of the first clusters fit into `room` cells."""
-    words = ""
-    for number, cluster in enumerate(clusters):
-        words += cluster
-        if count_cells(words) > room:
-            return number
-    return len(clusters)
