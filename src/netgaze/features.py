@@ -96,14 +96,17 @@ class Outputs:
     @cached_property
     def probabilities(self) -> np.ndarray:
         """Softmax of the logits, [M,K]."""
-        shifted = np.exp(self.logits - self.logits.max(axis=1, keepdims=True))
-        return shifted / shifted.sum(axis=1, keepdims=True)
+        shares = self.logits - self.logits.max(axis=1, keepdims=True)
+        np.exp(shares, out=shares)  # in place: of thousands of classes each copy counts
+        shares /= shares.sum(axis=1, keepdims=True)
+        return shares
 
     @cached_property
     def losses(self) -> np.ndarray:
         """Cross-entropy of each example, [M], in nats."""
         shifted = self.logits - self.logits.max(axis=1, keepdims=True)
-        return np.log(np.exp(shifted).sum(axis=1)) - shifted[np.arange(len(self.targets)), self.targets]
+        own = shifted[np.arange(len(self.targets)), self.targets]
+        return np.log(np.exp(shifted, out=shifted).sum(axis=1)) - own
 
 
 @torch.no_grad()

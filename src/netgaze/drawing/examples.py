@@ -24,10 +24,10 @@ def balanced_choice(labels: np.ndarray, num: int, seed: int) -> np.ndarray:
     classes, members = np.unique(labels, return_inverse=True)
     place = rng.permutation(len(classes))[members]
     order = rng.permutation(len(labels))
+    by_class = order[np.argsort(place[order], kind="stable")]
+    sizes = np.bincount(place, minlength=len(classes))
     turn = np.empty(len(labels), dtype=np.int64)
-    for position in range(len(classes)):
-        own = order[place[order] == position]
-        turn[own] = np.arange(len(own))
+    turn[by_class] = np.arange(len(labels)) - np.repeat(sizes.cumsum() - sizes, sizes)
     return np.lexsort((place, turn))[:num]
 
 

@@ -12,6 +12,7 @@ from netgaze.drawing.panels import GRAY, RIGHT, SMALL, WIDTH, WRONG, Sheet
 from netgaze.drawing.rows import Row, align, lay_out, make_head, stack
 from netgaze.drawing.words import clip_words
 from netgaze.figure import Figure, Finding
+from netgaze.measures.confusion import PairCounts
 from netgaze.subject import Subject
 
 _WORDS, _GAP, _MOST_TILE = 1.9, 0.25, 0.85  # inches: the words left of a pair, between its halves, a tile
@@ -45,20 +46,22 @@ class ConfusedPairs(Figure):
         """Pairs [P,2] of names, their counts and shares [P] both ways, and examples [T,H,W,3] of pairs [T]."""
         outputs, names = subject.outputs(subject.split), np.array(subject.task.class_names)
         predicted = outputs.logits.argmax(axis=1)
-        counts = np.zeros((len(names), len(names)), dtype=np.int64)
-        np.add.at(counts, (outputs.targets, predicted), 1)
-        pairs, shares = _find_most_confused(counts, self.num_pairs)
+        found = PairCounts.of(outputs.targets, predicted, len(names))
+        most = found.rank_errors()[: self.num_pairs]
+        pairs, shares = np.stack([found.true[most], found.answer[most]], axis=1), found.shares[most]
         taken, meant = pairs[:, 0], pairs[:, 1]
         rows, pair, right = _choose_examples(outputs.probabilities, outputs.targets, predicted, pairs, self.num_each)
-        num_errors = int(counts.sum() - counts.trace())
-        numbers: dict[str, Any] = {f"{names[a]} as {names[b]}": float(shares[a, b]) for a, b in pairs}
-        covered = float(counts[taken, meant].sum() / num_errors) if num_errors else None
+        num_errors = found.num_errors
+        numbers: dict[str, Any] = {
+            f"{names[a]} as {names[b]}": float(share) for (a, b), share in zip(pairs, shares, strict=True)
+        }
+        covered = float(found.counts[most].sum() / num_errors) if num_errors else None
         arrays = {
             "pairs": names[pairs],
-            "counts": counts[taken, meant],
-            "totals": counts[taken].sum(axis=1),
-            "shares": shares[taken, meant],
-            "reverse": shares[meant, taken],
+            "counts": found.counts[most],
+            "totals": found.examples[taken],
+            "shares": shares,
+            "reverse": found.find_shares(meant, taken),
             "pair": pair,
             "right": right,
             "confidence": outputs.probabilities[rows, predicted[rows]],
@@ -116,14 +119,6 @@ def _draw_pair(
             sheet.text(x + side / 2, y + side + 0.03, score, SMALL, ha="center")
         if not len(examples):
             sheet.text(left, y + side / 2, "none is recognized", SMALL, va="center", color=GRAY)
-
-
-def _find_most_confused(counts: np.ndarray, most: int) -> tuple[np.ndarray, np.ndarray]:
-    """The most confused pairs of counts [K,K], [P,2], and the shares of each row's examples [K,K]."""
-    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    pairs = np.argwhere((counts > 0) & ~np.eye(len(counts), dtype=bool))
-    order = np.lexsort((-counts[pairs[:, 0], pairs[:, 1]], -shares[pairs[:, 0], pairs[:, 1]]))
-    return pairs[order[:most]], shares
 
 
 def _choose_examples(

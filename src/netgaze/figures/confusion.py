@@ -8,7 +8,6 @@ import numpy as np
 import torch
 from matplotlib import colormaps
 from matplotlib.figure import Figure as Picture
-from torchmetrics.functional.classification import multiclass_confusion_matrix
 
 from netgaze.drawing.panels import (
     GRAY,
@@ -26,17 +25,21 @@ from netgaze.drawing.panels import (
 from netgaze.drawing.rows import Columns, Row, align, lay_out, stack
 from netgaze.drawing.words import shorten
 from netgaze.figure import Figure, Finding
+from netgaze.measures.confusion import PairCounts
 from netgaze.measures.metrics import calibration_error, classification_metrics
 from netgaze.subject import Subject
 
 _BINS = 15
 _MOST_COUNTS = 12
 _MATRIX = 2.4  # inches
+_MOST_CLASSES = 288  # that are drawn: each then has a pixel of the matrix's own
 _NUM_NAMED = 3  # the best and the worst of many classes
 
 
 class Confusion(Figure):
     """The confusion matrix, the accuracy per class, and how far the network's confidence can be trusted.
+
+    Of more than 288 classes the picture shows 28, those of the most frequent confusions; numbers and table are of all.
 
     Numbers:
         `acc`, `acc_macro`: share of all examples, and mean over classes, 0..1.
@@ -52,27 +55,34 @@ class Confusion(Figure):
     needs = ("classes", "data")
 
     def compute(self, subject: Subject) -> Finding:
-        """Counts [K,K] (row: the truth, column: the answer), and accuracy and confidence [15] by confidence."""
-        outputs = subject.outputs(subject.split)
+        """Pairs [P,2] of truth and answer and how often each occurs [P]; the counts [k,k] of the classes shown [k]
+        (row: the truth, column: the answer); and accuracy and confidence [15] by confidence.
+        """
+        outputs, names = subject.outputs(subject.split), np.array(subject.task.class_names)
         logits, targets = torch.from_numpy(outputs.logits), torch.from_numpy(outputs.targets)
         probabilities = torch.from_numpy(outputs.probabilities)
-        names = np.array(subject.task.class_names)
-        counts = multiclass_confusion_matrix(logits, targets, len(names)).numpy()
         numbers = classification_metrics(logits, targets) | {"ece": calibration_error(probabilities, targets, _BINS)}
-        arrays = {"counts": counts, "names": names} | bin_reliability(outputs.probabilities, outputs.targets)
-        caption = (
-            f"Rows are normalized: of the {subject.split} examples of a class, the share given each answer. "
-            "The bars are the diagonal, in the matrix's colors."
-        )
-        each = {str(name): share for name, share in zip(names, _score_classes(counts), strict=True)}
-        return Finding(numbers | _find_most_confused(counts, names) | {"per_class_acc": each}, arrays, caption)
+        found = PairCounts.of(outputs.targets, outputs.logits.argmax(axis=1), len(names))
+        shown = _choose_classes(found)
+        arrays = {
+            "names": names,
+            "examples": found.examples,
+            "pairs": np.stack([found.true, found.answer], axis=1),
+            "pair_counts": found.counts,
+            "shown": shown,
+            "counts": found.to_matrix(shown),
+        }
+        arrays |= bin_reliability(outputs.probabilities, outputs.targets)
+        each = {str(name): _read_share(share) for name, share in zip(names, found.recalls, strict=True)}
+        numbers = numbers | _name_most_confused(found, names) | {"per_class_acc": each}
+        return Finding(numbers, arrays, _write_caption(subject.split, len(shown), len(names)))
 
     def table(self, finding: Finding) -> list[dict[str, Any]]:
         """A row per class: how many examples it has, and the share of these that are right, 0..1."""
-        counts, each = finding.arrays["counts"].sum(axis=1), finding.numbers["per_class_acc"]
+        arrays, each = finding.arrays, finding.numbers["per_class_acc"]
         return [
             {"class": str(name), "examples": int(num), "accuracy": each[str(name)]}
-            for name, num in zip(finding.arrays["names"], counts, strict=True)
+            for name, num in zip(arrays["names"], arrays["examples"], strict=True)
         ]
 
     def draw(self, findings: Mapping[str, Finding]) -> Picture:
@@ -98,22 +108,40 @@ def bin_reliability(probabilities: np.ndarray, targets: np.ndarray) -> dict[str,
     }
 
 
-def _normalize(counts: np.ndarray) -> np.ndarray:
-    return counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+def _choose_classes(found: PairCounts) -> np.ndarray:
+    """The classes that are shown, in order: all, or of too many those of the most frequent confusions."""
+    if found.num_classes <= _MOST_CLASSES:
+        return np.arange(found.num_classes)
+    worst = found.rank_errors()[:MOST_NAMES]  # each brings one class or two
+    both = np.stack([found.true[worst], found.answer[worst]], axis=1).ravel()
+    named = dict.fromkeys([*both.tolist(), *range(MOST_NAMES)])  # the first ones, where there are few errors
+    return np.sort(list(named)[:MOST_NAMES])
 
 
-def _score_classes(counts: np.ndarray) -> list[float | None]:
-    """Of each class, None where it has no examples."""
-    there = counts.sum(axis=1) > 0
-    return [float(share) if known else None for share, known in zip(_normalize(counts).diagonal(), there, strict=True)]
+def _write_caption(split: str, num_shown: int, num_classes: int) -> str:
+    caption = (
+        f"Rows are normalized: of the {split} examples of a class, the share given each answer. "
+        "The bars are the diagonal, in the matrix's colors."
+    )
+    if num_shown < num_classes:
+        caption += f" Of {num_classes:,} classes each network shows the {num_shown} that it confuses most."
+    return caption
 
 
-def _find_most_confused(counts: np.ndarray, names: np.ndarray) -> dict[str, float]:
-    shares = _normalize(counts)
-    np.fill_diagonal(shares, 0)
-    pairs = np.argsort(-shares, axis=None, kind="stable")[:5]
-    places = [np.unravel_index(pair, shares.shape) for pair in pairs]
-    return {f"{names[row]} as {names[col]}": float(shares[row, col]) for row, col in places if shares[row, col] > 0}
+def _normalize(finding: Finding) -> np.ndarray:
+    """The counts of the classes shown as shares of each one's examples, [k,k]."""
+    arrays = finding.arrays
+    return arrays["counts"] / np.maximum(arrays["examples"][arrays["shown"], None], 1)
+
+
+def _read_share(share: float) -> float | None:
+    return None if np.isnan(share) else float(share)
+
+
+def _name_most_confused(found: PairCounts, names: np.ndarray) -> dict[str, float]:
+    wrong = np.flatnonzero(found.true != found.answer)
+    worst = wrong[np.argsort(-found.shares[wrong], kind="stable")[:5]]
+    return {f"{names[found.true[pair]]} as {names[found.answer[pair]]}": float(found.shares[pair]) for pair in worst}
 
 
 def _describe(finding: Finding, width: float) -> str:
@@ -141,7 +169,7 @@ def _make_block(findings: Mapping[str, Finding], across: int) -> Row:
     columns = Columns(across, least=2)
     matrices = []
     for x, finding in zip(columns.lefts, findings.values(), strict=False):
-        right, height = x + NAMES + _MATRIX + 0.1, _MATRIX + measure_names(finding.arrays["names"])
+        right, height = x + NAMES + _MATRIX + 0.1, _MATRIX + measure_names(_name_shown(finding))
         matrices += [
             Row(height, partial(_draw_matrix, finding=finding, x=x + NAMES)),
             Row(_MATRIX, partial(_draw_bars, finding=finding, x=right, width=columns.width - NAMES - _MATRIX - 0.15)),
@@ -154,10 +182,14 @@ def _make_block(findings: Mapping[str, Finding], across: int) -> Row:
     return stack([columns.titles(findings), captions, align(matrices), Row(0.25), align(reliability)])
 
 
+def _name_shown(finding: Finding) -> np.ndarray:
+    return finding.arrays["names"][finding.arrays["shown"]]
+
+
 def _draw_matrix(sheet: Sheet, y: float, finding: Finding, x: float) -> None:
-    counts, shares = finding.arrays["counts"], _normalize(finding.arrays["counts"])
+    counts, shares = finding.arrays["counts"], _normalize(finding)
     num = len(counts)
-    axes = sheet.matrix(x, y, _MATRIX, shares, finding.arrays["names"], SEQUENTIAL, 0.0)
+    axes = sheet.matrix(x, y, _MATRIX, shares, _name_shown(finding), SEQUENTIAL, 0.0)
     if num <= _MOST_COUNTS:
         for (row, col), count in np.ndenumerate(counts):
             color = "black" if shares[row, col] > 0.6 else "white"
@@ -166,7 +198,7 @@ def _draw_matrix(sheet: Sheet, y: float, finding: Finding, x: float) -> None:
 
 
 def _draw_bars(sheet: Sheet, y: float, finding: Finding, x: float, width: float) -> None:
-    accuracy = _normalize(finding.arrays["counts"]).diagonal()
+    accuracy = _normalize(finding).diagonal()
     axes = sheet.axes(x, y, width, _MATRIX)
     axes.barh(np.arange(len(accuracy)), accuracy, height=0.8, color=colormaps[SEQUENTIAL](accuracy))
     axes.axvline(finding.numbers["acc_macro"], color=WRONG, linestyle="--", linewidth=1)

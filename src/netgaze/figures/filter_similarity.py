@@ -9,15 +9,16 @@ from matplotlib.figure import Figure as Picture
 from scipy.cluster.hierarchy import leaves_list, linkage
 from scipy.stats import rankdata, spearmanr
 from sklearn.metrics.pairwise import cosine_similarity
-from torchmetrics.functional.classification import multiclass_confusion_matrix
 
 from netgaze.drawing.panels import GRAY, MOST_NAMES, NAMES, SEQUENTIAL, SIGNED, SMALL, TEXT, WIDTH, Sheet, measure_names
 from netgaze.drawing.rows import Columns, Row, align, lay_out, make_bar, make_signed_bar, make_text, make_title, stack
 from netgaze.drawing.words import wrap_words
 from netgaze.figure import Figure, Finding
+from netgaze.measures.confusion import PairCounts
 from netgaze.subject import Subject, evaluating
 
 _MOST_VALUES = 12
+_MOST_CLASSES = 500  # of which all pairs are compared, a thousand times in the test
 _MATRIX = 3.2  # inches
 _DIGITS = 9  # of what is ranked: equal pairs are to be equal, whatever the order of the sums
 
@@ -27,7 +28,8 @@ class FilterSimilarity(Figure):
 
     The filters are `class_filters`: those that a generator wrote, else the rows of the last linear layer. The order
     is that of the leaves of average-linkage clustering on 1 - cosine, with neighbors as similar as the tree allows
-    (Bar-Joseph et al. 2001). A filter of nothing but zeros is similar to none, not even to itself.
+    (Bar-Joseph et al. 2001). A filter of nothing but zeros is similar to none, not even to itself. Of more than 500
+    classes so many are compared, drawn by the seed.
 
     Numbers, over pairs of different classes:
         `similarity_mean`: mean cosine, -1..1.
@@ -39,7 +41,7 @@ class FilterSimilarity(Figure):
 
     Args:
         num_permutations: of the test.
-        seed: of the permutations.
+        seed: of the permutations, and of the classes where there are too many.
     """
 
     title = "Similarity of filters"
@@ -53,11 +55,11 @@ class FilterSimilarity(Figure):
         """Cosines [K,K], confusion [K,K] (rows of shares: the truth; columns: the answer), names [K], in one order."""
         with evaluating(subject.task), torch.no_grad():
             filters = subject.task.model.class_filters().float().cpu().numpy()
-        outputs, names = subject.outputs(subject.split), np.array(subject.task.class_names)
-        similarity = compare_filters(filters)
-        logits, targets = torch.from_numpy(outputs.logits), torch.from_numpy(outputs.targets)
-        counts = multiclass_confusion_matrix(logits, targets, len(names)).numpy()
-        confusion = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+        outputs, total = subject.outputs(subject.split), len(subject.task.class_names)
+        chosen = np.sort(np.random.default_rng(self.seed).permutation(total)[:_MOST_CLASSES])
+        names, similarity = np.array(subject.task.class_names)[chosen], compare_filters(filters[chosen])
+        found = PairCounts.of(outputs.targets, outputs.logits.argmax(axis=1), total)
+        confusion = found.to_matrix(chosen) / np.maximum(found.examples[chosen, None], 1)
         order = order_clusters(similarity)
         within = np.ix_(order, order)
         arrays = {"similarity": similarity[within], "confusion": confusion[within], "names": names[order]}
@@ -65,6 +67,8 @@ class FilterSimilarity(Figure):
             "The classes are ordered by clustering their filters, the same order in both. Confusion: of the "
             f"{subject.split} examples of a row's class, the share given each answer."
         )
+        if len(names) < total:
+            caption += f" Of {total:,} classes {len(names)} are compared, drawn by the seed."
         if len(names) > MOST_NAMES:
             caption += " The numbers at the edges are places in that order."
         numbers = _summarize(similarity, names) | correlate_mantel(

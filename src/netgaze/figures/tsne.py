@@ -20,12 +20,14 @@ from netgaze.figure import Figure, Finding
 from netgaze.subject import Subject
 
 _MOST_NAMES = 60
+_MOST_EACH = 10  # images of a class, where there are more classes than images
 
 
 class Tsne(Figure):
     """A t-SNE map (van der Maaten and Hinton 2008) of penultimate features, colored by the data's classes.
 
-    The same images for every network, as evenly over the classes as they allow. Features of more than 50 dimensions
+    The same images for every network, as evenly over the classes as they allow; where there are more classes than
+    images, of some classes drawn by the seed, up to ten of each: images without another of their class tell nothing. Features of more than 50 dimensions
     go through PCA to 50 first, as in the paper; perplexity is 30, less for few images. Distances between far groups
     and sizes of groups mean nothing in such a map: the numbers say how far to trust it.
 
@@ -50,7 +52,7 @@ class Tsne(Figure):
     def compute(self, subject: Subject) -> Finding:
         """The places in the plane, [N,2], with class numbers and names."""
         labels = subject.data.labels(subject.split).numpy()
-        index = balanced_choice(labels, self.num_images, self.seed)
+        index = _choose_images(labels, self.num_images, self.seed)
         labels = labels[index]
         features = subject.features(subject.split)[index].numpy()
         with threadpool_limits(1):  # more threads are slower at these sizes, many times so beside a training
@@ -62,6 +64,8 @@ class Tsne(Figure):
             }
         arrays = {"plane": plane, "labels": labels, "names": np.array(subject.data.class_names)}
         caption = f"{len(index)} images of the {subject.split} split, the same for every network, colored by class."
+        shown, total = len(np.unique(labels)), len(arrays["names"])
+        caption += f" They are of {shown} of the {total:,} classes." if shown < total else ""
         return Finding(numbers, arrays, caption)
 
     def draw(self, findings: Mapping[str, Finding]) -> Picture:
@@ -79,6 +83,17 @@ class Tsne(Figure):
         height = 0.3 + 0.2 * -(-len(handles) // across)
         legend = make_legend(handles, height, 0.12, across, handle=1.0) if handles else Row(height)
         return lay_out([columns.titles(findings, below=0.05), captions, planes, legend])
+
+
+def _choose_images(labels: np.ndarray, num: int, seed: int) -> np.ndarray:
+    """Indices of at most `num` images by their labels [N], evenly over all classes or, of too many, over some."""
+    classes, sizes = np.unique(labels, return_counts=True)
+    if len(classes) <= num:
+        return balanced_choice(labels, num, seed)
+    order = np.random.default_rng(seed).permutation(len(classes))
+    filled = np.minimum(sizes[order], _MOST_EACH).cumsum()
+    own = np.flatnonzero(np.isin(labels, classes[order[: np.searchsorted(filled, num) + 1]]))
+    return own[balanced_choice(labels[own], num, seed)]
 
 
 def embed(features: np.ndarray, seed: int) -> np.ndarray:
@@ -105,9 +120,12 @@ def _draw_plane(sheet: Sheet, y: float, finding: Finding, x: float, side: float)
     axes.set(xticks=[], yticks=[])
     labels = finding.arrays["labels"]
     size = side * (5 + 900 / (len(labels) + 30))
+    styles: dict[tuple, list[int]] = {}  # of thousands of classes many look the same
     for number in np.unique(labels):
-        x_y = finding.arrays["plane"][labels == number].T
-        axes.scatter(x_y[0], x_y[1], size, linewidths=0.4, edgecolors="white", **choose_style(number))
+        styles.setdefault(tuple(choose_style(number).items()), []).append(number)
+    for style, numbers in styles.items():
+        x_y = finding.arrays["plane"][np.isin(labels, numbers)].T
+        axes.scatter(x_y[0], x_y[1], size, linewidths=0.4, edgecolors="white", **dict(style))
 
 
 def _describe(finding: Finding) -> str:

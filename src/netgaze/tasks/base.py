@@ -204,6 +204,7 @@ class Task(LightningModule):
         numbers = self._means.pop(split).read(self.trainer.strategy)
         if kept := self._gather_outputs():
             outputs, targets = (torch.cat(part) for part in zip(*kept, strict=True))
+            kept.clear()  # of thousands of classes the outputs are the largest thing there is
             numbers |= self.compute_metrics(split, outputs, targets)
         named = {f"{split}/{name}": value for name, value in numbers.items()}
         self.numbers |= named
