@@ -60,7 +60,8 @@ def write_csv(path: Path | str, rows: Sequence[Mapping[str, Any]]) -> None:
     content = io.StringIO()
     writer = csv.writer(content, lineterminator="\n")
     columns = list(dict.fromkeys(name for row in rows for name in row))
-    for line in (columns, *([row.get(name) for name in columns] for row in rows)):
+    lines: list[list[Any]] = [columns, *([row.get(name) for name in columns] for row in rows)]
+    for line in lines:
         writer.writerow([show(value, keep="\n\t") if isinstance(value, str) else value for value in line])
     write_text(path, content.getvalue())
 

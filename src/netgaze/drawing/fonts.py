@@ -4,11 +4,13 @@ Right-to-left words and scripts whose letters change their shapes are laid out b
 """
 
 import logging
+import re
 import unicodedata
 import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
+from typing import Any
 
 import matplotlib
 from matplotlib.axis import Axis
@@ -18,12 +20,12 @@ from matplotlib.ft2font import FT2Font, LoadFlags
 from matplotlib.text import Text
 from matplotlib.ticker import LogFormatterMathtext
 
-from netgaze.text import is_mark, is_wide, show
+from netgaze.text import is_mark, show
 
 log = logging.getLogger(__name__)
 
 _OWN = "DejaVu Sans"  # comes with matplotlib: plain text looks the same everywhere
-_STYLE = {
+_STYLE: Any = {
     "font.family": [_OWN],
     "text.parse_math": False,
     "text.usetex": False,
@@ -34,9 +36,14 @@ _EAST_ASIAN = ("CJK", "HIRAGANA", "KATAKANA", "HANGUL", "BOPOMOFO", "IDEOGRAPHIC
 _PREFERRED = ("Noto Sans", "Noto Sans CJK SC")  # each before all others, the last one first
 _INSTALL = {
     "Chinese, Japanese or Korean characters": "Noto Sans CJK (Debian and Ubuntu: apt install fonts-noto-cjk)",
-    "emoji": "Noto Emoji or Symbola (Debian and Ubuntu: apt install fonts-symbola); fonts in color cannot be used",
+    "emoji": "Noto Emoji or Symbola, not one in color (Debian and Ubuntu: apt install fonts-symbola)",
 }
 _OTHERS = "the Noto fonts (Debian and Ubuntu: apt install fonts-noto-core)"
+
+# Hebrew, Arabic and their relatives: a name goes from the first letter to the last, over blanks and signs.
+_RIGHT_TO_LEFT = "[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc\U00010800-\U00010fff\U0001e800-\U0001efff]"
+_NAME = re.compile(rf"{_RIGHT_TO_LEFT}(?:(?:{_RIGHT_TO_LEFT}|\W)*{_RIGHT_TO_LEFT})?[)\]}}]*")
+_MARK = "\u200e"  # stands for a letter that goes from left to right
 
 _families: dict[str, str | None] = {}  # the font of each character that matplotlib's own lacks, as far as was asked
 _missed: set[str] = set()  # kinds of characters that the log has said no font has
@@ -78,10 +85,22 @@ def _set_words(text: Text) -> None:
     words = text.get_text()
     if words.isascii() and words.isprintable():
         return
-    if (shown := show(words, keep="\n")) != words:
-        text.set_text(shown)
+    shown = show(words, keep="\n")
+    if (laid := mark_directions(shown)) != words:
+        text.set_text(laid)
     if families := find_families(shown):
         text.set_fontfamily([_OWN, *families])
+
+
+def mark_directions(words: str) -> str:
+    """Lines that go from left to right, also where right-to-left names are in them: what follows such a name stays so.
+
+    Without Unicode's marks the number after a name would stand to its other side. A line that is a name stays as it is.
+    """
+    return "\n".join(
+        line if _NAME.fullmatch(line) or not _NAME.search(line) else _MARK + _NAME.sub(rf"\g<0>{_MARK}", line)
+        for line in words.replace(_MARK, "").split("\n")
+    )
 
 
 def find_families(words: str) -> list[str]:
@@ -169,7 +188,7 @@ def _name_kind(char: str) -> str:
     name = unicodedata.name(char, "unknown")
     if name.startswith(_EAST_ASIAN):
         return "Chinese, Japanese or Korean characters"
-    if unicodedata.category(char) in ("So", "Sk") and is_wide(char):
+    if unicodedata.category(char) in ("So", "Sk") and char >= "\U0001f000":
         return "emoji"
     if unicodedata.category(char).startswith(("L", "M", "N")):
         return f"{name.split()[0].capitalize()} characters"
@@ -182,5 +201,5 @@ def measure_char(char: str) -> float:
     if is_mark(char):
         return 0.0
     if not _is_own(char):
-        return 1.3 if is_wide(char) and _name_kind(char) == "emoji" else _BOX
+        return _BOX
     return _open_own().load_char(ord(char), flags=LoadFlags.NO_HINTING).linearHoriAdvance / 65536 / 100

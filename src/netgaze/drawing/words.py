@@ -62,11 +62,11 @@ def shorten(words: str, width: float, size: float) -> str:
 
 
 def clip_words(words: str, width: float, size: float, lines: int) -> str:
-    """Words on at most so many lines of `width` inches; what does not fit is left out of the last line, as … says."""
-    broken = wrap_words(words, width, size).split("\n")
+    """A name on at most so many lines of `width` inches; what does not fit is left out of the last one, as … says."""
+    rest = show(words)
+    broken = wrap_words(rest, width, size).split("\n")
     if len(broken) <= lines:
         return "\n".join(broken)
-    rest = show(words.replace("\n", " "))
     for line in broken[: lines - 1]:
         rest = rest.removeprefix(line).lstrip()
     return "\n".join([*broken[: lines - 1], shorten(rest, width, size)])

@@ -15,6 +15,7 @@ from netgaze.drawing.words import clip_words, shorten
 from netgaze.errors import NetgazeError
 from netgaze.figure import Figure, Finding
 from netgaze.subject import Subject
+from netgaze.text import show
 
 _MOST_PAIRS = 12
 _TILE, _NAMES, _ROW, _GAP = 0.95, 0.3, 0.44, 0.18  # inches: a picture, its name, a network's line, between pairs
@@ -103,7 +104,7 @@ class Verify(Figure):
         for label, finding in findings.items():
             for number, pair in enumerate(finding.arrays["pairs"]):
                 both = ", ".join(finding.arrays["names"][pair])
-                lines.append(f"{both}: {_describe(finding, number, 4)}  [{label}]")
+                lines.append(show(f"{both}: {_describe(finding, number, 4)}  [{label}]"))
         return "\n".join(lines)
 
 
