@@ -51,7 +51,7 @@ def write_text(path: Path | str, text: str) -> None:
 
 
 def write_csv(path: Path | str, rows: Sequence[Mapping[str, Any]]) -> None:
-    r"""Write rows as CSV, whole; a column for each key of any row.
+    r"""Write rows as CSV, whole; columns in order of first appearance, empty where a row has none.
 
     Text is written as it is, line breaks, quotes and a leading = too: programs read such a table, and what a
     spreadsheet would take for a formula is a name like any other. Characters that cannot be seen are escaped, as by

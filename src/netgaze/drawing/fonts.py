@@ -108,7 +108,7 @@ def find_families(words: str) -> list[str]:
 
     A font that was installed after matplotlib made its list is found, too.
     """
-    rare = [char for char in dict.fromkeys(words) if not (_is_own(char) or is_mark(char) or char == "\n")]
+    rare = [char for char in dict.fromkeys(words) if not (_is_own(char) or _is_unseen(char) or char == "\n")]
     if unknown := [char for char in rare if char not in _families]:
         _families.update(_look_up(unknown))
         _tell_missing(char for char in unknown if _families[char] is None)
@@ -197,9 +197,16 @@ def _name_kind(char: str) -> str:
 
 @cache
 def measure_char(char: str) -> float:
-    """The width of a character in font sizes, where it is drawn in regular weight; 0 of a mark upon another."""
-    if is_mark(char):
+    """The width of a character in font sizes, as it is drawn in regular weight; 0 of a mark upon another."""
+    if _is_unseen(char):
         return 0.0
     if not _is_own(char):
-        return _BOX
+        return 0.0 if is_mark(char) and find_families(char) else _BOX
+    if is_mark(char):
+        return 0.0
     return _open_own().load_char(ord(char), flags=LoadFlags.NO_HINTING).linearHoriAdvance / 65536 / 100
+
+
+def _is_unseen(char: str) -> bool:
+    """Whether nothing is drawn for a character: joiners, marks of direction, selectors of a variant."""
+    return unicodedata.category(char) == "Cf" or unicodedata.name(char, "").startswith("VARIATION SELECTOR")

@@ -11,7 +11,7 @@ from netgaze import text
 from netgaze.drawing.fonts import measure_char
 from netgaze.text import is_mark, show, split_clusters
 
-_EM = 0.60  # font sizes: the width of a cell
+_EM, _MOST_OF_ONE = 0.60, 0.66  # font sizes: the width of a cell, of the widest letter that counts as one
 _CELL, LINE = _EM / 72, 1.3 / 72  # inches a point of font size: the width of a cell, the height of a line
 # Words break at blanks, and names such as static_per_class or init=a/b at their joints.
 _JOINTS = re.compile(r"(\s+|(?<=[-_=/,])(?=\w))")
@@ -24,8 +24,13 @@ def measure_cell(size: float) -> float:
 
 def count_cells(words: str) -> float:
     """How many cells a line of words takes."""
-    letters = [char for char in show(words) if not is_mark(char)]
-    return max(len(letters), sum(map(measure_char, letters)) / _EM)
+    words = show(words)
+    return max(sum(not is_mark(char) for char in words), sum(map(_count_cell, words)))
+
+
+def _count_cell(char: str) -> float:
+    width = measure_char(char)
+    return width / _EM if width > _MOST_OF_ONE else min(width / _EM, 1)
 
 
 def wrap_words(words: str, width: float, size: float) -> str:
