@@ -21,6 +21,8 @@ from netgaze.text import show
 if TYPE_CHECKING:
     import numpy as np  # the command line answers before it is imported
 
+_MOST_BYTES = 180  # of a name made of words: with what is put before and after it less than 255
+
 
 @contextmanager
 def atomic_write(path: Path | str) -> Iterator[Path]:
@@ -115,11 +117,12 @@ def digest(*parts: Any) -> str:
 def make_file_names(words: Iterable[str]) -> list[str]:
     """A file's or folder's name for each of some words: what no name may hold becomes _, and different words differ.
 
-    They differ by more than capitals, which some file systems do not tell apart.
+    They differ by more than capitals, which some file systems do not tell apart, and are no longer than all take.
     """
     names, taken = list[str](), set[str]()
     for each in words:
-        name = stem = re.sub(r"[^\w.=-]+|^\.+", "_", each)
+        stem = re.sub(r"[^\w.=-]+|^\.+", "_", each).encode()[:_MOST_BYTES].decode(errors="ignore")
+        name = stem
         number = 2
         while name.lower() in taken:
             name, number = f"{stem}_{number}", number + 1
