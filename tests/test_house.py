@@ -18,6 +18,7 @@ from netgaze.build import READ_ELSEWHERE
 ROOMS = {"data", "models", "tasks", "callbacks", "figures"}
 # Each may import what stands before it.
 ORDER = [
+    {"text"},
     {"errors", "batch"},
     {"files", "kinds", "failures"},
     {"upgrade"},
@@ -79,6 +80,24 @@ def test_only_pytorch_lightning_is_imported():
     for path in SOURCES:
         assert "import lightning" not in path.read_text(encoding="utf-8")
         assert "from lightning" not in path.read_text(encoding="utf-8")
+
+
+# Where text is kept from meaning anything: a sheet is made by `lay_out`, a table is written by `write_csv`.
+ONLY = {
+    "parse_math": "drawing/fonts.py",
+    "usetex": "drawing/fonts.py",
+    " Sheet(": "drawing/rows.py",
+    "import pyplot": None,
+    "matplotlib.pyplot": None,
+    "csv.writer(": "files.py",
+    "csv.DictWriter(": None,
+}
+
+
+@pytest.mark.parametrize("words", ONLY)
+def test_what_text_goes_through_is_in_one_place(words):
+    found = [path.relative_to(ROOT / "src" / "netgaze") for path in SOURCES if words in path.read_text("utf-8")]
+    assert {path.as_posix() for path in found} == {ONLY[words]} - {None}
 
 
 def test_the_command_line_imports_nothing_heavy():

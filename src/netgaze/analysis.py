@@ -13,7 +13,7 @@ from netgaze.build import build, resolve_config
 from netgaze.data.decode import find_pictures
 from netgaze.errors import NetgazeError
 from netgaze.failures import Failure, explain_run
-from netgaze.files import read_json
+from netgaze.files import read_json, write_csv
 from netgaze.gallery import Found, look
 from netgaze.labels import label_runs
 from netgaze.pictures import write_failure
@@ -252,7 +252,7 @@ def _show(
         note: below it.
     """
     if rows:
-        tables.write_csv(rows, folder / "results.csv")
+        write_csv(folder / "results.csv", rows)
     found, asked = Found(), dict[str, None]()
     for section in sections:
         built = {name: build(figure) for name, figure in section.figures.items()}

@@ -1,5 +1,7 @@
 """Errors the user can fix, in a sentence or two."""
 
+from netgaze.text import show
+
 
 class NetgazeError(Exception):
     """A mistake or a lack that the person at the keyboard can mend.
@@ -10,7 +12,11 @@ class NetgazeError(Exception):
 
 
 def sentence(error: BaseException) -> str:
-    """What an exception says, without the places in libraries where it was raised."""
+    """What an exception says, on one line, without the places in libraries where it was raised."""
+    return show(_find_sentence(error))
+
+
+def _find_sentence(error: BaseException) -> str:
     if isinstance(error, OSError) and error.filename:
         return f"Cannot use {error.filename}: {error.strerror}."
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]

@@ -1,6 +1,8 @@
 """Files that are whole or not there: written beside their name, then renamed."""
 
+import csv
 import hashlib
+import io
 import json
 import math
 import os
@@ -8,15 +10,18 @@ import re
 import uuid
 import zipfile
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from netgaze.errors import NetgazeError
+from netgaze.text import show
 
 if TYPE_CHECKING:
     import numpy as np  # the command line answers before it is imported
+
+_MOST_BYTES = 180  # of a name made of words: with what is put before and after it less than 255
 
 
 @contextmanager
@@ -42,9 +47,25 @@ def atomic_write(path: Path | str) -> Iterator[Path]:
 
 
 def write_text(path: Path | str, text: str) -> None:
-    """Write `text` to `path`, whole."""
+    """Write `text` to `path`, whole; lone surrogates, which UTF-8 has not, as JSON and Python escape them."""
     with atomic_write(path) as beside:
-        beside.write_text(text, encoding="utf-8")
+        beside.write_text(text, encoding="utf-8", errors="backslashreplace")
+
+
+def write_csv(path: Path | str, rows: Sequence[Mapping[str, Any]]) -> None:
+    r"""Write rows as CSV, whole; columns in order of first appearance, empty where a row has none.
+
+    Text is written as it is, line breaks, quotes and a leading = too: programs read such a table, and what a
+    spreadsheet would take for a formula is a name like any other. Characters that cannot be seen are escaped, as by
+    `text.show`.
+    """
+    content = io.StringIO()
+    writer = csv.writer(content, lineterminator="\n")
+    columns = list(dict.fromkeys(name for row in rows for name in row))
+    lines: list[list[Any]] = [columns, *([row.get(name) for name in columns] for row in rows)]
+    for line in lines:
+        writer.writerow([show(value, keep="\n\t") if isinstance(value, str) else value for value in line])
+    write_text(path, content.getvalue())
 
 
 def write_json(path: Path | str, content: Any) -> None:
@@ -96,11 +117,12 @@ def digest(*parts: Any) -> str:
 def make_file_names(words: Iterable[str]) -> list[str]:
     """A file's or folder's name for each of some words: what no name may hold becomes _, and different words differ.
 
-    They differ by more than capitals, which some file systems do not tell apart.
+    They differ by more than capitals, which some file systems do not tell apart, and are no longer than all take.
     """
     names, taken = list[str](), set[str]()
     for each in words:
-        name = stem = re.sub(r"[^\w.=-]+|^\.+", "_", each)
+        stem = re.sub(r"[^\w.=-]+|^\.+", "_", each).encode()[:_MOST_BYTES].decode(errors="ignore")
+        name = stem
         number = 2
         while name.lower() in taken:
             name, number = f"{stem}_{number}", number + 1

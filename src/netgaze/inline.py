@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 
 from netgaze.errors import NetgazeError
 from netgaze.figure import Finding
+from netgaze.text import show
 
 _INTERNAL = ["run", "setting", "kind", "monitor", "monitor_mode", "eval_fingerprint"]  # columns of results.csv
 
@@ -92,7 +93,9 @@ def read_table(path: Path, index: str) -> Any:
     Raises:
         NetgazeError: pandas is not installed.
     """
-    return _import_pandas().read_csv(path, index_col=index)
+    pandas = _import_pandas()
+    # What a run is called is text: neither 001 is a number nor NA a gap.
+    return pandas.read_csv(path, index_col=index, dtype={index: str}, keep_default_na=False, na_values=["", "nan"])
 
 
 def _import_pandas() -> Any:
@@ -105,10 +108,11 @@ def _import_pandas() -> Any:
 
 def draw_page(sentences: Sequence[str], table: Any, pictures: Sequence[bytes | Path]) -> str:
     """Sentences, a table and PNG pictures as HTML."""
-    parts = [f"<p>{html.escape(words)}</p>" for words in sentences if words]
+    parts = [f'<p dir="auto">{html.escape(words)}</p>' for words in sentences if words]
     if not table.empty:
-        parts.append(table.to_html(float_format="{:.4f}".format, na_rep="-"))
+        with _import_pandas().option_context("display.max_colwidth", None):
+            parts.append(table.to_html(float_format="{:.4f}".format, na_rep="-"))
     for picture in pictures:
         data = base64.b64encode(picture if isinstance(picture, bytes) else picture.read_bytes()).decode()
         parts.append(f'<img src="data:image/png;base64,{data}" style="max-width: 100%">')
-    return "\n".join(parts)
+    return show("\n".join(parts), keep="\n")

@@ -26,6 +26,7 @@ from netgaze.results import name_winner
 from netgaze.run import Run
 from netgaze.subject import Subject
 from netgaze.subjects import controls, forget_data
+from netgaze.text import VisibleFormatter
 
 log = logging.getLogger(__name__)
 
@@ -203,10 +204,11 @@ def _log_to_cell(path: Path | None = None) -> Iterator[None]:
     logger = logging.getLogger("netgaze")
     before = logger.level, logger.propagate
     handlers: list[logging.Handler] = [logging.StreamHandler(sys.stdout)]
+    handlers[0].setFormatter(VisibleFormatter())
     if path is not None:
         path.parent.mkdir(parents=True, exist_ok=True)
         handlers.append(logging.FileHandler(path, encoding="utf-8"))
-        handlers[-1].setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+        handlers[-1].setFormatter(VisibleFormatter("%(asctime)s %(levelname)s %(message)s"))
     for handler in handlers:
         logger.addHandler(handler)
     logger.setLevel(logging.INFO)

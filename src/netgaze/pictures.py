@@ -1,7 +1,5 @@
 """What a figure leaves on disk: its picture, JSON, table and files; of one that failed, why."""
 
-import csv
-import io
 import logging
 import shutil
 from collections.abc import Sequence
@@ -16,7 +14,7 @@ from PIL import Image
 from netgaze.errors import NetgazeError
 from netgaze.failures import Failure
 from netgaze.figure import Figure, Finding
-from netgaze.files import atomic_write, make_file_names, write_json, write_text
+from netgaze.files import atomic_write, make_file_names, write_csv, write_json
 
 log = logging.getLogger(__name__)
 
@@ -123,11 +121,7 @@ def _write_table(tables: dict[str, list[dict[str, Any]]], path: Path) -> None:
     """Rows as CSV; of several networks the first column names each."""
     named = [{"network": label} | row for label, rows in tables.items() for row in rows]
     rows = named if len(tables) > 1 else next(iter(tables.values()))
-    text = io.StringIO()
-    writer = csv.DictWriter(text, list(dict.fromkeys(name for row in rows for name in row)), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    write_text(path, text.getvalue())
+    write_csv(path, rows)
 
 
 def _write_files(images: dict[str, np.ndarray], folder: Path) -> None:

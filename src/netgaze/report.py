@@ -12,6 +12,7 @@ from netgaze.results import average_repeats, name_winner
 from netgaze.run import Run
 from netgaze.runs import Row
 from netgaze.tables import tabulate, tabulate_means
+from netgaze.text import show
 
 
 def write(
@@ -58,7 +59,11 @@ def write(
 
 def _environment() -> Environment:
     return Environment(
-        loader=PackageLoader("netgaze", "."), autoescape=True, undefined=StrictUndefined, trim_blocks=True
+        loader=PackageLoader("netgaze", "."),
+        autoescape=True,
+        finalize=lambda value: show(value, keep="\n") if isinstance(value, str) else value,
+        undefined=StrictUndefined,
+        trim_blocks=True,
     )
 
 

@@ -1,13 +1,12 @@
-"""Rows of runs as tables: for people in text and on a page, and all that is known as CSV."""
+"""Rows of runs as tables for people, in text and on a page."""
 
-import csv
-import io
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
-from netgaze.files import write_text
 from netgaze.runs import Row
+from netgaze.text import count_columns, shorten, show
+
+_MOST_COLUMNS = 60  # of the terminal, for a cell; the report has the whole
 
 SHOWN = (
     "train/acc",
@@ -27,16 +26,6 @@ SHOWN = (
     "best/epoch",
     "seconds",
 )
-
-
-def write_csv(rows: Sequence[Row], path: Path) -> None:
-    """Write all that is known of every run, one row per run."""
-    columns = list(dict.fromkeys(name for row in rows for name in row))
-    text = io.StringIO()
-    writer = csv.DictWriter(text, columns, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    write_text(path, text.getvalue())
 
 
 def tabulate(rows: Sequence[Row]) -> tuple[list[str], list[list[str]]]:
@@ -71,11 +60,12 @@ def format_numbers(numbers: dict[str, Any]) -> str:
 
 
 def align(titles: Sequence[str], cells: Sequence[Sequence[str]]) -> str:
-    """A table in aligned columns."""
-    widths = [max(len(line[column]) for line in [titles, *cells]) for column in range(len(titles))]
+    """A table in aligned columns of a terminal; a long cell is shortened in its middle."""
+    lines = [[shorten(show(cell), _MOST_COLUMNS) for cell in line] for line in (titles, *cells)]
+    widths = [max(map(count_columns, column)) for column in zip(*lines, strict=True)]
     return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
-        for line in [titles, *cells]
+        "  ".join(cell + " " * (width - count_columns(cell)) for cell, width in zip(line, widths, strict=True)).rstrip()
+        for line in lines
     )
 
 

@@ -4,7 +4,7 @@ import pytest
 from matplotlib.lines import Line2D
 from matplotlib.text import Text
 
-from netgaze.drawing.panels import GRAY, TEXT, WIDTH, measure_lines, measure_titles, wrap_words
+from netgaze.drawing.panels import GRAY, TEXT, WIDTH, measure_titles
 from netgaze.drawing.rows import (
     Columns,
     Row,
@@ -18,6 +18,7 @@ from netgaze.drawing.rows import (
     make_title,
     stack,
 )
+from netgaze.drawing.words import measure_lines, wrap_words
 
 LONG = "a label that is so long that a narrow column breaks it, lr=0.1"
 

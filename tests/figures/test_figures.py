@@ -13,7 +13,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.text import Text
 from omegaconf import OmegaConf
 
-from netgaze.drawing.panels import wrap_words
+from netgaze.drawing.words import wrap_words
 from netgaze.figure import Figure, Finding
 from netgaze.files import to_plain
 from netgaze.subject import NEEDS

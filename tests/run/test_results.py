@@ -3,9 +3,12 @@
 import statistics
 
 import pytest
+from tests.figures.test_figures import assert_readable
+from tests.nasty import NASTY
 
+from netgaze.drawing.rows import lay_out
 from netgaze.files import read_json, write_json
-from netgaze.plots import plot_matrix
+from netgaze.plots import _make_matrix, plot_matrix
 from netgaze.results import average_repeats, choose_pictured, name_winner, rank
 from netgaze.run import Run
 from netgaze.runs import make_rows
@@ -119,6 +122,16 @@ def test_a_matrix_of_sources_and_targets(tmp_path, monkeypatch):
         expected = [[0.1 * down + 0.2 * across + gain for across in range(2)] for down in range(3)]
         assert drawn[place].tolist() == [pytest.approx(line) for line in expected]
     assert not plot_matrix([one for one in rows if one["init"] == "null"], tmp_path / "none.png")
+
+
+def test_a_matrix_of_nasty_names_is_readable():
+    rows = [
+        row(f"{init} {data}", 0, 0.5) | {"init": init, "data": data, "task": task, "val/acc": 0.5, "test/acc": 0.5}
+        for init in NASTY
+        for data in NASTY[:3] + NASTY[-8:-6]
+        for task in ("$task$", "other")
+    ]
+    assert_readable(lay_out([_make_matrix(rows)]))
 
 
 def made(folder, *overrides, seed=0):

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from PIL import Image
 from tests.conftest import ROOT
 from tests.figures.test_figures import assert_readable, texts_of
+from tests.nasty import NASTY
 
 from netgaze.files import write_json
 from netgaze.plots import plot_sweep
@@ -20,6 +21,7 @@ from netgaze.plots.sweep_picture import draw_sweep
 from netgaze.results import Spread
 from netgaze.run import Run
 from netgaze.runs import make_rows
+from netgaze.text import show
 
 K = "stages.pseudo_labels.task.k"
 KEYS = {"acc": "test/acc", "val": "val/acc", "last": "last/val_acc", "student": "student/acc", "teacher": "teacher/acc"}
@@ -205,6 +207,21 @@ def test_other_settings_are_other_curves(change, names):
     assert len({curve.lines[0].get_color() for curve in test.containers}) == 2
     assert f"{names[0]}: best k" in words
     assert words.count(names[1]) >= 2  # of what is said of the best, and in the key
+
+
+def test_nasty_settings_are_curves_and_lines_like_any_others():
+    """Each in the key and in what is said of the best; a long one is broken, and nothing lies on anything else."""
+    for start in range(0, len(NASTY), 3):
+        some = NASTY[start : start + 3]
+        rows = [make_row(k=k, acc=0.5 + 0.1 * place, init=name) for place, name in enumerate(some) for k in (10, 1000)]
+        rows.append(make_row(label=some[0], acc=0.3))
+        rows.append(make_row(label=some[1]) | {"status": "failed"})
+        picture = draw_sweep(read_sweep(rows))
+        assert_readable(picture)
+        said = "".join("".join(words.split()) for words, _ in texts_of(picture)).replace("\u200e", "")
+        for name in some:
+            end = show(name.rpartition("/")[2], keep="\n")
+            assert "".join(end.split()) in said
 
 
 def test_seeds_divisions_and_titles_make_no_other_curve():

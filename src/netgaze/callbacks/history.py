@@ -3,8 +3,6 @@
 Epochs count from 1 wherever people read them.
 """
 
-import csv
-import io
 import time
 from pathlib import Path
 from typing import Any
@@ -12,7 +10,7 @@ from typing import Any
 from pytorch_lightning import Callback, LightningModule, Trainer
 
 from netgaze.errors import NetgazeError
-from netgaze.files import write_text
+from netgaze.files import write_csv
 
 
 class History(Callback):
@@ -35,7 +33,7 @@ class History(Callback):
         row |= {"lr": self._lr, "seconds": time.perf_counter() - self._started}
         self.rows.append(row)
         if trainer.is_global_zero:
-            write_text(Path(trainer.default_root_dir) / "history.csv", to_csv(self.rows))
+            write_csv(Path(trainer.default_root_dir) / "history.csv", self.rows)
 
     @staticmethod
     def last_row(trainer: Trainer) -> dict[str, float]:
@@ -56,13 +54,3 @@ class History(Callback):
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """The rows, from the checkpoint."""
         self.rows = [dict(row) for row in state_dict["rows"]]
-
-
-def to_csv(rows: list[dict[str, Any]]) -> str:
-    """Rows as CSV text; columns in order of first appearance, empty where a row has no such number."""
-    columns = list(dict.fromkeys(name for row in rows for name in row))
-    text = io.StringIO()
-    writer = csv.DictWriter(text, columns, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue()

@@ -9,6 +9,7 @@ from torch.utils.tensorboard import SummaryWriter
 from torch.utils.tensorboard.summary import hparams
 
 from netgaze.callbacks.history import History
+from netgaze.text import show
 
 
 class TensorBoard(Callback):
@@ -55,7 +56,7 @@ def write_results(folder: Path, settings: dict[str, Any], numbers: dict[str, flo
         epoch: the step under which the pictures appear.
     """
     plain = {
-        name: value if isinstance(value, bool | int | float | str) else str(value)
+        name: value if isinstance(value, bool | int | float) else show(str(value))
         for name, value in _flatten(settings).items()
     }
     earlier = list((folder / "tensorboard").glob("events.out.*"))

@@ -5,7 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from netgaze.drawing.panels import SMALL, Sheet, measure_lines, wrap_words
+from netgaze.drawing.panels import SMALL, Sheet
+from netgaze.drawing.words import measure_lines, wrap_words
 
 Entry = tuple[dict[str, Any], str]  # how a line looks, in matplotlib's words, and what it is
 

@@ -5,8 +5,6 @@ for all; only plots get axes of their own. Sizes are known before anything is dr
 """
 
 import math
-import re
-import textwrap
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,8 +13,10 @@ from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
-from matplotlib.figure import Figure as Picture
 from matplotlib.patches import Rectangle
+
+from netgaze.drawing.fonts import Page
+from netgaze.drawing.words import LINE, clip_words, count_cells, measure_cell, measure_lines, wrap_words
 
 WIDTH = 9.2
 TITLE, TEXT, SMALL = 10.5, 8.5, 7.0  # font sizes in points
@@ -28,7 +28,6 @@ NAMES = 0.95  # inches for the names of a matrix
 _MARKERS = "os^DvP*X<>"
 NUM_STYLES = 10 * len(_MARKERS)  # that `choose_style` tells apart
 _BOLD = 0.85  # bold words need more room
-_CHARACTER, _LINE = 0.60 / 72, 1.3 / 72  # inches a point of font size: the width of a character, the height of a line
 
 
 class Sheet:
@@ -40,7 +39,7 @@ class Sheet:
 
     def __init__(self, height: float):
         self.height = height
-        self.figure = Picture(figsize=(WIDTH, height), facecolor="white")
+        self.figure = Page(figsize=(WIDTH, height), facecolor="white")
         self.paper = self.figure.add_axes((0, 0, 1, 1))
         self.paper.set(xlim=(0, WIDTH), ylim=(height, 0))
         self.paper.set_axis_off()
@@ -77,7 +76,7 @@ class Sheet:
             return
         top = y - measure_lines(words, size) * {"top": 0.0, "center": 0.5, "bottom": 1.0}[va]
         for number, line in enumerate(words.split("\n")):
-            self.paper.text(x, top + (number + 0.78) * size * _LINE, line, fontsize=size, va="baseline", **style)
+            self.paper.text(x, top + (number + 0.78) * size * LINE, line, fontsize=size, va="baseline", **style)
 
     def title(self, x: float, y: float, width: float, label: str) -> None:
         """A subject's label, bold and wrapped, in the middle above its column."""
@@ -101,7 +100,7 @@ class Sheet:
         step = 1 if len(names) <= MOST_NAMES else 10 if len(names) <= 500 else 100
         size = min(SMALL, 72 * side / len(names) * 0.85 * step)
         ticks = np.arange(0, len(names), step)
-        lines = 2 if side / len(names) > 2.5 * size * _LINE else 1
+        lines = 2 if side / len(names) > 2.5 * size * LINE else 1
         words = [clip_words(str(name), NAMES - 0.1, size, lines) for name in names] if step == 1 else ticks
         axes.set_yticks(ticks, words, fontsize=size)
         axes.set_xticks(ticks, words, fontsize=size, rotation=90)
@@ -122,36 +121,6 @@ class Sheet:
         )
 
 
-class _Wrapper(textwrap.TextWrapper):
-    """Breaks at blanks, and inside names such as static_per_class or init=a/b at their joints."""
-
-    wordsep_re = re.compile(r"(\s+|(?<=[-_=/,])(?=\w))")
-
-
-def wrap_words(words: str, width: float, size: float) -> str:
-    """Words broken into lines that fit into `width` inches at a font size."""
-    wrapper = _Wrapper(max(4, int(width / (size * _CHARACTER))))
-    return "\n".join("\n".join(wrapper.wrap(line)) for line in words.split("\n"))
-
-
-def shorten(words: str, width: float, size: float) -> str:
-    """Words on one line of `width` inches; what does not fit is left out, as … says."""
-    room = max(3, int(width / (size * _CHARACTER)))
-    return words if len(words) <= room else words[: room - 1] + "…"
-
-
-def clip_words(words: str, width: float, size: float, lines: int) -> str:
-    """Words on at most so many lines of `width` inches; what does not fit into the last is left out, as … says."""
-    broken = wrap_words(words, width, size).split("\n")
-    last = [shorten(" ".join(broken[lines - 1 :]), width, size)] if len(broken) >= lines else []
-    return "\n".join(broken[: lines - 1] + last)
-
-
-def measure_lines(words: str, size: float) -> float:
-    """The height in inches of words that are broken into lines already."""
-    return (words.count("\n") + 1) * size * _LINE
-
-
 def measure_titles(labels: Sequence[str], width: float) -> float:
     """The height in inches that the tallest of the columns' titles needs."""
     return max(measure_lines(wrap_words(label, width * _BOLD, TITLE), TITLE) for label in labels)
@@ -159,8 +128,8 @@ def measure_titles(labels: Sequence[str], width: float) -> float:
 
 def measure_names(names: np.ndarray) -> float:
     """The height in inches of the names below a matrix, which stand upright."""
-    longest = max(len(str(name)) for name in names) if len(names) <= MOST_NAMES else 3
-    return min(NAMES, 0.2 + longest * 0.6 * SMALL / 72)
+    longest = max(count_cells(str(name)) for name in names) if len(names) <= MOST_NAMES else 3
+    return min(NAMES, 0.2 + longest * measure_cell(SMALL))
 
 
 def fill_rows(num: int, most: int) -> tuple[int, int]:

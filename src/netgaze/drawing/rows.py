@@ -6,18 +6,9 @@ from typing import Any
 
 from matplotlib.figure import Figure as Picture
 
-from netgaze.drawing.panels import (
-    GRAY,
-    SIGNED,
-    TEXT,
-    TITLE,
-    WIDTH,
-    Sheet,
-    measure_lines,
-    measure_titles,
-    shorten,
-    wrap_words,
-)
+from netgaze.drawing.fonts import plain_text
+from netgaze.drawing.panels import GRAY, SIGNED, TEXT, TITLE, WIDTH, Sheet, measure_titles
+from netgaze.drawing.words import measure_lines, shorten, wrap_words
 
 _ABOVE = 0.1  # inches above a title
 
@@ -40,10 +31,11 @@ class Row:
 
 
 def lay_out(rows: Iterable[Row]) -> Picture:
-    """A page of rows, one below the other."""
+    """A page of rows, one below the other. No other place makes a sheet, so that on every page text is text."""
     page = stack(rows)
-    sheet = Sheet(page.height)
-    page.draw(sheet, 0.0)
+    with plain_text():
+        sheet = Sheet(page.height)
+        page.draw(sheet, 0.0)
     return sheet.figure
 
 

@@ -8,8 +8,9 @@ import numpy as np
 from matplotlib.figure import Figure as Picture
 
 from netgaze.drawing.examples import denormalize, rebuild_examples
-from netgaze.drawing.panels import GRAY, RIGHT, SMALL, WIDTH, WRONG, Sheet, clip_words
+from netgaze.drawing.panels import GRAY, RIGHT, SMALL, WIDTH, WRONG, Sheet
 from netgaze.drawing.rows import Row, align, lay_out, make_head, stack
+from netgaze.drawing.words import clip_words
 from netgaze.figure import Figure, Finding
 from netgaze.measures.confusion import PairCounts
 from netgaze.subject import Subject

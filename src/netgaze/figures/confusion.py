@@ -21,9 +21,9 @@ from netgaze.drawing.panels import (
     Sheet,
     fill_rows,
     measure_names,
-    shorten,
 )
 from netgaze.drawing.rows import Columns, Row, align, lay_out, stack
+from netgaze.drawing.words import measure_cell, shorten
 from netgaze.figure import Figure, Finding
 from netgaze.measures.confusion import PairCounts
 from netgaze.measures.metrics import calibration_error, classification_metrics
@@ -72,11 +72,12 @@ class Confusion(Figure):
             "pair_counts": found.counts,
             "shown": shown,
             "counts": found.to_matrix(shown),
+            "worst": _find_most_confused(found),
         }
         arrays |= bin_reliability(outputs.probabilities, outputs.targets)
         each = {str(name): _read_share(share) for name, share in zip(names, found.recalls, strict=True)}
-        numbers |= _name_most_confused(found, names)
-        return Finding(numbers | {"per_class_acc": each}, arrays, _write_caption(subject.split, len(shown), len(names)))
+        numbers = numbers | _name_most_confused(arrays) | {"per_class_acc": each}
+        return Finding(numbers, arrays, _write_caption(subject.split, len(shown), len(names)))
 
     def table(self, finding: Finding) -> list[dict[str, Any]]:
         """A row per class: how many examples it has, and the share of these that are right, 0..1."""
@@ -139,21 +140,40 @@ def _read_share(share: float) -> float | None:
     return None if np.isnan(share) else float(share)
 
 
-def _name_most_confused(found: PairCounts, names: np.ndarray) -> dict[str, float]:
+def _find_most_confused(found: PairCounts) -> np.ndarray:
+    """The places of the five wrong pairs with the largest shares."""
     wrong = np.flatnonzero(found.true != found.answer)
-    worst = wrong[np.argsort(-found.shares[wrong], kind="stable")[:5]]
-    return {f"{names[found.true[pair]]} as {names[found.answer[pair]]}": float(found.shares[pair]) for pair in worst}
+    return wrong[np.argsort(-found.shares[wrong], kind="stable")[:5]]
+
+
+def _list_most_confused(arrays: Mapping[str, np.ndarray]) -> list[tuple[str, str, float]]:
+    """Class, answer, and the share of the class's examples, the largest first."""
+    pairs, shares = arrays["pairs"], arrays["pair_counts"] / arrays["examples"][arrays["pairs"][:, 0]]
+    names = arrays["names"][pairs]
+    return [(str(names[place, 0]), str(names[place, 1]), float(shares[place])) for place in arrays["worst"]]
+
+
+def _name_most_confused(arrays: Mapping[str, np.ndarray]) -> dict[str, float]:
+    return {f"{name} as {answer}": share for name, answer, share in _list_most_confused(arrays)}
 
 
 def _describe(finding: Finding, width: float) -> str:
     numbers = finding.numbers
     top5 = f"top-5 {numbers['top5']:.3f}, " if "top5" in numbers else ""
     lines = [f"accuracy {numbers['acc']:.3f}, macro {numbers['acc_macro']:.3f}, {top5}ECE {numbers['ece']:.3f}"]
-    lines += [f"{share:.0%} of {pair}" for pair, share in numbers.items() if " as " in pair][:3]
+    lines += [_describe_pair(*pair, width) for pair in _list_most_confused(finding.arrays)[:_NUM_NAMED]]
     lines += _name_best_and_worst(numbers["per_class_acc"])
     num_shown, num = len(finding.arrays["shown"]), len(finding.arrays["names"])
     lines += [f"drawn: {num_shown} of {num:,} classes, those confused most"] if num_shown < num else []
     return "\n".join(shorten(line, width, TEXT) for line in lines)
+
+
+def _describe_pair(name: str, answer: str, share: float, width: float) -> str:
+    """A confusion on one line; where there is no room for all of it both names are shortened."""
+    line, room = f"{share:.0%} of {name} as {answer}", (width - 12 * measure_cell(TEXT)) / 2
+    if shorten(line, width, TEXT) == line:
+        return line
+    return f"{share:.0%} of {shorten(name, room, TEXT)} as {shorten(answer, room, TEXT)}"
 
 
 def _name_best_and_worst(accuracies: dict[str, float | None]) -> list[str]:

@@ -9,8 +9,9 @@ from matplotlib.figure import Figure as Picture
 from matplotlib.ticker import MaxNLocator
 
 from netgaze.drawing.examples import to_rgb
-from netgaze.drawing.panels import GRAY, RIGHT, SMALL, TEXT, TITLE, WIDTH, WRONG, Sheet, wrap_words
+from netgaze.drawing.panels import GRAY, RIGHT, SMALL, TEXT, TITLE, WIDTH, WRONG, Sheet
 from netgaze.drawing.rows import Row, align, lay_out, make_text, stack
+from netgaze.drawing.words import clip_words, wrap_words
 from netgaze.figure import Figure, Finding
 from netgaze.subject import Subject
 
@@ -146,8 +147,8 @@ def _draw_bars(sheet: Sheet, y: float, counts: np.ndarray) -> None:
 def _draw_samples(sheet: Sheet, y: float, name: str, pictures: np.ndarray) -> None:
     """A class's name left of its bars, and pictures [n,H,W,3] right of them."""
     tile = min(_ROW, (WIDTH - _LEFT - _BARS - 0.4) / len(pictures))
-    middle, lines = y + _ROW / 2, wrap_words(name, _NAMES - 0.1, TEXT).split("\n")[:3]
-    sheet.text(_LEFT - 0.1, middle, "\n".join(lines), TEXT, ha="right", va="center")
+    middle = y + _ROW / 2
+    sheet.text(_LEFT - 0.1, middle, clip_words(name, _NAMES - 0.1, TEXT, 3), TEXT, ha="right", va="center")
     for place, picture in enumerate(pictures):
         x = _LEFT + _BARS + 0.3 + place * tile
         sheet.image(picture, x, middle - tile / 2 + 0.03, tile - 0.06, tile - 0.06)

@@ -7,8 +7,9 @@ import numpy as np
 from matplotlib.figure import Figure as Picture
 
 from netgaze.drawing.examples import denormalize, rebuild_examples
-from netgaze.drawing.panels import SMALL, WIDTH, Sheet, shorten
+from netgaze.drawing.panels import SMALL, WIDTH, Sheet
 from netgaze.drawing.rows import Row, lay_out, make_head, make_text, stack
+from netgaze.drawing.words import shorten
 from netgaze.figure import Figure, Finding
 from netgaze.subject import Subject
 

@@ -10,20 +10,9 @@ from scipy.cluster.hierarchy import leaves_list, linkage
 from scipy.stats import rankdata, spearmanr
 from sklearn.metrics.pairwise import cosine_similarity
 
-from netgaze.drawing.panels import (
-    GRAY,
-    MOST_NAMES,
-    NAMES,
-    SEQUENTIAL,
-    SIGNED,
-    SMALL,
-    TEXT,
-    WIDTH,
-    Sheet,
-    measure_names,
-    wrap_words,
-)
+from netgaze.drawing.panels import GRAY, MOST_NAMES, NAMES, SEQUENTIAL, SIGNED, SMALL, TEXT, WIDTH, Sheet, measure_names
 from netgaze.drawing.rows import Columns, Row, align, lay_out, make_bar, make_signed_bar, make_text, make_title, stack
+from netgaze.drawing.words import wrap_words
 from netgaze.figure import Figure, Finding
 from netgaze.measures.confusion import PairCounts
 from netgaze.subject import Subject, evaluating

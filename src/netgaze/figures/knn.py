@@ -8,14 +8,16 @@ import torch
 from matplotlib.figure import Figure as Picture
 
 from netgaze.drawing.examples import choose_examples, to_rgb
-from netgaze.drawing.panels import SMALL, TEXT, WIDTH, Sheet, measure_lines, wrap_words
+from netgaze.drawing.panels import SMALL, TEXT, WIDTH, Sheet
 from netgaze.drawing.rows import Row, align, lay_out, stack
+from netgaze.drawing.words import clip_words, measure_lines, shorten
 from netgaze.figure import Figure, Finding
 from netgaze.measures.metrics import knn_accuracy
 from netgaze.measures.neighbors import find_nearest
 from netgaze.subject import Subject
 
 _NAMES, _QUERY = 1.25, 1.1  # inches: the query's class and a network's label, a query
+_MOST_LABEL = 4.2  # inches: of a network's label above all queries
 
 
 class Knn(Figure):
@@ -74,7 +76,9 @@ class Knn(Figure):
         first = next(iter(findings.values()))
         num_queries, num_neighbors = first.arrays["neighbor_labels"].shape
         tile = min(0.75, (WIDTH - 2 * _NAMES - 0.35) / num_neighbors)
-        summary = "\n".join(_describe(label, finding) for label, finding in findings.items())
+        summary = "\n".join(
+            _describe(shorten(label, _MOST_LABEL, TEXT), finding) for label, finding in findings.items()
+        )
         rows = [Row(0.3 + measure_lines(summary, TEXT), lambda sheet, y: sheet.text(0.1, y + 0.1, summary))]
         for number in range(num_queries):
             query = Row(_QUERY + 0.32, partial(_draw_query, finding=first, number=number))
@@ -92,14 +96,13 @@ class Knn(Figure):
 def _draw_query(sheet: Sheet, y: float, finding: Finding, number: int) -> None:
     sheet.image(finding.arrays["queries"][number], 0.1, y, _QUERY, _QUERY)
     name = str(finding.arrays["names"][finding.arrays["query_labels"][number]])
-    words = "\n".join(wrap_words(name, 0.85 * _NAMES, SMALL).split("\n")[:2])
-    sheet.text(0.1, y + _QUERY + 0.04, words, SMALL, weight="bold")
+    sheet.text(0.1, y + _QUERY + 0.04, clip_words(name, 0.85 * _NAMES, SMALL, 2), SMALL, weight="bold")
 
 
 def _draw_neighbors(sheet: Sheet, y: float, label: str, finding: Finding, number: int, tile: float) -> None:
     right = finding.arrays["neighbor_labels"][number] == finding.arrays["query_labels"][number]
-    words = [*wrap_words(label, _NAMES, SMALL).split("\n")[:3], f"{right.sum()} of {len(right)}"]
-    sheet.text(0.1 + 2 * _NAMES, y + tile / 2, "\n".join(words), SMALL, ha="right", va="center")
+    words = f"{clip_words(label, _NAMES, SMALL, 3)}\n{right.sum()} of {len(right)}"
+    sheet.text(0.1 + 2 * _NAMES, y + tile / 2, words, SMALL, ha="right", va="center")
     for place, picture in enumerate(finding.arrays["neighbors"][number]):
         x = 0.2 + 2 * _NAMES + place * tile
         sheet.image(picture, x, y, tile - 0.07, tile - 0.07)

@@ -12,12 +12,14 @@ from matplotlib.figure import Figure as Picture
 from torch import Tensor
 
 from netgaze.drawing.examples import choose_examples, name_files, to_rgb
-from netgaze.drawing.panels import SMALL, WIDTH, Sheet, clip_words, measure_lines
+from netgaze.drawing.panels import SMALL, WIDTH, Sheet
 from netgaze.drawing.rows import Row, align, lay_out, stack
+from netgaze.drawing.words import clip_words, measure_lines
 from netgaze.errors import NetgazeError
 from netgaze.figure import Figure, Finding
 from netgaze.measures.neighbors import find_nearest
 from netgaze.subject import Subject
+from netgaze.text import show
 
 _MOST_PICTURES, _MOST_IN_LINE = 12, 8
 _QUERY, _NAMES, _GAP = 1.1, 1.35, 0.07  # inches: a query, a network's label, between tiles
@@ -162,7 +164,7 @@ class Neighbors(Figure):
             for name in finding.arrays["query_names"]:
                 pairs = zip(finding.numbers[f"classes of {name}"], finding.numbers[f"distances of {name}"], strict=True)
                 said = ", ".join(f"{words} {distance:.4g}" for words, distance in pairs)
-                lines.append(f"{name}: {said}  [{label}]")
+                lines.append(show(f"{name}: {said}  [{label}]"))
         return "\n".join(lines)
 
 

@@ -11,11 +11,13 @@ from matplotlib.patches import Rectangle
 
 from netgaze.drawing.examples import denormalize, name_files, read_size
 from netgaze.drawing.heat import describe_coarseness, enlarge, overlay
-from netgaze.drawing.panels import GRAY, RIGHT, SMALL, WIDTH, Sheet, shorten
+from netgaze.drawing.panels import GRAY, RIGHT, SMALL, WIDTH, Sheet
 from netgaze.drawing.rows import Columns, Row, align, lay_out, make_signed_bar, stack
+from netgaze.drawing.words import shorten
 from netgaze.errors import NetgazeError
 from netgaze.figure import Figure, Finding
 from netgaze.subject import Subject, device_of, evaluating
+from netgaze.text import show
 
 _MOST_DRAWN, _MOST_SIZES, _BATCH = 12, 6, 100
 _TILE, _LINE, _NAME, _GAP = 1.3, 0.19, 0.22, 0.16  # inches: most of a tile, a class's bar, a file's name, after a row
@@ -138,7 +140,7 @@ class Predict(Figure):
         """A line per picture and network."""
         num = len(next(iter(findings.values())).arrays["names"])
         return "\n".join(
-            f"{finding.arrays['names'][row]}: {_describe(finding.arrays, row)}  [{label}]"
+            show(f"{finding.arrays['names'][row]}: {_describe(finding.arrays, row)}  [{label}]")
             for row in range(num)
             for label, finding in findings.items()
         )

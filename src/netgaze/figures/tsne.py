@@ -1,5 +1,6 @@
 """How do the features lie in a plane?"""
 
+import math
 from collections.abc import Mapping
 from functools import partial
 from typing import Any
@@ -13,8 +14,9 @@ from sklearn.neighbors import NearestNeighbors
 from threadpoolctl import threadpool_limits
 
 from netgaze.drawing.examples import balanced_choice
-from netgaze.drawing.panels import NUM_STYLES, WIDTH, Sheet, choose_style
+from netgaze.drawing.panels import NUM_STYLES, TEXT, WIDTH, Sheet, choose_style
 from netgaze.drawing.rows import Columns, Row, align, lay_out, make_legend
+from netgaze.drawing.words import count_cells, shorten
 from netgaze.figure import Figure, Finding
 from netgaze.subject import Subject
 
@@ -79,7 +81,7 @@ class Tsne(Figure):
             for x, finding in zip(columns.lefts, findings.values(), strict=True)
         )
         handles = _make_handles(next(iter(findings.values())))
-        longest = max((len(str(handle.get_label())) for handle in handles), default=0)
+        longest = max((math.ceil(count_cells(str(handle.get_label()))) for handle in handles), default=0)
         across = max(1, min(10, int(WIDTH / (0.55 + 0.085 * longest))))
         height = 0.3 + 0.2 * -(-len(handles) // across)
         legend = make_legend(handles, height, 0.12, across, handle=1.0) if handles else Row(height)
@@ -146,4 +148,5 @@ def _make_handles(finding: Finding) -> list[Line2D]:
     styles, names = _choose_styles(finding), finding.arrays["names"]
     if len(styles) > _MOST_NAMES:
         return []
-    return [Line2D([], [], linestyle="", markersize=5, label=str(names[k]), **style) for k, style in styles.items()]
+    names = [shorten(str(name), WIDTH / 2, TEXT) for name in names]
+    return [Line2D([], [], linestyle="", markersize=5, label=names[k], **style) for k, style in styles.items()]

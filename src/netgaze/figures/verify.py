@@ -9,11 +9,13 @@ import numpy as np
 from matplotlib.figure import Figure as Picture
 
 from netgaze.drawing.examples import name_files, read_size, to_rgb
-from netgaze.drawing.panels import GRAY, RIGHT, SMALL, WIDTH, WRONG, Sheet, clip_words, shorten
+from netgaze.drawing.panels import GRAY, RIGHT, SMALL, WIDTH, WRONG, Sheet
 from netgaze.drawing.rows import Row, align, lay_out, stack
+from netgaze.drawing.words import clip_words, shorten
 from netgaze.errors import NetgazeError
 from netgaze.figure import Figure, Finding
 from netgaze.subject import Subject
+from netgaze.text import show
 
 _MOST_PAIRS = 12
 _TILE, _NAMES, _ROW, _GAP = 0.95, 0.3, 0.44, 0.18  # inches: a picture, its name, a network's line, between pairs
@@ -102,7 +104,7 @@ class Verify(Figure):
         for label, finding in findings.items():
             for number, pair in enumerate(finding.arrays["pairs"]):
                 both = ", ".join(finding.arrays["names"][pair])
-                lines.append(f"{both}: {_describe(finding, number, 4)}  [{label}]")
+                lines.append(show(f"{both}: {_describe(finding, number, 4)}  [{label}]"))
         return "\n".join(lines)
 
 

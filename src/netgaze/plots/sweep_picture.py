@@ -9,7 +9,9 @@ from matplotlib.figure import Figure
 from matplotlib.transforms import ScaledTranslation
 
 from netgaze.drawing.line_key import Entry, draw_key, measure_key
-from netgaze.drawing.panels import GRAY, SMALL, TEXT, WIDTH, Sheet, measure_lines, wrap_words
+from netgaze.drawing.panels import GRAY, SMALL, TEXT, WIDTH, Sheet
+from netgaze.drawing.rows import Row, lay_out
+from netgaze.drawing.words import measure_lines, wrap_words
 from netgaze.plots.sweep_curves import Sweep
 from netgaze.results import Spread
 
@@ -40,16 +42,18 @@ def draw_sweep(sweep: Sweep) -> Figure:
     x, top = _LEFT + _WIDE + 0.25, (0.3 + measure_lines(head, TEXT) if head else 0.15)
     key, heights = _list_key(sweep), [_TALL] + [_LOW] * (len(sweep.panels) - 1)
     height = max(sum(heights) + _GAP * (len(heights) - 1) + 0.5, measure_key(key, WIDTH - x - 0.1))
-    sheet = Sheet(top + height + (measure_lines(foot, SMALL) + 0.1 if foot else 0.0))
-    sheet.text(0.1, 0.12, head)
     places = [top + sum(heights[:number]) + _GAP * number for number in range(len(heights))]
-    panels = [sheet.axes(_LEFT, y, _WIDE, height) for y, height in zip(places, heights, strict=True)]
-    for axes, names in zip(panels, sweep.panels, strict=True):
-        _plot_panel(axes, sweep, names)
-    _set_values(panels, sweep)
-    draw_key(sheet, x, top, WIDTH - x - 0.1, key)
-    sheet.text(0.1, top + height + 0.02, foot, SMALL, color=GRAY)
-    return sheet.figure
+
+    def draw(sheet: Sheet, y: float) -> None:
+        sheet.text(0.1, y + 0.12, head)
+        panels = [sheet.axes(_LEFT, y + place, _WIDE, tall) for place, tall in zip(places, heights, strict=True)]
+        for axes, names in zip(panels, sweep.panels, strict=True):
+            _plot_panel(axes, sweep, names)
+        _set_values(panels, sweep)
+        draw_key(sheet, x, y + top, WIDTH - x - 0.1, key)
+        sheet.text(0.1, y + top + height + 0.02, foot, SMALL, color=GRAY)
+
+    return lay_out([Row(top + height + (measure_lines(foot, SMALL) + 0.1 if foot else 0.0), draw)])
 
 
 def _style(sweep: Sweep, place: int, name: str) -> dict[str, Any]:

@@ -10,8 +10,9 @@ from typing import Any
 from matplotlib.figure import Figure as Picture
 from matplotlib.ticker import EngFormatter, MaxNLocator
 
-from netgaze.drawing.panels import GRAY, RIGHT, SMALL, TEXT, TITLE, WIDTH, WRONG, Sheet, shorten, wrap_words
+from netgaze.drawing.panels import GRAY, RIGHT, SMALL, TEXT, TITLE, WIDTH, WRONG, Sheet
 from netgaze.drawing.rows import Row, align, lay_out, make_text, stack
+from netgaze.drawing.words import shorten, wrap_words
 from netgaze.inside.anatomy import Layer
 
 _NAMES, _ROW, _GAP = 2.7, 0.155, 0.15  # inches: the layers' names, a line, between two panels

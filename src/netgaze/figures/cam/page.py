@@ -8,8 +8,9 @@ import numpy as np
 from matplotlib.figure import Figure as Picture
 
 from netgaze.drawing.heat import describe_mass, overlay
-from netgaze.drawing.panels import GRAY, RIGHT, SMALL, WRONG, Sheet, shorten
+from netgaze.drawing.panels import GRAY, RIGHT, SMALL, WRONG, Sheet
 from netgaze.drawing.rows import Columns, Row, align, lay_out, make_signed_bar, stack
+from netgaze.drawing.words import shorten
 from netgaze.figure import Finding
 
 _KINDS = {
@@ -67,7 +68,7 @@ def _stack_examples(finding: Finding, kind: str, x: float, tile: float) -> Row:
 def _draw_example(sheet: Sheet, y: float, finding: Finding, number: int, x: float, tile: float) -> None:
     arrays = finding.arrays
     if not arrays["there"][number]:
-        missing = f"never right about\n{arrays['asked'][number]}"
+        missing = f"never right about\n{shorten(str(arrays['asked'][number]), 2 * tile, SMALL)}"
         missing = "never wrong" if arrays["kinds"][number] == "error" else missing
         sheet.text(x + tile, y + tile / 2, missing, SMALL, ha="center", va="center", color=GRAY)
         return

@@ -5,8 +5,9 @@ from functools import partial
 
 from matplotlib.figure import Figure as Picture
 
-from netgaze.drawing.panels import GRAY, RIGHT, SMALL, TEXT, TITLE, WIDTH, WRONG, Sheet, shorten, wrap_words
+from netgaze.drawing.panels import GRAY, RIGHT, SMALL, TEXT, TITLE, WIDTH, WRONG, Sheet
 from netgaze.drawing.rows import Row, align, lay_out, make_text, stack
+from netgaze.drawing.words import shorten, wrap_words
 from netgaze.figure import Finding
 from netgaze.figures.decathlon.standing import (
     NOT_OFFICIAL,

@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from netgaze.drawing.panels import GRAY, SMALL, TEXT, WIDTH, Sheet, fill_rows, measure_lines, shorten, wrap_words
+from netgaze.drawing.panels import GRAY, SMALL, TEXT, WIDTH, Sheet, fill_rows
 from netgaze.drawing.rows import Row, make_text, make_title, stack
+from netgaze.drawing.words import measure_lines, shorten, wrap_words
 from netgaze.figure import Finding
 
 KINDS = ("the whole layer", "one channel", "its strongest place")

@@ -4,8 +4,9 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from netgaze.drawing.panels import GRAY, SMALL, Sheet, measure_lines, wrap_words
+from netgaze.drawing.panels import GRAY, SMALL, Sheet
 from netgaze.drawing.rows import Row
+from netgaze.drawing.words import measure_lines, wrap_words
 from netgaze.figure import Finding
 
 _LARGEST_TILE = 3.0  # inches

@@ -7,19 +7,9 @@ from typing import Any
 import numpy as np
 from matplotlib import colormaps
 
-from netgaze.drawing.panels import (
-    GRAY,
-    SEQUENTIAL,
-    SIGNED,
-    SMALL,
-    Sheet,
-    color_signed,
-    fill_rows,
-    measure_lines,
-    shorten,
-    wrap_words,
-)
+from netgaze.drawing.panels import GRAY, SEQUENTIAL, SIGNED, SMALL, Sheet, color_signed, fill_rows
 from netgaze.drawing.rows import Columns, Row, make_bar, stack
+from netgaze.drawing.words import measure_lines, shorten, wrap_words
 from netgaze.figure import Finding
 
 _PICTURE, _LEAST_PITCH, _MOST_PITCH, _GAP = 1.3, 0.4, 0.95, 0.05  # inches: the image, from map to map, between them

@@ -8,8 +8,9 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.ticker import NullLocator
 
-from netgaze.drawing.panels import GRAY, SMALL, WIDTH, Sheet, choose_style, shorten
+from netgaze.drawing.panels import GRAY, SMALL, WIDTH, Sheet, choose_style
 from netgaze.drawing.rows import Row, make_legend, stack
+from netgaze.drawing.words import shorten
 from netgaze.figure import Finding
 
 LEAST = 1e-9  # where the axis of errors ends

@@ -8,8 +8,9 @@ from matplotlib import colormaps
 from matplotlib.ticker import MaxNLocator
 
 from netgaze.drawing.examples import to_rgb
-from netgaze.drawing.panels import GRAY, SEQUENTIAL, SMALL, WIDTH, WRONG, Sheet, fill_rows, measure_lines, shorten
+from netgaze.drawing.panels import GRAY, SEQUENTIAL, SMALL, WIDTH, WRONG, Sheet, fill_rows
 from netgaze.drawing.rows import Row
+from netgaze.drawing.words import measure_lines, shorten
 from netgaze.figure import Finding
 from netgaze.figures.inversion.depths import LEAST, scale_errors
 

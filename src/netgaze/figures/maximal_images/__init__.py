@@ -10,8 +10,9 @@ from matplotlib.figure import Figure as Picture
 from torch import Tensor
 
 from netgaze.drawing.examples import balanced_choice, to_rgb
-from netgaze.drawing.panels import GRAY, SMALL, Sheet, wrap_words
+from netgaze.drawing.panels import GRAY, SMALL, Sheet
 from netgaze.drawing.rows import Columns, Row, align, lay_out, make_text
+from netgaze.drawing.words import wrap_words
 from netgaze.errors import NetgazeError
 from netgaze.figure import Figure, Finding
 from netgaze.figures.maximal_images.search import optimize_images

@@ -5,8 +5,9 @@ from functools import partial
 
 import numpy as np
 
-from netgaze.drawing.panels import GRAY, SMALL, WIDTH, Sheet, clip_words, shorten
+from netgaze.drawing.panels import GRAY, SMALL, WIDTH, Sheet
 from netgaze.drawing.rows import Row, align, make_head, stack
+from netgaze.drawing.words import clip_words, shorten
 from netgaze.figure import Finding
 
 _PARTS = ("highest scores", "middle", "lowest scores")

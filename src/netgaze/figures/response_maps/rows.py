@@ -6,20 +6,9 @@ import numpy as np
 import torch
 
 from netgaze.drawing.heat import describe_mass, enlarge
-from netgaze.drawing.panels import (
-    GRAY,
-    RIGHT,
-    SMALL,
-    WIDTH,
-    WRONG,
-    Sheet,
-    clip_words,
-    color_signed,
-    measure_lines,
-    shorten,
-    wrap_words,
-)
+from netgaze.drawing.panels import GRAY, RIGHT, SMALL, WIDTH, WRONG, Sheet, color_signed
 from netgaze.drawing.rows import Row, make_signed_bar, make_text, make_title, stack
+from netgaze.drawing.words import clip_words, measure_lines, shorten, wrap_words
 from netgaze.figure import Finding
 
 _WORDS, _GAP, _MOST_PITCH = 0.92, 0.05, 1.1  # inches: the words left of an image, between tiles, from tile to tile

@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure as Picture
 
-from netgaze.drawing.panels import GRAY, SMALL, TEXT, WIDTH, Sheet, fill_rows, measure_lines, shorten, wrap_words
+from netgaze.drawing.panels import GRAY, SMALL, TEXT, WIDTH, Sheet, fill_rows
 from netgaze.drawing.rows import Columns, Row, align, lay_out, make_legend, stack
+from netgaze.drawing.words import measure_lines, shorten, wrap_words
 from netgaze.figure import Finding
 from netgaze.figures.verification.plots import (
     draw_bars,

@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
-from matplotlib.ticker import FormatStrFormatter, MaxNLocator, NullFormatter
+from matplotlib.ticker import FormatStrFormatter, LogFormatterMathtext, MaxNLocator, NullFormatter
 
 from netgaze.drawing.panels import GRAY, RIGHT, WRONG
 from netgaze.figure import Finding
@@ -76,13 +76,21 @@ def draw_bars(axes: Axes, finding: Finding, name: str) -> None:
     axes.xaxis.set_major_formatter(FormatStrFormatter("%.4g"))
 
 
+class _Powers(LogFormatterMathtext):
+    """Powers of ten, but for 1."""
+
+    def __call__(self, x: float, pos: int | None = None) -> str:
+        return "1" if x == 1 else f"$10^{{{np.log10(x):.0f}}}$"
+
+
 def draw_chance(axes: Axes, least: float) -> None:
     """The axes of a ROC curve, with the curve of lots."""
     fars = np.geomspace(least, 1, 100)
     axes.plot(fars, fars, color=GRAY, linestyle=":", linewidth=1)
     decades = np.arange(0, np.log10(least) - 1e-9, -1 if least > 1e-5 else -2)
     axes.set(xscale="log", xlim=(least, 1), ylim=(0, 1.02), yticks=[0, 0.5, 1])
-    axes.set_xticks(10.0**decades, [f"$10^{{{decade:.0f}}}$" if decade else "1" for decade in decades])
+    axes.set_xticks(10.0**decades)
+    axes.xaxis.set_major_formatter(_Powers())
     axes.xaxis.set_minor_formatter(NullFormatter())
 
 

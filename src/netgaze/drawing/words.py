@@ -1,0 +1,82 @@
+"""Words in the room that there is: measured, broken into lines, shortened.
+
+Widths are counted in cells: a cell is as wide as most letters are with the gap after them. Words take one for each
+letter; where the font's own widths say that they are wider (capitals, Chinese, emoji), as many as these say.
+"""
+
+import re
+from collections.abc import Iterator
+
+from netgaze import text
+from netgaze.drawing.fonts import measure_char
+from netgaze.text import is_mark, show, split_clusters
+
+_EM, _MOST_OF_ONE = 0.60, 0.66  # font sizes: the width of a cell, of the widest letter that counts as one
+_CELL, LINE = _EM / 72, 1.3 / 72  # inches a point of font size: the width of a cell, the height of a line
+# Words break at blanks, and names such as static_per_class or init=a/b at their joints.
+_JOINTS = re.compile(r"(\s+|(?<=[-_=/,])(?=\w))")
+
+
+def measure_cell(size: float) -> float:
+    """The width in inches of a cell at a font size."""
+    return size * _CELL
+
+
+def count_cells(words: str) -> float:
+    """How many cells a line of words takes."""
+    words = show(words)
+    return max(sum(not is_mark(char) for char in words), sum(map(_count_cell, words)))
+
+
+def _count_cell(char: str) -> float:
+    width = measure_char(char)
+    return width / _EM if width > _MOST_OF_ONE else min(width / _EM, 1)
+
+
+def wrap_words(words: str, width: float, size: float) -> str:
+    """Words broken into lines that fit into `width` inches at a font size."""
+    room = max(4, int(width / measure_cell(size)))
+    return "\n".join("\n".join(_wrap_line(show(line), room)) for line in words.split("\n"))
+
+
+def _wrap_line(line: str, room: int) -> Iterator[str]:
+    """Lines of at most `room` cells, without the blanks at which they were broken."""
+    current = ""
+    for piece in filter(None, _JOINTS.split(line)):
+        if count_cells(current + piece.rstrip()) > room and count_cells(piece) <= room:
+            yield current.rstrip()
+            current = ""
+        elif count_cells(piece) > room:  # longer than a line: it goes on from where it begins
+            for cluster in split_clusters(piece):
+                if current and count_cells(current + cluster) > room:
+                    yield current.rstrip()
+                    current = ""
+                current += cluster
+            continue
+        current += piece
+    if current.strip():
+        yield current.rstrip()
+
+
+def shorten(words: str, width: float, size: float) -> str:
+    """Words on one line of `width` inches; what does not fit is left out of their middle, as … says.
+
+    The end stays, as names often differ in it.
+    """
+    return text.shorten(show(words), max(3, int(width / measure_cell(size))), count_cells)
+
+
+def clip_words(words: str, width: float, size: float, lines: int) -> str:
+    """A name on at most so many lines of `width` inches; what does not fit is left out of the last one, as … says."""
+    rest = show(words)
+    broken = wrap_words(rest, width, size).split("\n")
+    if len(broken) <= lines:
+        return "\n".join(broken)
+    for line in broken[: lines - 1]:
+        rest = rest.removeprefix(line).lstrip()
+    return "\n".join([*broken[: lines - 1], shorten(rest, width, size)])
+
+
+def measure_lines(words: str, size: float) -> float:
+    """The height in inches of words that are broken into lines already."""
+    return (words.count("\n") + 1) * size * LINE
