@@ -16,7 +16,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from netgaze import arguments, schema
 from netgaze.errors import NetgazeError, sentence
-from netgaze.overrides import list_choices
+from netgaze.configs import list_choices
 from netgaze.request import Request
 
 Job = Callable[[DictConfig, Path, Request], Any]

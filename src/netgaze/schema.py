@@ -17,7 +17,7 @@ class Train:
 
     name: str = MISSING
     seed: int = 0
-    init: str | None = None
+    init: Any = None  # a file or a run as text, or a dict of file and key
     control: str | None = "random"
     export_predictions: bool = False
     data: dict[str, Any] = field(default_factory=dict)
