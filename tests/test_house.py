@@ -18,13 +18,14 @@ from netgaze.build import READ_ELSEWHERE
 ROOMS = {"data", "models", "tasks", "callbacks", "figures"}
 # Each may import what stands before it.
 ORDER = [
-    {"errors", "batch"},
-    {"files", "kinds"},
+    {"errors", "batch", "foreign"},
+    {"files", "kinds", "flags"},
+    {"constructors", "configs"},
     {"upgrade"},
     {"download", "pseudo_labels"},
     {"measures"},
     {"inside"},
-    {"features", "schedules", "weights", "schema", "verifier", "request", "provenance"},
+    {"features", "schedules", "weights", "schema", "verifier", "request", "provenance", "processes"},
     {"subject"},
     {"figure"},
     {"drawing", "gallery", "trainer", "inline"},
