@@ -12,7 +12,13 @@ from tests.conftest import TINY
 from netgaze.errors import NetgazeError
 from netgaze.processes import Own, Srun, choose_processes
 
-STEP = {"SLURM_NTASKS": "8", "SLURM_STEP_NUM_TASKS": "2", "SLURM_PROCID": "1", "SLURM_LOCALID": "1", "SLURM_NODEID": "0"}
+STEP = {
+    "SLURM_NTASKS": "8",
+    "SLURM_STEP_NUM_TASKS": "2",
+    "SLURM_PROCID": "1",
+    "SLURM_LOCALID": "1",
+    "SLURM_NODEID": "0",
+}
 TORCHRUN = {
     **{"TORCHELASTIC_RUN_ID": "none", "RANK": "1", "LOCAL_RANK": "1", "WORLD_SIZE": "2"},
     **{"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "29500"},

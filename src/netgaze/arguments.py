@@ -10,7 +10,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from netgaze.configs import Configs
 from netgaze.errors import NetgazeError
-from netgaze.flags import SWEEP, drop_flags, list_directories, split_flags
+from netgaze.flags import SWEEP, list_directories, split_flags
 from netgaze.overrides import check_overrides, parse, split_stage
 from netgaze.upgrade import upgrade_stored_config, upgrade_words
 
@@ -32,7 +32,8 @@ def prepare(words: Sequence[str], conf: Path, name: str) -> list[str]:
     flags, words = split_flags(words)
     sweeps, added = bool(set(SWEEP) & set(flags)), list_directories(flags)
     words = [quote(word, sweeps) for word in _join_init_keys(words, sweeps)]
-    words = [_name_choices(word, Configs(conf, name, tuple(added)), sweeps) for word in words]
+    configs = Configs(conf, name, tuple(added))
+    words = [_name_choices(word, configs, sweeps) for word in words if not _is_default(word, configs)]
     words = [staged for word in words for staged in _staged(word, conf)]
     resumed = [word for word in words if word.startswith("resume=")]
     if not resumed:
@@ -116,12 +117,20 @@ def _divide(value: str, sweeps: bool) -> list[str]:
     return value.split(",") if sweeps else [value]
 
 
+def _is_default(word: str, configs: Configs) -> bool:
+    """Whether a word chooses nothing, of a group of which nothing is chosen anyway: Hydra has no word for that."""
+    group, _, value = word.partition("=")
+    return value == "null" and group in configs.defaults and configs.defaults[group] is None
+
+
 def _name_choices(word: str, configs: Configs, sweeps: bool) -> str:
     """A word about a group with its choices by name: patterns as what they fit, one of many in brackets."""
     key, equals, value = word.partition("=")
     group = split_stage(key)[1]
     if not equals or group not in configs.groups or not value:
         return word
+    if value == "null" and configs.takes_many(group):
+        return f"{key}=[]"
     if value.startswith("glob("):
         pattern = parse([f"{group}={value}"])[0].value()
         names = pattern.filter(configs.list_options(group)) if isinstance(pattern, Glob) else []

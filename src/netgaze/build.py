@@ -25,6 +25,10 @@ MAKE_TRAINER = "netgaze.trainer.make_trainer"  # the one function that a config 
 # Of the group `trainer`: set_globals reads the first two, build_task the next two, and the callback `budget` the last.
 READ_ELSEWHERE = ("threads", "deterministic", "channels_last", "compile", "max_time")
 FOREIGN = (Module, Optimizer, LRScheduler, Callback, Logger, Strategy, LightningModule, LightningDataModule)
+_PLACES = {
+    **{"data": "data", "models": "model", "tasks": "task", "figures": "figure", "callbacks": "callback"},
+    **{"schedules": "schedule", "trainer": "trainer"},
+}
 
 _REFUSALS = (TypeError, ValueError, MisconfigurationException)
 
@@ -55,8 +59,15 @@ def build(config: Any, **extra: Any) -> Any:
             raise cause from error
         if isinstance(cause, _REFUSALS):
             said = str(cause).splitlines()[0].rstrip(".")
-            raise NetgazeError(f"{content['_target_']} refuses its arguments: {said}.") from error
+            raise NetgazeError(f"{_name_place(content['_target_'])} refuses its arguments: {said}.") from error
         raise
+
+
+def _name_place(target: str) -> str:
+    """Where in a config an object of such a class is described, and the class: `task Finetune`."""
+    room, name = target.removeprefix("netgaze.").partition(".")[0], target.rpartition(".")[2]
+    place = _PLACES.get(room, "optim" if target.startswith("torch.optim.") else "")
+    return f"{place} {name}".strip() if place else target
 
 
 def _check_targets(content: Any) -> None:
@@ -125,11 +136,27 @@ def build_task(settings: dict[str, Any], class_names: Sequence[str]) -> Any:
             f"task.num_classes={task.num_classes}, but there are {len(task.class_names)} classes to tell apart. Leave "
             "the number to the config: it follows the data."
         )
+    _check_network(settings, task)
     if settings["trainer"]["channels_last"]:
         model.to(memory_format=torch.channels_last)
     if settings["trainer"]["compile"]:
         model.compile()  # in place: the names of weights stay
     return task
+
+
+def _check_network(settings: dict[str, Any], task: Any) -> None:
+    """Whether what was typed of the network's two ends leaves room for images and classes."""
+    data, model = settings["data"], settings["model"]
+    if model.get("in_channels", data["num_channels"]) != data["num_channels"]:
+        raise NetgazeError(
+            f"model.in_channels={model['in_channels']}, but the images have {data['num_channels']}. Leave the number to "
+            "the config: it follows the data."
+        )
+    if task.classifies and model.get("num_classes", task.num_classes) < task.num_classes:
+        raise NetgazeError(
+            f"model.num_classes={model['num_classes']} is less than the {task.num_classes} classes of the task. Leave "
+            "the number to the config: it follows the task."
+        )
 
 
 def resolve_config(config: DictConfig) -> Any:

@@ -15,8 +15,8 @@ from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
 from netgaze import arguments, schema
-from netgaze.errors import NetgazeError, sentence
 from netgaze.configs import list_choices
+from netgaze.errors import NetgazeError, sentence
 from netgaze.request import Request
 
 Job = Callable[[DictConfig, Path, Request], Any]

@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 from hydra import compose, initialize_config_dir
 from hydra.errors import HydraException
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
 from netgaze.errors import NetgazeError, sentence
@@ -28,6 +28,7 @@ _PLUGINS = {
     "hydra/job_logging=colorlog": ("hydra_colorlog", "hydra_colorlog"),
     "hydra/hydra_logging=colorlog": ("hydra_colorlog", "hydra_colorlog"),
 }
+_NOTHING = object()
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,16 @@ class Configs:
         """The choices of a group; a name that begins with _ is what its files share."""
         return sorted({option for folder in self._folders for option in _list_options(folder, group)})
 
+    def find_choices(self, key: str) -> list[str]:
+        """The choices that bring a key, as in `data=folder` for data.dir."""
+        group, _, rest = key.partition(".")
+        if self.takes_many(group):
+            name = rest.partition(".")[0]
+            return [f"{group}=[{name}]"] if name in self.list_options(group) else []
+        return [
+            f"{group}={option}" for option in self.list_options(group) if rest and self._brings(group, option, rest)
+        ]
+
     def takes_many(self, group: str) -> bool:
         """Whether several of a group are chosen at once."""
         return isinstance(self.defaults.get(group), list)
@@ -78,8 +89,16 @@ class Configs:
         try:
             with initialize_config_dir(str(self.folder.resolve()), version_base="1.3"):
                 return compose(self.name, overrides=[*words, *added])
-        except (HydraException, OmegaConfBaseException) as error:
+        except (HydraException, OmegaConfBaseException, ValueError) as error:
             raise NetgazeError(f"{' '.join(words)}: {sentence(error)}") from error
+
+    def _brings(self, group: str, option: str, key: str) -> bool:
+        path = next(file for folder in self._folders if (file := folder / group / f"{option}.yaml").is_file())
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = content.get(group) if group == "task" else content  # its files are of the whole config
+        for part in key.split("."):
+            content = content.get(part, _NOTHING) if isinstance(content, dict) else _NOTHING
+        return content is not _NOTHING
 
     @property
     def _folders(self) -> list[Path]:

@@ -10,7 +10,9 @@ _AUGMENT = "Augmentation is data.augment.crop_padding, flip, jitter, rotate90 an
 _RESUME = "To go on with a run type resume=outputs/<run>"
 _BATCH = "Every batch is one step; choose its size by data.batch_size"
 _ALWAYS = "Logs, checkpoints and validation are callbacks, as in ~callback.tensorboard"
-_LENGTH = "The length of training is trainer.max_epochs, and of an epoch data.epoch_size; trainer.max_time ends it by time"
+_LENGTH = (
+    "The length of training is trainer.max_epochs, and of an epoch data.epoch_size; trainer.max_time ends it by time"
+)
 
 # By the last part of a key, without _ and -, in lower case.
 _SAYINGS = {
@@ -34,17 +36,30 @@ _SAYINGS = {
     **dict.fromkeys(("pretrained", "weights", "pretrainedpath", "pretrainedcfg", "checkpointpath"), _PRETRAINED),
     **dict.fromkeys(("checkpoint", "ckpt", "ckptpath", "resumefrom", "resumefromcheckpoint"), _RESUME),
     **dict.fromkeys(("dataset", "ds"), "The data are data=cifar10, data=folder data.dir=<folder>, and so on"),
-    **dict.fromkeys(("datadir", "dataroot", "root", "datapath", "imgdir"), "Images of your own are data=folder data.dir=<folder>"),
-    **dict.fromkeys(("arch", "architecture", "network", "net", "backbone", "modelname"), "The network is model=resnet18 or the like"),
-    **dict.fromkeys(("imagesize", "imgsize", "imgsz", "inputsize", "resize", "size"), "The side of the images is data.image_size"),
+    **dict.fromkeys(
+        ("datadir", "dataroot", "root", "datapath", "imgdir"), "Images of your own are data=folder data.dir=<folder>"
+    ),
+    **dict.fromkeys(
+        ("arch", "architecture", "network", "net", "backbone", "modelname"), "The network is model=resnet18 or the like"
+    ),
+    **dict.fromkeys(
+        ("imagesize", "imgsize", "imgsz", "inputsize", "resize", "size"), "The side of the images is data.image_size"
+    ),
     **dict.fromkeys(("numclasses", "nclasses", "nc"), "The number of classes follows the data"),
     **dict.fromkeys(("amp", "fp16", "bf16", "halfprecision", "mixedprecision", "precision"), _PRECISION),
-    **dict.fromkeys(("outputdir", "out", "outdir", "savedir", "logdir", "output", "defaultrootdir", "project"), _FOLDER),
+    **dict.fromkeys(
+        ("outputdir", "out", "outdir", "savedir", "logdir", "output", "defaultrootdir", "project"), _FOLDER
+    ),
     **dict.fromkeys(("expname", "experimentname", "runname"), "A run's name is name=<word>"),
     **dict.fromkeys(("earlystopping", "earlystop"), "Early stopping is trainer.patience"),
-    **dict.fromkeys(("gradclip", "clipgrad", "gradclipnorm", "maxgradnorm", "gradientclipalgorithm"), "Clipping is trainer.gradient_clip_val"),
+    **dict.fromkeys(
+        ("gradclip", "clipgrad", "gradclipnorm", "maxgradnorm", "gradientclipalgorithm"),
+        "Clipping is trainer.gradient_clip_val",
+    ),
     **dict.fromkeys(("smoothing", "labelsmooth"), "Label smoothing is task.label_smoothing"),
-    **dict.fromkeys(("valsplit", "valfraction", "valsize", "valratio"), "Validation images are data.num_val, a number of them"),
+    **dict.fromkeys(
+        ("valsplit", "valfraction", "valsize", "valratio"), "Validation images are data.num_val, a number of them"
+    ),
     **dict.fromkeys(("testsplit", "testsize", "testratio"), "Test images are data.num_test, a number of them"),
     **dict.fromkeys(("augmentation", "augmentations", "transform", "transforms", "aug"), _AUGMENT),
     **dict.fromkeys(("randomseed", "manualseed", "randomstate"), "The seed is seed=0"),

@@ -66,8 +66,7 @@ def check_overrides(
     others = [override for override in ours if override not in groups]
     for picked in itertools.islice(itertools.product(*(_values(group) for group in groups)), 16):
         chosen = [_choose(group, choice) for group, choice in zip(groups, picked, strict=True)]
-        reference = configs.compose(chosen)
-        _check_values(others, reference, " ".join(word.lstrip("+") for word in chosen), sweeps)
+        _check_values(others, chosen, configs, sweeps)
         _check_references(others, chosen, configs)
 
 
@@ -82,6 +81,8 @@ def parse(words: Sequence[str]) -> list[Override]:
         try:
             overrides += OverridesParser.create().parse_overrides([word])
         except (HydraException, ValueError) as error:
+            if "=" not in word:
+                raise NetgazeError(f"{word} has no value. Type key=value, as in optim.lr=0.1.") from error
             raise NetgazeError(
                 f"{word} cannot be read. Type key=value, and put what has brackets, spaces, commas or quotes into "
                 f"quotes, as in {_quoted_example(word)}."
@@ -90,9 +91,9 @@ def parse(words: Sequence[str]) -> list[Override]:
 
 
 def _quoted_example(word: str) -> str:
-    key, equals, value = word.partition("=")
+    key, _, value = word.partition("=")
     bare = value.replace("'", "").replace('"', "")
-    return f"\"{key}='{bare}'\"" if equals and key and len(value) < 60 else "\"name='a (b)'\""
+    return f"\"{key}='{bare}'\"" if key and bare and len(value) < 60 else "\"name='a (b)'\""
 
 
 def _listed(value: Any) -> list[Any]:
@@ -113,7 +114,7 @@ def _check_form(override: Override, sweeps: bool, configs: Configs) -> None:
             )
         return
     if "=" not in word or not key:
-        raise NetgazeError(f"{word}: type key=value, as in {key or 'optim.lr'}=...")
+        raise NetgazeError(f"{word} has no key or no value. Type key=value, as in optim.lr=0.1.")
     if "/" in key:
         group, _, choice = key.partition("/")
         raise NetgazeError(f"{word}: type {group}={choice}/{_written(override)}.")
@@ -178,7 +179,9 @@ def _check_choice(override: Override, choice: Any, configs: Configs) -> None:
     if choice is None and configs.needs(group):
         raise NetgazeError(f"{group}=null: a run needs one. Choose from {', '.join(known)}.")
     if isinstance(choice, dict):
-        raise NetgazeError(f"{override.input_line}: type a choice, {group}=<name>, and its keys, {group}.<key>=<value>.")
+        raise NetgazeError(
+            f"{override.input_line}: type a choice, {group}=<name>, and its keys, {group}.<key>=<value>."
+        )
     if isinstance(choice, list) and not configs.takes_many(group):
         raise NetgazeError(f"{override.input_line}: one {group} can be chosen, from {', '.join(known)}.")
     for name in _listed(choice):
@@ -189,10 +192,12 @@ def _check_choice(override: Override, choice: Any, configs: Configs) -> None:
             )
 
 
-def _check_values(overrides: Sequence[Override], reference: DictConfig, chosen: str, sweeps: bool) -> None:
+def _check_values(overrides: Sequence[Override], words: Sequence[str], configs: Configs, sweeps: bool) -> None:
+    reference = configs.compose(words)
     known = _keys(reference)
     for override in overrides:
         key = override.key_or_group
+        chosen = _list_about(split_stage(key)[1], words)
         stage, own = split_stage(key)
         if stage is not None:
             stages = [name for name in _keys(reference.stages)] if "stages" in reference else []
@@ -203,18 +208,18 @@ def _check_values(overrides: Sequence[Override], reference: DictConfig, chosen: 
                 continue
             key = own  # a stage takes any key of a run
         elif override.is_add() or override.is_force_add():
-            _check_added(override, reference, known, chosen)
+            _check_added(override, reference, known, configs)
         if override.is_delete() and key not in known:
             raise NetgazeError(f"{override.input_line}: there is no {key}{_with(chosen)}.{_nearest(key, known)}")
         if key in known and not override.is_delete():
             _check_value(override, reference, key)
         elif key not in known and (stage is not None or not (override.is_add() or override.is_force_add())):
-            _answer_unknown(key, known, chosen)
+            _answer_unknown(key, known, chosen, configs)
         if override.is_sweep_override() and not sweeps:
             _refuse_several(override, isinstance(_default(reference, key), list | None))
 
 
-def _check_added(override: Override, reference: DictConfig, known: Sequence[str], chosen: str) -> None:
+def _check_added(override: Override, reference: DictConfig, known: Sequence[str], configs: Configs) -> None:
     """Whether what is added has a place: a key of its own is read by nobody, and only a constructor knows the others."""
     word, key = str(override.input_line), override.key_or_group
     parent = key.rpartition(".")[0]
@@ -224,20 +229,36 @@ def _check_added(override: Override, reference: DictConfig, known: Sequence[str]
     elif not parent:
         raise NetgazeError(f"There is no key {key}, and nothing would read it.{_nearest(key, known)}")
     elif parent not in known or parent in REMOVABLE or not isinstance(_default(reference, parent), dict):
-        group, _, name = parent.partition(".")
-        hint = f" Choose it first: {group}=[{name.partition('.')[0]}]." if group in ("figure", "callback") and name else ""
-        raise NetgazeError(f"{word}: there is no {parent} to have such a key{_with(chosen)}.{hint or _nearest(key, known)}")
+        if parent in known and parent not in REMOVABLE:
+            raise NetgazeError(f"{word}: {parent} is a value and has no keys.")
+        by_name = f" Choose by name, as in {parent}=[<name>]." if parent in configs.defaults else ""
+        hint = by_name or _name_choices(parent, configs) or _nearest(key, known)
+        raise NetgazeError(f"{word}: there is no {parent} to have such a key.{hint}")
     elif said := explain_foreign(key):
         raise NetgazeError(f"There is no key {key}. {said}.")
 
 
-def _answer_unknown(key: str, known: Sequence[str], chosen: str) -> None:
+def _answer_unknown(key: str, known: Sequence[str], chosen: str, configs: Configs) -> None:
     _answer_old(key)
     said = explain_foreign(key)
-    near = _deeper(key.rpartition(".")[2], known) or (f" {said}." if said else _nearest(key, known))
+    near = _deeper(key, known) or _name_choices(key, configs) or (f" {said}." if said else _nearest(key, known))
     raise NetgazeError(
         f"There is no key {key}{_with(chosen)}.{near or ' python train.py --cfg job shows all that there are.'}"
     )
+
+
+def _name_choices(key: str, configs: Configs) -> str:
+    """A sentence that names the choices that would bring a key."""
+    choices = configs.find_choices(key)
+    more = f", and {len(choices) - 4} more" if len(choices) > 4 else ""
+    return f" It comes with {', '.join(choices[:4])}{more}." if choices else ""
+
+
+def _list_about(key: str, words: Sequence[str]) -> str:
+    """Of the words that choose, those that say which keys there are like this one."""
+    group = key.partition(".")[0]
+    bare = [word.lstrip("+") for word in words]
+    return " ".join(word for word in bare if word.partition("=")[0] in (group, "task", "experiment"))
 
 
 def _answer_old(word: str) -> None:
@@ -288,7 +309,10 @@ def _check_references(overrides: Sequence[Override], chosen: Sequence[str], conf
     typed = [override for override in overrides if "${" in str(override.input_line)]
     for override in [] if any(override.is_sweep_override() for override in typed) else typed:
         word = str(override.input_line)
-        config = configs.compose([*chosen, *(str(o.input_line) for o in overrides if not o.is_sweep_override())])
+        try:
+            config = configs.compose([*chosen, word])
+        except NetgazeError as error:
+            raise NetgazeError(f"{word} cannot be read: ${{...}} takes a key, as in ${{optim.lr}}.") from error
         try:
             OmegaConf.to_container(OmegaConf.create({"value": OmegaConf.select(config, override.key_or_group)}))
         except InterpolationKeyError as error:
