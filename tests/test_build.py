@@ -52,7 +52,7 @@ def test_a_target_that_is_not_there():
 
 
 def test_arguments_that_do_not_fit():
-    with pytest.raises(NetgazeError, match="takes no key deep. Did you mean depth"):
+    with pytest.raises(NetgazeError, match=r"takes no key deep\. Did you mean depth"):
         build({"_target_": "netgaze.models.resnet_cifar.CifarResNet", "deep": 3})
 
 

@@ -40,6 +40,8 @@ ORDER = [
     {"report", "ending"},
     {"analysis", "stages"},
     {"experiment"},
+    {"answers", "words"},
+    {"keys"},
     {"overrides"},
     {"arguments"},
     {"sweep", "notebook"},

@@ -11,8 +11,9 @@ from omegaconf.errors import OmegaConfBaseException
 from netgaze.configs import Configs
 from netgaze.errors import NetgazeError
 from netgaze.flags import SWEEP, list_directories, split_flags
-from netgaze.overrides import check_overrides, parse, split_stage
+from netgaze.overrides import check_overrides
 from netgaze.upgrade import upgrade_stored_config, upgrade_words
+from netgaze.words import parse, split_stage
 
 PATHS = ("init", "resume", "run", "data.dir", "data.pseudo_labels")
 PATH_LISTS = ("runs", "images", "labels")

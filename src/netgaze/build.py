@@ -149,8 +149,8 @@ def _check_network(settings: dict[str, Any], task: Any) -> None:
     data, model = settings["data"], settings["model"]
     if model.get("in_channels", data["num_channels"]) != data["num_channels"]:
         raise NetgazeError(
-            f"model.in_channels={model['in_channels']}, but the images have {data['num_channels']}. Leave the number to "
-            "the config: it follows the data."
+            f"model.in_channels={model['in_channels']}, but the images have {data['num_channels']}. Leave the "
+            "number to the config: it follows the data."
         )
     if task.classifies and model.get("num_classes", task.num_classes) < task.num_classes:
         raise NetgazeError(

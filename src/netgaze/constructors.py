@@ -85,14 +85,16 @@ def _fits(value: Any, hint: Any) -> bool:
     if inspect.isclass(origin) and issubclass(origin, Mapping):
         return isinstance(value, Mapping)
     if inspect.isclass(origin) and issubclass(origin, Sequence) and origin is not type:
-        if not isinstance(value, list):
-            return False
-        if origin is tuple and Ellipsis not in inner:
-            return len(value) == len(inner) and all(map(_fits, value, inner))
-        return all(_fits(each, inner[0]) for each in value)
+        return isinstance(value, list) and _fit_all(value, origin, inner)
     if inspect.isclass(hint) and hint.__module__.startswith("netgaze."):
         return not isinstance(value, bool | int | float | str | list | None) or hint is Path
     return True
+
+
+def _fit_all(values: list[Any], origin: type, inner: tuple[Any, ...]) -> bool:
+    if origin is tuple and Ellipsis not in inner:
+        return len(values) == len(inner) and all(map(_fits, values, inner))
+    return all(_fits(each, inner[0]) for each in values)
 
 
 def _describe(hint: Any) -> str:

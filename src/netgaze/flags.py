@@ -1,6 +1,7 @@
 """Hydra's flags among what was typed: wherever they stand, to the front, as its parser wants them."""
 
 import difflib
+import itertools
 from collections.abc import Sequence
 
 from netgaze.errors import NetgazeError
@@ -51,7 +52,7 @@ def drop_flags(words: Sequence[str]) -> list[str]:
 
 def list_directories(flags: Sequence[str]) -> list[str]:
     """The folders with further configs that were named."""
-    return [value for flag, value in zip(flags, flags[1:], strict=False) if flag in DIRECTORY]
+    return [value for flag, value in itertools.pairwise(flags) if flag in DIRECTORY]
 
 
 def _suggest(flag: str) -> str:

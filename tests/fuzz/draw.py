@@ -3,13 +3,11 @@
 import random
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
-from tests.conftest import CONF, composed
-
-from netgaze.configs import Configs
-from netgaze.errors import NetgazeError
+from tests.conftest import composed
 
 # So small that a run takes a second. A drawn word takes the place of the one about its key.
 TINY = [
@@ -23,6 +21,11 @@ TINY = [
         "figure=[]",
     ),
 ]
+TINY_STAGES = [
+    *("task=teacher_student", "data.per_class=2", "stages.pseudo_labels.task.k=3", "data.epoch_size=20"),
+    "stages.finetune.data.epoch_size=20",
+]
+SWEEPS = ["seed=0,1", "optim.lr=0.1,0.01", "model=glob(resnet_s*)", "seed=range(0,2)", "optim.lr=0.1,x"]
 CHEAP = {
     "task": ["supervised", "rotation", "linear_probe", "finetune", "dynamic_conv"],
     "model": ["resnet_small", "resnet20", "grid_resnet", "siamese_cnn"],
@@ -64,237 +67,15 @@ BOUNDED = {
     "control": ["null", "random"],
     "checkpoint": ["best", "last"],
 }
-NASTY = [
-    *(
-        "-1",
-        "0",
-        "1",
-        "2.5",
-        "1e30",
-        "-1e30",
-        "1e-300",
-        "nan",
-        "inf",
-        "-inf",
-        "1e400",
-        "1_000",
-        "0x10",
-        "1000000",
-        "2147483648",
-    ),
-    *(
-        "9223372036854775808",
-        "1" + "0" * 30,
-        "true",
-        "false",
-        "null",
-        "''",
-        "' '",
-        "[]",
-        "[[]]",
-        "[1,2]",
-        "[-1]",
-        "[null]",
-    ),
-    *(
-        "[a,b]",
-        "{}",
-        "{a:1}",
-        "text",
-        "é",
-        "'a b'",
-        "a=b",
-        "???",
-        "'???'",
-        "auto",
-        "none",
-        "None",
-        "True",
-        "~",
-        "/dev/null",
-    ),
-    *(
-        "../..",
-        "a/b",
-        "'it''s'",
-        "it's",
-        '"',
-        "'",
-        "\\",
-        "$x",
-        "%",
-        "🙂",
-        "(",
-        ")",
-        "[",
-        "a,b",
-        "1,2",
-        "range(3)",
-        "glob(*)",
-    ),
-    *(
-        "interval(0,1)",
-        "choice(1,2)",
-        "'${seed}'",
-        "'${nope}'",
-        "'${optim.lr}'",
-        "'${oc.env:NOPE}'",
-        "'${oc.env:HOME}'",
-    ),
-    *("'${num_cpus:}'", "'${now:%Y}'", "'${'", "'${}'", "'${.x}'", "'${a:b}'", "", "nul", "x" * 300, "-", "--", "+1"),
-]
-STRANGE = [
-    *(
-        "lr=0.1",
-        "epochs=3",
-        "model.pretrained=true",
-        "trainer.fast_dev_run=true",
-        "data.num_workers=4",
-        "gpus=1",
-        "seeds=1",
-    ),
-    *("+nope=1", "++nope=1", "~nope", "~optim.lr", "~callback.tensorboard", "~figure.knn", "~figure", "~data", "~seed"),
-    *("+optim.amsgrad=true", "+optim.nope=1", "++optim.nope=1", "+trainer.nope=1", "+model.nope=1", "+data.nope=1"),
-    *(
-        "+data.augment.nope=1",
-        "+figure.nope=1",
-        "+figure.cam.num_scored=3",
-        "++figure.cam.num_scored=3",
-        "+callback.x=1",
-    ),
-    *("+callback.x._target_=os.system", "+model._target_=os.system", "model._target_=os.system", "model._target_=1"),
-    *("model._target_=netgaze.models.vgg.VGG", "optim._target_=torch.optim.Adam", "optim._partial_=false", "+x.y=1"),
-    *("optim._target_=torch.optim.LBFGS", "callback.keep._target_=netgaze.callbacks.keep.Nope", "model._target_=''"),
-    *(
-        "+model._partial_=true",
-        "+model._args_=[1]",
-        "+model._recursive_=false",
-        "=1",
-        "nope",
-        "-",
-        "a b",
-        ".",
-        "a.b.c=1",
-    ),
-    *(
-        "model=nope",
-        "data=null",
-        "task=null",
-        "optim=null",
-        "trainer=null",
-        "schedule=null",
-        "callback=null",
-        "figure=null",
-    ),
-    *(
-        "experiment=quickstart",
-        "experiment=nope",
-        "data=folder",
-        "data=folder data.dir=.",
-        "data=folder data.dir=/nope",
-    ),
-    *(
-        "data=cifar10 data.dir=.",
-        "data=decathlon/dtd data.dir=.",
-        "data=att_faces data.dir=.",
-        "task=siamese",
-        "data/decathlon=dtd",
-    ),
-    *(
-        "task=siamese data=doodle_faces",
-        "task=pseudo_labels",
-        "task=pseudo_labels init=/nope",
-        "figure@x=knn",
-        "+model=vgg19",
-    ),
-    *(
-        "init=/dev/null",
-        "init=.",
-        "init=/nope.pt",
-        "init=''",
-        "init=imagenet",
-        "init={RUN}",
-        "init={RUN} init.key=state_dict",
-    ),
-    *("init.key=model", "init={file:a}", "init={RUN}/run.json", "data.pseudo_labels={RUN}", "data.pseudo_labels=/nope"),
-    *(
-        "stages.a.b=1",
-        "stages={a:{}}",
-        "stages={a:{init:b},b:{init:a}}",
-        "+stages.a.init=b",
-        "stages=null",
-        "++stages.a=1",
-    ),
-    *(
-        "hydra.run.dir=/dev/null/x",
-        "hydra.nope=1",
-        "hydra/launcher=joblib",
-        "hydra/launcher=nope",
-        "hydra.searchpath=[/nope]",
-    ),
-    *(
-        "hydra.job.name=''",
-        "hydra=1",
-        "hydra.verbose=true",
-        "name=''",
-        "name=a/b",
-        "name=../x",
-        "name=🙂",
-        "seed.x=1",
-        "trainer.max_time=00:01",
-    ),
-    *(
-        "trainer.max_time=1e-9",
-        "trainer.max_time=soon",
-        "trainer.max_time=-1",
-        "trainer.patience=0",
-        "trainer.patience=-1",
-    ),
-    *(
-        "data.mean=[0.1,0.2]",
-        "data.std=[0]",
-        "data.per_class=2",
-        "data.labeled_fraction=0.5",
-        "data.long_tail=5",
-        "data.label_noise=0.3",
-    ),
-    *(
-        "data.sampler=uniform",
-        "data.sampler=sqrt",
-        "export_predictions=true",
-        "task.num_classes=3",
-        "data.num_classes=3",
-    ),
-    *(
-        "model.in_channels=3",
-        "data.num_channels=3",
-        "optim.lr=1e30",
-        "optim.lr=0",
-        "optim.weight_decay=1e30",
-        "optim.momentum=0",
-    ),
-]
-STAGED = [
-    *(
-        "stages.teacher.optim.lr=0.1",
-        "stages.teacher.model=resnet20",
-        "stages.nope.optim.lr=1",
-        "stages.pseudo_labels.task.k=5",
-    ),
-    *(
-        "stages.teacher.run=/nope",
-        "stages.teacher.init=/nope",
-        "~stages.teacher",
-        "~stages.finetune",
-        "stages.student.init=teacher",
-    ),
-    *(
-        "stages.finetune.init=null",
-        "stages.teacher.trainer.max_epochs=0",
-        "stages.teacher.data.limit=0",
-        "data.per_class=2",
-    ),
-]
+
+
+def _read(name: str) -> list[str]:
+    return Path(__file__).with_name(name).read_text(encoding="utf-8").split("\n")[:-1]
+
+
+NASTY = _read("nasty.txt")  # values
+STRANGE = _read("strange.txt")  # words: {RUN} is a finished run's folder; what is joined by `and` are two
+STAGED = _read("staged.txt")  # words about a run of stages
 
 
 @dataclass(frozen=True)
@@ -318,39 +99,25 @@ def draw_command(seed: int, number: int, run: str) -> Command:
         run: the folder of a finished run, for words that name one.
     """
     rng = random.Random(f"{seed} {number}")
-    script = rng.choices(["train", "analyze", "resume", "sweep", "stages"], [80, 9, 4, 4, 3])[0]
+    kind = rng.choices(["train", "analyze", "resume", "sweep", "stages"], [80, 9, 4, 4, 3])[0]
     wild = rng.random() < 0.4
-    if script == "analyze":
+    if kind == "analyze":
         chosen = ["control=null", f"runs=[{run}]", f"figure={rng.choice(CHEAP['figure'][1:])}"]
         typed = _draw_words(rng, "analyze", (), wild)
-    elif script == "resume":
+    elif kind == "resume":
         chosen, typed = [f"resume={run}"], [_draw_word(rng, "train", (), wild) for _ in range(rng.randint(0, 2))]
-    elif script == "stages":
-        chosen = [
-            *TINY,
-            "task=teacher_student",
-            "data.per_class=2",
-            "stages.pseudo_labels.task.k=3",
-            "data.epoch_size=20",
-        ]
-        chosen += ["stages.finetune.data.epoch_size=20"]
-        typed = [rng.choice(STAGED) for _ in range(rng.randint(0, 2))]
+    elif kind == "stages":
+        chosen, typed = [*TINY, *TINY_STAGES], [rng.choice(STAGED) for _ in range(rng.randint(0, 2))]
     else:
         groups = _draw_choices(rng, wild)
         chosen, typed = [*TINY, *groups], _draw_words(rng, "train", tuple(groups), wild)
-        chosen = [
-            word for word in chosen if not (word.startswith("model.") and any(g.startswith("model=") for g in groups))
-        ]
-    typed = [part for word in typed for part in word.replace("{RUN}", run).split(" init.key")]
-    typed = [f"init.key{word}" if word.startswith("=") and index else word for index, word in enumerate(typed)]
-    typed = [part for word in typed for part in (word.split(" ") if " data" in word or " init=" in word else [word])]
+        if any(word.startswith("model=") for word in groups):
+            chosen = [word for word in chosen if not word.startswith("model.")]
+    typed = [part for word in typed for part in word.replace("{RUN}", run).split(" and ")]
     words = [*(word for word in chosen if _key(word) not in map(_key, typed)), *typed]
-    if script == "sweep":
-        words += [
-            "-m",
-            rng.choice(["seed=0,1", "optim.lr=0.1,0.01", "model=glob(resnet_s*)", "seed=range(0,2)", "optim.lr=0.1,x"]),
-        ]
-    return Command("analyze" if script == "analyze" else "train", tuple(words))
+    return Command(
+        "analyze" if kind == "analyze" else "train", (*words, *(["-m", rng.choice(SWEEPS)] if kind == "sweep" else []))
+    )
 
 
 def _key(word: str) -> str:
@@ -407,17 +174,11 @@ def _draw_meant(rng: random.Random, key: str, default: Any) -> str:
 @cache
 def _list_keys(name: str, groups: tuple[str, ...]) -> dict[str, Any]:
     """The keys of a config with some choices, with their defaults as far as these are known before it is whole."""
-    try:
-        config = Configs(CONF, name).compose([word for word in groups if _is_choice(word)])
-    except (NetgazeError, ValueError):
-        config = composed(name=name)
+    known = [word for word in groups if (split := word.partition("="))[2] in CHEAP.get(split[0], [])]
+    config = composed(*(word for word in known if word not in ("experiment=null", "figure=knn")), name=name)
     found: dict[str, Any] = {}
     _collect(config, "", found)
     return found
-
-
-def _is_choice(word: str) -> bool:
-    return word.partition("=")[0] in CHEAP
 
 
 def _collect(config: DictConfig, prefix: str, found: dict[str, Any]) -> None:
