@@ -41,7 +41,7 @@ def check_keys(overrides: Sequence[Override], chosen: Sequence[str], configs: Co
             _check_added(override, reference, known, configs)
         elif key not in known:
             answer_unknown(key, known, about, configs)
-        if key in known:
+        if key in known and not override.key_or_group.endswith(".run"):
             _check_value(override, reference, key)
         if override.is_sweep_override() and not sweeps:
             refuse_several(override, isinstance(_get_default(reference, key), list | None))
@@ -89,7 +89,9 @@ def _check_stage(override: Override, reference: DictConfig, about: str) -> str:
     stages = list_keys(reference.stages) if "stages" in reference else []
     if stage not in stages:
         raise NetgazeError(f"There is no stage {stage}{write_with(about)}.{suggest(stage, stages)}")
-    return key if own == "" or f"{stage}.{own}" in stages else own
+    if own == "run":
+        return f"stages.{stage}"  # it may be given of any stage
+    return key if f"{stage}.{own}" in stages else own
 
 
 def _check_added(override: Override, reference: DictConfig, known: Sequence[str], configs: Configs) -> None:

@@ -55,7 +55,7 @@ def judge(command: Command) -> Verdict:
             shown = (fit if command.script == "train" else analyze)(list(command.words))
         verdict = _judge_shown(shown)
     except NetgazeError as error:
-        verdict = _judge_sentence(str(error), command)
+        verdict = judge_sentence(str(error), command)
     except Late:
         verdict = Verdict("late")
     except BaseException as error:
@@ -85,7 +85,7 @@ def _judge_shown(shown: Run | Comparison) -> Verdict:
     return next((Verdict("wrong", said) for said in failed if FOREIGN_WORDS.search(said)), Verdict("trained"))
 
 
-def _judge_sentence(said: str, command: Command) -> Verdict:
+def judge_sentence(said: str, command: Command) -> Verdict:
     """Whether a refusal is one or two sentences in our words, and names what was typed."""
     typed = [word for word in command.words if word not in TINY]
     names = {part for word in typed for part in _name_parts(word)}
