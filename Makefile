@@ -7,8 +7,8 @@ READY := .venv/.ready
 
 .DEFAULT_GOAL := help
 # Wherever the environment forbids to keep bytecode, each of the tests' processes compiles some 4000 modules anew.
-test check: export PYTHONDONTWRITEBYTECODE =
-.PHONY: help quickstart setup test check format readme bench lock clean
+test check fuzz: export PYTHONDONTWRITEBYTECODE =
+.PHONY: help quickstart setup test check format readme fuzz bench lock clean
 
 help: ## show this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -43,6 +43,11 @@ format: $(READY) ## put the code in order
 
 readme: $(READY) ## write the README's tables and tree from the YAMLs and modules
 	$(BIN)/python docs/tables.py
+
+N ?= 250
+SEED ?= 0
+fuzz: $(READY) ## judge N random commands (N=1000 SEED=3): each must train, or be answered in a sentence
+	$(BIN)/python -m tests.fuzz $(N) $(SEED)
 
 bench: $(READY) ## all benchmarks, side by side with their peers
 	@for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done

@@ -62,6 +62,44 @@ def test_a_comma_sweeps_only_with_m():
         ("optim.lr", "Type key=value"),
         ("data.mean=[1,2", "Type key=value"),
         ("resume=nowhere", "there is no run"),
+        ("learning_rate=0.1", "The learning rate is optim.lr."),
+        ("batch_size=8", "Did you mean data.batch_size?"),
+        ("model.pretrained=true", "init=imagenet"),
+        ("pretrained=true", "init=imagenet"),
+        ("model.weights=DEFAULT", "init=imagenet"),
+        ("data.num_workers=4", "Images lie in memory"),
+        ("optimizer=adam", "optim=sgd or optim=adamw"),
+        ("gpus=2", "trainer.devices"),
+        ("trainer.fast_dev_run=true", "trainer.max_epochs=1 data.limit=100"),
+        ("+trainer.limit_train_batches=0.1", "data.limit=100"),
+        ("task.k=30", "It comes with task=pseudo_labels."),
+        ("figure.maximal_images.seed=1", "It comes with figure=[maximal_images]."),
+        ("model.depth=20", "It comes with model=resnet110, "),
+        ("seed=null", "seed=null: expected a whole number, as in seed=0."),
+        ("model=null", "a run needs one"),
+        ("figure.cam=null", "type ~figure.cam"),
+        ("data/decathlon=dtd", "type data=decathlon/dtd"),
+        ("figure=knn,tsne", "figure=[knn,tsne]"),
+        ("optim.betas=1,2", "no key optim.betas. It comes with optim=adamw."),
+        ("optim.lr=interval(0,1)", "one by one"),
+        ("~optim.lr", "only figures, callbacks and stages can be taken away"),
+        ("~figure", "figure=[]"),
+        ("~figure.knnn", "there is no figure.knnn"),
+        ("+model=vgg19", "choose without +, model=vgg19"),
+        ("+optim.lr=1", "Type it without +, optim.lr=1."),
+        ("+optim.lr.x=1", "optim.lr is a value"),
+        ("+figure.maximal_images.seed=3", "It comes with figure=[maximal_images]."),
+        ("++optim.nesterov=1_000", "expected true or false"),
+        ("trainer.precision='${nope}'", "interpolation key 'nope' not found"),
+        ("optim.lr='${optim.lr}'", "cannot be worked out"),
+        ("optim.lr='${}'", "takes a key"),
+        ("hydra/launcher=joblib", "pip install hydra-joblib-launcher"),
+        ("hydra/launcher=submitit_slurm", "pip install hydra-submitit-launcher"),
+        ("model=glob(nothing*)", "fits none of"),
+        ("init.key=model", "type the file too"),
+        ("--lr=0.1", "The learning rate is optim.lr, and keys are typed without dashes."),
+        ("--multi", "Did you mean --multirun?"),
+        ("--cfg", "--cfg needs a value"),
     ],
 )
 def test_a_mistake_gets_a_sentence(typed, said):
@@ -91,6 +129,54 @@ def test_a_mistake_gets_a_sentence(typed, said):
 )
 def test_what_is_right_passes(typed):
     assert prepare(typed, CONF, "train")
+
+
+@pytest.mark.parametrize(
+    ("typed", "given"),
+    [
+        (["-m", "model=glob(resnet2*)"], ["-m", "model=resnet20"]),
+        (
+            ["-m", "model=glob(resnet*,exclude=[*_*,resnet1*])"],
+            ["-m", "model=resnet20,resnet32,resnet44,resnet50,resnet56"],
+        ),
+        (["-m", "figure=knn,tsne"], ["-m", "figure=[knn],[tsne]"]),
+        (["figure=knn"], ["figure=[knn]"]),
+        (["figure=null"], ["figure=[]"]),
+        (["experiment=null", "seed=1"], ["seed=1"]),
+        (["optim.lr=0.1,0.2", "seed=1", "-m"], ["-m", "optim.lr=0.1,0.2", "seed=1"]),
+        (["task=rotation", "--cfg=job"], ["--cfg", "job", "task=rotation"]),
+        (["init=a b.pt", "init.key=model"], ["init={file:'a b.pt',key:'model'}"]),
+        (["-m", "init=a,b", "init.key=x"], ["-m", "init={file:'a',key:'x'},{file:'b',key:'x'}"]),
+        (["-m", "init=a", "init.key=x,y"], ["-m", "init={file:'a',key:'x'},{file:'a',key:'y'}"]),
+        (
+            ["task=teacher_student", "stages.teacher.init=a", "stages.teacher.init.key=x"],
+            ["task=teacher_student", "++stages.teacher.init={file:'a',key:'x'}"],
+        ),
+    ],
+    ids=str,
+)
+def test_what_is_meant_reaches_hydra(typed, given):
+    assert prepare(typed, CONF, "train") == given
+
+
+def test_a_list_is_asked_for_where_one_can_be_meant():
+    with pytest.raises(NetgazeError, match=re.escape("task.lrs=[1,0.1]")):
+        prepare(["task=linear_probe", "task.lrs=1,0.1"], CONF, "train")
+
+
+def test_a_figure_that_is_not_drawn_takes_no_key():
+    with pytest.raises(NetgazeError, match=r"there is no figure\.cam .* It comes with figure=\[cam\]\."):
+        prepare(["figure=[knn]", "+figure.cam.num_scored=3"], CONF, "train")
+
+
+@pytest.mark.parametrize("named", [["--config-dir", "{}"], ["--config-dir={}"], ["hydra.searchpath=[{}]"]])
+def test_a_persons_own_configs_are_choices(named, tmp_path):
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "mine.yaml").write_text("_target_: netgaze.models.vgg.VGG\nwide: 3\n")
+    words = [*(word.format(tmp_path) for word in named), "model=mine", "model.wide=4"]
+    assert prepare(words, CONF, "train")[-2:] == ["model=mine", "model.wide=4"]
+    with pytest.raises(NetgazeError, match="no model=mine"):
+        prepare(["model=mine"], CONF, "train")
 
 
 def test_a_key_must_exist_in_every_choice_of_a_sweep():

@@ -3,19 +3,24 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+import yaml
+from hydra.core.override_parser.types import Glob
 from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
+from netgaze.configs import Configs
 from netgaze.errors import NetgazeError
-from netgaze.overrides import check_overrides, list_groups, split_stage
+from netgaze.flags import SWEEP, list_directories, split_flags
+from netgaze.overrides import check_overrides
 from netgaze.upgrade import upgrade_stored_config, upgrade_words
+from netgaze.words import parse, split_stage
 
 PATHS = ("init", "resume", "run", "data.dir", "data.pseudo_labels")
 PATH_LISTS = ("runs", "images", "labels")
-FLAGS_WITH_VALUE = ("--cfg", "-c", "--package", "-p", "--info", "-i", "--config-path", "--config-name", "--config-dir")
 
 
 def prepare(words: Sequence[str], conf: Path, name: str) -> list[str]:
-    """The argument line for Hydra.
+    """The argument line for Hydra: its flags, then the words.
 
     Args:
         words: what was typed after the script's name.
@@ -23,24 +28,25 @@ def prepare(words: Sequence[str], conf: Path, name: str) -> list[str]:
         name: of the primary config.
 
     Raises:
-        NetgazeError: a key, a choice or a value that cannot be.
+        NetgazeError: a flag, a key, a choice or a value that cannot be.
     """
-    sweeps = "-m" in words or "--multirun" in words
-    words = [staged for word in words for staged in _staged(quote(word, sweeps), conf)]
+    flags, words = split_flags(words)
+    sweeps, added = bool(set(SWEEP) & set(flags)), list_directories(flags)
+    words = [quote(word, sweeps) for word in _join_init_keys(words, sweeps)]
+    configs = Configs(conf, name, tuple(added))
+    words = [_name_choices(word, configs, sweeps) for word in words if not _is_default(word, configs)]
+    words = [staged for word in words for staged in _staged(word, conf)]
     resumed = [word for word in words if word.startswith("resume=")]
     if not resumed:
-        check_overrides(drop_flags(words), conf, name, sweeps)
-        return words
+        check_overrides(words, conf, name, sweeps, added)
+        return [*flags, *words]
     rest = [word for word in words if word not in resumed]
     folder = Path(_unquote(resumed[-1].partition("=")[2])).resolve()
-    is_sweep = (folder / "multirun.yaml").is_file()
-    return _resume_sweep(folder, rest, conf, name) if is_sweep else _resume_run(folder, rest, conf)
-
-
-def drop_flags(words: Sequence[str]) -> list[str]:
-    """The words that are no flags, nor a flag's value."""
-    values = {after + 1 for after, word in enumerate(words) if word in FLAGS_WITH_VALUE}
-    return [word for place, word in enumerate(words) if place not in values and not word.startswith("-")]
+    if (folder / "multirun.yaml").is_file():
+        return [*flags, *_resume_sweep(folder, rest, conf, name)]
+    if sweeps:
+        raise NetgazeError(f"{resumed[-1]}: a run is resumed alone. Leave out -m, or name the folder of a sweep.")
+    return [*flags, *_resume_run(folder, rest, conf)]
 
 
 def _resume_run(folder: Path, rest: Sequence[str], conf: Path) -> list[str]:
@@ -48,12 +54,13 @@ def _resume_run(folder: Path, rest: Sequence[str], conf: Path) -> list[str]:
     stored = folder / ".hydra" / "config.yaml"
     if not stored.is_file():
         raise NetgazeError(f"resume={folder}: there is no run (no .hydra/config.yaml). Give a folder below outputs/.")
-    if set(OmegaConf.load(stored)) & {"hydra", "defaults"}:
+    if set(_load(stored)) & {"hydra", "defaults"}:
         raise NetgazeError(f"{stored} was not written by train.py: it would change how commands are run.")
-    if groups := [word for word in rest if word.partition("=")[0].lstrip("+").partition("@")[0] in list_groups(conf)]:
-        raise NetgazeError(f"{groups[0]}: a resumed run keeps its choices; figures are chosen anew with analyze.py.")
+    groups = Configs(conf, "train").groups
+    if chosen := [word for word in rest if word.partition("=")[0].lstrip("+~").partition("@")[0] in groups]:
+        raise NetgazeError(f"{chosen[0]}: a resumed run keeps its choices; figures are chosen anew with analyze.py.")
     upgrade_stored_config(stored)
-    check_overrides(drop_flags(rest), stored.parent, "config")
+    check_overrides(rest, stored.parent, "config")
     return [
         *("--config-path", str(stored.parent), "--config-name", "config", "--config-dir", str(conf)),
         *(f"hydra.run.dir={quote_value(str(folder))}", "hydra.output_subdir=null"),
@@ -64,12 +71,77 @@ def _resume_run(folder: Path, rest: Sequence[str], conf: Path) -> list[str]:
 
 def _resume_sweep(folder: Path, rest: Sequence[str], conf: Path, name: str) -> list[str]:
     """What was typed for the sweep, typed again."""
-    typed = [str(word) for word in OmegaConf.load(folder / "multirun.yaml").hydra.overrides.task]
-    if any(word.lstrip("+~").startswith(("-", "hydra")) for word in typed):
-        raise NetgazeError(f"{folder}/multirun.yaml was not written by train.py: it would change how commands are run.")
+    stored = folder / "multirun.yaml"
+    typed = OmegaConf.select(OmegaConf.create(_load(stored)), "hydra.overrides.task")
+    typed = [str(word) for word in typed] if OmegaConf.is_list(typed) else []
+    if not typed or any(word.lstrip("+~").startswith(("-", "hydra")) for word in typed):
+        raise NetgazeError(f"{stored} was not written by train.py: it would change how commands are run.")
     typed = upgrade_words(typed, folder)
-    check_overrides([*typed, *drop_flags(rest)], conf, name, sweeps=True)
+    check_overrides([*typed, *rest], conf, name, sweeps=True)
     return ["-m", *typed, f"hydra.sweep.dir={quote_value(str(folder))}", *rest]
+
+
+def _load(path: Path) -> dict:
+    """A stored config, not resolved.
+
+    Raises:
+        NetgazeError: it is none.
+    """
+    try:
+        content = OmegaConf.to_container(OmegaConf.load(path))
+    except (yaml.YAMLError, OmegaConfBaseException, OSError, UnicodeDecodeError) as error:
+        raise NetgazeError(f"{path} cannot be read as a config: it is damaged. Start the run anew.") from error
+    if not isinstance(content, dict):
+        raise NetgazeError(f"{path} was not written by train.py: it is no config. Start the run anew.")
+    return {str(key): value for key, value in content.items()}
+
+
+def _join_init_keys(words: Sequence[str], sweeps: bool) -> list[str]:
+    """The words with each `init=F init.key=K`, also of a stage, as the one value that Hydra knows."""
+    joined = list(words)
+    for word in words:
+        key, _, names = word.partition("=")
+        init = key.removesuffix(".key")
+        if key == init or split_stage(init)[1].lstrip("+") != "init":
+            continue
+        files = [other for other in joined if other.partition("=")[0].lstrip("+") == init.lstrip("+")]
+        file = files[-1].partition("=")[2] if files else ""
+        if file in ("", "null", "imagenet") or file.startswith("{"):
+            raise NetgazeError(f"{word} says where in a file the weights are: type the file too, init=<file> {word}.")
+        pairs = [(one, each) for one in _divide(file, sweeps) for each in _divide(names, sweeps)]
+        value = ",".join(f"{{file:{quote_value(one)},key:{quote_value(each)}}}" for one, each in pairs)
+        joined = [other for other in joined if other not in (word, *files)] + [f"{init}={value}"]
+    return joined
+
+
+def _divide(value: str, sweeps: bool) -> list[str]:
+    return value.split(",") if sweeps else [value]
+
+
+def _is_default(word: str, configs: Configs) -> bool:
+    """Whether a word chooses nothing, of a group of which nothing is chosen anyway: Hydra has no word for that."""
+    group, _, value = word.partition("=")
+    return value == "null" and group in configs.defaults and configs.defaults[group] is None
+
+
+def _name_choices(word: str, configs: Configs, sweeps: bool) -> str:
+    """A word about a group with its choices by name: patterns as what they fit, one of many in brackets."""
+    key, equals, value = word.partition("=")
+    group = split_stage(key)[1]
+    if not equals or group not in configs.groups or not value:
+        return word
+    if value == "null" and configs.takes_many(group):
+        return f"{key}=[]"
+    if value.startswith("glob("):
+        pattern = parse([f"{group}={value}"])[0].value()
+        names = pattern.filter(configs.list_options(group)) if isinstance(pattern, Glob) else []
+        if not names:
+            raise NetgazeError(f"{word} fits none of {', '.join(configs.list_options(group))}.")
+        value = ",".join(names)
+    known, names = configs.list_options(group), value.split(",")
+    if configs.takes_many(group) and set(names) <= set(known) and (sweeps or len(names) == 1):
+        value = ",".join(f"[{name}]" for name in names)
+    return f"{key}={value}"
 
 
 def _staged(word: str, conf: Path) -> list[str]:
@@ -97,7 +169,7 @@ def quote(word: str, sweeps: bool = False) -> str:
     """
     key, equals, value = word.partition("=")
     own = split_stage(key)[1]
-    if not equals or own not in PATHS + PATH_LISTS or value in ("null", ""):
+    if not equals or own not in PATHS + PATH_LISTS or value in ("null", "") or value.startswith("{file:"):
         return word
     if own in PATH_LISTS:
         items = value[1:-1].split(",") if value.startswith("[") and value.endswith("]") else [value]

@@ -3,8 +3,7 @@
 import inspect
 import pkgutil
 from collections.abc import Sequence
-from types import UnionType
-from typing import Any, Unpack, get_args, get_origin, get_type_hints
+from typing import Any
 
 import hydra
 import torch
@@ -19,13 +18,17 @@ from torch.nn import Module
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
-from netgaze import kinds
+from netgaze.constructors import check_arguments, check_given
 from netgaze.errors import NetgazeError
 
 MAKE_TRAINER = "netgaze.trainer.make_trainer"  # the one function that a config may name
 # Of the group `trainer`: set_globals reads the first two, build_task the next two, and the callback `budget` the last.
 READ_ELSEWHERE = ("threads", "deterministic", "channels_last", "compile", "max_time")
 FOREIGN = (Module, Optimizer, LRScheduler, Callback, Logger, Strategy, LightningModule, LightningDataModule)
+_PLACES = {
+    **{"data": "data", "models": "model", "tasks": "task", "figures": "figure", "callbacks": "callback"},
+    **{"schedules": "schedule", "trainer": "trainer"},
+}
 
 _REFUSALS = (TypeError, ValueError, MisconfigurationException)
 
@@ -43,6 +46,9 @@ def build(config: Any, **extra: Any) -> Any:
     """
     content: Any = OmegaConf.to_container(config, resolve=True) if OmegaConf.is_config(config) else config
     _check_targets(content)
+    _check_arguments(content)
+    if extra or not content.get("_partial_"):
+        check_given(content, extra)
     try:
         if extra:  # a partial: built objects must not go through Hydra, which would copy them into a config
             return hydra.utils.instantiate(content | {"_partial_": True}, _convert_="all")(**extra)
@@ -53,20 +59,39 @@ def build(config: Any, **extra: Any) -> Any:
             raise cause from error
         if isinstance(cause, _REFUSALS):
             said = str(cause).splitlines()[0].rstrip(".")
-            raise NetgazeError(f"{content['_target_']} refuses its arguments: {said}.") from error
+            raise NetgazeError(f"{_name_place(content['_target_'])} refuses its arguments: {said}.") from error
         raise
+
+
+def _name_place(target: str) -> str:
+    """Where in a config an object of such a class is described, and the class: `task Finetune`."""
+    room, name = target.removeprefix("netgaze.").partition(".")[0], target.rpartition(".")[2]
+    place = _PLACES.get(room, "optim" if target.startswith("torch.optim.") else "")
+    return f"{place} {name}".strip() if place else target
 
 
 def _check_targets(content: Any) -> None:
     if isinstance(content, dict):
         if "_target_" in content:
             _check_target(str(content["_target_"]))
-            _check_kinds(content)
         for value in content.values():
             _check_targets(value)
     elif isinstance(content, list):
         for value in content:
             _check_targets(value)
+
+
+def _check_arguments(content: Any, place: str | None = None, joined: Sequence[str] = ()) -> None:
+    """Hold each config with `_target_` in a config, at any depth, against its constructor."""
+    if isinstance(content, list):
+        for value in content:
+            _check_arguments(value, place)
+    if not isinstance(content, dict):
+        return
+    if "_target_" in content:
+        check_arguments(content, place, joined)
+    for key, value in content.items():
+        _check_arguments(value, f"{place}.{key}" if place else place)
 
 
 def _check_target(path: str) -> None:
@@ -80,32 +105,6 @@ def _check_target(path: str) -> None:
         raise NetgazeError(
             f"_target_: {path} is refused: outside netgaze only classes derived from {allowed} may be built."
         )
-
-
-def _check_kinds(content: dict[str, Any]) -> None:
-    """Refuse what is no number, or no answer to yes or no, where our constructor asks for such.
-
-    The command line knows a key's kind by its default, so of one that is null it knows nothing.
-    """
-    target = pkgutil.resolve_name(content["_target_"])
-    if not target.__module__.startswith("netgaze."):
-        return
-    for key, hint in _hints(target).items():
-        asked = set(get_args(hint)) if isinstance(hint, UnionType) else {hint}
-        if key not in content or not asked <= {int, float, bool, type(None)}:
-            continue
-        value, named = content[key], " or ".join(kinds.name_kind(kind) for kind in asked - {type(None)})
-        if not any(kinds.fits(value, kind) for kind in asked):
-            null = ", or null" if type(None) in asked else ""
-            raise NetgazeError(f"{content['_target_']} refuses {key}={value}: expected {named}{null}.")
-
-
-def _hints(target: Any) -> dict[str, Any]:
-    """What a constructor takes, by name, with the keys that it shares with others."""
-    hints = get_type_hints(target.__init__ if inspect.isclass(target) else target)
-    for shared in [get_args(hint) for hint in hints.values() if get_origin(hint) is Unpack]:
-        hints |= get_type_hints(shared[0])
-    return hints
 
 
 def build_trainer(settings: dict[str, Any], **joined: Any) -> Any:
@@ -137,6 +136,7 @@ def build_task(settings: dict[str, Any], class_names: Sequence[str]) -> Any:
             f"task.num_classes={task.num_classes}, but there are {len(task.class_names)} classes to tell apart. Leave "
             "the number to the config: it follows the data."
         )
+    _check_network(settings, task)
     if settings["trainer"]["channels_last"]:
         model.to(memory_format=torch.channels_last)
     if settings["trainer"]["compile"]:
@@ -144,16 +144,36 @@ def build_task(settings: dict[str, Any], class_names: Sequence[str]) -> Any:
     return task
 
 
+def _check_network(settings: dict[str, Any], task: Any) -> None:
+    """Whether what was typed of the network's two ends leaves room for images and classes."""
+    data, model = settings["data"], settings["model"]
+    if model.get("in_channels", data["num_channels"]) != data["num_channels"]:
+        raise NetgazeError(
+            f"model.in_channels={model['in_channels']}, but the images have {data['num_channels']}. Leave the "
+            "number to the config: it follows the data."
+        )
+    if task.classifies and model.get("num_classes", task.num_classes) < task.num_classes:
+        raise NetgazeError(
+            f"model.num_classes={model['num_classes']} is less than the {task.num_classes} classes of the task. Leave "
+            "the number to the config: it follows the task."
+        )
+
+
 def resolve_config(config: DictConfig) -> Any:
     """The config as a plain dict.
 
     Raises:
-        NetgazeError: a value is missing, or a resolver refuses it: in its own words.
+        NetgazeError: a value is missing, or a resolver refuses it, in its own words; or a key does not fit what it is
+            an argument of.
     """
     try:
-        return OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
+        settings: Any = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
     except MissingMandatoryValue as error:
         raise NetgazeError(f"{error.full_key} must be given: type {error.full_key}=...") from error
     except OmegaConfBaseException as error:
         said = str(error).splitlines()[0]
         raise NetgazeError(said.removeprefix("NetgazeError raised while resolving interpolation: ")) from error
+    _check_targets(settings)
+    for group, content in settings.items():
+        _check_arguments(content, str(group), READ_ELSEWHERE if group == "trainer" else ())
+    return settings

@@ -15,8 +15,8 @@ from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
 from netgaze import arguments, schema
+from netgaze.configs import list_choices
 from netgaze.errors import NetgazeError, sentence
-from netgaze.overrides import list_choices
 from netgaze.request import Request
 
 Job = Callable[[DictConfig, Path, Request], Any]

@@ -10,6 +10,7 @@ NAMES = {
     list: "a list",
     dict: "a dict",
 }
+PLURALS = {bool: "true or false", int: "whole numbers", float: "numbers", str: "texts"}
 
 
 def name_kind(kind: type) -> str:

@@ -1,5 +1,6 @@
 """What runs are called: by what makes them different, never by what they only draw or where they lie."""
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import PurePosixPath
@@ -10,6 +11,7 @@ from netgaze.run import Run
 REPEATS = ("seed", "data.split_seed")  # runs that differ in nothing else are repetitions of one setting
 _NO_DIFFERENCE = ("callback", "control", "export_predictions", "figure", "figures", "hydra", "name")  # to the network
 _NOTHING_TYPED = "as it is"
+_FILE_AND_KEY = re.compile(r"\{file:'?(.*?)'?,key:'?(.*?)'?\}")  # an `init` that names a key in its file
 
 
 def label_runs(runs: Sequence[Run]) -> list[str]:
@@ -85,12 +87,14 @@ def _number_equals(names: Sequence[str]) -> list[str]:
 def _find_value(run: Run, key: str) -> str | None:
     """The value that a run has for a key: as typed, as chosen, or as its config has it."""
     if key in run.request.typed:
-        return run.request.typed[key]
+        return _FILE_AND_KEY.sub(r"\1:\2", run.request.typed[key])
     if key in run.request.choices:
         return run.request.choices[key]
     value: Any = run.config
     for part in key.split("."):
         value = value.get(part) if isinstance(value, dict) else None
+    if isinstance(value, dict) and set(value) == {"file", "key"}:
+        return f"{value['file']}:{value['key']}"
     return None if value is None or isinstance(value, dict) else _write(value)
 
 

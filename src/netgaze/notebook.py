@@ -19,6 +19,7 @@ from netgaze import analysis, arguments, experiment, schema
 from netgaze.build import build
 from netgaze.errors import NetgazeError, sentence
 from netgaze.figure import Figure
+from netgaze.flags import SWEEP, drop_flags
 from netgaze.inline import Comparison, Seen
 from netgaze.labels import label_runs
 from netgaze.request import Request
@@ -31,7 +32,6 @@ from netgaze.text import VisibleFormatter
 log = logging.getLogger(__name__)
 
 CONF = Path(__file__).resolve().parents[2] / "conf"
-SWEEP = ("-m", "--multirun")
 
 
 def fit(words: Sequence[str]) -> Run | Comparison:
@@ -48,7 +48,7 @@ def fit(words: Sequence[str]) -> Run | Comparison:
     """
     prepared, call = _prepare(words, "train", SWEEP), f"fit({list(words)})"
     if set(SWEEP) & set(prepared):
-        return _sweep(arguments.drop_flags(prepared), call)
+        return _sweep(drop_flags(prepared), call)
     return _train(*_split(_compose(prepared, "train"), call))
 
 
@@ -106,11 +106,11 @@ def _compose(prepared: Sequence[str], name: str) -> DictConfig:
     """The config with Hydra's own part under `hydra`."""
     flags = dict(itertools.pairwise(prepared))  # of a resumed run, whose own config takes the place of ours
     conf, name = flags.get("--config-path", str(CONF)), flags.get("--config-name", name)
-    words = [word for word in arguments.drop_flags(prepared) if not word.startswith("hydra/")]
+    words = [word for word in drop_flags(prepared) if not word.startswith("hydra/")]
     try:
         with _own_hydra(), initialize_config_dir(conf, version_base="1.3"):
             return compose(name, overrides=words, return_hydra_config=True)
-    except (HydraException, OmegaConfBaseException) as error:
+    except (HydraException, OmegaConfBaseException, ValueError) as error:
         raise NetgazeError(sentence(error)) from error
 
 

@@ -17,6 +17,7 @@ from pytorch_lightning.plugins.io import TorchCheckpointIO
 import netgaze
 from netgaze.errors import NetgazeError
 from netgaze.files import atomic_write
+from netgaze.processes import choose_processes
 from netgaze.schema import num_cpus
 
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # malloc.h
@@ -139,7 +140,7 @@ def make_trainer(
         gradient_clip_val=gradient_clip_val,
         callbacks=callbacks,
         default_root_dir=folder,
-        plugins=[WholeFileIO(facts or {}, resumed)],
+        plugins=[WholeFileIO(facts or {}, resumed), choose_processes(devices)],
         logger=False,
         enable_checkpointing=any(isinstance(callback, Checkpoint) for callback in callbacks),
         enable_progress_bar=terminal,
@@ -158,6 +159,7 @@ def quiet_lightning() -> None:
     warnings.filterwarnings("ignore", ".*does not have many workers.*")
     warnings.filterwarnings("ignore", ".*is smaller than the logging interval.*")
     warnings.filterwarnings("ignore", ".*exists and is not empty.*")
+    warnings.filterwarnings("ignore", ".*`srun` command is available.*")  # a run of one process needs none
     warnings.filterwarnings("ignore", ".*in eval mode at the start of training.*")  # a frozen backbone, on purpose
 
 

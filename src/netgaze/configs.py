@@ -1,0 +1,136 @@
+"""The folders of configs: which groups and choices there are, and what a few of them make together."""
+
+import importlib.util
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import yaml
+from hydra import compose, initialize_config_dir
+from hydra.errors import HydraException
+from omegaconf import DictConfig
+from omegaconf.errors import OmegaConfBaseException
+
+from netgaze.errors import NetgazeError, sentence
+
+# What Hydra can do with a package that is not part of it: the choice, the package, the module by which it is known.
+_PLUGINS = {
+    "hydra/launcher=joblib": ("hydra-joblib-launcher", "hydra_joblib_launcher"),
+    "hydra/launcher=submitit_local": ("hydra-submitit-launcher", "hydra_submitit_launcher"),
+    "hydra/launcher=submitit_slurm": ("hydra-submitit-launcher", "hydra_submitit_launcher"),
+    "hydra/sweeper=optuna": ("hydra-optuna-sweeper", "hydra_optuna_sweeper"),
+    "hydra/sweeper=ax": ("hydra-ax-sweeper", "hydra_ax_sweeper"),
+    "hydra/sweeper=nevergrad": ("hydra-nevergrad-sweeper", "hydra_nevergrad_sweeper"),
+    "hydra/launcher=ray": ("hydra-ray-launcher", "hydra_ray_launcher"),
+    "hydra/launcher=rq": ("hydra-rq-launcher", "hydra_rq_launcher"),
+    "hydra/job_logging=colorlog": ("hydra_colorlog", "hydra_colorlog"),
+    "hydra/hydra_logging=colorlog": ("hydra_colorlog", "hydra_colorlog"),
+}
+_NOTHING = object()
+
+
+@dataclass(frozen=True)
+class Configs:
+    """Where configs lie.
+
+    Attributes:
+        folder: of the project's own.
+        name: of the primary config.
+        added: further folders, of a person's own, as `--config-dir` and `hydra.searchpath` name them.
+    """
+
+    folder: Path
+    name: str
+    added: tuple[str, ...] = ()
+
+    @cached_property
+    def defaults(self) -> dict[str, Any]:
+        """What the primary config chooses of each group: a name, a list of names, or null."""
+        listed = yaml.safe_load((self.folder / f"{self.name}.yaml").read_text(encoding="utf-8")).get("defaults", [])
+        items = [item for entry in listed if isinstance(entry, dict) for item in entry.items()]
+        return {group: choice for group, choice in items if not group.startswith("override ")}
+
+    @property
+    def groups(self) -> list[str]:
+        """The names of all groups of choices."""
+        return sorted({group for folder in self._folders for group in list_groups(folder)})
+
+    def list_options(self, group: str) -> list[str]:
+        """The choices of a group; a name that begins with _ is what its files share."""
+        return sorted({option for folder in self._folders for option in _list_options(folder, group)})
+
+    def find_choices(self, key: str) -> list[str]:
+        """The choices that bring a key, as in `data=folder` for data.dir."""
+        group, _, rest = key.partition(".")
+        if self.takes_many(group):
+            name = rest.partition(".")[0]
+            return [f"{group}=[{name}]"] if name in self.list_options(group) else []
+        return [
+            f"{group}={option}" for option in self.list_options(group) if rest and self._brings(group, option, rest)
+        ]
+
+    def takes_many(self, group: str) -> bool:
+        """Whether several of a group are chosen at once."""
+        return isinstance(self.defaults.get(group), list)
+
+    def needs(self, group: str) -> bool:
+        """Whether one of a group must be chosen."""
+        return isinstance(self.defaults.get(group), str)
+
+    def compose(self, words: Sequence[str]) -> DictConfig:
+        """The config with some words typed.
+
+        Raises:
+            NetgazeError: they do not go together.
+        """
+        added = [f"hydra.searchpath=[{','.join(map(repr, self.added))}]"] if self.added else []
+        try:
+            with initialize_config_dir(str(self.folder.resolve()), version_base="1.3"):
+                return compose(self.name, overrides=[*words, *added])
+        except (HydraException, OmegaConfBaseException, ValueError) as error:
+            raise NetgazeError(f"{' '.join(words)}: {sentence(error)}") from error
+
+    def _brings(self, group: str, option: str, key: str) -> bool:
+        path = next(file for folder in self._folders if (file := folder / group / f"{option}.yaml").is_file())
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = content.get(group) if group == "task" else content  # its files are of the whole config
+        for part in key.split("."):
+            content = content.get(part, _NOTHING) if isinstance(content, dict) else _NOTHING
+        return content is not _NOTHING
+
+    @property
+    def _folders(self) -> list[Path]:
+        return [self.folder, *(path for name in self.added if (path := Path(name.removeprefix("file://"))).is_dir())]
+
+
+def list_choices(conf: Path) -> str:
+    """The choices of every group, one line each."""
+    lines = [f"  {group}={' | '.join(_list_options(conf, group))}" for group in list_groups(conf)]
+    return "Choices (python train.py data=shapes model=resnet20 ...):\n" + "\n".join(lines)
+
+
+def list_groups(conf: Path) -> list[str]:
+    """The names of all groups of choices in a folder."""
+    return sorted(folder.name for folder in conf.iterdir() if folder.is_dir() and folder.name != "hydra")
+
+
+def check_plugin(choice: str) -> None:
+    """Whether what Hydra is asked for, such as `hydra/launcher=joblib`, is installed.
+
+    Raises:
+        NetgazeError: it is not.
+    """
+    package, module = _PLUGINS.get(choice, ("", "hydra"))
+    if importlib.util.find_spec("hydra_plugins") is None:
+        found = not package
+    else:
+        found = importlib.util.find_spec(f"hydra_plugins.{module}" if package else module) is not None
+    if not found:
+        raise NetgazeError(f"{choice} is a package of its own: pip install {package}. Without it, -m runs one by one.")
+
+
+def _list_options(conf: Path, group: str) -> list[str]:
+    files = [path for path in (conf / group).rglob("*.yaml") if not path.name.startswith("_")]
+    return sorted(str(path.relative_to(conf / group).with_suffix("")) for path in files)

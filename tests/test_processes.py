@@ -1,0 +1,107 @@
+"""One process is one process, whatever a job's script left in the environment; those of a launcher stay several."""
+
+import os
+import stat
+
+import pytest
+from pytorch_lightning.plugins.environments import TorchElasticEnvironment
+from pytorch_lightning.utilities import rank_zero_only
+from tests.commands import command
+from tests.conftest import TINY
+
+from netgaze.errors import NetgazeError
+from netgaze.processes import Own, Srun, choose_processes
+
+STEP = {
+    "SLURM_NTASKS": "8",
+    "SLURM_STEP_NUM_TASKS": "2",
+    "SLURM_PROCID": "1",
+    "SLURM_LOCALID": "1",
+    "SLURM_NODEID": "0",
+}
+TORCHRUN = {
+    **{"TORCHELASTIC_RUN_ID": "none", "RANK": "1", "LOCAL_RANK": "1", "WORLD_SIZE": "2"},
+    **{"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "29500"},
+}
+CHILD = {"LOCAL_RANK": "1", "WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "29500"}
+LEFT_OVER = {
+    "an allocation": {"SLURM_NTASKS": "4", "SLURM_JOB_ID": "7"},
+    "a batch script": {"SLURM_NTASKS": "4", "SLURM_NTASKS_PER_NODE": "4", "SLURM_NNODES": "2", "SLURM_PROCID": "0"},
+    "an interactive shell": {"SLURM_NTASKS": "4", "SLURM_JOB_NAME": "bash", "SLURM_STEP_NUM_TASKS": "1"},
+    "an earlier torchrun": {"RANK": "1", "LOCAL_RANK": "1", "WORLD_SIZE": "2"},
+    "half of torchrun": {"TORCHELASTIC_RUN_ID": "none"},
+    "an address": {"MASTER_ADDR": "10.0.0.1", "MASTER_PORT": "29500"},
+    "a pod": {"KUBERNETES_PORT": "tcp://10.0.0.1:443", **CHILD, "RANK": "1"},
+    "jsrun": {"LSB_JOBID": "1", "LSB_DJOB_RANKFILE": "x", "JSM_NAMESPACE_LOCAL_RANK": "1", "JSM_NAMESPACE_SIZE": "2"},
+    "mpirun": {"PMI_RANK": "1", "PMI_SIZE": "2", "OMPI_COMM_WORLD_SIZE": "2"},
+    "no number": {"SLURM_STEP_NUM_TASKS": "", "WORLD_SIZE": "two"},
+}
+
+
+@pytest.fixture(autouse=True)
+def bare(monkeypatch):
+    for name in {name for left in (STEP, TORCHRUN, *LEFT_OVER.values()) for name in left} & set(os.environ):
+        monkeypatch.delenv(name)
+    monkeypatch.setattr(rank_zero_only, "rank", 0)
+
+
+def put(monkeypatch, names):
+    for name, value in names.items():
+        monkeypatch.setenv(name, value)
+
+
+@pytest.mark.parametrize("left", LEFT_OVER.values(), ids=LEFT_OVER)
+def test_what_is_left_over_makes_no_second_process(left, monkeypatch):
+    put(monkeypatch, left)
+    rank_zero_only.rank = 1  # as Lightning reads it at import
+    own = choose_processes(1)
+    assert isinstance(own, Own)
+    assert (own.creates_processes_externally, own.local_rank(), own.node_rank(), own.world_size()) == (False, 0, 0, 1)
+    assert rank_zero_only.rank == 0
+    own.validate_settings(num_devices=1, num_nodes=1)
+
+
+def test_tasks_of_srun_are_several_whatever_the_job_has(monkeypatch):
+    put(monkeypatch, STEP)
+    tasks = choose_processes(2)
+    assert isinstance(tasks, Srun)
+    assert (tasks.world_size(), tasks.global_rank(), tasks.local_rank()) == (2, 1, 1)
+    assert tasks.creates_processes_externally
+    tasks.validate_settings(num_devices=2, num_nodes=1)
+
+
+def test_processes_of_torchrun_are_several(monkeypatch):
+    put(monkeypatch, TORCHRUN)
+    processes = choose_processes(2)
+    assert isinstance(processes, TorchElasticEnvironment)
+    assert processes.global_rank() == 1
+
+
+@pytest.mark.parametrize(("launcher", "names"), [("srun", STEP), ("torchrun", TORCHRUN)])
+def test_several_processes_do_not_train_the_same_run_each(launcher, names, monkeypatch):
+    put(monkeypatch, names)
+    with pytest.raises(NetgazeError, match=f"{launcher} started 2 processes, but trainer.devices=1"):
+        choose_processes(1)
+
+
+@pytest.mark.parametrize("devices", [2, -1])
+def test_those_that_lightning_starts_know_their_place(devices, monkeypatch):
+    assert not choose_processes(devices).creates_processes_externally
+    put(monkeypatch, CHILD)
+    assert choose_processes(devices).creates_processes_externally
+    assert choose_processes(devices).local_rank() == 1
+    monkeypatch.delenv("MASTER_PORT")
+    assert not choose_processes(devices).creates_processes_externally
+
+
+@pytest.mark.slow
+def test_a_run_in_a_job_says_nothing_of_it(tmp_path, monkeypatch):
+    """Where there is an srun that was not used, Lightning advises it in every run."""
+    srun = tmp_path / "srun"
+    srun.write_text("#!/bin/sh\nexit 1\n")
+    srun.chmod(srun.stat().st_mode | stat.S_IXUSR)
+    path = f"{tmp_path}:{os.environ['PATH']}"
+    code, printed = command(*TINY, "figure=[]", cwd=tmp_path, PATH=path, SLURM_NTASKS="4", SLURM_PROCID="2")
+    assert code == 0, printed
+    assert "srun" not in printed
+    assert "SLURM" not in printed
