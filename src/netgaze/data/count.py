@@ -1,9 +1,13 @@
 """How your own images are laid out, read without torch: what the config has to know early."""
 
-import json
 import os
 
+from netgaze.data.home import Home
 from netgaze.errors import NetgazeError
+from netgaze.files import read_json
+
+DECATHLON = Home("decathlon-1.0", ("annotations",))
+MEGLASS = Home("meglass", ("meta.txt",))
 
 
 def list_subfolders(dir: str) -> list[str]:
@@ -47,11 +51,9 @@ def count_categories(dir: str, set: str, official: int) -> int:
     All files of a set list all its classes, so the small one of validation is asked. What is wrong with a file says
     who loads the images.
     """
-    path = os.path.join(os.path.expanduser(dir), "decathlon-1.0", "annotations", f"{set}_val.json")
     try:
-        with open(path, encoding="utf-8") as file:
-            return len(json.load(file)["categories"])
-    except (OSError, ValueError, KeyError, TypeError):
+        return len(read_json(DECATHLON.find(dir) / "annotations" / f"{set}_val.json")["categories"])
+    except (OSError, KeyError, TypeError, NetgazeError):
         return official
 
 
@@ -63,7 +65,7 @@ def parse_identity(photo: str) -> str:
 def count_identities(dir: str, official: int) -> int:
     """The number of people in the `meta.txt` of a MeGlass folder, or `official` where there is none."""
     try:
-        with open(os.path.join(os.path.expanduser(dir), "meta.txt"), encoding="utf-8") as file:
+        with open(MEGLASS.find(dir) / "meta.txt", encoding="utf-8") as file:
             return len({parse_identity(line) for line in file if "@" in line})
     except (OSError, ValueError):
         return official

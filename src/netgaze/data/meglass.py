@@ -7,7 +7,7 @@ from typing import Any, Unpack
 import torch
 from torch import Tensor
 
-from netgaze.data.count import parse_identity
+from netgaze.data.count import MEGLASS, parse_identity
 from netgaze.data.decode import Form, decode_cached
 from netgaze.data.faces import GLASSES, FaceData, OfFaces
 from netgaze.data.images import Images
@@ -32,7 +32,7 @@ class MeGlass(FaceData):
     Other arguments: see `FaceData` and `ImageData`.
 
     Args:
-        dir: the folder that holds `meta.txt`, `MeGlass_120x120/` and `test/`.
+        dir: the folder that holds `meta.txt`, `MeGlass_120x120/` and `test/`, or the one that holds it as `meglass`.
         num_val_people: drawn from those who are not tested; null for 15 % of these.
         num_test_people: drawn from all; null for the people of the lists.
     """
@@ -51,7 +51,7 @@ class MeGlass(FaceData):
             num_test_people=num_test_people or 0,
             **shared,
         )
-        self.title, self.root = "MeGlass", Path(dir).expanduser()
+        self.title, self.dir, self.root = "MeGlass", Path(dir).expanduser(), MEGLASS.find(dir)
         self.chosen_val_people = num_val_people
         self.form = Form(self.image_size, self.num_channels, self.own_fit)
 
@@ -63,7 +63,7 @@ class MeGlass(FaceData):
         """
         if not (self.root / LABELS).is_file():
             raise NetgazeError(
-                f"MeGlass is not at {self.root}: there is no {LABELS}. Get MeGlass_120x120.zip, meta.txt and test/ by "
+                f"MeGlass is not at {self.dir}: there is no {LABELS}. Get MeGlass_120x120.zip, meta.txt and test/ by "
                 "hand, as https://github.com/cleardusk/MeGlass says, and put them there."
             )
         worn = read_labels(self.root / LABELS)

@@ -10,6 +10,7 @@ from torch import Tensor
 from netgaze.data.base import ImageData, Shared
 from netgaze.data.boxes import draw_mask, read_boxes
 from netgaze.data.decode import Form, decode_cached
+from netgaze.data.home import Home
 from netgaze.data.images import Images
 from netgaze.data.splits import hold_out
 from netgaze.download import extract, fetch
@@ -18,7 +19,8 @@ from netgaze.errors import NetgazeError
 log = logging.getLogger(__name__)
 
 FOLDER = "miniplaces"
-ARCHIVE = "data.tar.gz"
+ARCHIVE = "data.tar.gz"  # in the set's own folder
+HOME = Home(FOLDER, ("object_categories.txt", "images/train"))
 ARCHIVE_MD5 = "265825ec94f79390e4f1e38045a69059"
 URLS = (
     "http://miniplaces.csail.mit.edu/data/data.tar.gz",
@@ -41,7 +43,7 @@ class Miniplaces(ImageData):
     without those of surfaces and grounds (see `boxes.BACKGROUND`). Other arguments: see `ImageData`.
 
     Args:
-        dir: the folder that holds, or shall hold, `miniplaces`.
+        dir: the folder that holds, or shall hold, `miniplaces`; or that folder.
         url: where to download the archive from; null for the official addresses.
         download: whether to download what is not there.
         num_val: images held out of the training images, by class share; null for 5 %.
@@ -60,7 +62,7 @@ class Miniplaces(ImageData):
         **shared: Unpack[Shared],
     ) -> None:
         super().__init__(stored_size=stored_size, **shared)
-        self.root, self.urls = Path(dir).expanduser() / FOLDER, (url,) if url else URLS
+        self.root, self.urls = HOME.find(dir), (url,) if url else URLS
         self.download, self.held_out = download, num_val
         self.form = Form(self.stored_size, self.num_channels, self.own_fit)
 
