@@ -15,7 +15,7 @@ from netgaze.checks import check_export, check_seen, check_source
 from netgaze.ending import end
 from netgaze.request import Request
 from netgaze.run import Run, open_run
-from netgaze.stages import Stage, check_stages, find_finished, plan_stage
+from netgaze.stages import Stage, check_moved, check_stages, find_finished, move_data, plan_stage
 from netgaze.subjects import warn_of_changes
 from netgaze.trainer import choose_device, describe_device, set_globals
 from netgaze.weights import load_weights, restore
@@ -58,7 +58,9 @@ def fit(config: DictConfig, folder: Path, request: Request) -> Run:
                     train(stage)
             done[name] = ready or stage.run
         stage = plan_stage(config, last, done, whole, request)
-        if finished := stage.is_finished:
+        if moved := stage.is_moved:
+            move_data(stage)
+        if finished := moved or stage.is_finished:
             log.info("%s is finished already.", folder)
         else:
             train(stage)
@@ -83,6 +85,7 @@ def train(stage: Stage) -> None:
         monitor=task.monitor,
         monitor_mode=task.monitor_mode,
     )
+    check_moved(stage, data)
     if stage.last is not None:
         warn_of_changes(run.folder, run.facts.get("data"), data)
     loaded = _load_init(stage, task, data)

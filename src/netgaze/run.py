@@ -128,6 +128,9 @@ class Run:
         content = upgrade_checkpoint(read_checkpoint(path))
         if "netgaze" not in content:
             raise NetgazeError(f"{path} was not written by train.py: it does not say which network it belongs to.")
+        data = content["netgaze"]["config"]["data"]
+        if self.exists and "dir" in data:
+            data["dir"] = self.config.get("data", {}).get("dir", data["dir"])  # where it was moved to since
         return content
 
     def begin(
@@ -149,6 +152,16 @@ class Run:
         write_text(self.folder / ".hydra" / "config.yaml", OmegaConf.to_yaml(original_config))
         self._write_facts(known | started | collect_provenance() | request.as_facts() | facts)
         self._has_begun, self._trained_since = True, trained_since
+
+    def move_data(self, dir: str, original_config: DictConfig) -> None:
+        """Write down where the run's data lies now: here it is looked for from now on.
+
+        Args:
+            dir: the place.
+            original_config: not resolved, with the place in it: what `resume` shall read.
+        """
+        write_text(self.folder / ".hydra" / "config.yaml", OmegaConf.to_yaml(original_config))
+        self._write_facts(self.facts | {"config": self.config | {"data": self.config["data"] | {"dir": dir}}})
 
     def end(self, status: str, **facts: Any) -> None:
         """Write how the attempt ended, and add what it took to the seconds of earlier ones."""
@@ -186,7 +199,13 @@ class Run:
         """The network of the best epoch, its data and its features, opened when first asked for."""
         return self.open()
 
-    def open(self, checkpoint: str = "best", label: str | None = None, other: dict[str, Any] | None = None) -> Subject:
+    def open(
+        self,
+        checkpoint: str = "best",
+        label: str | None = None,
+        other: dict[str, Any] | None = None,
+        data_dir: str | None = None,
+    ) -> Subject:
         """The run as a Subject: its network is opened from the folder alone, when first asked for.
 
         Args:
@@ -194,19 +213,25 @@ class Run:
             label: the column's title; by default the folder's name.
             other: settings of a data set to look at in place of the run's own; its images take the form that the
                 network knows. Where it has other classes, what asks for the network's classes is left out.
+            data_dir: where the run's own data lies now, if it was moved. What lies there and differs from what the run
+                was trained on is taken for other data, with a warning.
 
         Raises:
             NetgazeError: no run is there, or it has no such checkpoint.
         """
         _ = self.facts  # says it where there is no run
-        return open_subject(self, checkpoint, label, other)
+        return open_subject(self, checkpoint, label, other, data_dir)
 
     def _repr_html_(self) -> str:
         return draw_page([str(self.folder)], make_table({"value": self.metrics}), self.figures)
 
 
 def open_run(
-    folder: Path | str, checkpoint: str = "best", label: str | None = None, other: dict[str, Any] | None = None
+    folder: Path | str,
+    checkpoint: str = "best",
+    label: str | None = None,
+    other: dict[str, Any] | None = None,
+    data_dir: str | None = None,
 ) -> Subject:
     """A run's folder as a Subject; see `Run.open`."""
-    return Run(folder).open(checkpoint, label, other)
+    return Run(folder).open(checkpoint, label, other, data_dir)
