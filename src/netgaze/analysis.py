@@ -9,7 +9,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from netgaze import report, tables
-from netgaze.build import build, resolve_config
+from netgaze.build import build, resolve_config, trust
 from netgaze.data.decode import find_pictures
 from netgaze.errors import NetgazeError
 from netgaze.gallery import look
@@ -58,6 +58,7 @@ def analyze(config: DictConfig, folder: Path, request: Request) -> list[Row]:
             more than a network without a run has.
     """
     check_analyze(config)
+    trust(config)
     settings = resolve_config(OmegaConf.masked_copy(config, [str(key) for key in config if key != "model"]))
     set_globals(seed=0, threads=num_cpus(), deterministic=True)
     runs = find_runs(settings["runs"] or [])

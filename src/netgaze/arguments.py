@@ -1,11 +1,14 @@
 """What was typed, made fit for Hydra: paths quoted, `resume=` turned into the run's own config, all of it checked."""
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from omegaconf import OmegaConf
 
 from netgaze.errors import NetgazeError
+from netgaze.files import read_config
 from netgaze.overrides import check_overrides, list_groups, split_stage
 from netgaze.upgrade import upgrade_stored_config, upgrade_words
 
@@ -48,12 +51,16 @@ def _resume_run(folder: Path, rest: Sequence[str], conf: Path) -> list[str]:
     stored = folder / ".hydra" / "config.yaml"
     if not stored.is_file():
         raise NetgazeError(f"resume={folder}: there is no run (no .hydra/config.yaml). Give a folder below outputs/.")
-    if set(OmegaConf.load(stored)) & {"hydra", "defaults"}:
+    config = read_config(stored)
+    if set(config) & {"hydra", "defaults"} or any(path.is_dir() for path in stored.parent.iterdir()):
         raise NetgazeError(f"{stored} was not written by train.py: it would change how commands are run.")
+    _check_references(OmegaConf.to_container(config), stored)
     if groups := [word for word in rest if word.partition("=")[0].lstrip("+").partition("@")[0] in list_groups(conf)]:
         raise NetgazeError(f"{groups[0]}: a resumed run keeps its choices; figures are chosen anew with analyze.py.")
     upgrade_stored_config(stored)
     check_overrides(drop_flags(rest), stored.parent, "config")
+    if missing := [key for key in ("data", "model", "task", "trainer", "stages") if key not in config]:
+        raise NetgazeError(f"{stored} was not written by train.py: it has no {missing[0]}.")
     return [
         *("--config-path", str(stored.parent), "--config-name", "config", "--config-dir", str(conf)),
         *(f"hydra.run.dir={quote_value(str(folder))}", "hydra.output_subdir=null"),
@@ -64,12 +71,32 @@ def _resume_run(folder: Path, rest: Sequence[str], conf: Path) -> list[str]:
 
 def _resume_sweep(folder: Path, rest: Sequence[str], conf: Path, name: str) -> list[str]:
     """What was typed for the sweep, typed again."""
-    typed = [str(word) for word in OmegaConf.load(folder / "multirun.yaml").hydra.overrides.task]
-    if any(word.lstrip("+~").startswith(("-", "hydra")) for word in typed):
-        raise NetgazeError(f"{folder}/multirun.yaml was not written by train.py: it would change how commands are run.")
+    stored = folder / "multirun.yaml"
+    typed = [str(word) for word in OmegaConf.select(read_config(stored), "hydra.overrides.task") or ()]
+    if not typed or any(word.startswith("-") or "hydra" in word.partition("=")[0] for word in typed):
+        raise NetgazeError(f"{stored} was not written by train.py: it would change how commands are run.")
+    _check_references(dict(word.split("=", 1) for word in typed if "=" in word), stored)
     typed = upgrade_words(typed, folder)
     check_overrides([*typed, *drop_flags(rest)], conf, name, sweeps=True)
     return ["-m", *typed, f"hydra.sweep.dir={quote_value(str(folder))}", *rest]
+
+
+def _check_references(content: Any, stored: Path, key: str = "") -> None:
+    """Refuse what a stranger's config would read of this machine, such as its environment, but for places of files.
+
+    Raises:
+        NetgazeError: a value does.
+    """
+    if isinstance(content, dict | list):
+        pairs = content.items() if isinstance(content, dict) else ((key, value) for value in content)
+        for name, value in pairs:
+            _check_references(value, stored, str(name))
+    elif isinstance(content, str):
+        asked = {found for found in re.findall(r"\$\{\s*(oc\.[\w.]+)\s*:", content)} - {"oc.select"}
+        if key.rpartition(".")[2] in (path.rpartition(".")[2] for path in PATHS):
+            asked -= {"oc.env"}
+        if asked:
+            raise NetgazeError(f"{stored} was not written by train.py: {key}={content[:80]} reads what is none of its.")
 
 
 def _staged(word: str, conf: Path) -> list[str]:

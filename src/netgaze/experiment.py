@@ -9,7 +9,7 @@ from typing import Any
 from omegaconf import DictConfig
 
 from netgaze.analysis import compare_stages
-from netgaze.build import build, build_task, build_trainer
+from netgaze.build import build, build_task, build_trainer, trust
 from netgaze.callbacks.keep import Keep
 from netgaze.checks import check_export, check_seen, check_source
 from netgaze.ending import end
@@ -46,6 +46,8 @@ def fit(config: DictConfig, folder: Path, request: Request) -> Run:
     whole, done = Run(folder), dict[str, Run]()
     *earlier, last = list(map(str, config.stages)) or [""]
     with whole.noting_failure(request, config):
+        if not request.is_of_stored_config:
+            trust(config)
         check_stages(config, whole)
         for number, name in enumerate(earlier, start=1):
             stage = plan_stage(config, name, done, whole, request)

@@ -1,10 +1,12 @@
 """Files that are whole or not there: written beside their name, then renamed."""
 
 import hashlib
+import io
 import json
 import math
 import os
 import re
+import stat
 import uuid
 import zipfile
 import zlib
@@ -17,6 +19,11 @@ from netgaze.errors import NetgazeError
 
 if TYPE_CHECKING:
     import numpy as np  # the command line answers before it is imported
+    from omegaconf import DictConfig
+
+MOST_JSON_BYTES = 100_000_000  # of a run's file of facts or numbers
+MOST_YAML_BYTES, MOST_YAML_DEPTH = 1_000_000, 50  # of a run's config
+MOST_ARRAY_BYTES = 8_000_000_000  # of a file of arrays, unpacked
 
 
 @contextmanager
@@ -52,16 +59,73 @@ def write_json(path: Path | str, content: Any) -> None:
     write_text(path, json.dumps(to_plain(content), indent=2, ensure_ascii=False, allow_nan=False) + "\n")
 
 
-def read_json(path: Path | str) -> Any:
+def read_bounded(path: Path | str, most_bytes: int) -> bytes:
+    """The content of a file that may be a stranger's: of one that is far too large nothing is read.
+
+    Raises:
+        OSError: the file is not there, or cannot be read.
+        NetgazeError: it is no plain file, or larger than `most_bytes`.
+    """
+    found = os.stat(path)
+    if not stat.S_ISREG(found.st_mode):
+        raise NetgazeError(f"{path} is no file. Put the file itself there.")
+    if found.st_size > most_bytes:
+        raise NetgazeError(
+            f"{path} has {found.st_size / 1e6:.0f} MB, and such a file has {most_bytes / 1e6:g} at most: it is another "
+            "one. Put the right file there."
+        )
+    return Path(path).read_bytes()
+
+
+def read_json(path: Path | str, most_bytes: int = MOST_JSON_BYTES) -> Any:
     """Read a JSON file.
 
     Raises:
-        NetgazeError: the file is not JSON.
+        OSError: the file is not there, or cannot be read.
+        NetgazeError: it is not JSON, or larger than `most_bytes`.
     """
     try:
-        return json.loads(Path(path).read_text(encoding="utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        return json.loads(read_bounded(path, most_bytes).decode())
+    except (ValueError, RecursionError) as error:  # numbers of a million digits and lists without end among them
         raise NetgazeError(f"{path} is not a JSON file ({error}). It may be damaged.") from error
+
+
+def read_json_object(path: Path | str, most_bytes: int = MOST_JSON_BYTES) -> dict[str, Any]:
+    """Read a JSON file that holds an object.
+
+    Raises:
+        OSError, NetgazeError: see `read_json`; or it holds something else.
+    """
+    content = read_json(path, most_bytes)
+    if not isinstance(content, dict):
+        raise NetgazeError(f"{path} holds a {type(content).__name__}, expected names and values. It may be damaged.")
+    return content
+
+
+def read_config(path: Path | str) -> "DictConfig":
+    """Read a run's YAML file, which may be a stranger's: no aliases, which can grow without end, and no Python objects.
+
+    Raises:
+        OSError: the file is not there, or cannot be read.
+        NetgazeError: it is no such file.
+    """
+    import yaml
+    from omegaconf import DictConfig, OmegaConf
+    from omegaconf.errors import OmegaConfBaseException
+
+    content, depth = read_bounded(path, MOST_YAML_BYTES), 0
+    try:
+        for event in yaml.parse(content.decode(), Loader=yaml.SafeLoader):
+            depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+            if isinstance(event, yaml.AliasEvent) or depth > MOST_YAML_DEPTH:
+                raise ValueError("aliases" if isinstance(event, yaml.AliasEvent) else "nested too deeply")
+        config = OmegaConf.load(io.StringIO(content.decode()))
+    except (ValueError, RecursionError, yaml.YAMLError, OmegaConfBaseException) as error:
+        said = " ".join(str(error).split())
+        raise NetgazeError(f"{path} is no config that train.py wrote ({said[:200]}). It may be damaged.") from error
+    if not isinstance(config, DictConfig):
+        raise NetgazeError(f"{path} is no config that train.py wrote: it has no keys. It may be damaged.")
+    return config
 
 
 def to_plain(content: Any) -> Any:
@@ -126,14 +190,17 @@ def cache_root() -> Path:
     return Path(os.environ.get("NETGAZE_CACHE") or Path.home() / ".cache" / "netgaze")
 
 
-def read_arrays(path: Path | str) -> "dict[str, np.ndarray] | None":
-    """The arrays of an npz file, or None where there is none or a damaged one."""
+def read_arrays(path: Path | str, most_bytes: int = MOST_ARRAY_BYTES) -> "dict[str, np.ndarray] | None":
+    """The arrays of an npz file, or None where there is none, a damaged one or one that unpacks to too much."""
     import numpy as np
 
     try:
+        with zipfile.ZipFile(path) as packed:
+            if sum(member.file_size for member in packed.infolist()) > most_bytes:
+                return None
         with np.load(path, allow_pickle=False) as stored:
             return {name: stored[name] for name in stored.files}
-    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error):
+    except Exception:  # a broken file can raise nearly everything
         return None
 
 

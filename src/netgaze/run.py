@@ -1,6 +1,5 @@
 """A run's folder as one object: what lies in it, each file read once, and the network that it holds."""
 
-import csv
 import gc
 import time
 import traceback
@@ -13,10 +12,11 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from netgaze.errors import NetgazeError
-from netgaze.files import read_json, write_json, write_text
+from netgaze.files import write_json, write_text
 from netgaze.inline import draw_page, make_table
 from netgaze.provenance import collect_provenance
 from netgaze.request import Request
+from netgaze.stored import check_checkpoint, read_facts, read_history, read_numbers, read_variants
 from netgaze.subject import Subject
 from netgaze.subjects import open_subject
 from netgaze.upgrade import upgrade_checkpoint, upgrade_facts, upgrade_numbers
@@ -54,7 +54,7 @@ class Run:
             raise NetgazeError(
                 f"{self.folder} holds no run (no run.json). Give a folder below outputs/ that train.py wrote."
             )
-        return upgrade_facts(read_json(self.folder / "run.json"))
+        return upgrade_facts(read_facts(self.folder / "run.json"))
 
     @property
     def is_finished(self) -> bool:
@@ -75,11 +75,7 @@ class Run:
     def epochs(self) -> list[dict[str, float]]:
         """The rows of `history.csv`, one per epoch; numbers that an epoch lacks are left out."""
         path = self.folder / "history.csv"
-        if not path.exists():
-            return []
-        with open(path, newline="", encoding="utf-8") as file:
-            rows = [{name: float(value) for name, value in row.items() if value} for row in csv.DictReader(file)]
-        return [upgrade_numbers(row) | {"epoch": int(row["epoch"])} for row in rows]
+        return [upgrade_numbers(row) for row in read_history(path)] if path.exists() else []
 
     @property
     def history(self) -> Any:
@@ -90,13 +86,13 @@ class Run:
     def metrics(self) -> dict[str, Any]:
         """The final numbers by name: `test/acc`, `best/epoch`, ...; empty where it has none yet."""
         path = self.folder / "metrics.json"
-        return upgrade_numbers(read_json(path)) if path.exists() else {}
+        return upgrade_numbers(read_numbers(path)) if path.exists() else {}
 
     @cached_property
     def variants(self) -> list[dict[str, Any]]:
         """Settings and numbers of each network that it trained at once; empty for a run of one."""
         path = self.folder / "variants.json"
-        return read_json(path) if path.exists() else []
+        return read_variants(path) if path.exists() else []
 
     @property
     def figures(self) -> list[Path]:
@@ -126,8 +122,7 @@ class Run:
         """
         path = self.locate_checkpoint(name)
         content = upgrade_checkpoint(read_checkpoint(path))
-        if "netgaze" not in content:
-            raise NetgazeError(f"{path} was not written by train.py: it does not say which network it belongs to.")
+        check_checkpoint(path, content)
         data = content["netgaze"]["config"]["data"]
         if self.exists and "dir" in data:
             data["dir"] = self.config.get("data", {}).get("dir", data["dir"])  # where it was moved to since

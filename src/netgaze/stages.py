@@ -5,7 +5,7 @@ before it lie in `<run>/stages/<name>`. An `init` or a `data.pseudo_labels` that
 its folder.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -79,11 +79,19 @@ class Stage:
     def _agrees(self, *ignored_keys: str) -> bool:
         if self.last is None:
             return False
-        before, now = (OmegaConf.create(it) for it in (self.last["netgaze"]["config"], self.settings))
-        for key in ignored_keys:
-            for config in (before, now):
-                OmegaConf.update(config, key, None)
-        return before == now
+        before, now = (_without(config, ignored_keys) for config in (self.last["netgaze"]["config"], self.settings))
+        return bool(before == now)
+
+
+def _without(config: Mapping[str, Any], keys: Sequence[str]) -> dict[str, Any]:
+    """A plain config without some of its keys, given by their paths."""
+    rest = dict(config)
+    for group, _, key in (path.partition(".") for path in keys):
+        if key:
+            rest[group] = {name: value for name, value in config[group].items() if name != key}
+        else:
+            rest.pop(group, None)
+    return rest
 
 
 def plan_stage(config: DictConfig, name: str, done: Mapping[str, Run], whole: Run, request: Request) -> Stage:
