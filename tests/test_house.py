@@ -21,7 +21,7 @@ ORDER = [
     {"errors", "batch"},
     {"files", "kinds"},
     {"upgrade"},
-    {"download", "pseudo_labels", "stored"},
+    {"download", "pseudo_labels", "stored", "archives"},
     {"measures"},
     {"inside"},
     {"features", "schedules", "weights", "schema", "verifier", "request", "provenance"},

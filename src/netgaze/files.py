@@ -185,6 +185,12 @@ def hash_sha256(path: Path | str) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def is_web_page(path: Path | str) -> bool:
+    """Whether a file is a page of HTML: what a server sends that asks for a login, or has the file no more."""
+    with open(path, "rb") as file:
+        return file.read(256).lstrip(b"\xef\xbb\xbf \t\r\n").lower().startswith((b"<!doctype html", b"<html"))
+
+
 def cache_root() -> Path:
     """Where decoded images and features are kept: `$NETGAZE_CACHE`, else `~/.cache/netgaze`."""
     return Path(os.environ.get("NETGAZE_CACHE") or Path.home() / ".cache" / "netgaze")

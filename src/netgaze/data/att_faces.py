@@ -10,11 +10,12 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from netgaze.archives import unzip
 from netgaze.data.decode import FORMATS, Form, decode_cached
 from netgaze.data.faces import GLASSES, FaceData, OfFaces
 from netgaze.data.home import Home
 from netgaze.data.images import Images
-from netgaze.download import fetch, unzip
+from netgaze.download import fetch
 from netgaze.errors import NetgazeError
 
 FOLDER, ARCHIVE = "att_faces", "att_faces.zip"

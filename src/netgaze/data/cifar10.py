@@ -7,10 +7,11 @@ from typing import Any, ClassVar, Unpack
 import numpy as np
 import torch
 
+from netgaze.archives import extract
 from netgaze.data.base import ImageData, Shared
 from netgaze.data.home import Home
 from netgaze.data.images import Images
-from netgaze.download import extract, fetch
+from netgaze.download import fetch
 from netgaze.errors import NetgazeError
 from netgaze.files import hash_md5
 
@@ -27,6 +28,7 @@ TRAIN = tuple(f"data_batch_{number}" for number in range(1, 6))
 TEST = "test_batch"
 META = "batches.meta"
 SIDE = 32
+MOST_BYTES = 400_000_000  # of which the files are 186 million
 MD5 = {
     "data_batch_1": "c99cafc152244af753f735de768cd75f",
     "data_batch_2": "d4bba439e000b95fd0a9bffe97cbabec",
@@ -93,7 +95,7 @@ class Cifar10(ImageData):
                 f"{archive} is not the official archive: its md5 differs. Set data.verify=false if you trust it, or "
                 f"{ANEW}."
             )
-        extract(archive, folder)
+        extract(archive, folder, MOST_BYTES)
         return folder
 
     def _check_file(self, path: Path) -> None:

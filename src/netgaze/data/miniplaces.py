@@ -7,13 +7,14 @@ from typing import Unpack
 import torch
 from torch import Tensor
 
+from netgaze.archives import extract
 from netgaze.data.base import ImageData, Shared
 from netgaze.data.boxes import draw_mask, read_boxes
 from netgaze.data.decode import Form, decode_cached
 from netgaze.data.home import Home
 from netgaze.data.images import Images
 from netgaze.data.splits import hold_out
-from netgaze.download import extract, fetch
+from netgaze.download import fetch
 from netgaze.errors import NetgazeError
 
 log = logging.getLogger(__name__)
@@ -30,6 +31,7 @@ LISTS = ("train.txt", "val.txt", "categories.txt", "object_categories.txt")
 LISTS_URL = "https://raw.githubusercontent.com/CSAILVision/miniplaces/master/data"
 ADVICE = "Or name another address with data.url=, or take data=shapes, which needs no network."
 VAL_SHARE = 0.05
+MOST_BYTES = 5_000_000_000  # of the archive unpacked
 
 
 class Miniplaces(ImageData):
@@ -92,7 +94,7 @@ class Miniplaces(ImageData):
                 fetch(self.urls, archive, ARCHIVE_MD5, advice=ADVICE)
             for name in ("objects", "images"):  # the images last: where they are, all is there
                 if not (self.root / name).is_dir():
-                    extract(archive, self.root / name)
+                    extract(archive, self.root / name, MOST_BYTES)
         if not (self.root / "objects").is_dir():
             log.info("Miniplaces: there is no %s, so no image has object boxes", self.root / "objects")
         for name in LISTS:
