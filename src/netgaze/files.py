@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from omegaconf import DictConfig
 
 MOST_JSON_BYTES = 100_000_000  # of a run's file of facts or numbers
+MOST_LIST_BYTES = 200_000_000  # of a list of images, a line each
 MOST_YAML_BYTES, MOST_YAML_DEPTH = 1_000_000, 50  # of a run's config
 MOST_ARRAY_BYTES = 8_000_000_000  # of a file of arrays, unpacked
 
@@ -75,6 +76,19 @@ def read_bounded(path: Path | str, most_bytes: int) -> bytes:
             "one. Put the right file there."
         )
     return Path(path).read_bytes()
+
+
+def read_lines(path: Path | str) -> list[str]:
+    """The lines of a list that comes with a set.
+
+    Raises:
+        OSError: the file is not there, or cannot be read.
+        NetgazeError: it is no such text, or far too large.
+    """
+    try:
+        return read_bounded(path, MOST_LIST_BYTES).decode().splitlines()
+    except UnicodeDecodeError as error:
+        raise NetgazeError(f"{path} cannot be read as text ({error}). Get the file anew.") from error
 
 
 def read_json(path: Path | str, most_bytes: int = MOST_JSON_BYTES) -> Any:

@@ -1,5 +1,6 @@
 """CIFAR-10: 60,000 photos of ten kinds of things at 32x32 (Krizhevsky 2009)."""
 
+import io
 import pickle
 from pathlib import Path
 from typing import Any, ClassVar, Unpack
@@ -13,7 +14,7 @@ from netgaze.data.home import Home
 from netgaze.data.images import Images
 from netgaze.download import fetch
 from netgaze.errors import NetgazeError
-from netgaze.files import hash_md5
+from netgaze.files import hash_md5, read_bounded
 
 ARCHIVE_MD5 = "c58f30108f718f92721af3b95e74349a"
 FOLDER, ARCHIVE = "cifar-10-batches-py", "cifar-10-python.tar.gz"
@@ -29,6 +30,7 @@ TEST = "test_batch"
 META = "batches.meta"
 SIDE = 32
 MOST_BYTES = 400_000_000  # of which the files are 186 million
+MOST_FILE_BYTES = 100_000_000  # of a batch, which has 31 million
 MD5 = {
     "data_batch_1": "c99cafc152244af753f735de768cd75f",
     "data_batch_2": "d4bba439e000b95fd0a9bffe97cbabec",
@@ -151,16 +153,38 @@ def _latin1(text: str, encoding: str) -> bytes:
     return text.encode("latin1")
 
 
-class _ArraysOnly(pickle.Unpickler):
-    """Builds NumPy arrays and plain Python values; a pickle that names anything else is refused before it runs."""
+class _Array:
+    """What the pickle of an array names by `ndarray`: a word to `_make_array`, and nothing to be called."""
+
+
+def _make_array(kind: Any, shape: Any, letter: Any) -> np.ndarray:
+    """The empty array that a pickle then fills with what it holds; it may ask for no room."""
+    if kind is not _Array or shape != (0,):
+        raise pickle.UnpicklingError("it makes an array that is not filled")
+    return np.empty(0, np.uint8)
+
+
+def _make_dtype(name: Any, *flags: Any) -> np.dtype[Any]:
+    """The kind of an array's numbers: plain ones."""
+    kind = np.dtype(name) if isinstance(name, str) and len(name) < 4 else np.dtype(object)
+    if kind.kind not in "biuf":
+        raise pickle.UnpicklingError("it holds an array that is not of numbers")
+    return np.dtype(name, copy=True)
+
+
+class _ArraysOnly(pickle._Unpickler):
+    """Builds NumPy arrays and plain Python values; a pickle that names anything else is refused before it runs.
+
+    The reader is the one in Python: that in C makes as much room as a pickle says it has of remembered values.
+    """
 
     allowed: ClassVar[dict[tuple[str, str], Any]] = {
-        ("numpy", "ndarray"): np.ndarray,
-        ("numpy", "dtype"): np.dtype,
+        ("numpy", "ndarray"): _Array,
+        ("numpy", "dtype"): _make_dtype,
         ("_codecs", "encode"): _latin1,
         # The function that makes an empty array to be filled; NumPy 2 has moved it.
-        ("numpy.core.multiarray", "_reconstruct"): np.empty(0).__reduce__()[0],
-        ("numpy._core.multiarray", "_reconstruct"): np.empty(0).__reduce__()[0],
+        ("numpy.core.multiarray", "_reconstruct"): _make_array,
+        ("numpy._core.multiarray", "_reconstruct"): _make_array,
     }
 
     def find_class(self, module: str, name: str) -> Any:
@@ -171,10 +195,11 @@ class _ArraysOnly(pickle.Unpickler):
 
 def _read_pickle(path: Path) -> dict[str, Any]:
     try:
-        with open(path, "rb") as file:
-            content = _ArraysOnly(file, encoding="latin1").load()
+        content = _ArraysOnly(io.BytesIO(read_bounded(path, MOST_FILE_BYTES)), encoding="latin1").load()
+    except NetgazeError:
+        raise
     except Exception as error:  # a broken pickle can raise nearly everything
-        raise _altered(path, f"it cannot be read ({error})") from error
+        raise _altered(path, f"it cannot be read ({str(error)[:200]})") from error
     if not isinstance(content, dict):
         raise _altered(path, "it holds no dict")
     return content

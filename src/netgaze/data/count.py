@@ -4,7 +4,7 @@ import os
 
 from netgaze.data.home import Home
 from netgaze.errors import NetgazeError
-from netgaze.files import read_json
+from netgaze.files import read_json, read_lines
 
 DECATHLON = Home("decathlon-1.0", ("annotations",))
 MEGLASS = Home("meglass", ("meta.txt",))
@@ -65,7 +65,6 @@ def parse_identity(photo: str) -> str:
 def count_identities(dir: str, official: int) -> int:
     """The number of people in the `meta.txt` of a MeGlass folder, or `official` where there is none."""
     try:
-        with open(MEGLASS.find(dir) / "meta.txt", encoding="utf-8") as file:
-            return len({parse_identity(line) for line in file if "@" in line})
-    except (OSError, ValueError):
+        return len({parse_identity(line) for line in read_lines(MEGLASS.find(dir) / "meta.txt") if "@" in line})
+    except (OSError, NetgazeError):
         return official

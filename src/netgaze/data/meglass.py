@@ -12,6 +12,7 @@ from netgaze.data.decode import Form, decode_cached
 from netgaze.data.faces import GLASSES, FaceData, OfFaces
 from netgaze.data.images import Images
 from netgaze.errors import NetgazeError
+from netgaze.files import read_lines
 
 PHOTOS, LABELS = "MeGlass_120x120", "meta.txt"
 LISTS = ("gallery_no_glass", "gallery_black_glass", "probe_no_glass", "probe_black_glass")
@@ -177,10 +178,9 @@ def read_list(path: Path) -> list[str]:
 def _lines(path: Path) -> list[tuple[int, str]]:
     """A file's lines by their numbers from 1, but empty ones."""
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-        return [(number, line) for number, line in enumerate(lines, start=1) if line.strip()]
-    except (OSError, UnicodeDecodeError) as error:
-        why = getattr(error, "strerror", None) or error
+        return [(number, line) for number, line in enumerate(read_lines(path), start=1) if line.strip()]
+    except OSError as error:
+        why = error.strerror or error
         raise NetgazeError(f"{path} cannot be read ({why}). It comes with MeGlass: put it there.") from error
 
 

@@ -16,6 +16,7 @@ from netgaze.data.images import Images
 from netgaze.data.splits import hold_out
 from netgaze.download import fetch
 from netgaze.errors import NetgazeError
+from netgaze.files import read_lines
 
 log = logging.getLogger(__name__)
 
@@ -140,9 +141,9 @@ def _rows(path: Path) -> list[tuple[str, int]]:
         NetgazeError: a line is another.
     """
     rows = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+    for number, line in enumerate(read_lines(path), start=1):
         name, _, label = line.strip().rpartition(" ")
-        if not name or not label.isdecimal() or ".." in name:
+        if not name or not (label.isdecimal() and len(label) < 10) or ".." in name or name[0] == "/" or "\0" in name:
             raise NetgazeError(f"{path}, line {number}, is no name and number: {line[:60]!r}. Get the file anew.")
         rows.append((name, int(label)))
     return rows
