@@ -1,5 +1,13 @@
 """Errors the user can fix, in a sentence or two."""
 
+import errno
+
+_ADVICE = {
+    errno.ENOSPC: " Make room there, or choose another folder.",
+    errno.EROFS: " Choose a folder you may write to.",
+    errno.EACCES: " Choose a folder that you may read and write.",
+}
+
 
 class NetgazeError(Exception):
     """A mistake or a lack that the person at the keyboard can mend.
@@ -11,8 +19,9 @@ class NetgazeError(Exception):
 
 def sentence(error: BaseException) -> str:
     """What an exception says, without the places in libraries where it was raised."""
-    if isinstance(error, OSError) and error.filename:
-        return f"Cannot use {error.filename}: {error.strerror}."
+    if isinstance(error, OSError) and (error.filename or error.errno):
+        place = f"Cannot use {error.filename}: " if error.filename else ""
+        return f"{place}{error.strerror}." + _ADVICE.get(error.errno, "")
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     if isinstance(error, NetgazeError) or not lines:
         return " ".join(lines) or type(error).__name__

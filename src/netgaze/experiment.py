@@ -13,6 +13,7 @@ from netgaze.build import build, build_task, build_trainer, trust
 from netgaze.callbacks.keep import Keep
 from netgaze.checks import check_export, check_seen, check_source
 from netgaze.ending import end
+from netgaze.files import check_writable
 from netgaze.request import Request
 from netgaze.run import Run, open_run
 from netgaze.stages import Stage, check_moved, check_stages, find_finished, move_data, plan_stage
@@ -74,6 +75,7 @@ def fit(config: DictConfig, folder: Path, request: Request) -> Run:
 def train(stage: Stage) -> None:
     """Train one stage, or go on with it; test it, draw its figures and write its numbers."""
     started, settings, run = time.time(), stage.settings, stage.run
+    check_writable(run.folder)
     chosen = settings["trainer"]
     set_globals(seed=settings["seed"], threads=chosen["threads"], deterministic=chosen["deterministic"])
     data, task = _build_both(stage)

@@ -1,5 +1,6 @@
 """Files that are whole or not there: written beside their name, then renamed."""
 
+import errno
 import hashlib
 import io
 import json
@@ -7,6 +8,7 @@ import math
 import os
 import re
 import stat
+import tempfile
 import uuid
 import zipfile
 import zlib
@@ -40,13 +42,43 @@ def atomic_write(path: Path | str) -> Iterator[Path]:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield beside
         os.replace(beside, path)
-    except PermissionError as error:
-        raise NetgazeError(f"Cannot write {path}: permission denied. Choose a folder you may write to.") from error
     except OSError as error:
-        raise NetgazeError(f"Cannot write {path}: {error.strerror or error}.") from error
+        raise cannot_write(path, error) from error
     finally:
         with suppress(OSError):
             beside.unlink(missing_ok=True)
+
+
+def cannot_write(path: Path | str, error: OSError) -> NetgazeError:
+    """Why a file could not be written, and what to do."""
+    is_full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+    advice = "Make room there, or choose another folder" if is_full else "Choose a folder you may write to"
+    return NetgazeError(f"Cannot write {path}: {error.strerror or error}. {advice}.")
+
+
+@contextmanager
+def saying_what_cannot_be_written(path: Path | str) -> Iterator[None]:
+    """Where a library writes to `path` by itself, turn its errors into a sentence.
+
+    Raises:
+        NetgazeError: it could not.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise cannot_write(path, error) from error
+
+
+def check_writable(folder: Path | str) -> None:
+    """Whether files can be written into a folder, which is made: better said before the work than after it.
+
+    Raises:
+        NetgazeError: they cannot.
+    """
+    with saying_what_cannot_be_written(folder):
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder) as file:
+            file.write(b"x")
 
 
 def write_text(path: Path | str, text: str) -> None:

@@ -4,7 +4,7 @@ import gc
 import time
 import traceback
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -180,11 +180,12 @@ class Run:
         try:
             yield
         except BaseException as error:
-            if not self._has_begun and not was_there:
-                self.begin(request, original_config)
-            if self._has_begun:
-                status = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
-                self.end(status, error=str(error) or type(error).__name__, trace=traceback.format_exc())
+            with suppress(NetgazeError):  # on a full disk nothing can be noted, and why it failed is said at its end
+                if not self._has_begun and not was_there:
+                    self.begin(request, original_config)
+                if self._has_begun:
+                    status = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
+                    self.end(status, error=str(error) or type(error).__name__, trace=traceback.format_exc())
             raise
         finally:
             gc.collect()  # a sweep's next job needs the memory
