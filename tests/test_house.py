@@ -23,7 +23,7 @@ ORDER = [
     {"files", "kinds", "failures", "flags"},
     {"constructors", "configs"},
     {"upgrade"},
-    {"download", "folders", "pseudo_labels"},
+    {"download", "folders", "pseudo_labels", "stored", "archives"},
     {"measures"},
     {"inside"},
     {"features", "schedules", "weights", "schema", "verifier", "request", "provenance", "processes"},

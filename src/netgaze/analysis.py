@@ -9,7 +9,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from netgaze import report, tables
-from netgaze.build import build, resolve_config
+from netgaze.build import build, resolve_config, trust
 from netgaze.data.decode import find_pictures
 from netgaze.errors import NetgazeError
 from netgaze.failures import Failure, explain_run
@@ -63,6 +63,7 @@ def analyze(config: DictConfig, folder: Path, request: Request) -> list[Row]:
             `figures.strict` is true, else where none was drawn.
     """
     check_analyze(config)
+    trust(config)
     settings = resolve_config(OmegaConf.masked_copy(config, [str(key) for key in config if key != "model"]))
     set_globals(seed=0, threads=num_cpus(), deterministic=True)
     runs = find_runs(settings["runs"] or [])
@@ -73,10 +74,13 @@ def analyze(config: DictConfig, folder: Path, request: Request) -> list[Row]:
             f"labels: give as many titles as there are networks, {len(names)}, all different; got {labels}."
         )
     rows = make_rows(runs, labels[: len(runs)])
-    checkpoint, other_data = settings["checkpoint"], settings["data"] or None
+    checkpoint = settings["checkpoint"]
+    other_data, data_dir = _choose_data(settings["data"])
     titled = dict(zip(labels, runs, strict=False))
     subjects = [
-        run.open(checkpoint, label, other_data) for label, run in titled.items() if run.has_checkpoint(checkpoint)
+        run.open(checkpoint, label, other_data, data_dir)
+        for label, run in titled.items()
+        if run.has_checkpoint(checkpoint)
     ]
     missing = [label for label, run in titled.items() if not run.has_checkpoint(checkpoint)]
     note = f"The pictures show each run's {checkpoint} checkpoint."
@@ -96,6 +100,14 @@ def analyze(config: DictConfig, folder: Path, request: Request) -> list[Row]:
     if subjects and (why := found.explain(list(figures), settings["figures"]["strict"])):
         raise NetgazeError(f"{folder}: {why}.")
     return rows
+
+
+def _choose_data(settings: dict[str, Any]) -> tuple[dict[str, Any] | None, str | None]:
+    """Other data than the runs' own, or where their own lies now."""
+    place = settings.get("dir")
+    if "_target_" not in settings:
+        return None, place
+    return {key: value for key, value in settings.items() if key != "dir" or place is not None}, None
 
 
 def _name_model(request: Request) -> str:

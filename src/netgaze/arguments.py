@@ -1,15 +1,16 @@
 """What was typed, made fit for Hydra: paths quoted, `resume=` turned into the run's own config, all of it checked."""
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
-import yaml
 from hydra.core.override_parser.types import Glob
 from omegaconf import OmegaConf
-from omegaconf.errors import OmegaConfBaseException
 
 from netgaze.configs import Configs
 from netgaze.errors import NetgazeError
+from netgaze.files import read_config
 from netgaze.flags import SWEEP, list_directories, split_flags
 from netgaze.overrides import check_overrides
 from netgaze.upgrade import upgrade_stored_config, upgrade_words
@@ -54,13 +55,17 @@ def _resume_run(folder: Path, rest: Sequence[str], conf: Path) -> list[str]:
     stored = folder / ".hydra" / "config.yaml"
     if not stored.is_file():
         raise NetgazeError(f"resume={folder}: there is no run (no .hydra/config.yaml). Give a folder below outputs/.")
-    if set(_load(stored)) & {"hydra", "defaults"}:
+    config = read_config(stored)
+    if set(config) & {"hydra", "defaults"} or any(path.is_dir() for path in stored.parent.iterdir()):
         raise NetgazeError(f"{stored} was not written by train.py: it would change how commands are run.")
+    _check_references(OmegaConf.to_container(config), stored)
     groups = Configs(conf, "train").groups
     if chosen := [word for word in rest if word.partition("=")[0].lstrip("+~").partition("@")[0] in groups]:
         raise NetgazeError(f"{chosen[0]}: a resumed run keeps its choices; figures are chosen anew with analyze.py.")
     upgrade_stored_config(stored)
     check_overrides(rest, stored.parent, "config")
+    if missing := [key for key in ("data", "model", "task", "trainer", "stages") if key not in config]:
+        raise NetgazeError(f"{stored} was not written by train.py: it has no {missing[0]}.")
     return [
         *("--config-path", str(stored.parent), "--config-name", "config", "--config-dir", str(conf)),
         *(f"hydra.run.dir={quote_value(str(folder))}", "hydra.output_subdir=null"),
@@ -72,28 +77,14 @@ def _resume_run(folder: Path, rest: Sequence[str], conf: Path) -> list[str]:
 def _resume_sweep(folder: Path, rest: Sequence[str], conf: Path, name: str) -> list[str]:
     """What was typed for the sweep, typed again."""
     stored = folder / "multirun.yaml"
-    typed = OmegaConf.select(OmegaConf.create(_load(stored)), "hydra.overrides.task")
+    typed = OmegaConf.select(read_config(stored), "hydra.overrides.task")
     typed = [str(word) for word in typed] if OmegaConf.is_list(typed) else []
-    if not typed or any(word.lstrip("+~").startswith(("-", "hydra")) for word in typed):
+    if not typed or any(word.startswith("-") or "hydra" in word.partition("=")[0] for word in typed):
         raise NetgazeError(f"{stored} was not written by train.py: it would change how commands are run.")
+    _check_references(dict(word.split("=", 1) for word in typed if "=" in word), stored)
     typed = upgrade_words(typed, folder)
     check_overrides([*typed, *rest], conf, name, sweeps=True)
     return ["-m", *typed, f"hydra.sweep.dir={quote_value(str(folder))}", *rest]
-
-
-def _load(path: Path) -> dict:
-    """A stored config, not resolved.
-
-    Raises:
-        NetgazeError: it is none.
-    """
-    try:
-        content = OmegaConf.to_container(OmegaConf.load(path))
-    except (yaml.YAMLError, OmegaConfBaseException, OSError, UnicodeDecodeError) as error:
-        raise NetgazeError(f"{path} cannot be read as a config: it is damaged. Start the run anew.") from error
-    if not isinstance(content, dict):
-        raise NetgazeError(f"{path} was not written by train.py: it is no config. Start the run anew.")
-    return {str(key): value for key, value in content.items()}
 
 
 def _join_init_keys(words: Sequence[str], sweeps: bool) -> list[str]:
@@ -134,7 +125,7 @@ def _name_choices(word: str, configs: Configs, sweeps: bool) -> str:
         return f"{key}=[]"
     if value.startswith("glob("):
         pattern = parse([f"{group}={value}"])[0].value()
-        names = pattern.filter(configs.list_options(group)) if isinstance(pattern, Glob) else []
+        names: list[str] = pattern.filter(configs.list_options(group)) if isinstance(pattern, Glob) else []
         if not names:
             raise NetgazeError(f"{word} fits none of {', '.join(configs.list_options(group))}.")
         value = ",".join(names)
@@ -142,6 +133,24 @@ def _name_choices(word: str, configs: Configs, sweeps: bool) -> str:
     if configs.takes_many(group) and set(names) <= set(known) and (sweeps or len(names) == 1):
         value = ",".join(f"[{name}]" for name in names)
     return f"{key}={value}"
+
+
+def _check_references(content: Any, stored: Path, key: str = "") -> None:
+    """Refuse what a stranger's config would read of this machine, such as its environment, but for places of files.
+
+    Raises:
+        NetgazeError: a value does.
+    """
+    if isinstance(content, dict | list):
+        pairs = content.items() if isinstance(content, dict) else ((key, value) for value in content)
+        for name, value in pairs:
+            _check_references(value, stored, str(name))
+    elif isinstance(content, str):
+        asked = {found for found in re.findall(r"\$\{\s*(oc\.[\w.]+)\s*:", content)} - {"oc.select"}
+        if key.rpartition(".")[2] in (path.rpartition(".")[2] for path in PATHS):
+            asked -= {"oc.env"}
+        if asked:
+            raise NetgazeError(f"{stored} was not written by train.py: {key}={content[:80]} reads what is none of its.")
 
 
 def _staged(word: str, conf: Path) -> list[str]:

@@ -1,8 +1,10 @@
 """The only place that turns config into objects."""
 
 import inspect
+import os
 import pkgutil
-from collections.abc import Sequence
+import sys
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import hydra
@@ -30,6 +32,10 @@ _PLACES = {
     **{"schedules": "schedule", "trainer": "trainer"},
 }
 
+# Packages whose modules may be imported because a config names them: any other's would run a stranger's code.
+KNOWN = ("netgaze", "torch", "torchvision", "pytorch_lightning", "timm")
+TRUST = "NETGAZE_TRUST"  # further ones, of one's own, with commas in between
+
 _REFUSALS = (TypeError, ValueError, MisconfigurationException)
 
 
@@ -45,6 +51,8 @@ def build(config: Any, **extra: Any) -> Any:
             stranger), or arguments that the constructor refuses.
     """
     content: Any = OmegaConf.to_container(config, resolve=True) if OmegaConf.is_config(config) else config
+    if not isinstance(content, dict) or "_target_" not in content:
+        raise NetgazeError(f"Nothing can be built from {str(content)[:80]}: it has no _target_. Check the config.")
     _check_targets(content)
     _check_arguments(content)
     if extra or not content.get("_partial_"):
@@ -70,15 +78,58 @@ def _name_place(target: str) -> str:
     return f"{place} {name}".strip() if place else target
 
 
-def _check_targets(content: Any) -> None:
+def trust(config: Any) -> None:
+    """Import what a config names that was typed or composed from one's own files: `build` then knows it.
+
+    Args:
+        config: a DictConfig, not resolved.
+
+    Raises:
+        NetgazeError: a name leads to nothing.
+    """
+    for path in _list_targets(OmegaConf.to_container(config)):
+        if "${" not in path:
+            _resolve(path)
+
+
+def _list_targets(content: Any) -> Iterator[str]:
+    """Every `_target_` in a plain config."""
+    if isinstance(content, dict) and "_target_" in content:
+        yield str(content["_target_"])
+    for value in content.values() if isinstance(content, dict) else content if isinstance(content, list) else ():
+        yield from _list_targets(value)
+
+
+def _check_targets(content: Any, key: str = "") -> None:
     if isinstance(content, dict):
         if "_target_" in content:
             _check_target(str(content["_target_"]))
-        for value in content.values():
-            _check_targets(value)
+        for name, value in content.items():
+            _check_targets(value, str(name))
     elif isinstance(content, list):
         for value in content:
-            _check_targets(value)
+            _check_targets(value, key)
+    elif isinstance(content, str) and "${" in content:  # Hydra would resolve it, into a further target even
+        raise NetgazeError(f"{key}={content[:80]} is refused: a stored config has values, and no references to others.")
+
+
+def _resolve(path: str) -> Any:
+    try:
+        return pkgutil.resolve_name(path)
+    except Exception as error:  # whatever a module raises while it is imported
+        raise NetgazeError(f"_target_: {path} cannot be found. Check the name in the config.") from error
+
+
+def _may_be_imported(path: str) -> bool:
+    """Whether to look up a name runs no code of unknown origin: its module is known, trusted or imported already."""
+    root = path.replace(":", ".").partition(".")[0]
+    if root in KNOWN or root in os.environ.get(TRUST, "").split(","):
+        return True
+    found, *names = sys.modules.get(root), *path.replace(":", ".").split(".")[1:]
+    for number, name in enumerate(names, start=1):
+        module = ".".join([root, *names[:number]])
+        found = sys.modules.get(module) or getattr(found, name, None)
+    return found is not None
 
 
 def _check_arguments(content: Any, place: str | None = None, joined: Sequence[str] = ()) -> None:
@@ -95,10 +146,13 @@ def _check_arguments(content: Any, place: str | None = None, joined: Sequence[st
 
 
 def _check_target(path: str) -> None:
-    try:
-        target = pkgutil.resolve_name(path)
-    except Exception as error:  # whatever a stranger's module raises while it is imported
-        raise NetgazeError(f"_target_: {path} cannot be found. Check the name in the config.") from error
+    if not _may_be_imported(path):
+        root = path.partition(".")[0]
+        raise NetgazeError(
+            f"_target_: {path[:80]} is refused: to look it up would run the code of {root[:40]}, and a stored config "
+            f"may come from a stranger. If you trust it, set {TRUST}={root[:40]}, or import it first in a notebook."
+        )
+    target = _resolve(path)
     ours = path == MAKE_TRAINER or (inspect.isclass(target) and target.__module__.startswith("netgaze."))
     if not ours and not (inspect.isclass(target) and issubclass(target, FOREIGN)):
         allowed = ", ".join(sorted(kind.__name__ for kind in FOREIGN))

@@ -1,5 +1,6 @@
 """The argument line -> one call. Imports hydra only: torch waits until the config has been composed."""
 
+import logging
 import os
 import shlex
 import sys
@@ -35,6 +36,7 @@ def run(conf: Path, name: str, job: Job, usage: str) -> None:
     """
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    logging.raiseExceptions = False  # a log that cannot be written, as on a full disk, costs no traceback
     schema.register()
     words = sys.argv[1:]
     if {"--help", "-h"} & set(words):
@@ -50,6 +52,11 @@ def run(conf: Path, name: str, job: Job, usage: str) -> None:
         if os.environ.get("NETGAZE_DEBUG"):
             raise
         print(f"Error: {sentence(error)}", file=sys.stderr)
+        sys.exit(1)
+    except ValueError as error:
+        if not isinstance(error.__cause__, OSError):  # else the log's file cannot be opened
+            raise
+        print(f"Error: {sentence(error.__cause__)}", file=sys.stderr)
         sys.exit(1)
 
 

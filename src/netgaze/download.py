@@ -1,25 +1,20 @@
-"""Fetch a published file from the first mirror that has it, and unpack it: whole or not at all."""
+"""Fetch a published file from the first mirror that has it: whole or not at all."""
 
 import contextlib
 import logging
-import lzma
 import os
-import shutil
 import sys
-import tarfile
 import urllib.error
 import urllib.request
-import zipfile
-import zlib
 from collections.abc import Callable, Iterator, Sequence
 from http.client import HTTPException
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import BinaryIO
 
 from tqdm import tqdm
 
 from netgaze.errors import NetgazeError
-from netgaze.files import hash_md5, hash_sha256
+from netgaze.files import hash_md5, hash_sha256, is_web_page
 
 try:
     import fcntl
@@ -74,67 +69,6 @@ def fetch(
     )
 
 
-def extract(archive: Path | str, folder: Path | str) -> None:
-    """Unpack the folder of the same name out of a tar archive to `folder`; links and paths out of it are refused.
-
-    Raises:
-        NetgazeError: the archive is broken, unsafe, or has no such folder, or `folder` cannot be written.
-    """
-    name = Path(folder).name
-
-    def unpack(beside: Path) -> Path:
-        with tarfile.open(archive) as tar:
-            own = (member for member in tar if name in PurePath(member.name).parts[:1])
-            tar.extractall(beside, own, filter="data")
-        if not (beside / name).is_dir():
-            raise NetgazeError(f"{archive} has no folder {name}. It is another archive: replace it.")
-        return beside / name
-
-    _unpack(archive, Path(folder), unpack)
-
-
-def unzip(archive: Path | str, folder: Path | str, most_bytes: int) -> None:
-    """Unpack all of a zip archive into the new `folder`; paths out of it are refused.
-
-    Args:
-        archive: the zip file.
-        folder: is made.
-        most_bytes: what the archive may hold unpacked.
-
-    Raises:
-        NetgazeError: the archive is broken, unsafe, locked or too large, or `folder` cannot be written.
-    """
-
-    def unpack(beside: Path) -> Path:
-        with zipfile.ZipFile(archive) as content:
-            if sum(member.file_size for member in content.infolist()) > most_bytes:
-                raise NetgazeError(
-                    f"{archive} holds more than {most_bytes / 1e6:.0f} MB. It is another archive: replace it."
-                )
-            for name in content.namelist():
-                if PurePath(name).is_absolute() or ".." in PurePath(name).parts:
-                    raise zipfile.BadZipFile(f"{name} lies outside of it")
-            beside.mkdir(parents=True, exist_ok=True)
-            content.extractall(beside)
-        return beside
-
-    _unpack(archive, Path(folder), unpack)
-
-
-def _unpack(archive: Path | str, folder: Path, unpack: Callable[[Path], Path]) -> None:
-    """Let `unpack` write beside `folder` and say what of it becomes `folder`: whole or not at all."""
-    beside = folder.with_name(f".{folder.name}.{os.getpid()}.part")
-    try:
-        os.replace(unpack(beside), folder)
-    except (tarfile.TarError, zipfile.BadZipFile, EOFError, zlib.error, lzma.LZMAError, RuntimeError) as error:
-        raise NetgazeError(f"{archive} is broken or cut short ({error}). Remove it to get it anew.") from error
-    except OSError as error:
-        if not folder.is_dir():  # else another process was quicker
-            raise NetgazeError(f"Cannot unpack {archive} to {folder}: {error.strerror or error}.") from error
-    finally:
-        shutil.rmtree(beside, ignore_errors=True)
-
-
 @contextlib.contextmanager
 def _alone(path: Path) -> Iterator[None]:
     """Let one process at a time download to `path`, where the system has file locks; jobs of a sweep meet here."""
@@ -152,9 +86,12 @@ def _alone(path: Path) -> Iterator[None]:
 def _download(url: str, part: Path, is_right: Callable[[Path], bool]) -> None:
     """Complete `part` from `url`; a resumed file that turns out wrong is fetched once more from its start."""
     resumed = _receive(url, part)
-    if is_right(part):
+    is_page = is_web_page(part)
+    if is_right(part) and not is_page:
         return
     part.unlink()
+    if is_page:
+        raise ValueError("what arrived is a web page")
     if not resumed:
         raise ValueError("what arrived has another checksum")
     _download(url, part, is_right)

@@ -1,6 +1,14 @@
 """Errors the user can fix, in a sentence or two."""
 
+import errno
+
 from netgaze.text import show
+
+_ADVICE = {
+    errno.ENOSPC: " Make room there, or choose another folder.",
+    errno.EROFS: " Choose a folder you may write to.",
+    errno.EACCES: " Choose a folder that you may read and write.",
+}
 
 
 class NetgazeError(Exception):
@@ -17,8 +25,9 @@ def sentence(error: BaseException) -> str:
 
 
 def _find_sentence(error: BaseException) -> str:
-    if isinstance(error, OSError) and error.filename:
-        return f"Cannot use {error.filename}: {error.strerror}."
+    if isinstance(error, OSError) and (error.filename or error.errno):
+        place = f"Cannot use {error.filename}: " if error.filename else ""
+        return f"{place}{error.strerror}." + _ADVICE.get(error.errno or 0, "")
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     if isinstance(error, NetgazeError) or not lines:
         return " ".join(lines) or type(error).__name__

@@ -9,15 +9,16 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from netgaze.analysis import compare_stages, is_complete
-from netgaze.build import build, build_task, build_trainer
+from netgaze.build import build, build_task, build_trainer, trust
 from netgaze.callbacks.keep import Keep
 from netgaze.checks import check_export, check_seen, check_source
 from netgaze.ending import draw_missing, end
 from netgaze.errors import NetgazeError
 from netgaze.failures import explain_run
+from netgaze.files import check_writable
 from netgaze.request import Request
 from netgaze.run import Run, open_run
-from netgaze.stages import Stage, check_stages, find_finished, plan_stage
+from netgaze.stages import Stage, check_moved, check_stages, find_finished, move_data, plan_stage
 from netgaze.subjects import controls, warn_of_changes
 from netgaze.trainer import choose_device, describe_device, set_globals
 from netgaze.weights import load_weights, parse_init, restore
@@ -51,6 +52,8 @@ def fit(config: DictConfig, folder: Path, request: Request) -> Run:
     whole, done, changed = Run(folder), dict[str, Run](), False
     *earlier, last = list(map(str, config.stages)) or [""]
     with whole.noting_failure(request, config):
+        if not request.is_of_stored_config:
+            trust(config)
         check_stages(config, whole)
         for number, name in enumerate(earlier, start=1):
             stage = plan_stage(config, name, done, whole, request)
@@ -63,14 +66,7 @@ def fit(config: DictConfig, folder: Path, request: Request) -> Run:
                 with stage.run.noting_failure(stage.request, stage.config):
                     train(stage)
             done[name] = ready or stage.run
-        stage = plan_stage(config, last, done, whole, request)
-        if not stage.is_finished:
-            train(stage)
-            changed = True
-        elif draw_missing(whole, stage.settings):
-            changed = True
-        else:
-            log.info("%s is finished already.", folder)
+        changed |= _finish(plan_stage(config, last, done, whole, request))
     own = [run for run in [*done.values(), whole] if run.folder.is_relative_to(folder)]
     failed = [_explain_failures(run, config) for run in own]
     if earlier and (changed or not is_complete(folder / "stages")):  # a kill may come between the two
@@ -78,6 +74,19 @@ def fit(config: DictConfig, folder: Path, request: Request) -> Run:
     if any(failed):
         raise NetgazeError(" ".join(filter(None, failed)))
     return whole
+
+
+def _finish(stage: Stage) -> bool:
+    """Train a stage, or draw what a finished one lacks; whether there was anything to do."""
+    if stage.is_moved:
+        move_data(stage)
+    elif not stage.is_finished:
+        train(stage)
+        return True
+    if draw_missing(stage.run, stage.settings):
+        return True
+    log.info("%s is finished already.", stage.run.folder)
+    return False
 
 
 def _explain_failures(run: Run, config: DictConfig) -> str | None:
@@ -89,6 +98,7 @@ def _explain_failures(run: Run, config: DictConfig) -> str | None:
 def train(stage: Stage) -> None:
     """Train one stage, or go on with it; test it, draw its figures and write its numbers."""
     started, settings, run = time.time(), stage.settings, stage.run
+    check_writable(run.folder)
     chosen = settings["trainer"]
     set_globals(seed=settings["seed"], threads=chosen["threads"], deterministic=chosen["deterministic"])
     data, task = _build_both(stage)
@@ -108,6 +118,7 @@ def train(stage: Stage) -> None:
         monitor=task.monitor,
         monitor_mode=task.monitor_mode,
     )
+    check_moved(stage, data)
     if stage.last is not None:
         warn_of_changes(run.folder, run.facts.get("data"), data)
     loaded = _load_init(stage, task, data)

@@ -1,15 +1,17 @@
 """Files that are whole or not there: written beside their name, then renamed."""
 
 import csv
+import errno
 import hashlib
 import io
 import json
 import math
 import os
 import re
+import stat
+import tempfile
 import uuid
 import zipfile
-import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -20,6 +22,12 @@ from netgaze.text import show
 
 if TYPE_CHECKING:
     import numpy as np  # the command line answers before it is imported
+    from omegaconf import DictConfig
+
+MOST_JSON_BYTES = 100_000_000  # of a run's file of facts or numbers
+MOST_LIST_BYTES = 200_000_000  # of a list of images, a line each
+MOST_YAML_BYTES, MOST_YAML_DEPTH = 1_000_000, 50  # of a run's config
+MOST_ARRAY_BYTES = 8_000_000_000  # of a file of arrays, unpacked
 
 _MOST_BYTES = 180  # of a name made of words: with what is put before and after it less than 255
 
@@ -37,13 +45,43 @@ def atomic_write(path: Path | str) -> Iterator[Path]:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield beside
         os.replace(beside, path)
-    except PermissionError as error:
-        raise NetgazeError(f"Cannot write {path}: permission denied. Choose a folder you may write to.") from error
     except OSError as error:
-        raise NetgazeError(f"Cannot write {path}: {error.strerror or error}.") from error
+        raise cannot_write(path, error) from error
     finally:
         with suppress(OSError):
             beside.unlink(missing_ok=True)
+
+
+def cannot_write(path: Path | str, error: OSError) -> NetgazeError:
+    """Why a file could not be written, and what to do."""
+    is_full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+    advice = "Make room there, or choose another folder" if is_full else "Choose a folder you may write to"
+    return NetgazeError(f"Cannot write {path}: {error.strerror or error}. {advice}.")
+
+
+@contextmanager
+def saying_what_cannot_be_written(path: Path | str) -> Iterator[None]:
+    """Where a library writes to `path` by itself, turn its errors into a sentence.
+
+    Raises:
+        NetgazeError: it could not.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise cannot_write(path, error) from error
+
+
+def check_writable(folder: Path | str) -> None:
+    """Whether files can be written into a folder, which is made: better said before the work than after it.
+
+    Raises:
+        NetgazeError: they cannot.
+    """
+    with saying_what_cannot_be_written(folder):
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder) as file:
+            file.write(b"x")
 
 
 def write_text(path: Path | str, text: str) -> None:
@@ -73,16 +111,86 @@ def write_json(path: Path | str, content: Any) -> None:
     write_text(path, json.dumps(to_plain(content), indent=2, ensure_ascii=False, allow_nan=False) + "\n")
 
 
-def read_json(path: Path | str) -> Any:
+def read_bounded(path: Path | str, most_bytes: int) -> bytes:
+    """The content of a file that may be a stranger's: of one that is far too large nothing is read.
+
+    Raises:
+        OSError: the file is not there, or cannot be read.
+        NetgazeError: it is no plain file, or larger than `most_bytes`.
+    """
+    found = os.stat(path)
+    if not stat.S_ISREG(found.st_mode):
+        raise NetgazeError(f"{path} is no file. Put the file itself there.")
+    if found.st_size > most_bytes:
+        raise NetgazeError(
+            f"{path} has {found.st_size / 1e6:.0f} MB, and such a file has {most_bytes / 1e6:g} at most: it is another "
+            "one. Put the right file there."
+        )
+    return Path(path).read_bytes()
+
+
+def read_lines(path: Path | str) -> list[str]:
+    """The lines of a list that comes with a set.
+
+    Raises:
+        OSError: the file is not there, or cannot be read.
+        NetgazeError: it is no such text, or far too large.
+    """
+    try:
+        return read_bounded(path, MOST_LIST_BYTES).decode().splitlines()
+    except UnicodeDecodeError as error:
+        raise NetgazeError(f"{path} cannot be read as text ({error}). Get the file anew.") from error
+
+
+def read_json(path: Path | str, most_bytes: int = MOST_JSON_BYTES) -> Any:
     """Read a JSON file.
 
     Raises:
-        NetgazeError: the file is not JSON.
+        OSError: the file is not there, or cannot be read.
+        NetgazeError: it is not JSON, or larger than `most_bytes`.
     """
     try:
-        return json.loads(Path(path).read_text(encoding="utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        return json.loads(read_bounded(path, most_bytes).decode())
+    except (ValueError, RecursionError) as error:  # numbers of a million digits and lists without end among them
         raise NetgazeError(f"{path} is not a JSON file ({error}). It may be damaged.") from error
+
+
+def read_json_object(path: Path | str, most_bytes: int = MOST_JSON_BYTES) -> dict[str, Any]:
+    """Read a JSON file that holds an object.
+
+    Raises:
+        OSError, NetgazeError: see `read_json`; or it holds something else.
+    """
+    content = read_json(path, most_bytes)
+    if not isinstance(content, dict):
+        raise NetgazeError(f"{path} holds a {type(content).__name__}, expected names and values. It may be damaged.")
+    return content
+
+
+def read_config(path: Path | str) -> "DictConfig":
+    """Read a run's YAML file, which may be a stranger's: no aliases, which can grow without end, and no Python objects.
+
+    Raises:
+        OSError: the file is not there, or cannot be read.
+        NetgazeError: it is no such file.
+    """
+    import yaml
+    from omegaconf import DictConfig, OmegaConf
+    from omegaconf.errors import OmegaConfBaseException
+
+    content, depth = read_bounded(path, MOST_YAML_BYTES), 0
+    try:
+        for event in yaml.parse(content.decode(), Loader=yaml.SafeLoader):
+            depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+            if isinstance(event, yaml.AliasEvent) or depth > MOST_YAML_DEPTH:
+                raise ValueError("aliases" if isinstance(event, yaml.AliasEvent) else "nested too deeply")
+        config = OmegaConf.load(io.StringIO(content.decode()))
+    except (ValueError, RecursionError, yaml.YAMLError, OmegaConfBaseException) as error:
+        said = " ".join(str(error).split())
+        raise NetgazeError(f"{path} is no config that train.py wrote ({said[:200]}). It may be damaged.") from error
+    if not isinstance(config, DictConfig):
+        raise NetgazeError(f"{path} is no config that train.py wrote: it has no keys. It may be damaged.")
+    return config
 
 
 def to_plain(content: Any) -> Any:
@@ -143,19 +251,28 @@ def hash_sha256(path: Path | str) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def is_web_page(path: Path | str) -> bool:
+    """Whether a file is a page of HTML: what a server sends that asks for a login, or has the file no more."""
+    with open(path, "rb") as file:
+        return file.read(256).lstrip(b"\xef\xbb\xbf \t\r\n").lower().startswith((b"<!doctype html", b"<html"))
+
+
 def cache_root() -> Path:
     """Where decoded images and features are kept: `$NETGAZE_CACHE`, else `~/.cache/netgaze`."""
     return Path(os.environ.get("NETGAZE_CACHE") or Path.home() / ".cache" / "netgaze")
 
 
-def read_arrays(path: Path | str) -> "dict[str, np.ndarray] | None":
-    """The arrays of an npz file, or None where there is none or a damaged one."""
+def read_arrays(path: Path | str, most_bytes: int = MOST_ARRAY_BYTES) -> "dict[str, np.ndarray] | None":
+    """The arrays of an npz file, or None where there is none, a damaged one or one that unpacks to too much."""
     import numpy as np
 
     try:
+        with zipfile.ZipFile(path) as packed:
+            if sum(member.file_size for member in packed.infolist()) > most_bytes:
+                return None
         with np.load(path, allow_pickle=False) as stored:
             return {name: stored[name] for name in stored.files}
-    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error):
+    except Exception:  # a broken file can raise nearly everything
         return None
 
 

@@ -16,7 +16,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
 from netgaze import analysis, arguments, experiment, schema
-from netgaze.build import build
+from netgaze.build import build, trust
 from netgaze.errors import NetgazeError, sentence
 from netgaze.figure import Figure
 from netgaze.flags import SWEEP, drop_flags
@@ -183,7 +183,9 @@ def _product(parsed: Sequence[Override]) -> list[tuple[str, ...]]:
 
 def _build_figure(name: str) -> Figure:
     """A figure of `conf/figure` as the command line would build it."""
-    return build(_compose(_prepare([f"figure=[{name}]"], "analyze"), "analyze").figure[name])
+    config = _compose(_prepare([f"figure=[{name}]"], "analyze"), "analyze").figure[name]
+    trust(config)
+    return build(config)
 
 
 def _open_all(seen: Sequence[Run | Subject | Path | str]) -> list[Subject]:

@@ -36,6 +36,11 @@ class Request:
         """Values by key, without prefixes and quotes; of a key that was typed twice the last."""
         return dict(map(_split, self.overrides))
 
+    @property
+    def is_of_stored_config(self) -> bool:
+        """Whether a run's own config was taken up again: it may be a stranger's, unlike what was typed."""
+        return "resume=" in self.command
+
     def as_facts(self) -> dict[str, Any]:
         """For `run.json`."""
         return {"command": self.command, "overrides": list(self.overrides), "choices": dict(self.choices)}

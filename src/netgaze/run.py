@@ -1,11 +1,10 @@
 """A run's folder as one object: what lies in it, each file read once, and the network that it holds."""
 
-import csv
 import gc
 import time
 import traceback
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -13,10 +12,11 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from netgaze.errors import NetgazeError
-from netgaze.files import read_json, write_json, write_text
+from netgaze.files import write_json, write_text
 from netgaze.inline import draw_page, make_table
 from netgaze.provenance import collect_provenance
 from netgaze.request import Request
+from netgaze.stored import check_checkpoint, read_facts, read_history, read_numbers, read_variants
 from netgaze.subject import Subject
 from netgaze.subjects import open_subject
 from netgaze.upgrade import upgrade_checkpoint, upgrade_facts, upgrade_numbers
@@ -54,7 +54,7 @@ class Run:
             raise NetgazeError(
                 f"{self.folder} holds no run (no run.json). Give a folder below outputs/ that train.py wrote."
             )
-        return upgrade_facts(read_json(self.folder / "run.json"))
+        return upgrade_facts(read_facts(self.folder / "run.json"))
 
     @property
     def is_finished(self) -> bool:
@@ -75,11 +75,7 @@ class Run:
     def epochs(self) -> list[dict[str, float]]:
         """The rows of `history.csv`, one per epoch; numbers that an epoch lacks are left out."""
         path = self.folder / "history.csv"
-        if not path.exists():
-            return []
-        with open(path, newline="", encoding="utf-8") as file:
-            rows = [{name: float(value) for name, value in row.items() if value} for row in csv.DictReader(file)]
-        return [upgrade_numbers(row) | {"epoch": int(row["epoch"])} for row in rows]
+        return [upgrade_numbers(row) for row in read_history(path)] if path.exists() else []
 
     @property
     def history(self) -> Any:
@@ -90,13 +86,13 @@ class Run:
     def metrics(self) -> dict[str, Any]:
         """The final numbers by name: `test/acc`, `best/epoch`, ...; empty where it has none yet."""
         path = self.folder / "metrics.json"
-        return upgrade_numbers(read_json(path)) if path.exists() else {}
+        return upgrade_numbers(read_numbers(path)) if path.exists() else {}
 
     @cached_property
     def variants(self) -> list[dict[str, Any]]:
         """Settings and numbers of each network that it trained at once; empty for a run of one."""
         path = self.folder / "variants.json"
-        return read_json(path) if path.exists() else []
+        return read_variants(path) if path.exists() else []
 
     @property
     def figures(self) -> list[Path]:
@@ -126,8 +122,10 @@ class Run:
         """
         path = self.locate_checkpoint(name)
         content = upgrade_checkpoint(read_checkpoint(path))
-        if "netgaze" not in content:
-            raise NetgazeError(f"{path} was not written by train.py: it does not say which network it belongs to.")
+        check_checkpoint(path, content)
+        data = content["netgaze"]["config"]["data"]
+        if self.exists and "dir" in data:
+            data["dir"] = self.config.get("data", {}).get("dir", data["dir"])  # where it was moved to since
         return content
 
     def begin(
@@ -149,6 +147,16 @@ class Run:
         write_text(self.folder / ".hydra" / "config.yaml", OmegaConf.to_yaml(original_config))
         self._write_facts(known | started | collect_provenance() | request.as_facts() | facts)
         self._has_begun, self._trained_since = True, trained_since
+
+    def move_data(self, dir: str, original_config: DictConfig) -> None:
+        """Write down where the run's data lies now: here it is looked for from now on.
+
+        Args:
+            dir: the place.
+            original_config: not resolved, with the place in it: what `resume` shall read.
+        """
+        write_text(self.folder / ".hydra" / "config.yaml", OmegaConf.to_yaml(original_config))
+        self._write_facts(self.facts | {"config": self.config | {"data": self.config["data"] | {"dir": dir}}})
 
     def end(self, status: str, **facts: Any) -> None:
         """Write how the attempt ended, and add what it took to the seconds of earlier ones."""
@@ -182,11 +190,12 @@ class Run:
         try:
             yield
         except BaseException as error:
-            if not self._has_begun and not was_there:
-                self.begin(request, original_config)
-            if self._has_begun:
-                status = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
-                self.end(status, error=str(error) or type(error).__name__, trace=traceback.format_exc())
+            with suppress(NetgazeError):  # on a full disk nothing can be noted, and why it failed is said at its end
+                if not self._has_begun and not was_there:
+                    self.begin(request, original_config)
+                if self._has_begun:
+                    status = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
+                    self.end(status, error=str(error) or type(error).__name__, trace=traceback.format_exc())
             raise
         finally:
             gc.collect()  # a sweep's next job needs the memory
@@ -196,7 +205,13 @@ class Run:
         """The network of the best epoch, its data and its features, opened when first asked for."""
         return self.open()
 
-    def open(self, checkpoint: str = "best", label: str | None = None, other: dict[str, Any] | None = None) -> Subject:
+    def open(
+        self,
+        checkpoint: str = "best",
+        label: str | None = None,
+        other: dict[str, Any] | None = None,
+        data_dir: str | None = None,
+    ) -> Subject:
         """The run as a Subject: its network is opened from the folder alone, when first asked for.
 
         Args:
@@ -204,12 +219,14 @@ class Run:
             label: the column's title; by default the folder's name.
             other: settings of a data set to look at in place of the run's own; its images take the form that the
                 network knows. Where it has other classes, what asks for the network's classes is left out.
+            data_dir: where the run's own data lies now, if it was moved. What lies there and differs from what the run
+                was trained on is taken for other data, with a warning.
 
         Raises:
             NetgazeError: no run is there, or it has no such checkpoint.
         """
         _ = self.facts  # says it where there is no run
-        return open_subject(self, checkpoint, label, other)
+        return open_subject(self, checkpoint, label, other, data_dir)
 
     def _repr_html_(self) -> str:
         failed = self.facts.get("figures_failed", {}) if self.exists else {}
@@ -218,7 +235,11 @@ class Run:
 
 
 def open_run(
-    folder: Path | str, checkpoint: str = "best", label: str | None = None, other: dict[str, Any] | None = None
+    folder: Path | str,
+    checkpoint: str = "best",
+    label: str | None = None,
+    other: dict[str, Any] | None = None,
+    data_dir: str | None = None,
 ) -> Subject:
     """A run's folder as a Subject; see `Run.open`."""
-    return Run(folder).open(checkpoint, label, other)
+    return Run(folder).open(checkpoint, label, other, data_dir)

@@ -73,7 +73,7 @@ def check_analyze(config: DictConfig) -> None:
             "input=[3,224,224]."
         )
     if config.input is None:
-        if config.model and not config.runs and not config.data:
+        if config.model and not config.runs and "_target_" not in config.data:
             raise NetgazeError("input must be given: type what the network reads, as in input=[3,224,224].")
         return
     if not config.model:

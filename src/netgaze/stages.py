@@ -5,7 +5,7 @@ before it lie in `<run>/stages/<name>`. An `init` or a `data.pseudo_labels` that
 its folder.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -67,19 +67,32 @@ class Stage:
         return self.run.is_finished and self._agrees("figures", *self.ignored_keys)
 
     @property
+    def is_moved(self) -> bool:
+        """Whether the folder holds a finished run whose config differs in nothing but where its data lies."""
+        return self.run.is_finished and not self.is_finished and self._agrees(*self.ignored_keys, "data.dir")
+
+    @property
     def is_trained(self) -> bool:
         """Whether training was over, by patience or budget too, and nothing that it depends on has changed since."""
         stopped = self.last is not None and self.last["callbacks"].get("Keep", {}).get("stopped")
-        return bool(stopped) and self._agrees(*_NEVER_TRAINED)
+        return bool(stopped) and self._agrees(*_NEVER_TRAINED, "data.dir")
 
     def _agrees(self, *ignored_keys: str) -> bool:
         if self.last is None:
             return False
-        before, now = (OmegaConf.create(it) for it in (self.last["netgaze"]["config"], self.settings))
-        for key in ignored_keys:
-            for config in (before, now):
-                OmegaConf.update(config, key, None)
-        return before == now
+        before, now = (_without(config, ignored_keys) for config in (self.last["netgaze"]["config"], self.settings))
+        return bool(before == now)
+
+
+def _without(config: Mapping[str, Any], keys: Sequence[str]) -> dict[str, Any]:
+    """A plain config without some of its keys, given by their paths."""
+    rest = dict(config)
+    for group, _, key in (path.partition(".") for path in keys):
+        if key:
+            rest[group] = {name: value for name, value in config[group].items() if name != key}
+        else:
+            rest.pop(group, None)
+    return rest
 
 
 def plan_stage(config: DictConfig, name: str, done: Mapping[str, Run], whole: Run, request: Request) -> Stage:
@@ -179,6 +192,33 @@ def check_stages(config: DictConfig, whole: Run) -> None:
         )
 
 
+def move_data(stage: Stage) -> None:
+    """Let a finished run know where its data lies now.
+
+    Raises:
+        NetgazeError: it is not there, or it is other data.
+    """
+    data = build(stage.settings["data"])
+    data.setup()
+    check_moved(stage, data)
+    stage.run.move_data(stage.settings["data"]["dir"], stage.original_config)
+
+
+def check_moved(stage: Stage, data: Any) -> None:
+    """Hold data at another place than before against what a run was trained on.
+
+    Raises:
+        NetgazeError: it is other data.
+    """
+    place, before = stage.settings["data"].get("dir"), stage.last and stage.last["netgaze"]
+    if not before or before["config"]["data"].get("dir") == place or before["data"] == data.fingerprint:
+        return
+    raise NetgazeError(
+        f"data.dir={place} holds other data than {stage.run.folder} was trained on. Give the place of the same data, "
+        "or start a new run."
+    )
+
+
 def find_finished(stage: Stage, name: str, config: DictConfig, whole: Run) -> Run | None:
     """The finished run that a stage is already: one that it names, its own, or one of the same sweep; or None.
 
@@ -197,6 +237,9 @@ def find_finished(stage: Stage, name: str, config: DictConfig, whole: Run) -> Ru
                 f"stages.{name}.run={named} is no finished run. Give the folder of one, or null to train it."
             )
         return Run(named)
+    if stage.is_moved:
+        move_data(stage)
+        return stage.run
     if stage.is_finished:
         return stage.run
     if stage.run.folder == whole.folder:

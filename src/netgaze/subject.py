@@ -23,6 +23,7 @@ NEEDS = {
     "task": "its network with the task around it",
     "classes": "a task whose outputs are logits of the classes of the data that is looked at",
     "data": "images",
+    "reader": "how pictures of one's own become what the network reads: the data without its images",
     "history": "numbers epoch by epoch",
     "metrics": "the run's final numbers",
     "config": "the run's settings",
@@ -38,6 +39,7 @@ class Subject:
         label: the column's title.
         task: makes the task (a `tasks.base.Task`).
         data: makes the data (a `data.base.ImageData`, set up).
+        reader: makes the data without loading it: sizes, normalization, how own pictures are read; by default `data`.
         history: reads the rows of `history.csv`.
         metrics: the run's final numbers.
         config: the run's resolved config.
@@ -68,6 +70,7 @@ class Subject:
         train_data: Callable[[], Any] | None = None,
         model: Callable[[], nn.Module] | None = None,
         input_shape: tuple[int, int, int] | None = None,
+        reader: Callable[[], Any] | None = None,
     ):
         self.label = label
         self._task, self._data, self._history = task, data, history
@@ -75,6 +78,7 @@ class Subject:
         self.split = split
         self.control, self.training, self.pixels, self.folder = control, training, pixels, folder
         self._train_data, self._model, self._input_shape = train_data, model, input_shape
+        self._reader = reader or data
         self._features: dict[str, Tensor] = {}
         self._outputs: dict[str, Outputs] = {}
 
@@ -86,6 +90,7 @@ class Subject:
             "task": self._task is not None,
             "classes": self._task is not None and not ("classes" in needs and self._is_lost()),
             "data": self._data is not None,
+            "reader": self._reader is not None,
             "history": self._history is not None,
             "metrics": self.metrics is not None,
             "config": self.config is not None,
@@ -127,6 +132,12 @@ class Subject:
         assert self._data is not None
         return self._data()
 
+    @cached_property
+    def reader(self) -> Any:
+        """The data, of which nothing may be asked that needs its images: these may be elsewhere by now."""
+        assert self._reader is not None
+        return self._reader()
+
     @property
     def train_data(self) -> Any:
         """The data that the network was trained on, or would have been."""
@@ -147,7 +158,11 @@ class Subject:
             parts += [] if self.verifier is None else [(self.config or {}).get("task")]
         if "model" in needs:
             parts += [(self.config or {}).get("model"), self.input_shape, read_source(self.model)]
-        if {"data", "features", "verifier", "task", "classes"} & set(needs):
+        if "reader" in needs:
+            parts += [(self.config or {}).get("data")]
+        elif "classes" in needs:
+            parts += [self.data.fingerprint]
+        if {"data", "features", "verifier"} & set(needs):
             parts += [self.data.fingerprint]
         parts += [getattr(self, need) for need in ("history", "metrics", "config") if need in needs]
         return digest(*parts)

@@ -22,7 +22,9 @@ log = logging.getLogger(__name__)
 CONTROL_SEED = 1803  # of the untrained networks that every picture is held against
 
 
-def open_subject(run: Any, checkpoint: str, label: str | None, other: dict[str, Any] | None) -> Subject:
+def open_subject(
+    run: Any, checkpoint: str, label: str | None, other: dict[str, Any] | None, data_dir: str | None
+) -> Subject:
     """A run's network as a Subject, opened when first asked for; see `run.Run.open`.
 
     Args:
@@ -30,10 +32,16 @@ def open_subject(run: Any, checkpoint: str, label: str | None, other: dict[str, 
         checkpoint: "best" or "last".
         label: the column's title; None for the folder's name.
         other: settings of the data to look at; None for the run's own.
+        data_dir: where the run's own data lies now; None for where it lay.
     """
     stored = run.read_checkpoint(checkpoint)
     facts = stored["netgaze"]
     own = facts["config"] | {"data": _find_labels(facts["config"]["data"], run.folder)}
+    moved = data_dir is not None and "dir" in own["data"]
+    if moved:
+        own["data"] = own["data"] | {"dir": data_dir}
+    if moved and other is None and not _is_same(run.folder, facts["data"], own["data"]):
+        other = own["data"]
     settings = own if other is None else own | {"data": _take_form(own["data"], other)}
 
     def open_task() -> Any:
@@ -42,24 +50,26 @@ def open_subject(run: Any, checkpoint: str, label: str | None, other: dict[str, 
         return task.to(choose_device(settings["trainer"]["accelerator"])).eval()
 
     def open_own() -> Any:
-        data = _open_data(own["data"])
+        data = _open_where_it_lay(own["data"], run.folder)
         warn_of_changes(run.folder, facts["data"], data)
         return data
 
     def open_other() -> Any:
         data = _open_data(settings["data"])
-        _warn_of_known_images(run.folder, open_own(), data)
+        if other is not own["data"]:  # else its own is not there
+            _warn_of_known_images(run.folder, open_own(), data)
         return data
 
     return Subject(
         label or run.folder.name,
         task=open_task,
         data=open_own if other is None else open_other,
+        reader=lambda: build(settings["data"]),
         history=(lambda: run.epochs) if run.epochs else None,
         metrics=run.metrics,
         config=settings,
         folder=run.folder if other is None else None,
-        train_data=None if other is None else open_own,
+        train_data=None if other is None else open_other if other is own["data"] else open_own,
     )
 
 
@@ -99,6 +109,44 @@ def _take_form(own: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
     """The settings of another data set, with the size, channels and normalization that a network knows."""
     known = ("num_channels", "image_size", "stored_size", "mean", "std", "fit")
     return other | {name: own[name] for name in known if name in own and name in other}
+
+
+def _is_same(folder: Path, known: str, settings: dict[str, Any]) -> bool:
+    """Whether the data that is said to have been moved is what a run was trained on; a warning where it is not.
+
+    Raises:
+        NetgazeError: it does not even have the same form.
+    """
+    try:
+        same = _open_data(settings).fingerprint == known
+    except NetgazeError as error:
+        raise NetgazeError(f"data.dir={settings['dir']} is not the data of {folder}: {error}") from error
+    if not same:
+        log.warning(
+            "%s: what lies at data.dir=%s is not what it was trained on: it is taken for other data.",
+            folder,
+            settings["dir"],
+        )
+    return same
+
+
+def _open_where_it_lay(settings: dict[str, Any], folder: Path) -> Any:
+    """A run's own data.
+
+    Raises:
+        NetgazeError: it cannot be opened; where it was moved, how to say so.
+    """
+    place = settings.get("dir")
+    is_gone = place is not None and not Path(place).expanduser().exists()
+    try:
+        return _open_data(settings)
+    except NetgazeError as error:
+        if not is_gone:
+            raise
+        raise NetgazeError(
+            f"The data of {folder} is no longer at {place}. Say where it lies now: data.dir=<folder>, or in a notebook "
+            f"open_run(..., data_dir=<folder>); python train.py resume={folder} data.dir=<folder> stores it."
+        ) from error
 
 
 def warn_of_changes(folder: Path, known: str | None, data: Any) -> None:
@@ -200,7 +248,7 @@ def _untrained(subject: Subject, title: str) -> Subject:
     device = choose_device(settings["trainer"]["accelerator"])
 
     def task() -> Any:
-        built = build_task(settings, subject.train_data.class_names).to(device)
+        built = build_task(settings, subject.task.class_names).to(device)
         if isinstance(built, Verifier):
             built.choose_threshold(subject.train_data, device)  # as that of a trained one was chosen
         return built.eval()
@@ -209,6 +257,7 @@ def _untrained(subject: Subject, title: str) -> Subject:
         title,
         task=task,
         data=lambda: subject.data,
+        reader=lambda: subject.reader,
         config=settings,
         split=subject.split,
         control=True,

@@ -37,8 +37,11 @@ class WholeFileIO(TorchCheckpointIO):
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
         """Write `checkpoint` and the facts to `path`, whole."""
-        with atomic_write(path) as beside:
-            torch.save({**checkpoint, "netgaze": self.facts}, beside)
+        try:
+            with atomic_write(path) as beside:
+                torch.save({**checkpoint, "netgaze": self.facts}, beside)
+        except RuntimeError as error:  # torch's word for a disk that is full
+            raise NetgazeError(f"Cannot write {path}: the disk is full, or fails. Make room there.") from error
 
     def load_checkpoint(self, path: Any, map_location: Any = None, weights_only: bool | None = True) -> dict[str, Any]:
         """The checkpoint that was handed over; of any other path, read so that it cannot run code."""

@@ -10,7 +10,7 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
-from netgaze.files import read_json, write_text
+from netgaze.files import read_config, read_json_object, write_text
 
 # The end of a key's path, and its last part today.
 _KEYS = {
@@ -71,11 +71,11 @@ def upgrade_facts(facts: dict[str, Any]) -> dict[str, Any]:
 def upgrade_checkpoint(content: dict[str, Any]) -> dict[str, Any]:
     """A checkpoint of a run in today's words; of this version's own, or of others, as it is."""
     facts = content.get("netgaze")
-    if facts is None or "version" in facts:
+    if not isinstance(facts, dict) or "version" in facts:
         return content
     content = content | {
-        "netgaze": facts | {"config": upgrade_config(facts["config"])},
-        "state_dict": {_TENSORS.get(name, name): value for name, value in content["state_dict"].items()},
+        "netgaze": facts | {"config": upgrade_config(facts.get("config", {}))},
+        "state_dict": {_TENSORS.get(name, name): value for name, value in content.get("state_dict", {}).items()},
     }
     if history := content.get("callbacks", {}).get("History"):
         rows = [upgrade_numbers(row) for row in history["rows"]]
@@ -86,7 +86,7 @@ def upgrade_checkpoint(content: dict[str, Any]) -> dict[str, Any]:
 def upgrade_stored_config(path: Path) -> None:
     """Bring the `.hydra/config.yaml` of a run of version 0.1 to today's words, so that it can be resumed."""
     if _is_old(path.parent.parent):
-        content = OmegaConf.to_container(OmegaConf.load(path))
+        content = OmegaConf.to_container(read_config(path))
         write_text(path, OmegaConf.to_yaml(OmegaConf.create(upgrade_config(content))))  # type: ignore[arg-type]
 
 
@@ -116,7 +116,7 @@ def explain_gone(choice: str) -> str | None:
 def _is_old(folder: Path) -> bool:
     """Whether a run's folder was written by version 0.1, which did not say so."""
     path = folder / "run.json"
-    return path.is_file() and "netgaze" not in read_json(path).get("versions", {})
+    return path.is_file() and "netgaze" not in (read_json_object(path).get("versions") or {})
 
 
 def _new_part(path: str) -> str:

@@ -373,11 +373,12 @@ def test_the_people_are_counted_without_torch(glasses, tmp_path):
     (tmp_path / "binary" / "meta.txt").write_bytes(b"\xff\xfe\x00@")
     script = (
         "import sys; from netgaze.data.count import count_identities as count; "
-        f"print(count({str(glasses)!r}, 1710), count({str(tmp_path)!r}, 1710), "
+        f"print(count({str(glasses)!r}, 1710), count({str(glasses.parent)!r}, 1710), "
+        f"count({str(tmp_path / 'nowhere')!r}, 1710), "
         f"count({str(tmp_path / 'binary')!r}, 99), 'torch' in sys.modules, 'numpy' in sys.modules)"
     )
     said = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
-    assert said.stdout.split() == ["12", "1710", "99", "False", "False"]
+    assert said.stdout.split() == ["12", "12", "1710", "99", "False", "False"]
 
 
 def test_the_yaml_counts_the_people(glasses):

@@ -30,7 +30,8 @@ MEMORY = 6 << 30  # bytes that this process may have
 # Words of libraries, which lead nobody anywhere.
 FOREIGN_WORDS = re.compile(
     r"Config\w*Error|\w+Exception|Traceback|full_key|object_type|[Hh]ydra(?![./=-])|instantiat|pickle"
-    r"|keyword arg|OmegaConf|is not in struct|NoneType|<class|object at 0x|\bdict_keys|MisconfigurationException|Lexer|viable"
+    r"|keyword arg|OmegaConf|is not in struct|NoneType|<class|object at 0x|\bdict_keys|MisconfigurationException"
+    r"|Lexer|viable"
 )
 
 

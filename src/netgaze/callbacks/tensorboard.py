@@ -1,5 +1,6 @@
 """TensorBoard: one tag, two folders (`train/`, `val/`), step = epoch, so that both curves share a chart."""
 
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,19 @@ from torch.utils.tensorboard import SummaryWriter
 from torch.utils.tensorboard.summary import hparams
 
 from netgaze.callbacks.history import History
+from netgaze.files import saying_what_cannot_be_written
 from netgaze.text import show
+
+_show_thread_error = threading.excepthook
+
+
+def _pass_over(error: threading.ExceptHookArgs) -> None:
+    """Print no traceback of a writer's thread: what it could not write is raised again by the next call."""
+    if type(error.thread).__name__ != "_AsyncWriterThread":
+        _show_thread_error(error)
+
+
+threading.excepthook = _pass_over
 
 
 class TensorBoard(Callback):
@@ -23,7 +36,8 @@ class TensorBoard(Callback):
         if trainer.is_global_zero:
             folder = Path(trainer.default_root_dir) / "tensorboard"
             for split in ("train", "val"):
-                self._writers[split] = SummaryWriter(str(folder / split), purge_step=trainer.current_epoch + 1)
+                with saying_what_cannot_be_written(folder):
+                    self._writers[split] = SummaryWriter(str(folder / split), purge_step=trainer.current_epoch + 1)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Write the epoch's numbers."""
@@ -31,19 +45,23 @@ class TensorBoard(Callback):
             return
         row = History.last_row(trainer)
         epoch = int(row["epoch"])
-        for name, value in row.items():
-            split, _, tag = name.partition("/")
-            if split in self._writers:
-                self._writers[split].add_scalar(tag, value, epoch)
-        self._writers["train"].add_scalar("lr", row["lr"], epoch)
-        for writer in self._writers.values():
-            writer.flush()
+        with saying_what_cannot_be_written(Path(trainer.default_root_dir) / "tensorboard"):
+            for name, value in row.items():
+                split, _, tag = name.partition("/")
+                if split in self._writers:
+                    self._writers[split].add_scalar(tag, value, epoch)
+            self._writers["train"].add_scalar("lr", row["lr"], epoch)
+            for writer in self._writers.values():
+                writer.flush()
 
     def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Close the files."""
-        for writer in self._writers.values():
-            writer.close()
-        self._writers.clear()
+        try:
+            with saying_what_cannot_be_written(Path(trainer.default_root_dir) / "tensorboard"):
+                for writer in self._writers.values():
+                    writer.close()
+        finally:
+            self._writers.clear()
 
 
 def write_results(folder: Path, settings: dict[str, Any], numbers: dict[str, float], epoch: int) -> None:
@@ -59,8 +77,8 @@ def write_results(folder: Path, settings: dict[str, Any], numbers: dict[str, flo
         name: value if isinstance(value, bool | int | float) else show(str(value))
         for name, value in _flatten(settings).items()
     }
-    earlier = list((folder / "tensorboard").glob("events.out.*"))
-    with SummaryWriter(str(folder / "tensorboard")) as writer:
+    earlier, place = list((folder / "tensorboard").glob("events.out.*")), str(folder / "tensorboard")
+    with saying_what_cannot_be_written(place), SummaryWriter(place) as writer:
         for picture in sorted((folder / "figures").glob("*.png")):
             writer.add_image(picture.stem, matplotlib.image.imread(picture)[..., :3], epoch, dataformats="HWC")
         file = writer._get_file_writer()

@@ -7,6 +7,8 @@ from typing import Any
 from netgaze.errors import NetgazeError
 from netgaze.files import read_json
 
+MOST_BYTES = 600_000_000  # of a file; the largest official one, imagenet12's for training, has less than half of it
+
 
 @dataclass(frozen=True)
 class Listing:
@@ -43,7 +45,7 @@ def read_annotations(path: Path) -> Annotations:
     Raises:
         NetgazeError: the file is not of this form, or its parts do not fit together.
     """
-    content = read_json(path)
+    content = read_json(path, MOST_BYTES)
     listed = _listing(path, content)
     of_image = _by_image(path, _pairs(path, content, "annotations", "image_id", int, "category_id", int))
     for image, file in zip(listed.ids, listed.files, strict=True):
@@ -64,7 +66,7 @@ def read_listing(path: Path) -> Listing:
     Raises:
         NetgazeError: the file is not of this form, or lists an image twice.
     """
-    listed = _listing(path, read_json(path))
+    listed = _listing(path, read_json(path, MOST_BYTES))
     seen: set[int] = set()
     for image in listed.ids:
         if image in seen:
@@ -79,7 +81,7 @@ def _listing(path: Path, content: Any) -> Listing:
     if not images:
         raise _wrong(path, "it lists no images")
     for _, file in images:
-        if Path(file).is_absolute() or ".." in Path(file).parts:
+        if Path(file).is_absolute() or ".." in Path(file).parts or "\0" in file:
             raise _wrong(path, f"the image {file} lies outside its folder")
     return Listing(path, [file for _, file in images], [image for image, _ in images], _distinct(categories))
 

@@ -48,7 +48,7 @@ def read_boxes(path: Path, names: list[str]) -> list[Box]:
             sides = [int(float(item.findtext(f"bndbox/{side}", ""))) for side in ("xmin", "ymin", "xmax", "ymax")]
             found.append(Box(names[int(item.findtext("class", ""))], *sides))
         return found
-    except (ElementTree.ParseError, ValueError, IndexError) as error:
+    except (ElementTree.ParseError, ValueError, ArithmeticError, IndexError) as error:
         raise NetgazeError(f"{path} is no file of object boxes ({error}). Get it anew, or remove it.") from error
 
 

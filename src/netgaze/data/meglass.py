@@ -8,11 +8,12 @@ import torch
 from torch import Tensor
 
 from netgaze.data.cache import decode_cached
-from netgaze.data.count import parse_identity
+from netgaze.data.count import MEGLASS, parse_identity
 from netgaze.data.decode import Form
 from netgaze.data.faces import GLASSES, FaceData, OfFaces
 from netgaze.data.images import Images
 from netgaze.errors import NetgazeError
+from netgaze.files import read_lines
 
 PHOTOS, LABELS = "MeGlass_120x120", "meta.txt"
 LISTS = ("gallery_no_glass", "gallery_black_glass", "probe_no_glass", "probe_black_glass")
@@ -33,7 +34,7 @@ class MeGlass(FaceData):
     Other arguments: see `FaceData` and `ImageData`.
 
     Args:
-        dir: the folder that holds `meta.txt`, `MeGlass_120x120/` and `test/`.
+        dir: the folder that holds `meta.txt`, `MeGlass_120x120/` and `test/`, or the one that holds it as `meglass`.
         num_val_people: drawn from those who are not tested; null for 15 % of these.
         num_test_people: drawn from all; null for the people of the lists.
     """
@@ -52,7 +53,7 @@ class MeGlass(FaceData):
             num_test_people=num_test_people or 0,
             **shared,
         )
-        self.title, self.root = "MeGlass", Path(dir).expanduser()
+        self.title, self.dir, self.root = "MeGlass", Path(dir).expanduser(), MEGLASS.find(dir)
         self.chosen_val_people = num_val_people
         self.form = Form(self.image_size, self.num_channels, self.own_fit)
 
@@ -64,7 +65,7 @@ class MeGlass(FaceData):
         """
         if not (self.root / LABELS).is_file():
             raise NetgazeError(
-                f"MeGlass is not at {self.root}: there is no {LABELS}. Get MeGlass_120x120.zip, meta.txt and test/ by "
+                f"MeGlass is not at {self.dir}: there is no {LABELS}. Get MeGlass_120x120.zip, meta.txt and test/ by "
                 "hand, as https://github.com/cleardusk/MeGlass says, and put them there."
             )
         worn = read_labels(self.root / LABELS)
@@ -179,10 +180,9 @@ def read_list(path: Path) -> list[str]:
 def _lines(path: Path) -> list[tuple[int, str]]:
     """A file's lines by their numbers from 1, but empty ones."""
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-        return [(number, line) for number, line in enumerate(lines, start=1) if line.strip()]
-    except (OSError, UnicodeDecodeError) as error:
-        why = getattr(error, "strerror", None) or error
+        return [(number, line) for number, line in enumerate(read_lines(path), start=1) if line.strip()]
+    except OSError as error:
+        why = error.strerror or error
         raise NetgazeError(f"{path} cannot be read ({why}). It comes with MeGlass: put it there.") from error
 
 

@@ -7,19 +7,23 @@ from typing import Unpack
 import torch
 from torch import Tensor
 
+from netgaze.archives import extract
 from netgaze.data.base import ImageData, Shared
 from netgaze.data.boxes import draw_mask, read_boxes
 from netgaze.data.cache import decode_cached
 from netgaze.data.decode import Form
+from netgaze.data.home import Home
 from netgaze.data.images import Images
 from netgaze.data.splits import hold_out
-from netgaze.download import extract, fetch
+from netgaze.download import fetch
 from netgaze.errors import NetgazeError
+from netgaze.files import read_lines
 
 log = logging.getLogger(__name__)
 
 FOLDER = "miniplaces"
-ARCHIVE = "data.tar.gz"
+ARCHIVE = "data.tar.gz"  # in the set's own folder
+HOME = Home(FOLDER, ("object_categories.txt", "images/train"))
 ARCHIVE_MD5 = "265825ec94f79390e4f1e38045a69059"
 URLS = (
     "http://miniplaces.csail.mit.edu/data/data.tar.gz",
@@ -29,6 +33,7 @@ LISTS = ("train.txt", "val.txt", "categories.txt", "object_categories.txt")
 LISTS_URL = "https://raw.githubusercontent.com/CSAILVision/miniplaces/master/data"
 ADVICE = "Or name another address with data.url=, or take data=shapes, which needs no network."
 VAL_SHARE = 0.05
+MOST_BYTES = 5_000_000_000  # of the archive unpacked
 
 
 class Miniplaces(ImageData):
@@ -42,7 +47,7 @@ class Miniplaces(ImageData):
     without those of surfaces and grounds (see `boxes.BACKGROUND`). Other arguments: see `ImageData`.
 
     Args:
-        dir: the folder that holds, or shall hold, `miniplaces`.
+        dir: the folder that holds, or shall hold, `miniplaces`; or that folder.
         url: where to download the archive from; null for the official addresses.
         download: whether to download what is not there.
         num_val: images held out of the training images, by class share; null for 5 %.
@@ -61,7 +66,7 @@ class Miniplaces(ImageData):
         **shared: Unpack[Shared],
     ) -> None:
         super().__init__(stored_size=stored_size, **shared)
-        self.root, self.urls = Path(dir).expanduser() / FOLDER, (url,) if url else URLS
+        self.root, self.urls = HOME.find(dir), (url,) if url else URLS
         self.download, self.held_out = download, num_val
         self.form = Form(self.stored_size, self.num_channels, self.own_fit)
 
@@ -91,7 +96,7 @@ class Miniplaces(ImageData):
                 fetch(self.urls, archive, ARCHIVE_MD5, advice=ADVICE)
             for name in ("objects", "images"):  # the images last: where they are, all is there
                 if not (self.root / name).is_dir():
-                    extract(archive, self.root / name)
+                    extract(archive, self.root / name, MOST_BYTES)
         if not (self.root / "objects").is_dir():
             log.info("Miniplaces: there is no %s, so no image has object boxes", self.root / "objects")
         for name in LISTS:
@@ -140,9 +145,9 @@ def _rows(path: Path) -> list[tuple[str, int]]:
         NetgazeError: a line is another.
     """
     rows = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+    for number, line in enumerate(read_lines(path), start=1):
         name, _, label = line.strip().rpartition(" ")
-        if not name or not label.isdecimal() or ".." in name:
+        if not name or not (label.isdecimal() and len(label) < 10) or ".." in name or name[0] == "/" or "\0" in name:
             raise NetgazeError(f"{path}, line {number}, is no name and number: {line[:60]!r}. Get the file anew.")
         rows.append((name, int(label)))
     return rows

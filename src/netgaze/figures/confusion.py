@@ -76,8 +76,8 @@ class Confusion(Figure):
         }
         arrays |= bin_reliability(outputs.probabilities, outputs.targets)
         each = {str(name): _read_share(share) for name, share in zip(names, found.recalls, strict=True)}
-        numbers = numbers | _name_most_confused(arrays) | {"per_class_acc": each}
-        return Finding(numbers, arrays, _write_caption(subject.split, len(shown), len(names)))
+        numbers |= _name_most_confused(arrays)
+        return Finding(numbers | {"per_class_acc": each}, arrays, _write_caption(subject.split, len(shown), len(names)))
 
     def table(self, finding: Finding) -> list[dict[str, Any]]:
         """A row per class: how many examples it has, and the share of these that are right, 0..1."""

@@ -49,7 +49,7 @@ class Predict(Figure):
 
     title = "Predictions on your pictures"
     question = "What does the network see in these pictures, and where?"
-    needs = ("classes", "data")
+    needs = ("classes", "reader")
 
     def __init__(self, *, images: Sequence[str] | None = None, fit: str | None = None, num_classes: int = 5):
         if not images:
@@ -70,7 +70,7 @@ class Predict(Figure):
                 if start == 0:
                     examples = examples[:_MOST_DRAWN]
                     small = subject.task.class_maps(examples).float().cpu()
-                    pictures = denormalize(examples, subject.data.mean, subject.data.std)
+                    pictures = denormalize(examples, subject.reader.mean, subject.reader.std)
         probabilities = np.concatenate(parts)
         top = np.argsort(-probabilities, axis=1, kind="stable")[:, : self.num_classes]
         maps = enlarge(small[torch.arange(len(small)), torch.from_numpy(top[: len(small), 0])], pictures.shape[1:3])
@@ -87,7 +87,7 @@ class Predict(Figure):
 
     def _examples(self, subject: Subject, paths: Sequence[str]) -> torch.Tensor:
         """Pictures as the network sees them, upright, [B,C,H,W] on its device."""
-        images = subject.data.normalize(subject.data.read_images(paths, self.fit))
+        images = subject.reader.normalize(subject.reader.read_images(paths, self.fit))
         examples = subject.task.make_examples(images, torch.zeros(len(images), dtype=torch.int64))[0]
         return examples[: len(images)].to(device_of(subject.task))
 
@@ -101,7 +101,7 @@ class Predict(Figure):
         caption += describe_coarseness(*size)
         if len(names) > _MOST_DRAWN:
             caption += f" Of {len(names)} pictures the first {_MOST_DRAWN} are shown; the numbers are of all."
-        return caption + self._sizes(names[:_MOST_DRAWN], subject.data)
+        return caption + self._sizes(names[:_MOST_DRAWN], subject.reader)
 
     def _sizes(self, names: list[str], data: Any) -> str:
         """What was done to pictures that are no squares of the size that the data has them in."""

@@ -148,5 +148,5 @@ def _make_handles(finding: Finding) -> list[Line2D]:
     styles, names = _choose_styles(finding), finding.arrays["names"]
     if len(styles) > _MOST_NAMES:
         return []
-    names = [shorten(str(name), WIDTH / 2, TEXT) for name in names]
-    return [Line2D([], [], linestyle="", markersize=5, label=names[k], **style) for k, style in styles.items()]
+    short = {k: shorten(str(names[k]), WIDTH / 2, TEXT) for k in styles}
+    return [Line2D([], [], linestyle="", markersize=5, label=short[k], **style) for k, style in styles.items()]
