@@ -52,19 +52,19 @@ def open_subject(
     def open_own() -> Any:
         data = _open_where_it_lay(own["data"], run.folder)
         warn_of_changes(run.folder, facts["data"], data)
-        return data
+        return _take_ranges(data, facts)
 
     def open_other() -> Any:
         data = _open_data(settings["data"])
         if other is not own["data"]:  # else its own is not there
             _warn_of_known_images(run.folder, open_own(), data)
-        return data
+        return _take_ranges(data, facts)
 
     return Subject(
         label or run.folder.name,
         task=open_task,
         data=open_own if other is None else open_other,
-        reader=lambda: build(settings["data"]),
+        reader=lambda: _take_ranges(build(settings["data"]), facts),
         history=(lambda: run.epochs) if run.epochs else None,
         metrics=run.metrics,
         config=settings,
@@ -92,6 +92,12 @@ def open_model(settings: dict[str, Any], input_shape: tuple[int, int, int], labe
             return build(settings)
 
     return Subject(label, model=model, input_shape=input_shape)
+
+
+def _take_ranges(data: Any, facts: dict[str, Any]) -> Any:
+    """Data that reads a person's own pictures by what was black and white in those that a run was trained on."""
+    data.ranges = data.ranges or facts.get("ranges", {})
+    return data
 
 
 def _find_labels(settings: dict[str, Any], folder: Path) -> dict[str, Any]:
