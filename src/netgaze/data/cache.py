@@ -3,6 +3,7 @@
 import hashlib
 import os
 import sys
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -46,7 +47,7 @@ class Decoded:
     num_bad: int = 0
 
 
-def decode_cached(root: Path, files: list[Path], form: Form, typed: Ranges = NO_RANGES) -> Decoded:
+def decode_cached(root: Path, files: Sequence[Path | str], form: Form, typed: Ranges = NO_RANGES) -> Decoded:
     """The images of `files` under `root`, from the cache, which is filled first where needed.
 
     Files that cannot be read are left out. Numbers other than 8 bits get one range for all files.
@@ -60,8 +61,7 @@ def decode_cached(root: Path, files: list[Path], form: Form, typed: Ranges = NO_
     Raises:
         NetgazeError: the cache cannot be written.
     """
-    stats = [(path, path.stat()) for path in files]
-    known = [(os.fsencode(path.relative_to(root)).hex(), stat.st_size, stat.st_mtime_ns) for path, stat in stats]
+    known = [_identify(os.fspath(file), os.fspath(root)) for file in files]
     parts = [known, asdict(form), _VERSION, dict(typed)]
     path = cache_root() / "folder" / f"{digest(*parts)}.npy"
     if not _is_sound(path):
@@ -73,6 +73,12 @@ def decode_cached(root: Path, files: list[Path], form: Form, typed: Ranges = NO_
     pixels = torch.from_numpy(np.load(path, mmap_mode="c"))[: int(kept.sum())]
     ranges = {kind: (low, high) for kind, (low, high) in facts["ranges"].items()}
     return Decoded(pixels.permute(0, 3, 1, 2), kept, ranges, facts["unreadable"], facts["equal"], facts["num_bad"])
+
+
+def _identify(file: str, root: str) -> tuple[str, int, int]:
+    """What tells a file from another and from what it was: its path below the root, its size and its time."""
+    stat = os.stat(file)
+    return os.fsencode(file.removeprefix(root)).hex(), stat.st_size, stat.st_mtime_ns
 
 
 def _is_sound(path: Path) -> bool:
@@ -87,7 +93,7 @@ def _checksum(path: Path) -> str:
         return hashlib.file_digest(file, "blake2b").hexdigest()
 
 
-def _fill(path: Path, files: list[Path], form: Form, typed: Ranges) -> None:
+def _fill(path: Path, files: Sequence[Path | str], form: Form, typed: Ranges) -> None:
     """Decode `files` into `path`: readable images first, in order; the rows that are left stay black."""
     shape = (len(files), form.size, form.size, form.channels)
     try:
@@ -108,7 +114,7 @@ def _reserve(path: Path) -> None:
             os.posix_fallocate(file.fileno(), 0, os.path.getsize(path))
 
 
-def _decode_into(rows: np.ndarray, files: list[Path], form: Form, typed: Ranges) -> dict[str, Any]:
+def _decode_into(rows: np.ndarray, files: Sequence[Path | str], form: Form, typed: Ranges) -> dict[str, Any]:
     """Fill `rows` [N,S,S,C]; files of other numbers than 8 bits come last, once all of them have been measured."""
     unreadable, deep, places = dict[str, list[int]](), dict[int, Extent](), dict[int, int]()
     with ThreadPoolExecutor(os.cpu_count()) as pool:
@@ -131,7 +137,7 @@ def _decode_into(rows: np.ndarray, files: list[Path], form: Form, typed: Ranges)
     return {"unreadable": unreadable, "ranges": ranges, "equal": equal, "num_bad": bad}
 
 
-def _read_or_measure(path: Path, form: Form) -> np.ndarray | Extent | str:
+def _read_or_measure(path: Path | str, form: Form) -> np.ndarray | Extent | str:
     """A file's image; the extent of its numbers where these are no 8 bits; or what it is where it cannot be read."""
     try:
         with Image.open(path, formats=FORMATS) as opened:

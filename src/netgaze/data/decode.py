@@ -46,7 +46,7 @@ class Form:
             raise NetgazeError(f"data.num_channels={self.channels} is not possible. It is 3 (color) or 1 (gray).")
 
 
-def decode(path: Path, form: Form, ranges: Ranges = NO_RANGES) -> np.ndarray:
+def decode(path: Path | str, form: Form, ranges: Ranges = NO_RANGES) -> np.ndarray:
     """A file's image as a person sees it, uint8 [S,S,C]: upright (EXIF), transparent parts white, first frame.
 
     Args:
@@ -70,7 +70,7 @@ def _fit(image: Image.Image, form: Form) -> np.ndarray:
     return np.asarray(image).reshape(form.size, form.size, form.channels)
 
 
-def _upright(path: Path, enough: int, channels: int, ranges: Ranges) -> Image.Image:
+def _upright(path: Path | str, enough: int, channels: int, ranges: Ranges) -> Image.Image:
     """A file's image in gray or color; a large JPEG is read at an eighth to a half of its size, but `enough`."""
     with Image.open(path, formats=FORMATS) as opened:
         if is_deep(opened):

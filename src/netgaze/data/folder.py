@@ -86,7 +86,7 @@ class Folder(ImageData):
                 stays, out = hold_out(labels[train], num, self.training.split_seed, f"data.num_{part}")
                 train, drawn[part] = train[stays], train[out]
         chosen = {"train": train} | drawn
-        return own | {part: ([pictures[i] for i in index], labels[index]) for part, index in chosen.items()}
+        return own | {part: ([pictures[i] for i in index.tolist()], labels[index]) for part, index in chosen.items()}
 
     def _check_classes(self, labels: Tensor) -> None:
         counts = np.bincount(labels.numpy(), minlength=len(self.class_names))

@@ -82,7 +82,7 @@ class PictureFolder:
         Raises:
             NetgazeError: none can be read, or the cache cannot be written.
         """
-        files = [self.root.joinpath(*place) for place in pictures]
+        files = [layout.found.locate(place) for place in pictures]
         names = ["/".join(map(make_readable, place)) for place in pictures]
         decoded = decode_cached(self.root, files, self.form, self.ranges)
         if not decoded.kept.any():

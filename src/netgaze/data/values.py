@@ -44,7 +44,7 @@ def is_deep(image: ImageFile) -> bool:
     return image.mode.startswith(("I", "F")) or _split_rawmode(image) is not None
 
 
-def read_values(path: Path, image: ImageFile, formats: tuple[str, ...]) -> np.ndarray:
+def read_values(path: Path | str, image: ImageFile, formats: tuple[str, ...]) -> np.ndarray:
     """The numbers of a deep picture, upright, [H,W] or [H,W,3], as they are stored.
 
     Args:

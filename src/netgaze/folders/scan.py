@@ -111,6 +111,8 @@ def make_readable(name: str) -> str:
     macOS writes é as e and an accent, others as one letter: both become one letter. Bytes that are no UTF-8 are read as
     Western Europe's old computers meant them.
     """
+    if name.isascii():
+        return name
     raw = os.fsencode(name)
     try:
         text = raw.decode("utf-8")
