@@ -31,7 +31,7 @@ _SPELLINGS: tuple[tuple[str, str | Callable[[re.Match[str]], str]], ...] = (
     (r"\bmoving_var(iance)?$", "running_var"),
 )
 _MAX_PARTS = 24  # of a name
-_MAX_TRIED = 12  # beginnings that are tried to the end
+_MAX_TRIED = 200  # places that are tried to the end
 
 
 @dataclass(frozen=True)
@@ -65,14 +65,17 @@ def match_names(
     """
     matches: dict[str, Match] = {}
     for scheme in _list_schemes(own):
-        keys = _Keys(scheme, last_layer)
-        counts = Counter[str]()
+        keys, counts = _Keys(scheme, last_layer), Counter[str]()
+        known: dict[str, dict[str, str]] = {}  # by place the paths there whose rest is a name
         for path, shape in found.items():
-            counts.update(place for place, name in _split(path) if (to := keys.find(name)) and fits(to, shape))
-        for place in [place for place, _ in counts.most_common(_MAX_TRIED)]:
-            _keep_best(matches, _pair(found, place, nest_of(place), keys, fits))
+            for place, name in _split(path):
+                if (to := keys.find(name)) is not None:
+                    known.setdefault(place, {})[path] = name
+                    counts[place] += fits(to, shape)
+        for place, _ in counts.most_common(_MAX_TRIED):
+            _keep_best(matches, _pair(found, place, known[place], known.get(nest_of(place), {}), keys, fits))
         for place, names in _number_children(found, scheme):
-            match = _pair(found, place, nest_of(place), keys, fits, names)
+            match = _pair(found, place, known.get(place, {}) | names, known.get(nest_of(place), {}), keys, fits)
             if 2 * match.num_fit > sum(not name.endswith(COUNTER) for name in names):  # a few fit by chance
                 _keep_best(matches, match)
     return sorted((match for match in matches.values() if match.num_fit), key=lambda match: -match.num_fit)
@@ -125,14 +128,22 @@ def spell_theirs(name: str) -> str:
 def _pair(
     found: Mapping[str, Shape],
     place: str,
-    nest: str,
+    names: Mapping[str, str],
+    around: Mapping[str, str],
     keys: _Keys,
     fits: Fits,
-    renamed: Mapping[str, str] | None = None,
 ) -> Match:
-    """Own names for what lies at a place, and beside it in the same nest; no name twice, and none by guessing."""
-    names = {path: path.removeprefix(place) for path in found if path.startswith(place)} | dict(renamed or {})
-    beside = {path: path.removeprefix(nest) for path in found if path.startswith(nest) and path not in names}
+    """Own names for what lies at a place, and beside it in the same nest; no name twice, and none by guessing.
+
+    Args:
+        found: shapes by the paths in the file.
+        place: what stands before the names.
+        names: by the paths at the place, without it.
+        around: names by the paths in its nest, without that.
+        keys: of the network.
+        fits: see `match_names`.
+    """
+    beside = {path: name for path, name in around.items() if not path.startswith(place)}
     ours: dict[str, str] = {}
     taken = set[str]()
     for alike, table in ((str, keys.exact), (spell_theirs, keys.spelled)):
@@ -144,7 +155,7 @@ def _pair(
     inside = [(path, own) for path, own in ours.items() if path.startswith(place) and not own.endswith(COUNTER)]
     fitting = sum(fits(own, found[path]) for path, own in inside)
     equal = sum(path.removeprefix(place) == own for path, own in inside)
-    return Match(place, {path: ours[path] for path in found if path in ours}, fitting, equal)
+    return Match(place, ours, fitting, equal)
 
 
 def _number_children(found: Mapping[str, Shape], scheme: Iterable[str]) -> list[tuple[str, dict[str, str]]]:
