@@ -174,6 +174,9 @@ def _check_value(override: Override, default: Any) -> None:
     for value in _values(override):
         typed = _typed(value) if override.is_sweep_override() else value
         if not _fits(typed, default):
+            if key == "figures":
+                chosen = _literal(value)
+                raise NetgazeError(f"figures={chosen} chooses no figures. Did you mean figure={chosen}?")
             raise NetgazeError(f"{key}={value}: expected {name_kind(type(default))}, as in {key}={_show(default)}.")
 
 
