@@ -54,6 +54,8 @@ def test_a_comma_sweeps_only_with_m():
         ("task=rotatoin", "Did you mean rotation?"),
         ("data=imagenet", "Choose from"),
         ("figure=[cam,tsnee]", "Did you mean tsne?"),
+        ("figures=[cam,tsne]", "Did you mean figure=[cam,tsne]?"),
+        ("figures.strict=perhaps", "expected true or false"),
         ("optim.lr=fast", "optim.lr=fast: expected a number"),
         ("trainer.max_epochs=2.5", "expected a whole number"),
         ("optim.nesterov=1", "expected true or false"),

@@ -16,7 +16,7 @@ from netgaze.overrides import check_overrides
 from netgaze.upgrade import upgrade_stored_config, upgrade_words
 from netgaze.words import parse, split_stage
 
-PATHS = ("init", "resume", "run", "data.dir", "data.pseudo_labels")
+PATHS = ("init", "resume", "run", "data.dir", "data.labels", "data.pseudo_labels")
 PATH_LISTS = ("runs", "images", "labels")
 
 

@@ -67,7 +67,7 @@ def look(figures: Mapping[str, Figure], subjects: Sequence[Subject], out: Path, 
     found = Found()
     for name, figure in figures.items():
         answers = _ask_all(name, figure, subjects, out)
-        if len(answers.findings) > len(answers.controls):
+        if answers.shows_networks:
             found[name] = answers.findings
             for label, refusal in answers.failed.items():
                 log.warning("%s leaves out what it cannot ask: %s [%s]", name, refusal.error, label)

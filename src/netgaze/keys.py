@@ -133,6 +133,8 @@ def _check_value(override: Override, reference: DictConfig, key: str) -> None:
             raise NetgazeError(f"{typed}=null: to leave it out type ~{typed}.")
         elif not _fits(value, default) or (value is None and not may_be_null):
             shown = write(value) if override.is_sweep_override() else get_written(override)
+            if key == "figures":
+                raise NetgazeError(f"figures={shown} chooses no figures. Did you mean figure={shown}?")
             example = f", as in {typed}={write(default).replace(' ', '')}"
             if isinstance(default, dict):
                 example = f". Type its keys one by one, {typed}.{next(iter(default), '<key>')}=<value>"

@@ -37,6 +37,11 @@ class Answers:
     left_out: dict[str, str] = field(default_factory=dict)
     failed: dict[str, Failure] = field(default_factory=dict)
 
+    @property
+    def shows_networks(self) -> bool:
+        """Whether it found something of more than controls."""
+        return len(self.findings) > len(self.controls)
+
 
 def write_figure(name: str, figure: Figure, answers: Answers, out: Path) -> None:
     """Draw a figure into `<out>/<name>.png`, and write what else it says beside it.
@@ -94,7 +99,7 @@ def write_failure(
     except NetgazeError as error:  # where nothing can be written, what was there stays
         log.warning("%s", error)
         return
-    remove_figure(name, out, (".png", ".csv") if answers.findings else (".png", ".csv", ".npz"))
+    remove_figure(name, out, (".png", ".csv") if answers.shows_networks else (".png", ".csv", ".npz"))
 
 
 def remove_figure(name: str, out: Path, suffixes: Sequence[str] = (".png", ".csv", ".npz", ".json")) -> None:

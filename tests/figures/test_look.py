@@ -251,6 +251,18 @@ def test_a_control_that_fails_is_left_out_with_its_trace(subjects, tmp_path, cap
     assert (tmp_path / "knn.png").exists()
 
 
+def test_what_is_found_of_controls_alone_keeps_no_stale_findings(subjects, tmp_path):
+    class Fragile(Knn):
+        def compute(self, subject):
+            return super().compute(subject) if subject.control else 1 / 0
+
+    (tmp_path / "knn.npz").write_text("an earlier one")
+    found = look({"knn": Fragile()}, [subjects[0], subjects[2]], tmp_path)
+    assert found.failed["knn"].error == "ZeroDivisionError: division by zero"
+    assert not (tmp_path / "knn.npz").exists()
+    assert json.loads((tmp_path / "knn.json").read_text())["controls"] == ["untrained"]
+
+
 def test_a_subject_that_cannot_be_opened_costs_its_column(subjects, data, tmp_path):
     def gone():
         raise NetgazeError("the data is gone")
