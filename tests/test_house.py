@@ -20,7 +20,7 @@ ROOMS = {"data", "models", "tasks", "callbacks", "figures"}
 ORDER = [
     {"text"},
     {"errors", "batch"},
-    {"files", "kinds"},
+    {"files", "kinds", "failures"},
     {"upgrade"},
     {"download", "pseudo_labels"},
     {"measures"},
@@ -28,7 +28,8 @@ ORDER = [
     {"features", "schedules", "weights", "schema", "verifier", "request", "provenance"},
     {"subject"},
     {"figure"},
-    {"drawing", "gallery", "trainer", "inline"},
+    {"drawing", "pictures", "trainer", "inline"},
+    {"gallery"},
     ROOMS,
     {"build"},
     {"subjects"},

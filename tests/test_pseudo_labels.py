@@ -8,6 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from netgaze import pseudo_labels
 from netgaze.errors import NetgazeError
 from netgaze.pseudo_labels import FILE, PseudoLabels, choose, read
 
@@ -38,6 +39,12 @@ def test_the_choice_is_that_of_a_naive_loop(num_images, num_classes, k, data):
     coarse = torch.randint(4, (num_images, num_classes), generator=torch.Generator().manual_seed(seed))
     scores = coarse.float() / 4
     assert listed(choose(scores, k, p)) == naive(scores, k, p)
+
+
+def test_the_choice_in_parts_is_the_choice_at_once(monkeypatch):
+    scores = torch.randint(4, (29, 6), generator=torch.Generator().manual_seed(0)).float() / 4
+    monkeypatch.setattr(pseudo_labels, "_AT_ONCE", 4 * 6)
+    assert listed(choose(scores, 5, 2)) == naive(scores, 5, 2)
 
 
 def test_an_image_may_belong_to_several_classes_where_p_is_above_one():

@@ -12,9 +12,11 @@ from netgaze import report, tables
 from netgaze.build import build, resolve_config
 from netgaze.data.decode import find_pictures
 from netgaze.errors import NetgazeError
-from netgaze.files import write_csv
-from netgaze.gallery import look
+from netgaze.failures import Failure, explain_run
+from netgaze.files import read_json, write_csv
+from netgaze.gallery import Found, look
 from netgaze.labels import label_runs
+from netgaze.pictures import write_failure
 from netgaze.plots import plot_matrix, plot_sweep
 from netgaze.request import Request
 from netgaze.results import average_repeats, choose_pictured, name_winner
@@ -28,6 +30,7 @@ from netgaze.trainer import set_globals
 log = logging.getLogger(__name__)
 
 MAX_COLUMNS = 4  # runs side by side in one picture
+PLOTS = {"sweep": plot_sweep, "matrix": plot_matrix}  # of a table
 ANATOMY = {"anatomy": {"_target_": "netgaze.figures.anatomy.Anatomy"}}  # what any network can be asked
 
 
@@ -55,8 +58,9 @@ def analyze(config: DictConfig, folder: Path, request: Request) -> list[Row]:
         The table's rows; none of a network without a run.
 
     Raises:
-        NetgazeError: nothing to look at, no run where one was named, titles that do not fit, or figures that need
-            more than a network without a run has.
+        NetgazeError: nothing to look at, no run where one was named, titles that do not fit, figures that need
+            more than a network without a run has; or, once all is written, figures that failed: any where
+            `figures.strict` is true, else where none was drawn.
     """
     check_analyze(config)
     settings = resolve_config(OmegaConf.masked_copy(config, [str(key) for key in config if key != "model"]))
@@ -83,12 +87,14 @@ def analyze(config: DictConfig, folder: Path, request: Request) -> list[Row]:
         subjects.append(_open_network(config, subjects, labels[-1]))
     figures = _choose_figures(settings["figure"] or own or (ANATOMY if config.model else {}), settings["images"])
     title, note = ("Side by side", note) if runs else (labels[-1], f"Asked by: {request.command}")
-    seen = _show(folder, rows, [_Section(figures, subjects)], settings["control"], title=title, note=note)
-    if not runs and not seen:
+    found = _show(folder, rows, [_Section(figures, subjects)], settings["control"], title=title, note=note)
+    if not runs and not found and not found.failed:
         raise NetgazeError(
             f"{', '.join(figures)} cannot be asked of a network without a run: give runs=[...], or choose "
             "figure=[anatomy]."
         )
+    if subjects and (why := found.explain(list(figures), settings["figures"]["strict"])):
+        raise NetgazeError(f"{folder}: {why}.")
     return rows
 
 
@@ -134,6 +140,10 @@ def compare(folder: Path) -> list[Row]:
 
     Returns:
         The table's rows.
+
+    Raises:
+        NetgazeError: once all is written, figures of the comparison or of its runs that failed: any where
+            `figures.strict` is true, else where none was drawn.
     """
     runs = find_runs([str(folder)])
     labels = label_runs(runs)
@@ -148,11 +158,22 @@ def compare(folder: Path) -> list[Row]:
     control = subjects[0].config["control"] if subjects and subjects[0].config else None
     figures = _merge_figures(subjects)
     sections = [_Section(_select(figures, True), every), _Section(_select(figures, False), subjects)]
-    _show(folder, rows, sections, control, title=folder.parent.name, note=note)
+    found = _show(folder, rows, sections, control, title=folder.parent.name, note=note)
+    finished = [run for run in runs if run.is_finished]
+    why = {run.folder: explain_run(run.facts, _is_strict(run)) for run in finished}
+    if subjects:
+        why[folder] = found.explain(list(figures), any(map(_is_strict, runs)))
+    if said := [f"{place}: {words}." for place, words in why.items() if words]:
+        raise NetgazeError(" ".join(said))
     return rows
 
 
-def compare_stages(stages: Mapping[str, Run], folder: Path) -> None:
+def _is_strict(run: Run) -> bool:
+    """Whether it was asked for that a figure that fails fails the command."""
+    return bool(run.config.get("figures", {}).get("strict"))
+
+
+def compare_stages(stages: Mapping[str, Run], folder: Path) -> str | None:
     """Lay the stages of a run side by side: the table of those that were trained, and report.html.
 
     It shows the last one's figures of all that were trained, and of each stage what it drew alone.
@@ -160,6 +181,9 @@ def compare_stages(stages: Mapping[str, Run], folder: Path) -> None:
     Args:
         stages: the runs, by name.
         folder: where the pictures and the page go.
+
+    Returns:
+        Why the command fails by these figures; None where it does not.
     """
     subjects = [run.open(label=name) for name, run in stages.items()]
     trained = [subject for subject in subjects if not subject.lacks(("history",))]
@@ -169,7 +193,16 @@ def compare_stages(stages: Mapping[str, Run], folder: Path) -> None:
     figures = _merge_figures([last])
     sections = [_Section(_merge_figures([subject]), [subject]) for subject in earlier]
     sections += [_Section(_select(figures, False), trained, like=[last]), _Section(_select(figures, True), [last])]
-    _show(folder, rows, sections, (last.config or {})["control"], title=", ".join(stages))
+    found = _show(folder, rows, sections, (last.config or {})["control"], title=", ".join(stages))
+    asked = {name for section in sections for name in section.figures}
+    why = found.explain(asked, _is_strict(list(stages.values())[-1]))
+    return f"{folder}: {why}." if why else None
+
+
+def is_complete(folder: Path) -> bool:
+    """Whether a comparison was written to its end, and none of its figures failed."""
+    said = [read_json(path) for path in (folder / "figures").glob("*.json")]
+    return (folder / "report.html").exists() and not any("error" in content for content in said)
 
 
 def _select(figures: dict[str, Any], of_numbers: bool) -> dict[str, Any]:
@@ -207,7 +240,7 @@ def _show(
     control: str | None,
     title: str,
     note: str = "",
-) -> dict[str, Any]:
+) -> Found:
     """Table, winner, pictures and page; returns what the figures found.
 
     Args:
@@ -218,21 +251,42 @@ def _show(
         title: of the page.
         note: below it.
     """
-    seen: dict[str, Any] = {}
+    if rows:
+        write_csv(folder / "results.csv", rows)
+    found, asked = Found(), dict[str, None]()
     for section in sections:
         built = {name: build(figure) for name, figure in section.figures.items()}
         if built and section.subjects:
             like = section.subjects if section.like is None else section.like
             untrained = controls([subject for subject in like if subject.config is not None], control)
-            seen |= look(built, [*section.subjects, *untrained], folder / "figures")
-    if not rows:
-        if seen:
-            log.info("Report: %s", report.write(folder, title, rows, list(seen), note=note))
-        return seen
-    write_csv(folder / "results.csv", rows)
-    plots = {"sweep": plot_sweep, "matrix": plot_matrix}
-    drawn = [name for name, plot in plots.items() if plot(rows, folder / "figures" / f"{name}.png")]
-    page = report.write(folder, title, rows, list(seen), plots=drawn, note=note)
+            found.add(look(built, [*section.subjects, *untrained], folder / "figures"))
+            asked |= dict.fromkeys(built)
+    plots = _plot(rows, folder / "figures", found) if rows else []
+    shown = [name for name in [*asked, *PLOTS] if name in found or name in found.failed]
+    if not rows and not shown:
+        return found
+    page = report.write(folder, title, rows, shown, plots=plots, note=note)
+    if rows:
+        _say(rows)
+    log.info("Report: %s", page)
+    return found
+
+
+def _plot(rows: list[Row], out: Path, found: Found) -> list[str]:
+    """Draw the plots of a table that have something to show: their names; one that fails is noted like a figure."""
+    drawn = []
+    for name, plot in PLOTS.items():
+        try:
+            drawn += [name] if plot(rows, out / f"{name}.png") else []
+        except Exception as error:
+            found.failed[name] = Failure.of(error)
+            question = "How do the runs' accuracies depend on what they differ in?"
+            write_failure(name, found.failed[name], out, title=f"Plot: {name}", question=question)
+    return drawn
+
+
+def _say(rows: list[Row]) -> None:
+    """The table, the winner, and what went wrong, into the log."""
     log.info("\n%s", tables.align(*tables.tabulate(rows)))
     if means := average_repeats(rows):
         log.info("\n%s", tables.align(*tables.tabulate_means(means)))
@@ -240,5 +294,3 @@ def _show(
     for row in rows:
         if row["error"]:
             log.info("%s: %s", row["label"], row["error"])
-    log.info("Report: %s", page)
-    return seen

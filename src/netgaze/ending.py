@@ -1,4 +1,4 @@
-"""The end of a run: tested once, looked at, its numbers written."""
+"""The end of a run: tested once, its numbers written, then looked at; later, what pictures are missing."""
 
 import logging
 import resource
@@ -9,18 +9,21 @@ from typing import Any
 
 import torch
 
+from netgaze.build import build
 from netgaze.callbacks.tensorboard import write_results
 from netgaze.files import write_json
-from netgaze.gallery import look
+from netgaze.gallery import Found, look, pick_numbers
 from netgaze.labels import label_runs
 from netgaze.run import Run
 from netgaze.subject import Subject, device_of, evaluating
 from netgaze.subjects import controls
 from netgaze.tables import format_numbers
-from netgaze.trainer import choose_device
+from netgaze.trainer import choose_device, set_globals
 from netgaze.weights import restore
 
 log = logging.getLogger(__name__)
+
+_NO_HYPERPARAMETERS = ("callback", "figure", "figures", "control")
 
 
 def end(
@@ -33,7 +36,9 @@ def end(
     run: Run,
     stage_metrics: Mapping[str, float],
 ) -> dict[str, Any]:
-    """Test once, on the best epoch; draw the figures; write the numbers.
+    """Test once, on the best epoch; write the numbers; draw the figures; write the numbers with what these found.
+
+    Whatever a figure does, the numbers of the test are there.
 
     Args:
         trainer: has trained the task.
@@ -46,7 +51,7 @@ def end(
         stage_metrics: numbers of earlier stages, by name.
 
     Returns:
-        How fast training and test were, and the memory that all took.
+        How fast training and test were, the memory that all took, and which figures have no picture.
     """
     best = run.read_checkpoint("best")
     restore(task, best, run.locate_checkpoint("best"))
@@ -58,14 +63,52 @@ def end(
     numbers = {name: value for row in run.epochs if row["epoch"] == epoch for name, value in row.items() if "/" in name}
     numbers |= tested | {"best/epoch": epoch, "test/images": len(data.labels("test"))}
     numbers |= task.save_artifacts(data, run.folder) | stage_metrics
-    numbers = _look(figures, task, data, settings, run, numbers)
-    write_json(run.folder / "metrics.json", numbers)
     if task.variants:
         write_json(run.folder / "variants.json", task.variants)
-    hyperparameters = {name: value for name, value in settings.items() if name not in ("callback", "figure", "control")}
-    write_results(run.folder, hyperparameters, numbers, epoch)
+    _write_numbers(run, settings, numbers)
     log.info("%s", format_numbers(numbers))
-    return {"test_images_per_second": test_speed, "peak_memory_mb": _measure_memory()} | _measure_training(data, run)
+    subject = Subject(
+        label_runs([run])[0],
+        task=lambda: task,
+        data=lambda: data,
+        history=(lambda: run.epochs) if run.epochs else None,
+        metrics=numbers,
+        config=settings,
+        folder=run.folder,
+    )
+    found = _look(figures, subject, settings, run, numbers)
+    speed = {"test_images_per_second": test_speed} | _measure_training(data, run)
+    return speed | {"peak_memory_mb": _measure_memory()} | found.as_facts()
+
+
+def draw_missing(run: Run, settings: dict[str, Any]) -> bool:
+    """Draw those figures of a finished run that failed, or whose pictures are gone; whether there were any.
+
+    Its numbers stay, and what these figures find comes to them; `run.json` says what is missing still.
+
+    Args:
+        run: finished.
+        settings: its resolved config.
+    """
+    missing = {name: settings["figure"][name] for name in run.list_missing(settings["figure"])}
+    if not missing:
+        return False
+    log.info("%s is finished; what is missing is drawn: %s", run.folder, ", ".join(missing))
+    chosen = settings["trainer"]
+    set_globals(seed=settings["seed"], threads=chosen["threads"], deterministic=chosen["deterministic"])
+    built = {name: build(figure) for name, figure in missing.items()}
+    found = _look(built, run.open(label=label_runs([run])[0]), settings, run, run.metrics)
+    left_out = {name: why for name, why in run.facts.get("figures_left_out", {}).items() if name not in missing}
+    facts = found.as_facts()
+    run.note(**facts | {"figures_left_out": left_out | facts["figures_left_out"]})
+    return True
+
+
+def _write_numbers(run: Run, settings: dict[str, Any], numbers: dict[str, Any]) -> None:
+    """Write a run's final numbers, for people and for TensorBoard."""
+    write_json(run.folder / "metrics.json", numbers)
+    hyperparameters = {name: value for name, value in settings.items() if name not in _NO_HYPERPARAMETERS}
+    write_results(run.folder, hyperparameters, numbers, numbers["best/epoch"])
 
 
 def _test(trainer: Any, task: Any, data: Any, training_data: Any) -> tuple[dict[str, float], float | None]:
@@ -80,23 +123,21 @@ def _test(trainer: Any, task: Any, data: Any, training_data: Any) -> tuple[dict[
 
 
 def _look(
-    figures: dict[str, Any], task: Any, data: Any, settings: dict[str, Any], run: Run, numbers: dict[str, Any]
-) -> dict[str, Any]:
-    """Draw the figures; the numbers with what they found, where the test has not found it already."""
-    subject = Subject(
-        label_runs([run])[0],
-        task=lambda: task,
-        data=lambda: data,
-        history=(lambda: run.epochs) if run.epochs else None,
-        metrics=numbers,
-        config=settings,
-        folder=run.folder,
-    )
-    seen = look(figures, [subject, *controls([subject], settings["control"])], run.folder / "figures")
-    for name, findings in seen.items():
-        found = findings[subject.label].numbers if subject.label in findings else {}
-        numbers = {f"test/{metric}": found[metric] for metric in figures[name].metrics if metric in found} | numbers
-    return numbers
+    figures: dict[str, Any], subject: Subject, settings: dict[str, Any], run: Run, numbers: dict[str, Any]
+) -> Found:
+    """Draw figures of a run; its numbers are written again with what they find and the test has not found already."""
+    if not figures:
+        return Found()
+    found = look(figures, [subject, *controls([subject], settings["control"])], run.folder / "figures")
+    added: dict[str, Any] = {}
+    for name, findings in found.items():
+        own = pick_numbers(findings[subject.label], figures[name]) if subject.label in findings else {}
+        new = {f"test/{metric}": value for metric, value in own.items() if f"test/{metric}" not in numbers}
+        added = new | added
+    _write_numbers(run, settings, added | numbers)
+    if added:
+        log.info("%s", format_numbers(added))
+    return found
 
 
 def _measure_training(data: Any, run: Run) -> dict[str, float | None]:

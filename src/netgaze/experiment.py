@@ -6,17 +6,19 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
-from netgaze.analysis import compare_stages
+from netgaze.analysis import compare_stages, is_complete
 from netgaze.build import build, build_task, build_trainer
 from netgaze.callbacks.keep import Keep
 from netgaze.checks import check_export, check_seen, check_source
-from netgaze.ending import end
+from netgaze.ending import draw_missing, end
+from netgaze.errors import NetgazeError
+from netgaze.failures import explain_run
 from netgaze.request import Request
 from netgaze.run import Run, open_run
 from netgaze.stages import Stage, check_stages, find_finished, plan_stage
-from netgaze.subjects import warn_of_changes
+from netgaze.subjects import controls, warn_of_changes
 from netgaze.trainer import choose_device, describe_device, set_globals
 from netgaze.weights import load_weights, restore
 
@@ -26,7 +28,9 @@ log = logging.getLogger(__name__)
 
 
 def fit(config: DictConfig, folder: Path, request: Request) -> Run:
-    """Train, test and look at a run; a folder with a checkpoint goes on from it, a finished one stays as it is.
+    """Train, test and look at a run; a folder with a checkpoint goes on from it.
+
+    A finished run stays as it is, but for figures that are missing: they are drawn.
 
     A run is a chain of stages, most of a single one. In a sweep, a stage that another job has finished with the very
     same config is taken from there. A stage with the key `run` is that run, finished before. In the end the stages are
@@ -41,9 +45,10 @@ def fit(config: DictConfig, folder: Path, request: Request) -> Run:
         The run.
 
     Raises:
-        NetgazeError: what the user can fix; `run.json` says it too.
+        NetgazeError: what the user can fix; `run.json` says it too. Or, once all is written, figures that failed:
+            any where `figures.strict` is true, else where none was drawn.
     """
-    whole, done = Run(folder), dict[str, Run]()
+    whole, done, changed = Run(folder), dict[str, Run](), False
     *earlier, last = list(map(str, config.stages)) or [""]
     with whole.noting_failure(request, config):
         check_stages(config, whole)
@@ -51,6 +56,7 @@ def fit(config: DictConfig, folder: Path, request: Request) -> Run:
             stage = plan_stage(config, name, done, whole, request)
             if ready := find_finished(stage, name, config, whole):
                 log.info("Stage %d of %d, %s: %s is finished.", number, len(earlier) + 1, name, ready.folder)
+                changed |= ready is stage.run and draw_missing(ready, stage.settings)
             else:
                 log.info("Stage %d of %d, %s", number, len(earlier) + 1, name)
                 whole.begin(request, config)
@@ -58,13 +64,26 @@ def fit(config: DictConfig, folder: Path, request: Request) -> Run:
                     train(stage)
             done[name] = ready or stage.run
         stage = plan_stage(config, last, done, whole, request)
-        if finished := stage.is_finished:
-            log.info("%s is finished already.", folder)
-        else:
+        if not stage.is_finished:
             train(stage)
-    if earlier and not (finished and (folder / "stages" / "report.html").exists()):  # a kill may come between the two
-        compare_stages(done | {last: whole}, folder / "stages")
+            changed = True
+        elif draw_missing(whole, stage.settings):
+            changed = True
+        else:
+            log.info("%s is finished already.", folder)
+    own = [run for run in [*done.values(), whole] if run.folder.is_relative_to(folder)]
+    failed = [_explain_failures(run, config) for run in own]
+    if earlier and (changed or not is_complete(folder / "stages")):  # a kill may come between the two
+        failed.append(compare_stages(done | {last: whole}, folder / "stages"))
+    if any(failed):
+        raise NetgazeError(" ".join(filter(None, failed)))
     return whole
+
+
+def _explain_failures(run: Run, config: DictConfig) -> str | None:
+    """Why a command fails by the figures of a run, or None."""
+    why = explain_run(run.facts, bool(OmegaConf.select(config, "figures.strict")))
+    return f"{run.folder}: {why}." if why else None
 
 
 def train(stage: Stage) -> None:
@@ -74,6 +93,7 @@ def train(stage: Stage) -> None:
     set_globals(seed=settings["seed"], threads=chosen["threads"], deterministic=chosen["deterministic"])
     data, task = _build_both(stage)
     figures = {name: build(figure) for name, figure in settings["figure"].items()}
+    controls([], settings["control"])  # says before training what it does not know
     trainer = build_trainer(
         chosen if task.trainable else chosen | {"max_epochs": 0},
         callbacks=[build(callback) for callback in settings["callback"].values()],

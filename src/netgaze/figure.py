@@ -41,8 +41,11 @@ class Finding:
         arrays = read_arrays(stem.with_suffix(".npz"))
         if arrays is None or "finding" not in arrays:
             return None
-        content = json.loads(str(arrays.pop("finding")))
-        return cls(content["numbers"], arrays, content["caption"]) if content["key"] == key else None
+        try:
+            content = json.loads(str(arrays.pop("finding")))
+            return cls(content["numbers"], arrays, content["caption"]) if content["key"] == key else None
+        except (ValueError, KeyError, TypeError):
+            return None
 
 
 class Figure(ABC):
@@ -51,7 +54,8 @@ class Figure(ABC):
     A subclass says `title`, `question` and `needs`, and defines `compute` and `draw`; whatever else it makes public
     must be a hook of this class, so that a misspelled one fails when the class is made. Helpers of its own are private,
     but for what its constructor stores. Examples are chosen from the data alone, so that all columns show the same
-    images; a figure that lets each network choose says so in the finding's caption.
+    images; a figure that lets each network choose says so in the finding's caption. Whatever a figure raises costs
+    that figure alone: see `gallery.look`.
 
     Attributes:
         title: the heading in a report.

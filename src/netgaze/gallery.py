@@ -2,80 +2,125 @@
 
 import logging
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from PIL import Image
-
-from netgaze.errors import NetgazeError
+from netgaze.failures import Failure, explain_failures
 from netgaze.features import read_source
 from netgaze.figure import Figure, Finding
-from netgaze.files import atomic_write, digest, make_file_names, write_csv, write_json
+from netgaze.files import digest
+from netgaze.pictures import Answers, remove_figure, write_failure, write_figure
 from netgaze.subject import Subject
 
 log = logging.getLogger(__name__)
 
-_FRAME, _LAST_FRAME = 120, 1500  # milliseconds of an animation
+
+class Found(dict[str, dict[str, Finding]]):
+    """What `look` found, by figure and by label.
+
+    Attributes:
+        failed: why a figure has no picture; what it had found by then stays.
+        left_out: why a figure was asked of no network: what these lack.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.failed: dict[str, Failure] = {}
+        self.left_out: dict[str, str] = {}
+
+    def add(self, other: "Found") -> None:
+        """Take up what another look found."""
+        self.update(other)
+        self.failed |= other.failed
+        self.left_out |= other.left_out
+
+    def explain(self, asked: Collection[str], strict: bool) -> str | None:
+        """Why a command that asked for these figures fails; see `failures.explain_failures`."""
+        failed = {name: failure.error for name, failure in self.failed.items()}
+        return explain_failures(asked, failed, self.left_out, strict)
+
+    def as_facts(self) -> dict[str, Any]:
+        """What `run.json` says of figures without a picture."""
+        failed = {name: vars(failure) for name, failure in self.failed.items()}
+        return {"figures_failed": failed, "figures_left_out": self.left_out}
 
 
-def look(
-    figures: Mapping[str, Figure], subjects: Sequence[Subject], out: Path, draw: bool = True
-) -> dict[str, dict[str, Finding]]:
+def look(figures: Mapping[str, Figure], subjects: Sequence[Subject], out: Path, draw: bool = True) -> Found:
     """Ask every figure of every subject; write `<out>/<figure>.png` and `.json`; return the findings.
 
     The findings of a subject that has a folder lie there as `figures/<figure>.npz`, and are read back when the
-    same question is asked of the same weights and data again. A subject that lacks what a figure needs, or cannot be
-    asked, is left out and named in the JSON; a figure for which that leaves none is not drawn, and the log says why.
+    same question is asked of the same weights and data again. A subject that lacks what a figure needs, or with which
+    it fails, is left out and named in the JSON; a figure for which that leaves none is not drawn, and the log says why.
     The `files` of a figure become `<out>/<figure>/<label>/<name>.png`, or `.gif` where they move; its tables
     `<out>/<figure>.csv`, of several networks below one another under their names, and `tables` in the JSON.
+
+    Whatever a figure raises costs that figure: the sentence and the trace are in the result, and in its JSON as `error`
+    and `trace`; no earlier picture of it stays. Only an interruption ends the look.
 
     Args:
         figures: by name.
         subjects: the columns, in order; labels are distinct.
         out: the folder of the pictures.
-        draw: False computes only (the callback while training asks for numbers alone).
-
-    Raises:
-        NetgazeError: a figure cannot be asked of any subject but controls; the first one's reason.
+        draw: False computes only (the callback while training asks for numbers alone), and says nothing of failures.
     """
-    seen = {}
-    controls = {subject.label for subject in subjects if subject.control}
+    found = Found()
     for name, figure in figures.items():
-        findings, left_out, refused = _ask_all(name, figure, subjects, out)
-        if set(findings) <= controls:
-            if refused:
-                raise next(iter(refused.values()))
+        answers = _ask_all(name, figure, subjects, out)
+        if len(answers.findings) > len(answers.controls):
+            found[name] = answers.findings
+            for label, refusal in answers.failed.items():
+                log.warning("%s leaves out what it cannot ask: %s [%s]", name, refusal.error, label)
+            failure = _try_to_write(name, figure, answers, out) if draw else None
+        elif (failure := _find_failure(answers, subjects)) is None:
+            found.left_out[name] = _leave_out(name, answers, subjects, out, draw)
+        if failure is not None:
+            found.failed[name] = failure
             if draw:
-                why = "; ".join(f"{label} has {said}" for label, said in left_out.items() if label not in controls)
-                log.info("%s is left out: %s", name, why)
-            continue
-        for label, error in refused.items():
-            log.warning("%s leaves out what it cannot ask: %s [%s]", name, error, label)
-        seen[name] = findings
-        if draw:
-            _write(name, figure, findings, left_out, controls, out)
-    return seen
+                write_failure(name, failure, out, title=figure.title, question=figure.question, answers=answers)
+    return found
 
 
-def _ask_all(
-    name: str, figure: Figure, subjects: Sequence[Subject], out: Path
-) -> tuple[dict[str, Finding], dict[str, str], dict[str, NetgazeError]]:
-    """A figure's findings by subject, why it has none of others, and what these said when they were asked."""
-    findings, left_out, refused = dict[str, Finding](), dict[str, str](), dict[str, NetgazeError]()
+def pick_numbers(finding: Finding, figure: Figure) -> dict[str, float]:
+    """Those numbers of a finding that the figure lists in `metrics`, and that are numbers."""
+    found = {name: finding.numbers.get(name) for name in figure.metrics}
+    return {name: value for name, value in found.items() if isinstance(value, int | float)}
+
+
+def _leave_out(name: str, answers: Answers, subjects: Sequence[Subject], out: Path, draw: bool) -> str:
+    """Say why a figure is asked of no network, and take away what an earlier drawing left of it."""
+    lacking = {
+        it.label: answers.left_out[it.label] for it in subjects if it.label in answers.left_out and not it.control
+    }
+    why = "; ".join(f"{label} has {parts}" for label, parts in lacking.items())
+    if draw:
+        log.info("%s is left out: %s", name, why)
+        remove_figure(name, out)
+    return why
+
+
+def _find_failure(answers: Answers, subjects: Sequence[Subject]) -> Failure | None:
+    """How a figure failed that has nothing to say of any network: with the first one."""
+    own = (answers.failed[it.label] for it in subjects if it.label in answers.failed and not it.control)
+    return next(own, None)
+
+
+def _ask_all(name: str, figure: Figure, subjects: Sequence[Subject], out: Path) -> Answers:
+    answers = Answers()
     for subject in subjects:
         if subject.control and not figure.controls:
             continue
-        if lacking := subject.lacks(figure.needs):
-            left_out[subject.label] = f"no {' and no '.join(lacking)}"
-            continue
         try:
-            findings[subject.label] = _ask(name, figure, subject, out)
-        except NetgazeError as error:  # what one network lacks (a layer, a class) another may have
-            refused[subject.label] = error
-            left_out[subject.label] = str(error)
-    return findings, left_out, refused
+            if lacking := subject.lacks(figure.needs):
+                answers.left_out[subject.label] = f"no {' and no '.join(lacking)}"
+                continue
+            answers.findings[subject.label] = _ask(name, figure, subject, out)
+            if subject.control:
+                answers.controls.append(subject.label)
+        except Exception as error:  # what one network lacks (a layer, a class) another may have
+            answers.failed[subject.label] = Failure.of(error)
+            answers.left_out[subject.label] = answers.failed[subject.label].error
+    return answers
 
 
 def _ask(name: str, figure: Figure, subject: Subject, out: Path) -> Finding:
@@ -102,55 +147,10 @@ def _own_pictures(figure: Figure) -> list[str]:
     return [path for path in paths if os.path.exists(path)]
 
 
-def _write(
-    name: str,
-    figure: Figure,
-    findings: dict[str, Finding],
-    left_out: dict[str, str],
-    controls: set[str],
-    out: Path,
-) -> None:
-    picture = figure.draw(findings)
-    with atomic_write(out / f"{name}.png") as beside:
-        picture.savefig(beside, format="png", dpi=120)
-    for folder, finding in zip(make_file_names(findings), findings.values(), strict=True):
-        _write_files(figure.files(finding), out / name / folder)
-    content: dict[str, Any] = {
-        "figure": name,
-        "title": figure.title,
-        "question": figure.question,
-        "captions": {label: finding.caption for label, finding in findings.items()},
-        "numbers": {label: finding.numbers for label, finding in findings.items()},
-        "controls": sorted(controls & set(findings)),
-        "left_out": left_out,
-    }
-    if compared := figure.compare(findings):
-        content["compared"] = compared
-    content |= figure.metadata(findings)
-    tables = {label: figure.table(finding) for label, finding in findings.items()}
-    if any(tables.values()):
-        content["tables"] = tables
-        _write_table(tables, out / f"{name}.csv")
-    write_json(out / f"{name}.json", content)
-    if summary := figure.summary(findings):
-        log.info("%s", summary)
-    log.info("%s", out / f"{name}.png")
-
-
-def _write_table(tables: dict[str, list[dict[str, Any]]], path: Path) -> None:
-    """Rows as CSV; of several networks the first column names each."""
-    named = [{"network": label} | row for label, rows in tables.items() for row in rows]
-    rows = named if len(tables) > 1 else next(iter(tables.values()))
-    write_csv(path, rows)
-
-
-def _write_files(images: dict[str, np.ndarray], folder: Path) -> None:
-    for name, image in images.items():
-        if image.ndim == 4:
-            first, *others = [Image.fromarray(frame) for frame in image]
-            with atomic_write(folder / f"{name}.gif") as beside:
-                durations = [_FRAME] * len(others) + [_LAST_FRAME]
-                first.save(beside, format="gif", save_all=True, append_images=others, duration=durations, loop=0)
-        else:
-            with atomic_write(folder / f"{name}.png") as beside:
-                Image.fromarray(image).save(beside, format="png")
+def _try_to_write(name: str, figure: Figure, answers: Answers, out: Path) -> Failure | None:
+    """Draw a figure; how it failed, or None."""
+    try:
+        write_figure(name, figure, answers, out)
+    except Exception as error:
+        return Failure.of(error)
+    return None

@@ -8,7 +8,7 @@ from typing import Any
 from netgaze.run import Run
 
 REPEATS = ("seed", "data.split_seed")  # runs that differ in nothing else are repetitions of one setting
-_NO_DIFFERENCE = ("callback", "control", "export_predictions", "figure", "hydra", "name")  # to the network
+_NO_DIFFERENCE = ("callback", "control", "export_predictions", "figure", "figures", "hydra", "name")  # to the network
 _NOTHING_TYPED = "as it is"
 
 

@@ -18,6 +18,7 @@ from netgaze.files import atomic_write, read_arrays
 from netgaze.upgrade import upgrade_arrays
 
 FILE = "pseudo_labels.npz"
+_AT_ONCE = 2**22  # scores that are sorted at a time: their places need twice their room
 _ARRAYS = {"index": "i8", "label": "i8", "score": "f4", "rank": "i8"}
 
 
@@ -81,8 +82,10 @@ def choose(scores: Tensor, k: int, p: int) -> PseudoLabels:
     num_classes = scores.shape[1]
     if k < 1 or not 1 <= p <= num_classes:
         raise ValueError(f"expected k of 1 or more and p from 1 to the {num_classes} classes, got k={k} and p={p}")
-    ranked = scores.sort(dim=1, descending=True, stable=True)
-    candidates = torch.zeros_like(scores, dtype=torch.bool).scatter_(1, ranked.indices[:, :p], True)
+    candidates = torch.zeros_like(scores, dtype=torch.bool)
+    some = max(1, _AT_ONCE // num_classes)
+    for own, found in zip(scores.split(some), candidates.split(some), strict=True):
+        found.scatter_(1, own.sort(dim=1, descending=True, stable=True).indices[:, :p], True)
     chosen = []
     for number in range(num_classes):
         own = candidates[:, number].nonzero().flatten()

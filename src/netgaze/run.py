@@ -4,7 +4,7 @@ import csv
 import gc
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
@@ -142,7 +142,7 @@ class Run:
             facts: further ones.
         """
         known = dict(self.facts) if self.exists else {}
-        for old in ("error", "trace"):
+        for old in ("error", "trace", "figures_failed", "figures_left_out"):
             known.pop(old, None)
         started = {"status": "running", "started": known.get("started", time.strftime("%Y-%m-%dT%H:%M:%S%z"))}
         request = request.resume(Request.of_facts(known)) if "overrides" in known else request
@@ -154,6 +154,16 @@ class Run:
         """Write how the attempt ended, and add what it took to the seconds of earlier ones."""
         took = 0.0 if self._trained_since is None else time.time() - self._trained_since
         self._write_facts(self.facts | {"status": status, "seconds": took + (self.facts.get("seconds") or 0)} | facts)
+
+    def note(self, **facts: Any) -> None:
+        """Write what was found out later about a run that has ended."""
+        self._write_facts(self.facts | facts)
+
+    def list_missing(self, figures: Iterable[str]) -> list[str]:
+        """Those of the figures that failed, or have no picture although the run has all that they need."""
+        failed, left_out = (self.facts.get(f"figures_{how}", {}) for how in ("failed", "left_out"))
+        drawn = {picture.stem for picture in self.figures}
+        return [name for name in figures if name in failed or name not in drawn | set(left_out)]
 
     def _write_facts(self, facts: dict[str, Any]) -> None:
         write_json(self.folder / "run.json", facts)
@@ -202,7 +212,9 @@ class Run:
         return open_subject(self, checkpoint, label, other)
 
     def _repr_html_(self) -> str:
-        return draw_page([str(self.folder)], make_table({"value": self.metrics}), self.figures)
+        failed = self.facts.get("figures_failed", {}) if self.exists else {}
+        said = [f"{name} failed: {failure['error']}" for name, failure in failed.items()]
+        return draw_page([str(self.folder), *said], make_table({"value": self.metrics}), self.figures)
 
 
 def open_run(

@@ -12,6 +12,13 @@ from netgaze.errors import NetgazeError
 
 
 @dataclass
+class Figures:
+    """What all figures have in common."""
+
+    strict: bool = False
+
+
+@dataclass
 class Train:
     """Root keys of `conf/train.yaml`; each group's keys are the arguments of its constructor."""
 
@@ -28,6 +35,7 @@ class Train:
     trainer: dict[str, Any] = field(default_factory=dict)
     callback: dict[str, Any] = field(default_factory=dict)
     figure: dict[str, Any] = field(default_factory=dict)
+    figures: Figures = field(default_factory=Figures)
     stages: dict[str, Any] = field(default_factory=dict)
 
 
@@ -47,6 +55,7 @@ class Analyze:
     model: dict[str, Any] = field(default_factory=dict)
     task: dict[str, Any] = field(default_factory=dict)
     figure: dict[str, Any] = field(default_factory=dict)
+    figures: Figures = field(default_factory=Figures)
 
 
 def check_analyze(config: DictConfig) -> None:

@@ -21,6 +21,7 @@ from netgaze.run import Run
 from netgaze.trainer import resolve_precision
 
 REFERENCES = ("init", "data.pseudo_labels")  # keys whose value may be the name of an earlier stage
+_NEVER_TRAINED = ("figure", "figures", "control", "export_predictions")  # keys that training does not depend on
 _KEPT = ("precision", "threads")  # a resumed run keeps what it had of these, unless typed: same bits
 
 
@@ -63,13 +64,13 @@ class Stage:
     @property
     def is_finished(self) -> bool:
         """Whether the folder holds a finished run of this very config."""
-        return self.run.is_finished and self._agrees(*self.ignored_keys)
+        return self.run.is_finished and self._agrees("figures", *self.ignored_keys)
 
     @property
     def is_trained(self) -> bool:
         """Whether training was over, by patience or budget too, and nothing that it depends on has changed since."""
         stopped = self.last is not None and self.last["callbacks"].get("Keep", {}).get("stopped")
-        return bool(stopped) and self._agrees("export_predictions")
+        return bool(stopped) and self._agrees(*_NEVER_TRAINED)
 
     def _agrees(self, *ignored_keys: str) -> bool:
         if self.last is None:

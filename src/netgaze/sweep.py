@@ -31,7 +31,8 @@ class Compare(Callback):
         try:
             rows = compare(Path(config.hydra.sweep.dir))
         except Exception as error:  # Hydra would turn it into a warning, and the exit code into 0
-            log.error("The comparison failed: %s", error, exc_info=not isinstance(error, NetgazeError))
+            own = isinstance(error, NetgazeError)  # it failed itself, or says which figures did
+            log.error("%s", error) if own else log.error("The comparison failed: %s", error, exc_info=True)
             sys.exit(1)
         if any(row["status"] != "finished" for row in rows):
             log.error(

@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from netgaze import pictures
 from netgaze.drawing.rows import Row, lay_out
 from netgaze.errors import NetgazeError
+from netgaze.failures import explain_failures
 from netgaze.figure import Figure, Finding
 from netgaze.figures.curves import Curves
 from netgaze.figures.filters import Filters
@@ -184,8 +186,139 @@ def test_where_no_network_can_be_asked_the_first_reason_is_said(subjects, tmp_pa
     class Choosier(Choosy):
         _liked = ("untrained",)  # a control alone is no answer
 
-    with pytest.raises(NetgazeError, match="no such layer in supervised"):
-        look({"knn": Choosier()}, subjects, tmp_path)
+    found = look({"knn": Choosier()}, subjects, tmp_path)
+    assert not found
+    assert found.failed["knn"].error == "no such layer in supervised"
+    assert [path.name for path in tmp_path.iterdir()] == ["knn.json"]
+
+
+HOOKS = ["compute", "draw", "files", "table", "compare", "metadata", "summary"]
+ERRORS = {
+    "ValueError: boom": ValueError("boom"),
+    "no such layer": NetgazeError("no such layer"),
+    "MemoryError": MemoryError(),
+    "KeyError: 'x'": KeyError("x"),
+}
+
+
+def fail_in(hook, error):
+    """A figure that raises in one of its hooks."""
+
+    def fail(self, *arguments):
+        raise error
+
+    return type("Failing", (Marked,), {hook: fail})()
+
+
+@pytest.mark.parametrize("hook", HOOKS)
+@pytest.mark.parametrize("said", ERRORS)
+def test_a_figure_that_fails_costs_itself_alone(hook, said, data, tmp_path, caplog):
+    """Nor does anything of an earlier drawing stay, which would pose as today's."""
+    (tmp_path / "failing" / "a").mkdir(parents=True)
+    for name in ("failing/a/old.png", "failing.png", "failing.csv", "failing.npz"):
+        (tmp_path / name).write_text("an earlier one")
+    figures = {"failing": fail_in(hook, ERRORS[said]), "marked": Marked()}
+    found = look(figures, [Subject("a", data=lambda: data, pixels=True)], tmp_path)
+    assert list(found.failed) == ["failing"]
+    assert found.failed["failing"].error == said
+    assert "raise error" in found.failed["failing"].trace
+    assert ("failing" in found) == (hook != "compute"), "what was computed stays"
+    content = json.loads((tmp_path / "failing.json").read_text())
+    assert (content["error"], content["trace"]) == (said, found.failed["failing"].trace)
+    assert content["question"] == "Which number?"
+    left = {path.name for path in tmp_path.glob("failing*")}
+    assert left == {"failing.json"} | ({"failing.npz"} if hook != "compute" else set())
+    assert (tmp_path / "marked.png").stat().st_size > 100
+    assert sum(f"failing failed: {said} [the trace is in" in message for message in caplog.messages) == 1
+
+
+@pytest.mark.parametrize("hook", HOOKS)
+def test_an_interruption_ends_the_look(hook, data, tmp_path):
+    with pytest.raises(KeyboardInterrupt):
+        look({"a": fail_in(hook, KeyboardInterrupt())}, [Subject("a", data=lambda: data, pixels=True)], tmp_path)
+
+
+def test_a_control_that_fails_is_left_out_with_its_trace(subjects, tmp_path, caplog):
+    class Fragile(Knn):
+        def compute(self, subject):
+            return super().compute(subject) if not subject.control else 1 / 0
+
+    found = look({"knn": Fragile()}, subjects, tmp_path)
+    assert not found.failed
+    content = json.loads((tmp_path / "knn.json").read_text())
+    assert content["left_out"]["untrained"] == "ZeroDivisionError: division by zero"
+    assert "1 / 0" in content["traces"]["untrained"]
+    assert (tmp_path / "knn.png").exists()
+
+
+def test_a_subject_that_cannot_be_opened_costs_its_column(subjects, data, tmp_path):
+    def gone():
+        raise NetgazeError("the data is gone")
+
+    broken = Subject("broken", task=lambda: subjects[0].task, data=gone)
+    assert list(look({"knn": Knn()}, [broken, subjects[0]], tmp_path)["knn"]) == ["supervised"]
+    assert look({"knn": Knn()}, [broken], tmp_path).failed["knn"].error == "the data is gone"
+
+
+def test_numbers_that_are_none_cost_their_figure(data, tmp_path):
+    class Odd(Marked):
+        def compute(self, subject):
+            return Finding({"mark": object()})
+
+        def files(self, finding):
+            return {}
+
+    found = look({"odd": Odd()}, [Subject("a", data=lambda: data, pixels=True)], tmp_path)
+    assert "not JSON serializable" in found.failed["odd"].error
+    assert json.loads((tmp_path / "odd.json").read_text())["numbers"] == {}
+
+
+def test_where_nothing_can_be_written_what_was_there_stays(data, tmp_path, monkeypatch, caplog):
+    def full(path, content):
+        raise NetgazeError(f"Cannot write {path}: No space left on device.")
+
+    (tmp_path / "marked.png").write_text("an earlier one")
+    monkeypatch.setattr(pictures, "write_json", full)
+    figure = fail_in("compute", ValueError("boom"))
+    found = look({"marked": figure}, [Subject("a", data=lambda: data, pixels=True)], tmp_path)
+    assert list(found.failed) == ["marked"]
+    assert "No space left" in caplog.text
+    assert (tmp_path / "marked.png").read_text() == "an earlier one"
+
+
+def test_failures_while_training_are_neither_written_nor_said(data, tmp_path, caplog):
+    figure = fail_in("compute", ValueError("boom"))
+    found = look({"a": figure}, [Subject("a", data=lambda: data, pixels=True)], tmp_path, draw=False)
+    assert found.failed["a"].error == "ValueError: boom"
+    assert not list(tmp_path.iterdir())
+    assert not caplog.messages
+
+
+@pytest.mark.parametrize("damage", ["cut", "not ours", "no json"])
+def test_damaged_findings_are_asked_anew(damage, data, tmp_path):
+    def ask():
+        run = Subject("run", data=lambda: data, pixels=True, folder=tmp_path / "run")
+        return look({"marked": Marked()}, [run], tmp_path / "run" / "figures")
+
+    ask()
+    stored = tmp_path / "run" / "figures" / "marked.npz"
+    if damage == "cut":
+        stored.write_bytes(stored.read_bytes()[:100])
+    else:
+        np.savez(stored, finding=np.array("[1]" if damage == "not ours" else "{"))
+    found = ask()
+    assert found["marked"]["run"].numbers == {"mark": 0}
+    assert not found.failed
+
+
+def test_when_a_command_fails_by_its_figures():
+    failed, left_out = {"cam": "ValueError: boom"}, {"knn": "run has no data."}
+    assert explain_failures(["cam", "tsne"], failed, {}, strict=False) is None
+    assert "cam: ValueError: boom (figures.strict=true" in explain_failures(["cam", "tsne"], failed, {}, strict=True)
+    said = explain_failures(["cam", "knn"], failed, left_out, strict=False)
+    assert said == "No figure was drawn, the numbers are written. cam: ValueError: boom; knn: run has no data"
+    assert explain_failures([], {}, {}, strict=True) is None
+    assert explain_failures(["cam", "knn"], {}, left_out, strict=True) is None
 
 
 def test_a_change_in_a_figures_helper_makes_its_findings_stale(data, tmp_path, monkeypatch):

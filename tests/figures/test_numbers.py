@@ -6,9 +6,12 @@ import torch
 from sklearn.manifold import trustworthiness
 from sklearn.metrics import accuracy_score, balanced_accuracy_score, confusion_matrix, recall_score
 from sklearn.neighbors import KNeighborsClassifier
+from tests.figures.test_figures import assert_readable
 
 from netgaze.drawing.examples import balanced_choice, choose_examples, denormalize, rebuild_examples
+from netgaze.drawing.panels import MOST_NAMES
 from netgaze.errors import NetgazeError
+from netgaze.features import Outputs
 from netgaze.figures.confusion import Confusion
 from netgaze.figures.curves import Curves
 from netgaze.figures.data_card import DataCard
@@ -135,6 +138,45 @@ def test_tsne_numbers(supervised):
     assert finding.numbers["knn5_features"] == pytest.approx(right / 24)
 
 
+def test_tsne_of_more_classes_than_images_shows_several_of_each_in_styles_of_their_own(make_data, make_subjects):
+    sizes = (("train", 130), ("val", 130), ("test", 520))
+    subject = make_subjects(make_data(num_classes=130, sizes=sizes))[0]
+    subject._features["test"] = torch.rand(520, 5, generator=torch.Generator().manual_seed(0))
+    finding = Tsne(num_images=24).compute(subject)
+    shown, counts = np.unique(finding.arrays["labels"], return_counts=True)
+    assert counts.tolist() == [4] * 6
+    assert "24 images" in finding.caption
+    assert "6 of the 130 classes" in finding.caption
+    (legend,) = Tsne().draw({"run": finding}).legends
+    assert [text.get_text() for text in legend.get_texts()] == [f"a class with a long name {k}" for k in shown]
+    styles = {(handle.get_color(), handle.get_marker()) for handle in legend.legend_handles}
+    assert len(styles) == len(shown)
+
+
+def test_confusion_of_more_classes_than_pixels_shows_the_most_confused(make_data, make_subjects):
+    rng = np.random.default_rng(0)
+    subject = make_subjects(make_data(num_classes=300, sizes=(("train", 300), ("val", 300), ("test", 900))))[0]
+    subject.task.name_classes(subject.data.class_names)
+    targets = np.arange(900) % 300
+    predicted = np.where(np.isin(targets, [7, 150, 299]), (targets + 1) % 300, targets)  # always wrong
+    predicted[rng.permutation(np.flatnonzero(targets == 20))[:1]] = 21  # one of three
+    logits = np.eye(300, dtype=np.float32)[predicted]
+    subject._outputs["test"] = Outputs(logits, targets, np.arange(900))
+    figure = Confusion()
+    finding = figure.compute(subject)
+    assert len(finding.arrays["shown"]) == MOST_NAMES
+    assert {7, 8, 150, 151, 299, 0, 20, 21} <= set(finding.arrays["shown"])
+    within = np.ix_(finding.arrays["shown"], finding.arrays["shown"])
+    np.testing.assert_array_equal(finding.arrays["counts"], confusion_matrix(targets, predicted)[within])
+    pairs, counts = finding.arrays["pairs"], finding.arrays["pair_counts"]
+    whole = np.zeros((300, 300), dtype=int)
+    whole[pairs[:, 0], pairs[:, 1]] = counts
+    np.testing.assert_array_equal(whole, confusion_matrix(targets, predicted))
+    assert len(figure.table(finding)) == 300
+    assert "300 classes" in finding.caption
+    assert_readable(figure.draw({"run": finding}))
+
+
 def test_leave_one_out_of_two_far_groups():
     points = np.concatenate([np.random.default_rng(0).normal(size=(10, 2)) + shift for shift in (0, 50)])
     assert leave_one_out(points, np.repeat([0, 1], 10), 5) == 1.0
@@ -170,6 +212,19 @@ def test_presented_gives_back_the_image(rotation):
     image = data.images("test")[3].permute(1, 2, 0).numpy()
     for turns, picture in enumerate(pictures):
         np.testing.assert_array_equal(picture, np.rot90(image, turns))
+
+
+def test_turns_over_classes_are_those_of_a_loop():
+    rng = np.random.default_rng(0)
+    labels = rng.choice([3, 5, 9, 40], 200, p=[0.5, 0.3, 0.15, 0.05])
+    draw = np.random.default_rng(7)
+    turns = [[3, 5, 9, 40][k] for k in np.argsort(draw.permutation(4))]
+    order = draw.permutation(200).tolist()
+    waiting = {name: [image for image in order if labels[image] == name] for name in turns}
+    expected = []
+    while any(waiting.values()):
+        expected += [waiting[name].pop(0) for name in turns if waiting[name]]
+    assert balanced_choice(labels, 200, 7).tolist() == expected
 
 
 def test_spread_takes_turns_over_classes():

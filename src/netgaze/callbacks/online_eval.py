@@ -1,13 +1,17 @@
 """Figures computed while the network trains; their metrics become numbers of the epoch."""
 
+import logging
 from collections.abc import Mapping
 from pathlib import Path
 
 from pytorch_lightning import Callback, LightningModule, Trainer
 
+from netgaze.failures import Failure
 from netgaze.figure import Figure
-from netgaze.gallery import look
+from netgaze.gallery import look, pick_numbers
 from netgaze.subject import Subject
+
+log = logging.getLogger(__name__)
 
 
 class OnlineEval(Callback):
@@ -20,9 +24,10 @@ class OnlineEval(Callback):
 
     def __init__(self, *, figures: Mapping[str, Figure], every: int = 0):
         self.figures, self.every = figures, every
+        self._warned: set[str] = set()
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Add `val/<metric>` of every figure to this epoch's numbers."""
+        """Add `val/<metric>` of every figure to this epoch's numbers; one that fails has none, and training goes on."""
         done = trainer.current_epoch + 1
         if not self.every or (done % self.every and done != trainer.max_epochs):
             return
@@ -34,9 +39,18 @@ class OnlineEval(Callback):
             training=True,
         )
         seen = look(self.figures, [subject], Path(trainer.default_root_dir) / "figures", draw=False)
+        self._warn(seen.failed)
         for name, findings in seen.items():
-            numbers = findings["now"].numbers
-            for metric in self.figures[name].metrics:
-                if metric in numbers and f"val/{metric}" not in pl_module.numbers:  # type: ignore[operator]
-                    pl_module.numbers[f"val/{metric}"] = numbers[metric]  # type: ignore[operator, index]
-                    pl_module.log(f"val/{metric}", numbers[metric])  # for early stopping, which may wait for it
+            numbers = pick_numbers(findings["now"], self.figures[name])
+            for metric, value in numbers.items():
+                if f"val/{metric}" not in pl_module.numbers:  # type: ignore[operator]
+                    pl_module.numbers[f"val/{metric}"] = value  # type: ignore[operator, index]
+                    pl_module.log(f"val/{metric}", value)  # for early stopping, which may wait for it
+
+    def _warn(self, failed: Mapping[str, Failure]) -> None:
+        """Say of each figure that fails that it does, the first time."""
+        for name, failure in failed.items():
+            if name not in self._warned:
+                log.warning("%s fails while training, and has no numbers: %s", name, failure.error)
+                log.debug("%s", failure.trace)
+            self._warned.add(name)

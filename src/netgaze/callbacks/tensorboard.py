@@ -47,7 +47,7 @@ class TensorBoard(Callback):
 
 
 def write_results(folder: Path, settings: dict[str, Any], numbers: dict[str, float], epoch: int) -> None:
-    """Write a finished run's figures and fill the HPARAMS tab with its final numbers.
+    """Write a finished run's figures and fill the HPARAMS tab with its final numbers, in the place of earlier ones.
 
     Args:
         folder: the run's folder.
@@ -59,6 +59,7 @@ def write_results(folder: Path, settings: dict[str, Any], numbers: dict[str, flo
         name: value if isinstance(value, bool | int | float) else show(str(value))
         for name, value in _flatten(settings).items()
     }
+    earlier = list((folder / "tensorboard").glob("events.out.*"))
     with SummaryWriter(str(folder / "tensorboard")) as writer:
         for picture in sorted((folder / "figures").glob("*.png")):
             writer.add_image(picture.stem, matplotlib.image.imread(picture)[..., :3], epoch, dataformats="HWC")
@@ -67,6 +68,8 @@ def write_results(folder: Path, settings: dict[str, Any], numbers: dict[str, flo
             file.add_summary(summary)
         for name, value in numbers.items():
             writer.add_scalar(name, value, epoch)
+    for path in earlier:
+        path.unlink(missing_ok=True)
 
 
 def _flatten(settings: dict[str, Any], prefix: str = "") -> dict[str, Any]:

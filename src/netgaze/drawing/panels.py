@@ -26,6 +26,7 @@ SIGNED, SEQUENTIAL = "RdBu_r", "viridis"
 MOST_NAMES = 28  # classes that a matrix can name
 NAMES = 0.95  # inches for the names of a matrix
 _MARKERS = "os^DvP*X<>"
+NUM_STYLES = 10 * len(_MARKERS)  # that `choose_style` tells apart
 _BOLD = 0.85  # bold words need more room
 
 

@@ -55,8 +55,9 @@ class Confusion(Figure):
     needs = ("classes", "data")
 
     def compute(self, subject: Subject) -> Finding:
-        """Pairs [P,2] of truth and answer and how often each occurs [P]; the counts [k,k] of the classes shown [k]
-        (row: the truth, column: the answer); and accuracy and confidence [15] by confidence.
+        """Pairs of truth and answer [P,2] and how often each occurs [P]; accuracy and confidence [15] by confidence.
+
+        Of the classes shown [k] also the counts [k,k] (row: the truth, column: the answer).
         """
         outputs, names = subject.outputs(subject.split), np.array(subject.task.class_names)
         logits, targets = torch.from_numpy(outputs.logits), torch.from_numpy(outputs.targets)
@@ -75,8 +76,8 @@ class Confusion(Figure):
         }
         arrays |= bin_reliability(outputs.probabilities, outputs.targets)
         each = {str(name): _read_share(share) for name, share in zip(names, found.recalls, strict=True)}
-        numbers = numbers | _name_most_confused(arrays) | {"per_class_acc": each}
-        return Finding(numbers, arrays, _write_caption(subject.split, len(shown), len(names)))
+        numbers |= _name_most_confused(arrays)
+        return Finding(numbers | {"per_class_acc": each}, arrays, _write_caption(subject.split, len(shown), len(names)))
 
     def table(self, finding: Finding) -> list[dict[str, Any]]:
         """A row per class: how many examples it has, and the share of these that are right, 0..1."""
@@ -162,6 +163,8 @@ def _describe(finding: Finding, width: float) -> str:
     lines = [f"accuracy {numbers['acc']:.3f}, macro {numbers['acc_macro']:.3f}, {top5}ECE {numbers['ece']:.3f}"]
     lines += [_describe_pair(*pair, width) for pair in _list_most_confused(finding.arrays)[:_NUM_NAMED]]
     lines += _name_best_and_worst(numbers["per_class_acc"])
+    num_shown, num = len(finding.arrays["shown"]), len(finding.arrays["names"])
+    lines += [f"drawn: {num_shown} of {num:,} classes, those confused most"] if num_shown < num else []
     return "\n".join(shorten(line, width, TEXT) for line in lines)
 
 

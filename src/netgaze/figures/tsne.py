@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping
 from functools import partial
+from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure as Picture
@@ -13,7 +14,7 @@ from sklearn.neighbors import NearestNeighbors
 from threadpoolctl import threadpool_limits
 
 from netgaze.drawing.examples import balanced_choice
-from netgaze.drawing.panels import TEXT, WIDTH, Sheet, choose_style
+from netgaze.drawing.panels import NUM_STYLES, TEXT, WIDTH, Sheet, choose_style
 from netgaze.drawing.rows import Columns, Row, align, lay_out, make_legend
 from netgaze.drawing.words import count_cells, shorten
 from netgaze.figure import Figure, Finding
@@ -27,9 +28,11 @@ class Tsne(Figure):
     """A t-SNE map (van der Maaten and Hinton 2008) of penultimate features, colored by the data's classes.
 
     The same images for every network, as evenly over the classes as they allow; where there are more classes than
-    images, of some classes drawn by the seed, up to ten of each: images without another of their class tell nothing. Features of more than 50 dimensions
-    go through PCA to 50 first, as in the paper; perplexity is 30, less for few images. Distances between far groups
-    and sizes of groups mean nothing in such a map: the numbers say how far to trust it.
+    images, up to ten each of some classes, drawn by the seed: an image alone of its class tells nothing.
+
+    Features of more than 50 dimensions go through PCA to 50 first, as in the paper; perplexity is 30, less for few
+    images. Distances between far groups and sizes of groups mean nothing in such a map: the numbers say how far to
+    trust it.
 
     Numbers:
         `trustworthiness`: do neighbors in the plane come from near by in the features (Venna and Kaski 2001)?
@@ -120,12 +123,16 @@ def _draw_plane(sheet: Sheet, y: float, finding: Finding, x: float, side: float)
     axes.set(xticks=[], yticks=[])
     labels = finding.arrays["labels"]
     size = side * (5 + 900 / (len(labels) + 30))
-    styles: dict[tuple, list[int]] = {}  # of thousands of classes many look the same
-    for number in np.unique(labels):
-        styles.setdefault(tuple(choose_style(number).items()), []).append(number)
-    for style, numbers in styles.items():
-        x_y = finding.arrays["plane"][np.isin(labels, numbers)].T
-        axes.scatter(x_y[0], x_y[1], size, linewidths=0.4, edgecolors="white", **dict(style))
+    for number, style in _choose_styles(finding).items():
+        x_y = finding.arrays["plane"][labels == number].T
+        axes.scatter(x_y[0], x_y[1], size, linewidths=0.4, edgecolors="white", **style)
+
+
+def _choose_styles(finding: Finding) -> dict[int, dict[str, Any]]:
+    """Color and marker of the classes shown: each class's own or, where styles are fewer than classes, in turn."""
+    present = np.unique(finding.arrays["labels"])
+    places = present if len(finding.arrays["names"]) <= NUM_STYLES else range(len(present))
+    return {int(number): choose_style(int(place)) for number, place in zip(present, places, strict=True)}
 
 
 def _describe(finding: Finding) -> str:
@@ -138,8 +145,8 @@ def _describe(finding: Finding) -> str:
 
 def _make_handles(finding: Finding) -> list[Line2D]:
     """The legend's entries, or none where there are more classes than can be told apart."""
-    present = np.unique(finding.arrays["labels"])
-    if len(present) > _MOST_NAMES:
+    styles, names = _choose_styles(finding), finding.arrays["names"]
+    if len(styles) > _MOST_NAMES:
         return []
-    names = [shorten(str(name), WIDTH / 2, TEXT) for name in finding.arrays["names"]]
-    return [Line2D([], [], linestyle="", markersize=5, label=names[k], **choose_style(k)) for k in present]
+    labels = {k: shorten(str(names[k]), WIDTH / 2, TEXT) for k in styles}
+    return [Line2D([], [], linestyle="", markersize=5, label=labels[k], **style) for k, style in styles.items()]

@@ -1,0 +1,136 @@
+"""What a figure leaves on disk: its picture, JSON, table and files; of one that failed, why."""
+
+import logging
+import shutil
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from netgaze.errors import NetgazeError
+from netgaze.failures import Failure
+from netgaze.figure import Figure, Finding
+from netgaze.files import atomic_write, make_file_names, write_csv, write_json
+
+log = logging.getLogger(__name__)
+
+_FRAME, _LAST_FRAME = 120, 1500  # milliseconds of an animation
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What came of asking a figure of several subjects, by their labels.
+
+    Attributes:
+        findings: what it found.
+        controls: those among these that are only there to compare with.
+        left_out: why it has no finding of others.
+        failed: how it failed with those among the others that it was asked of.
+    """
+
+    findings: dict[str, Finding] = field(default_factory=dict)
+    controls: list[str] = field(default_factory=list)
+    left_out: dict[str, str] = field(default_factory=dict)
+    failed: dict[str, Failure] = field(default_factory=dict)
+
+
+def write_figure(name: str, figure: Figure, answers: Answers, out: Path) -> None:
+    """Draw a figure into `<out>/<name>.png`, and write what else it says beside it.
+
+    Args:
+        name: of the figure.
+        figure: the figure.
+        answers: what it found of each network.
+        out: the folder of the pictures.
+    """
+    findings = answers.findings
+    picture = figure.draw(findings)
+    with atomic_write(out / f"{name}.png") as beside:
+        picture.savefig(beside, format="png", dpi=120)
+    for folder, finding in zip(make_file_names(findings), findings.values(), strict=True):
+        _write_files(figure.files(finding), out / name / folder)
+    content = _make_head(name, figure.title, figure.question, answers)
+    if answers.failed:
+        content["traces"] = {label: failure.trace for label, failure in answers.failed.items()}
+    if compared := figure.compare(findings):
+        content["compared"] = compared
+    content |= figure.metadata(findings)
+    tables = {label: figure.table(finding) for label, finding in findings.items()}
+    if any(tables.values()):
+        content["tables"] = tables
+        _write_table(tables, out / f"{name}.csv")
+    write_json(out / f"{name}.json", content)
+    if summary := figure.summary(findings):
+        log.info("%s", summary)
+    log.info("%s", out / f"{name}.png")
+
+
+def write_failure(
+    name: str, failure: Failure, out: Path, *, title: str, question: str, answers: Answers | None = None
+) -> None:
+    """Say in the log and in a figure's JSON that it failed, and take away what an earlier drawing left.
+
+    Args:
+        name: of the figure.
+        failure: why.
+        out: the folder of the pictures.
+        title: the figure's.
+        question: the figure's.
+        answers: what it had found by then.
+    """
+    log.warning("%s failed: %s [the trace is in %s]", name, failure.error, out / f"{name}.json")
+    answers = answers or Answers()
+    content = _make_head(name, title, question, answers) | vars(failure)
+    content["left_out"] = {label: why for label, why in answers.left_out.items() if why != failure.error}
+    try:
+        try:
+            write_json(out / f"{name}.json", content)
+        except (TypeError, ValueError):  # numbers that JSON does not know may be what failed
+            write_json(out / f"{name}.json", content | {"numbers": {}, "captions": {}})
+    except NetgazeError as error:  # where nothing can be written, what was there stays
+        log.warning("%s", error)
+        return
+    remove_figure(name, out, (".png", ".csv") if answers.findings else (".png", ".csv", ".npz"))
+
+
+def remove_figure(name: str, out: Path, suffixes: Sequence[str] = (".png", ".csv", ".npz", ".json")) -> None:
+    """Take away what an earlier drawing of a figure left: it would pose as today's."""
+    shutil.rmtree(out / name, ignore_errors=True)
+    for suffix in suffixes:
+        with suppress(OSError):
+            (out / f"{name}{suffix}").unlink(missing_ok=True)
+
+
+def _make_head(name: str, title: str, question: str, answers: Answers) -> dict[str, Any]:
+    return {
+        "figure": name,
+        "title": title,
+        "question": question,
+        "captions": {label: finding.caption for label, finding in answers.findings.items()},
+        "numbers": {label: finding.numbers for label, finding in answers.findings.items()},
+        "controls": sorted(answers.controls),
+        "left_out": answers.left_out,
+    }
+
+
+def _write_table(tables: dict[str, list[dict[str, Any]]], path: Path) -> None:
+    """Rows as CSV; of several networks the first column names each."""
+    named = [{"network": label} | row for label, rows in tables.items() for row in rows]
+    rows = named if len(tables) > 1 else next(iter(tables.values()))
+    write_csv(path, rows)
+
+
+def _write_files(images: dict[str, np.ndarray], folder: Path) -> None:
+    for name, image in images.items():
+        if image.ndim == 4:
+            first, *others = [Image.fromarray(frame) for frame in image]
+            with atomic_write(folder / f"{name}.gif") as beside:
+                durations = [_FRAME] * len(others) + [_LAST_FRAME]
+                first.save(beside, format="gif", save_all=True, append_images=others, duration=durations, loop=0)
+        else:
+            with atomic_write(folder / f"{name}.png") as beside:
+                Image.fromarray(image).save(beside, format="png")
