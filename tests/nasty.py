@@ -1,4 +1,6 @@
-"""Names as people's disks have them, each of which once did something else than to name."""
+"""Names as people's disks have them, each of which once did something else than to name; what a page says of them."""
+
+from html.parser import HTMLParser
 
 NASTY = [
     "$x$",
@@ -23,3 +25,19 @@ NASTY = [
     "\u202eturned\u2067",
     '=1+1,"quoted";\'',
 ]
+
+
+class Words(HTMLParser):
+    """The words of a page, an element each, and the tags and attributes that it opens."""
+
+    def __init__(self, content):
+        super().__init__()
+        self.words, self.tags, self.attributes = [], set(), set()
+        self.feed(content)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.add(tag)
+        self.attributes |= {name for name, _ in attrs}
+
+    def handle_data(self, data):
+        self.words.append(data)

@@ -1,11 +1,9 @@
 """Pages, tables of notebooks and TensorBoard with nasty names: nothing in them is markup, and all of it is there."""
 
-from html.parser import HTMLParser
-
 import pandas as pd
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-from tests.nasty import NASTY
+from tests.nasty import NASTY, Words
 
 from netgaze import report
 from netgaze.callbacks.tensorboard import write_results
@@ -18,22 +16,6 @@ OWN |= {"thead", "tbody", "tr", "th", "td", "figure", "figcaption", "img", "deta
 OWN |= {"code", "br", "span"}
 ATTRIBUTES = {"lang", "charset", "name", "content", "class", "dir", "id", "href", "aria-label", "src", "alt", "colspan"}
 ATTRIBUTES |= {"open"}
-
-
-class Words(HTMLParser):
-    """The words of a page, an element each, and the tags and attributes that it opens."""
-
-    def __init__(self, content):
-        super().__init__()
-        self.words, self.tags, self.attributes = [], set(), set()
-        self.feed(content)
-
-    def handle_starttag(self, tag, attrs):
-        self.tags.add(tag)
-        self.attributes |= {name for name, _ in attrs}
-
-    def handle_data(self, data):
-        self.words.append(data)
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """The argument line -> one call. Imports hydra only: torch waits until the config has been composed."""
 
+import io
 import logging
 import os
 import shlex
@@ -37,6 +38,9 @@ def run(conf: Path, name: str, job: Job, usage: str) -> None:
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     logging.raiseExceptions = False  # a log that cannot be written, as on a full disk, costs no traceback
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a name that the terminal's encoding lacks is no reason to stop
+            stream.reconfigure(errors="backslashreplace")
     schema.register()
     words = sys.argv[1:]
     if {"--help", "-h"} & set(words):

@@ -4,15 +4,15 @@ import csv
 import os
 import re
 import warnings
-from html.parser import HTMLParser
 
 import numpy as np
 import pytest
 from matplotlib.text import Text
 from PIL import Image
+from tests.figures import test_verification
 from tests.figures.test_figures import NAMES, assert_readable, make_figure
 from tests.figures.test_pseudo_labels import a_subject
-from tests.nasty import NASTY
+from tests.nasty import NASTY, Words
 
 from netgaze import report
 from netgaze.files import read_json, to_plain
@@ -21,6 +21,8 @@ from netgaze.text import show
 
 LABELS = ["$x$ of <b>שלום</b> & 100 %s", "猫" * 40 + r" \frac{", "two\nlines\x1b[31m", "raw \udce9"]
 FILES = ["$5 #?%20&'<i>.png", "שלום.png", "two\nlines.png", os.fsdecode(b"caf\xe9.png"), "猫" * 60 + ".png", "=1+1.png"]
+columns, faces = test_verification.columns, test_verification.faces  # fixtures
+# Figures of own pictures, and how many they are given.
 SHOW_FILES = {
     "predict": 6,
     "neighbors": 6,
@@ -76,21 +78,6 @@ def make_choosers():
     return subjects
 
 
-class Page(HTMLParser):
-    """The words of a page, an element each, and the tags that it opens."""
-
-    def __init__(self, content):
-        super().__init__()
-        self.words, self.tags = [], set()
-        self.feed(content)
-
-    def handle_starttag(self, tag, attrs):
-        self.tags.add(tag)
-
-    def handle_data(self, data):
-        self.words.append(data)
-
-
 @pytest.mark.parametrize("name", ALL)
 def test_all_is_drawn_and_written_as_it_is(name, nasty, files, columns, tmp_path):
     subjects = make_choosers() if name == "pseudo_labels" else nasty(NASTY)[:2]
@@ -115,7 +102,7 @@ def test_all_is_drawn_and_written_as_it_is(name, nasty, files, columns, tmp_path
             texts = {key: show(value, keep="\n\t") for key, value in row.items() if isinstance(value, str)}
             assert {key: back[key] for key in texts} == texts
 
-    page = Page(write_page(tmp_path, name))
+    page = Words(write_page(tmp_path, name))
     assert not page.tags & {"script", "b", "i"}
     for label in found:
         if content["numbers"][label] and len(page.words) > 30:
@@ -135,7 +122,7 @@ def test_classes_stand_in_the_picture_and_in_the_table(nasty, tmp_path):
     for name in NASTY:
         if len(show(name)) < 12:
             assert show(name) in words
-    page = Page(write_page(tmp_path, "confusion"))
+    page = Words(write_page(tmp_path, "confusion"))
     assert {show(name, keep="\n") for name in NASTY} <= set(page.words)
 
 

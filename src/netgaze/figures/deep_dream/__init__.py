@@ -21,6 +21,7 @@ from netgaze.figures.deep_dream.tiles import list_cells, name_dreams
 from netgaze.files import make_file_names
 from netgaze.inside import image_search
 from netgaze.subject import Subject, device_of, evaluating
+from netgaze.text import show
 
 _MOST_PICTURES = 6  # each has a dream per layer and network
 
@@ -123,7 +124,7 @@ class DeepDream(Figure):
                 notes |= dict.fromkeys(note)
                 arrays[f"base{i}"] = to_picture(bases[-1])
                 for j, goal in enumerate(goals):
-                    title, quiet = f"{subject.label}: {goal.name}", not sys.stderr.isatty()
+                    title, quiet = show(f"{subject.label}: {goal.name}"), not sys.stderr.isatty()
                     with tqdm(desc=title, total=len(bases) * self.octaves.steps, leave=False, disable=quiet) as bar:
                         run = image_search.chain([read, goal.run])
                         dream, frames = self.octaves.dream(bases, run, goal.maximized, bar)

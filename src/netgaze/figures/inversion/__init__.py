@@ -20,6 +20,7 @@ from netgaze.inside import image_search
 from netgaze.inside.feature_match import FeatureMatch, Match, draw_noise
 from netgaze.inside.layers import reach
 from netgaze.subject import Subject, device_of, evaluating
+from netgaze.text import show
 
 _LOSSES = ("squared", "relative")
 
@@ -103,7 +104,7 @@ class Inversion(Figure):
             numbers, found = dict[str, Any](), list[Tensor]()
             quiet = not sys.stderr.isatty()
             with tqdm(
-                desc=f"{subject.label}: layers", total=len(layers) * len(names), leave=False, disable=quiet
+                desc=show(f"{subject.label}: layers"), total=len(layers) * len(names), leave=False, disable=quiet
             ) as bar:
                 for i, name in enumerate(names):
                     before = "" if len(names) == 1 else f"{name}/"

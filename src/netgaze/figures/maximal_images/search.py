@@ -9,6 +9,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from netgaze.inside import image_search
+from netgaze.text import show
 
 _RATE = 0.05
 _CONTRASTS = (0.01, 0.03, 0.1, 0.3, 1.0, 1.0, 1.0, 1.0)  # deviations of coefficients that are tried
@@ -41,7 +42,7 @@ def optimize_images(
         title: of the progress bar.
     """
     found, total = list[Tensor](), len(channels) * steps
-    with tqdm(desc=title, total=total, leave=False, disable=not sys.stderr.isatty()) as bar:
+    with tqdm(desc=show(title), total=total, leave=False, disable=not sys.stderr.isatty()) as bar:
         for channel in channels:
             generator = torch.Generator().manual_seed(seed)
             start = partial(image_search.Fourier, shape, generator)
