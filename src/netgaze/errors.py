@@ -1,5 +1,10 @@
 """Errors the user can fix, in a sentence or two."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+_OUT_OF_MEMORY = ("can't allocate memory", "out of memory", "not enough memory", "Storage size calculation overflowed")
+
 
 class NetgazeError(Exception):
     """A mistake or a lack that the person at the keyboard can mend.
@@ -18,3 +23,28 @@ def sentence(error: BaseException) -> str:
         return " ".join(lines) or type(error).__name__
     useful = [line for line in lines if not line.startswith(("full_key:", "object_type=", "See https"))]
     return " ".join(useful[:2])
+
+
+@contextmanager
+def explaining_memory(advice: str) -> Iterator[None]:
+    """Say in a sentence where memory is out; see `raise_if_too_large`."""
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        raise_if_too_large(error, advice)
+        raise
+
+
+def raise_if_too_large(error: BaseException, advice: str) -> None:
+    """Say what a library reports when memory is out; nothing for any other error.
+
+    Args:
+        error: as caught.
+        advice: what needs less.
+
+    Raises:
+        NetgazeError: memory was out.
+    """
+    said = str(error)
+    if isinstance(error, MemoryError) or any(text in said for text in _OUT_OF_MEMORY):
+        raise NetgazeError(f"This needs more memory than there is. {advice}") from error

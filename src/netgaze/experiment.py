@@ -13,6 +13,7 @@ from netgaze.build import build, build_task, build_trainer
 from netgaze.callbacks.keep import Keep
 from netgaze.checks import check_export, check_seen, check_source
 from netgaze.ending import end
+from netgaze.errors import explaining_memory
 from netgaze.request import Request
 from netgaze.run import Run, open_run
 from netgaze.stages import Stage, check_stages, find_finished, plan_stage
@@ -23,6 +24,8 @@ from netgaze.weights import load_weights, restore
 __all__ = ["fit", "open_run"]
 
 log = logging.getLogger(__name__)
+
+_LESS = "Choose a smaller data.batch_size, data.image_size, data.limit or model."
 
 
 def fit(config: DictConfig, folder: Path, request: Request) -> Run:
@@ -45,7 +48,7 @@ def fit(config: DictConfig, folder: Path, request: Request) -> Run:
     """
     whole, done = Run(folder), dict[str, Run]()
     *earlier, last = list(map(str, config.stages)) or [""]
-    with whole.noting_failure(request, config):
+    with whole.noting_failure(request, config), explaining_memory(_LESS):
         check_stages(config, whole)
         for number, name in enumerate(earlier, start=1):
             stage = plan_stage(config, name, done, whole, request)
