@@ -125,10 +125,10 @@ def _name_choices(word: str, configs: Configs, sweeps: bool) -> str:
         return f"{key}=[]"
     if value.startswith("glob("):
         pattern = parse([f"{group}={value}"])[0].value()
-        names: list[str] = pattern.filter(configs.list_options(group)) if isinstance(pattern, Glob) else []
-        if not names:
+        fitting: list[str] = pattern.filter(configs.list_options(group)) if isinstance(pattern, Glob) else []
+        if not fitting:
             raise NetgazeError(f"{word} fits none of {', '.join(configs.list_options(group))}.")
-        value = ",".join(names)
+        value = ",".join(fitting)
     known, names = configs.list_options(group), value.split(",")
     if configs.takes_many(group) and set(names) <= set(known) and (sweeps or len(names) == 1):
         value = ",".join(f"[{name}]" for name in names)

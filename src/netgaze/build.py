@@ -20,8 +20,8 @@ from torch.nn import Module
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
-from netgaze.constructors import check_arguments, check_given
-from netgaze.errors import NetgazeError
+from netgaze.constructors import check_arguments, check_given, check_numbers
+from netgaze.errors import NetgazeError, raise_if_too_large
 
 MAKE_TRAINER = "netgaze.trainer.make_trainer"  # the one function that a config may name
 # Of the group `trainer`: set_globals reads the first two, build_task the next two, and the callback `budget` the last.
@@ -36,7 +36,7 @@ _PLACES = {
 KNOWN = ("netgaze", "torch", "torchvision", "pytorch_lightning", "timm")
 TRUST = "NETGAZE_TRUST"  # further ones, of one's own, with commas in between
 
-_REFUSALS = (TypeError, ValueError, MisconfigurationException)
+_REFUSALS = (TypeError, ValueError, ArithmeticError, LookupError, MisconfigurationException)
 
 
 def build(config: Any, **extra: Any) -> Any:
@@ -61,13 +61,14 @@ def build(config: Any, **extra: Any) -> Any:
         if extra:  # a partial: built objects must not go through Hydra, which would copy them into a config
             return hydra.utils.instantiate(content | {"_partial_": True}, _convert_="all")(**extra)
         return hydra.utils.instantiate(content, _convert_="all")
-    except (InstantiationException, *_REFUSALS) as error:
+    except (InstantiationException, RuntimeError, MemoryError, *_REFUSALS) as error:
         cause = error.__cause__ if isinstance(error, InstantiationException) and error.__cause__ else error
         if isinstance(cause, NetgazeError):
             raise cause from error
         if isinstance(cause, _REFUSALS):
             said = str(cause).splitlines()[0].rstrip(".")
             raise NetgazeError(f"{_name_place(content['_target_'])} refuses its arguments: {said}.") from error
+        raise_if_too_large(cause, f"{_name_place(content['_target_'])}: smaller numbers make a smaller one.")
         raise
 
 
@@ -224,10 +225,13 @@ def resolve_config(config: DictConfig) -> Any:
         settings: Any = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
     except MissingMandatoryValue as error:
         raise NetgazeError(f"{error.full_key} must be given: type {error.full_key}=...") from error
+    except RecursionError as error:
+        raise NetgazeError("A value leads back to itself through ${...}. Look at those that were typed.") from error
     except OmegaConfBaseException as error:
         said = str(error).splitlines()[0]
         raise NetgazeError(said.removeprefix("NetgazeError raised while resolving interpolation: ")) from error
     _check_targets(settings)
+    check_numbers(settings, "")
     for group, content in settings.items():
         _check_arguments(content, str(group), READ_ELSEWHERE if group == "trainer" else ())
     return settings

@@ -19,6 +19,11 @@ def check_seen(data: Any, task: Any) -> None:
     data.training_batches(data.labels("train"), 0, 1)
     unseen = set(data.labels("test").tolist()) - set(data.labels("train").tolist())
     guessed = data.training.pseudo_labels is not None  # these need not name every class; finetuning follows
+    if unseen and data.training.label_noise and task.classifies:
+        raise NetgazeError(
+            f"data.label_noise={data.training.label_noise} leaves no training image with the label "
+            f"{data.class_names[min(unseen)]}. Give less, or more training images."
+        )
     if unseen and not guessed and task.classifies and task.class_names == data.class_names:
         raise NetgazeError(
             f"{type(task).__name__} learns to name classes, but {len(unseen)} of those in the test of {data.title} are "

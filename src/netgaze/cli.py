@@ -37,10 +37,7 @@ def run(conf: Path, name: str, job: Job, usage: str) -> None:
     """
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    logging.raiseExceptions = False  # a log that cannot be written, as on a full disk, costs no traceback
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):  # a name that the terminal's encoding lacks is no reason to stop
-            stream.reconfigure(errors="backslashreplace")
+    _print_whatever_comes()
     schema.register()
     words = sys.argv[1:]
     if {"--help", "-h"} & set(words):
@@ -62,6 +59,14 @@ def run(conf: Path, name: str, job: Job, usage: str) -> None:
             raise
         print(f"Error: {sentence(error.__cause__)}", file=sys.stderr)
         sys.exit(1)
+
+
+def _print_whatever_comes() -> None:
+    """Let neither a name that the terminal's encoding lacks nor a log that cannot be written stop a command."""
+    logging.raiseExceptions = False
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _hydra(conf: Path, name: str, job: Job, command: str) -> None:

@@ -14,6 +14,7 @@ from netgaze.errors import NetgazeError
 from netgaze.foreign import explain_foreign
 
 _OF_HYDRA = ("_target_", "_partial_")
+_CHECKED = ("netgaze.", "torch.optim")  # whose annotations are believed
 _NUMBERS = (bool, int, float, str, NoneType)
 
 
@@ -41,10 +42,30 @@ def check_arguments(content: Mapping[str, Any], place: str | None = None, joined
             near = difflib.get_close_matches(key, sorted(hints), n=1)
             hint = f" {said}." if said else f" Did you mean {near[0]}?" if near else ""
             raise NetgazeError(f"{named}: {target.__name__} takes no key {key}.{hint}")
-        if isinstance(value, float) and not math.isfinite(value):
-            raise NetgazeError(f"{named}={value}: expected a finite number.")
-        if key in hints and target.__module__.startswith("netgaze.") and not _fits(value, hints[key]):
-            raise NetgazeError(f"{named}={_show(value)}: expected {_describe(hints[key])}.")
+        if key in hints and target.__module__.startswith(_CHECKED) and not _fits(value, hints[key]):
+            example = f", as in {key}=[{_show(value)}]" if _fits([value], hints[key]) else ""
+            raise NetgazeError(f"{named}={_show(value)}: expected {_describe(hints[key])}{example}.")
+        sizes = [size for size in (value if isinstance(value, list) else [value]) if type(size) is int]
+        if target.__module__.startswith("netgaze.models.") and any(not 1 <= size < 2**31 for size in sizes):
+            raise NetgazeError(f"{named}={_show(value)}: expected {'1 or more' if min(sizes) < 1 else 'less'}.")
+
+
+def check_numbers(content: Any, place: str) -> None:
+    """Whether all numbers of a config are finite, and its whole numbers such as a processor counts with.
+
+    Raises:
+        NetgazeError: one is not.
+    """
+    if isinstance(content, Mapping):
+        for key, value in content.items():
+            check_numbers(value, f"{place}.{key}" if place else str(key))
+    elif isinstance(content, list):
+        for value in content:
+            check_numbers(value, place)
+    elif isinstance(content, float) and not math.isfinite(content):
+        raise NetgazeError(f"{place}={content}: expected a finite number.")
+    elif isinstance(content, int) and abs(content) >= 2**63 and not isinstance(content, bool):
+        raise NetgazeError(f"{place}={content} is larger than a whole number can be.")
 
 
 def check_given(content: Mapping[str, Any], joined: Iterable[str] = ()) -> None:

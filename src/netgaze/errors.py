@@ -1,6 +1,8 @@
 """Errors the user can fix, in a sentence or two."""
 
 import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from netgaze.text import show
 
@@ -9,6 +11,7 @@ _ADVICE = {
     errno.EROFS: " Choose a folder you may write to.",
     errno.EACCES: " Choose a folder that you may read and write.",
 }
+_OUT_OF_MEMORY = ("can't allocate memory", "out of memory", "not enough memory", "Storage size calculation overflowed")
 
 
 class NetgazeError(Exception):
@@ -33,3 +36,28 @@ def _find_sentence(error: BaseException) -> str:
         return " ".join(lines) or type(error).__name__
     useful = [line for line in lines if not line.startswith(("full_key:", "object_type=", "See https"))]
     return " ".join(useful[:2])
+
+
+@contextmanager
+def explaining_memory(advice: str) -> Iterator[None]:
+    """Say in a sentence where memory is out; see `raise_if_too_large`."""
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        raise_if_too_large(error, advice)
+        raise
+
+
+def raise_if_too_large(error: BaseException, advice: str) -> None:
+    """Say what a library reports when memory is out; nothing for any other error.
+
+    Args:
+        error: as caught.
+        advice: what needs less.
+
+    Raises:
+        NetgazeError: memory was out.
+    """
+    said = str(error)
+    if isinstance(error, MemoryError) or any(text in said for text in _OUT_OF_MEMORY):
+        raise NetgazeError(f"This needs more memory than there is. {advice}") from error

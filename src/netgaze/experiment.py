@@ -13,7 +13,7 @@ from netgaze.build import build, build_task, build_trainer, trust
 from netgaze.callbacks.keep import Keep
 from netgaze.checks import check_export, check_seen, check_source
 from netgaze.ending import draw_missing, end
-from netgaze.errors import NetgazeError
+from netgaze.errors import NetgazeError, explaining_memory
 from netgaze.failures import explain_run
 from netgaze.files import check_writable
 from netgaze.request import Request
@@ -26,6 +26,8 @@ from netgaze.weights import load_weights, parse_init, restore
 __all__ = ["fit", "open_run"]
 
 log = logging.getLogger(__name__)
+
+_LESS = "Choose a smaller data.batch_size, data.image_size, data.limit or model."
 
 
 def fit(config: DictConfig, folder: Path, request: Request) -> Run:
@@ -51,7 +53,7 @@ def fit(config: DictConfig, folder: Path, request: Request) -> Run:
     """
     whole, done, changed = Run(folder), dict[str, Run](), False
     *earlier, last = list(map(str, config.stages)) or [""]
-    with whole.noting_failure(request, config):
+    with whole.noting_failure(request, config), explaining_memory(_LESS):
         if not request.is_of_stored_config:
             trust(config)
         check_stages(config, whole)

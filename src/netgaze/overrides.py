@@ -19,6 +19,7 @@ from netgaze.keys import check_keys, check_references
 from netgaze.words import check_form, choose, list_values, parse, split_stage
 
 _OF_HYDRA = re.compile(r"hydra($|[./@])")  # keys that are none of ours
+_USUAL = ("hydra.run.", "hydra.sweep.", "hydra.job.", "hydra.searchpath")
 _MOST = 16  # choices of a sweep that are tried
 
 
@@ -45,7 +46,7 @@ def check_overrides(
         if override in ours:
             check_form(override, sweeps, configs)
         else:
-            check_plugin(str(override.input_line))
+            _check_hydra(override, configs)
     groups = [override for override in ours if override.key_or_group in configs.groups]
     for override in groups:
         for choice in list_values(override):
@@ -56,6 +57,18 @@ def check_overrides(
         chosen = [choose(group, choice) for group, choice in zip(groups, picked, strict=True)]
         check_keys(others, chosen, configs, sweeps)
         check_references(others, chosen, configs)
+
+
+def _check_hydra(override: Override, configs: Configs) -> None:
+    """Whether Hydra knows what it is asked for."""
+    word, key = str(override.input_line), override.key_or_group
+    check_plugin(word)
+    if key.startswith(_USUAL) or override.is_sweep_override():
+        return
+    try:
+        configs.compose([word])
+    except NetgazeError as error:
+        raise NetgazeError(f"{word} is not possible. python train.py --cfg hydra shows the keys that are.") from error
 
 
 def _make_list(value: Any) -> list[Any]:

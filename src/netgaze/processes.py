@@ -83,7 +83,8 @@ def choose_processes(devices: int) -> ClusterEnvironment:
                 )
             return environment()
     if devices == 1:
-        rank_zero_only.rank = 0  # type: ignore[attr-defined]  # Lightning has read it from RANK, LOCAL_RANK or SLURM_PROCID, whoever left them there
+        # Lightning has read it from RANK, LOCAL_RANK or SLURM_PROCID, whoever left them there.
+        rank_zero_only.rank = 0  # type: ignore[attr-defined]
     return Own(devices)
 
 

@@ -13,6 +13,7 @@ import torch
 from pytorch_lightning import Callback, Trainer
 from pytorch_lightning.callbacks import Checkpoint, EarlyStopping, TQDMProgressBar
 from pytorch_lightning.plugins.io import TorchCheckpointIO
+from pytorch_lightning.strategies import StrategyRegistry
 
 import netgaze
 from netgaze.errors import NetgazeError
@@ -21,6 +22,7 @@ from netgaze.processes import choose_processes
 from netgaze.schema import num_cpus
 
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # malloc.h
+_MOST_THREADS = 1024
 
 
 class WholeFileIO(TorchCheckpointIO):
@@ -81,8 +83,10 @@ def set_globals(*, seed: int, threads: int, deterministic: bool) -> None:
     Raises:
         NetgazeError: a number that cannot be.
     """
-    if threads < 1 or seed < 0:
-        raise NetgazeError(f"trainer.threads={threads} must be 1 or more, and seed={seed} 0 or more.")
+    if not 1 <= threads <= _MOST_THREADS:
+        raise NetgazeError(f"trainer.threads={threads} must be from 1 to {_MOST_THREADS}.")
+    if seed < 0:
+        raise NetgazeError(f"seed={seed} must be 0 or more.")
     keep_freed_memory()
     torch.set_num_threads(threads)
     torch.manual_seed(seed)
@@ -127,6 +131,11 @@ def make_trainer(
         monitor_mode: whether larger ("max") or smaller ("min") is better.
     """
     quiet_lightning()
+    if devices != -1 and not 1 <= devices <= _MOST_THREADS:
+        raise NetgazeError(f"trainer.devices={devices} must be 1 or more, or -1 for all that there are.")
+    strategies = ["auto", *StrategyRegistry.available_strategies()]
+    if strategy not in strategies:
+        raise NetgazeError(f"trainer.strategy={strategy} is not known. On one device it is auto, on several ddp.")
     callbacks = list(callbacks)
     if patience is not None:
         # Not strict: a number that a figure finds may come in some epochs alone.

@@ -52,16 +52,17 @@ def check_form(override: Override, sweeps: bool, configs: Configs) -> None:
         return
     if "=" not in word or not key:
         raise NetgazeError(f"{word} has no key or no value. Type key=value, as in optim.lr=0.1.")
+    if override.package is not None and key not in configs.groups:
+        raise NetgazeError(f"{word}: there is no group {key}. Type a key with dots, as in optim.lr=0.1.")
     if "/" in key:
         group, _, choice = key.partition("/")
         raise NetgazeError(f"{word}: type {group}={choice}/{get_written(override)}.")
+    if (last := key.rpartition(".")[2]).startswith("_") and last != "_target_":
+        raise NetgazeError(f"{word}: of the keys in underscores only _target_ can be typed.")
     if override.is_interval_sweep():
         raise NetgazeError(f"{word}: type the values to try one by one, as in {key}=0.1,0.03.")
     if key in configs.groups:
-        if is_added(override) and override.package is None and key in configs.defaults:
-            raise NetgazeError(f"{word}: choose without +, {key}={get_written(override)}.")
-        if override.is_sweep_override() and not sweeps:
-            refuse_several(override, takes_lists=configs.takes_many(key))
+        _check_group(override, sweeps, configs)
 
 
 def refuse_several(override: Override, takes_lists: bool) -> None:
@@ -110,6 +111,14 @@ def write(value: Any) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     return "null" if value is None else str(value)
+
+
+def _check_group(override: Override, sweeps: bool, configs: Configs) -> None:
+    group = override.key_or_group
+    if is_added(override) and override.package is None and group in configs.defaults:
+        raise NetgazeError(f"{override.input_line}: choose without +, {group}={get_written(override)}.")
+    if override.is_sweep_override() and not sweeps:
+        refuse_several(override, takes_lists=configs.takes_many(group))
 
 
 def _check_removal(override: Override, configs: Configs) -> None:

@@ -144,7 +144,9 @@ def _draw_words(rng: random.Random, name: str, groups: tuple[str, ...], wild: bo
 def _draw_word(rng: random.Random, name: str, groups: tuple[str, ...], wild: bool) -> str:
     if wild and rng.random() < 0.35:
         return rng.choice(STRANGE)
-    defaults = _list_keys(name, groups)
+    # What is meant is about what the run has; what is not may as well be about a figure that it does not draw.
+    there = () if wild or name == "analyze" else ("data=digits", "figure=[]")
+    defaults = _list_keys(name, (*there, *groups))
     key = rng.choice(sorted(defaults))
     if not wild:
         return f"{key}={_draw_meant(rng, key, defaults[key])}"
@@ -175,7 +177,8 @@ def _draw_meant(rng: random.Random, key: str, default: Any) -> str:
 def _list_keys(name: str, groups: tuple[str, ...]) -> dict[str, Any]:
     """The keys of a config with some choices, with their defaults as far as these are known before it is whole."""
     known = [word for word in groups if (split := word.partition("="))[2] in CHEAP.get(split[0], [])]
-    config = composed(*(word for word in known if word not in ("experiment=null", "figure=knn")), name=name)
+    chosen = {_key(word): word for word in known if word not in ("experiment=null", "figure=knn")}
+    config = composed(*chosen.values(), name=name)
     found: dict[str, Any] = {}
     _collect(config, "", found)
     return found

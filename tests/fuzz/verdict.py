@@ -29,9 +29,9 @@ MEMORY = 6 << 30  # bytes that this process may have
 
 # Words of libraries, which lead nobody anywhere.
 FOREIGN_WORDS = re.compile(
-    r"Config\w*Error|\w+Exception|Traceback|full_key|object_type|[Hh]ydra(?![./=-])|instantiat|pickle"
-    r"|keyword arg|OmegaConf|is not in struct|NoneType|<class|object at 0x|\bdict_keys|MisconfigurationException"
-    r"|Lexer|viable"
+    r"Config\w*Error|\w+Exception|Traceback|full_key|object_type|[Hh]ydra(?![./=-])|instantiat|pickle|keyword arg"
+    r"|OmegaConf|is not in struct|NoneType|<class|object at 0x|\bdict_keys|Lexer|viable|failed to unpack"
+    r"|index out of range|negative dimension"
 )
 
 
@@ -105,7 +105,7 @@ def judge_sentence(said: str, command: Command) -> Verdict:
 def _name_parts(word: str) -> set[str]:
     key, _, value = word.partition("=")
     own = key.lstrip("+~-")
-    parts = {own, own.rpartition(".")[2], own.partition("@")[0], value.strip("'\""), word}
+    parts = {*own.split("."), own.rpartition(".")[2], own.partition("@")[0], value.strip("'\""), word}
     return {part for part in parts if part}
 
 
