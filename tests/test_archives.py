@@ -124,7 +124,7 @@ def test_a_zip_that_lies_about_its_size(tmp_path):
     assert left_over(tmp_path) == ["it.zip"]
 
 
-@pytest.mark.parametrize("name", ["../outside", "s1/../../outside", "/tmp/netgaze_outside", "s1/../inside", "C:/outside", "//host/share/x"])
+@pytest.mark.parametrize("name", ["../outside", "s1/../../outside", "/tmp/netgaze_outside", "s1/../inside", "C:/out", "//host/share/x"])
 def test_a_zip_that_reaches_out_is_refused(tmp_path, name):
     zipped(tmp_path / "it.zip", {"s1/1.pgm": b"x", name: b"x"})
     with pytest.raises(NetgazeError, match=rf"it\.zip is broken or cut short \({name} lies outside"):
@@ -355,6 +355,6 @@ def test_a_control_sequence_does_not_reach_the_screen(tmp_path):
 @pytest.mark.parametrize("content", [b"", b"\x00" * 5000, b"PK\x05\x06" + b"\xff" * 18, os.urandom(3000), b"<html>"])
 def test_what_is_no_archive(tmp_path, unpack, content):
     (tmp_path / "it").write_bytes(content)
-    with pytest.raises(NetgazeError, match="it (is|holds|has) "):
+    with pytest.raises(NetgazeError, match=r"it (is|holds|has) "):
         unpack(tmp_path / "it", tmp_path / "wanted", MANY)
     assert left_over(tmp_path) == ["it"]

@@ -41,8 +41,11 @@ class Finding:
         arrays = read_arrays(stem.with_suffix(".npz"))
         if arrays is None or "finding" not in arrays:
             return None
-        content = json.loads(str(arrays.pop("finding")))
-        return cls(content["numbers"], arrays, content["caption"]) if content["key"] == key else None
+        try:
+            content = json.loads(str(arrays.pop("finding")))
+            return cls(content["numbers"], arrays, content["caption"]) if content["key"] == key else None
+        except (ValueError, RecursionError, KeyError, TypeError):
+            return None
 
 
 class Figure(ABC):
