@@ -124,7 +124,9 @@ def test_a_zip_that_lies_about_its_size(tmp_path):
     assert left_over(tmp_path) == ["it.zip"]
 
 
-@pytest.mark.parametrize("name", ["../outside", "s1/../../outside", "/tmp/netgaze_outside", "s1/../inside", "C:/out", "//host/share/x"])
+@pytest.mark.parametrize(
+    "name", ["../outside", "s1/../../outside", "/tmp/netgaze_outside", "s1/../inside", "C:/out", "//host/share/x"]
+)
 def test_a_zip_that_reaches_out_is_refused(tmp_path, name):
     zipped(tmp_path / "it.zip", {"s1/1.pgm": b"x", name: b"x"})
     with pytest.raises(NetgazeError, match=rf"it\.zip is broken or cut short \({name} lies outside"):

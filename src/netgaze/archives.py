@@ -106,7 +106,7 @@ def _choose(tar: tarfile.TarFile, name: str, limits: _Limits) -> Iterator[tarfil
         else:
             limits.check(member.name, member.size, member.isdir())
             yield member
-        tar.members.clear()  # else all are kept
+        tar.members.clear()  # type: ignore[attr-defined]  # else all are kept
 
 
 def _show(name: str) -> str:

@@ -21,7 +21,7 @@ def sentence(error: BaseException) -> str:
     """What an exception says, without the places in libraries where it was raised."""
     if isinstance(error, OSError) and (error.filename or error.errno):
         place = f"Cannot use {error.filename}: " if error.filename else ""
-        return f"{place}{error.strerror}." + _ADVICE.get(error.errno, "")
+        return f"{place}{error.strerror}." + _ADVICE.get(error.errno or 0, "")
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     if isinstance(error, NetgazeError) or not lines:
         return " ".join(lines) or type(error).__name__
