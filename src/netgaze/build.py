@@ -28,7 +28,7 @@ MAKE_TRAINER = "netgaze.trainer.make_trainer"  # the one function that a config 
 # Of the group `trainer`: set_globals reads the first two, build_task the next two, and the callback `budget` the last.
 READ_ELSEWHERE = ("threads", "deterministic", "channels_last", "compile", "max_time")
 FOREIGN = (Module, Optimizer, LRScheduler, Callback, Logger, Strategy, LightningModule, LightningDataModule)
-# Packages whose modules may be imported because a config names them; of any other an import would run a stranger's code.
+# Packages whose modules may be imported because a config names them: of others this would run a stranger's code.
 KNOWN = ("netgaze", "torch", "torchvision", "pytorch_lightning", "timm")
 TRUST = "NETGAZE_TRUST"  # further ones, of one's own, with commas in between
 

@@ -11,7 +11,6 @@ import stat
 import tempfile
 import uuid
 import zipfile
-import zlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path

@@ -178,7 +178,7 @@ def test_it_is_said_before_the_work(tmp_path, monkeypatch):
     check_writable(tmp_path / "new" / "deep")
     assert list((tmp_path / "new" / "deep").iterdir()) == []
     (tmp_path / "file").write_text("")
-    with pytest.raises(NetgazeError, match="Cannot write .*file/run"):
+    with pytest.raises(NetgazeError, match=r"Cannot write .*file/run"):
         check_writable(tmp_path / "file" / "run")
 
     def refuse(*rest, **more):

@@ -1,4 +1,4 @@
-"""Data that was moved after training: what needs none does without, what needs it is told where, and a run learns it."""
+"""Data that was moved: what needs none does without, what needs it is told where it lies, and a run learns it."""
 
 import json
 import shutil
