@@ -11,7 +11,7 @@ import pytest
 import torch
 from omegaconf import OmegaConf
 from tests.commands import command
-from tests.conftest import ROOT
+from tests.conftest import ROOT, TINY
 
 from netgaze import analysis, build
 from netgaze.data.annotations import read_annotations
@@ -100,6 +100,21 @@ def test_what_a_run_names_is_not_run(run, evil, kind, monkeypatch):
         assert code == 1, printed
         assert "refused" in printed or "was not written by train.py" in printed
         assert "Traceback" not in printed
+    assert not flag.exists()
+    assert not (run.parents[1] / "pwned").exists()
+
+
+@pytest.mark.slow
+def test_what_is_taken_from_a_run_is_its_weights_alone(run, evil):
+    module, flag = evil
+    edit_checkpoints(run, names(module)["a call"])
+    words = [*TINY, "figure=[]", "control=null", "init=outputs/theirs", "trainer.max_epochs=1", "hydra.run.dir=run"]
+    code, printed = command(*words, cwd=run.parents[1])
+    assert "Traceback" not in printed
+    assert "tensors loaded" in printed or code == 1
+    code, printed = command(*TINY, "data.pseudo_labels=outputs/theirs", "hydra.run.dir=other", cwd=run.parents[1])
+    assert code == 1
+    assert "There are no pseudo-labels at" in printed
     assert not flag.exists()
     assert not (run.parents[1] / "pwned").exists()
 

@@ -20,6 +20,7 @@ from netgaze.errors import NetgazeError, sentence
 from netgaze.figure import Finding
 from netgaze.files import atomic_write, cached_arrays, check_writable, write_json
 from netgaze.gallery import _write_files
+from netgaze.notebook import fit
 from netgaze.trainer import WholeFileIO
 from netgaze.weights import read_checkpoint
 
@@ -172,6 +173,12 @@ def test_places_that_may_only_be_read(trained, tmp_path):
         words = [f"runs=[{disk}/run]", "figure=[curves,confusion]", "control=null", "hydra.run.dir=look"]
         code, printed = command(*words, cwd=tmp_path, script="analyze.py", NETGAZE_CACHE=str(disk / "empty"))
         assert code == 0, printed
+
+
+def test_in_a_notebook_it_is_a_sentence_too(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(NetgazeError, match=r"Cannot write .*file/run/train\.log"):
+        fit([*TINY, f"hydra.run.dir={tmp_path}/file/run"])
 
 
 def test_it_is_said_before_the_work(tmp_path, monkeypatch):
