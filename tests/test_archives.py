@@ -125,7 +125,7 @@ def test_a_zip_that_lies_about_its_size(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "name", ["../outside", "s1/../../outside", "/tmp/netgaze_outside", "s1/../inside", "C:/outside", "//host/share/x"]
+    "name", ["../outside", "s1/../../outside", "/tmp/netgaze_outside", "s1/../inside", "C:/out", "//host/share/x"]
 )
 def test_a_zip_that_reaches_out_is_refused(tmp_path, name):
     zipped(tmp_path / "it.zip", {"s1/1.pgm": b"x", name: b"x"})

@@ -77,8 +77,7 @@ def _resume_run(folder: Path, rest: Sequence[str], conf: Path) -> list[str]:
 def _resume_sweep(folder: Path, rest: Sequence[str], conf: Path, name: str) -> list[str]:
     """What was typed for the sweep, typed again."""
     stored = folder / "multirun.yaml"
-    typed = OmegaConf.select(read_config(stored), "hydra.overrides.task")
-    typed = [str(word) for word in typed] if OmegaConf.is_list(typed) else []
+    typed = _find_typed(OmegaConf.to_container(read_config(stored)))
     if not typed or any(word.startswith("-") or "hydra" in word.partition("=")[0] for word in typed):
         raise NetgazeError(f"{stored} was not written by train.py: it would change how commands are run.")
     _check_references(dict(word.split("=", 1) for word in typed if "=" in word), stored)
@@ -133,6 +132,13 @@ def _name_choices(word: str, configs: Configs, sweeps: bool) -> str:
     if configs.takes_many(group) and set(names) <= set(known) and (sweeps or len(names) == 1):
         value = ",".join(f"[{name}]" for name in names)
     return f"{key}={value}"
+
+
+def _find_typed(content: Any) -> list[str]:
+    """The words in a sweep's config, as they were typed; none where it does not say them."""
+    for key in ("hydra", "overrides", "task"):
+        content = content.get(key) if isinstance(content, dict) else None
+    return [str(word) for word in content] if isinstance(content, list) else []
 
 
 def _check_references(content: Any, stored: Path, key: str = "") -> None:

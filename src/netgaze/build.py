@@ -32,7 +32,7 @@ _PLACES = {
     **{"schedules": "schedule", "trainer": "trainer"},
 }
 
-# Packages whose modules may be imported because a config names them: any other's would run a stranger's code.
+# Packages whose modules may be imported because a config names them: of others this would run a stranger's code.
 KNOWN = ("netgaze", "torch", "torchvision", "pytorch_lightning", "timm")
 TRUST = "NETGAZE_TRUST"  # further ones, of one's own, with commas in between
 

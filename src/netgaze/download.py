@@ -14,7 +14,7 @@ from typing import BinaryIO
 from tqdm import tqdm
 
 from netgaze.errors import NetgazeError
-from netgaze.files import hash_md5, hash_sha256, is_web_page
+from netgaze.files import cannot_write, hash_md5, hash_sha256, is_web_page
 
 try:
     import fcntl
@@ -76,7 +76,7 @@ def _alone(path: Path) -> Iterator[None]:
         path.parent.mkdir(parents=True, exist_ok=True)
         lock = open(path.with_name(f".{path.name}.lock"), "wb")  # noqa: SIM115
     except OSError as error:
-        raise _cannot_write(path, error) from error
+        raise cannot_write(path, error) from error
     with lock:
         if fcntl is not None:
             fcntl.flock(lock, fcntl.LOCK_EX)
@@ -132,7 +132,7 @@ def _write(response: BinaryIO, part: Path, done: int, total: int | None, url: st
             try:
                 file.write(chunk)
             except OSError as error:
-                raise _cannot_write(part, error) from error
+                raise cannot_write(part, error) from error
             bar.update(len(chunk))
         size = file.tell()
     if not shown:
@@ -144,10 +144,4 @@ def _opened(part: Path, done: int) -> BinaryIO:
     try:
         return open(part, "ab" if done else "wb")
     except OSError as error:
-        raise _cannot_write(part, error) from error
-
-
-def _cannot_write(path: Path, error: OSError) -> NetgazeError:
-    return NetgazeError(
-        f"Cannot write {path}: {error.strerror or error}. Name a folder you may write to, or make room."
-    )
+        raise cannot_write(part, error) from error

@@ -44,7 +44,7 @@ class Finding:
         try:
             content = json.loads(str(arrays.pop("finding")))
             return cls(content["numbers"], arrays, content["caption"]) if content["key"] == key else None
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, RecursionError, KeyError, TypeError):
             return None
 
 

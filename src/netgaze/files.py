@@ -188,7 +188,7 @@ def read_config(path: Path | str) -> "DictConfig":
     except (ValueError, RecursionError, yaml.YAMLError, OmegaConfBaseException) as error:
         said = " ".join(str(error).split())
         raise NetgazeError(f"{path} is no config that train.py wrote ({said[:200]}). It may be damaged.") from error
-    if not isinstance(config, DictConfig):
+    if not isinstance(config, DictConfig) or not config:
         raise NetgazeError(f"{path} is no config that train.py wrote: it has no keys. It may be damaged.")
     return config
 

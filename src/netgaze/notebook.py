@@ -19,6 +19,7 @@ from netgaze import analysis, arguments, experiment, schema
 from netgaze.build import build, trust
 from netgaze.errors import NetgazeError, sentence
 from netgaze.figure import Figure
+from netgaze.files import saying_what_cannot_be_written
 from netgaze.flags import SWEEP, drop_flags
 from netgaze.inline import Comparison, Seen
 from netgaze.labels import label_runs
@@ -208,8 +209,9 @@ def _log_to_cell(path: Path | None = None) -> Iterator[None]:
     handlers: list[logging.Handler] = [logging.StreamHandler(sys.stdout)]
     handlers[0].setFormatter(VisibleFormatter())
     if path is not None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handlers.append(logging.FileHandler(path, encoding="utf-8"))
+        with saying_what_cannot_be_written(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            handlers.append(logging.FileHandler(path, encoding="utf-8"))
         handlers[-1].setFormatter(VisibleFormatter("%(asctime)s %(levelname)s %(message)s"))
     for handler in handlers:
         logger.addHandler(handler)

@@ -12,6 +12,7 @@ from netgaze.files import read_bounded, read_json, read_json_object
 
 MOST_CSV_BYTES, MOST_COLUMNS = 50_000_000, 10_000
 _GROUPS = ("data", "model", "task", "optim", "schedule", "trainer")
+_OF_TRAINER = ("accelerator", "channels_last", "compile")  # what opening a network asks of the group
 _NUMBER = (int, float, type(None))
 _FACTS: dict[str, Any] = {
     "status": str,
@@ -62,7 +63,7 @@ def check_checkpoint(path: Path, content: Mapping[str, Any]) -> None:
         raise _wrong(path, "its facts lack a config, or names of classes")
     _check_groups(path, config)
     lacking = [name for name in (*_GROUPS, "seed") if name not in config]
-    lacking += [f"trainer.{key}" for key in ("accelerator", "channels_last", "compile") if key not in config["trainer"]]
+    lacking += [f"trainer.{key}" for key in _OF_TRAINER if key not in config.get("trainer", {})]
     if lacking:
         raise _wrong(path, f"its config lacks {lacking[0]}")
     if not isinstance(content.get("state_dict"), dict) or not isinstance(content.get("callbacks", {}), dict):

@@ -71,11 +71,11 @@ def upgrade_facts(facts: dict[str, Any]) -> dict[str, Any]:
 def upgrade_checkpoint(content: dict[str, Any]) -> dict[str, Any]:
     """A checkpoint of a run in today's words; of this version's own, or of others, as it is."""
     facts = content.get("netgaze")
-    if not isinstance(facts, dict) or "version" in facts:
+    if not isinstance(facts, dict) or "version" in facts or "config" not in facts or "state_dict" not in content:
         return content
     content = content | {
-        "netgaze": facts | {"config": upgrade_config(facts.get("config", {}))},
-        "state_dict": {_TENSORS.get(name, name): value for name, value in content.get("state_dict", {}).items()},
+        "netgaze": facts | {"config": upgrade_config(facts["config"])},
+        "state_dict": {_TENSORS.get(name, name): value for name, value in content["state_dict"].items()},
     }
     if history := content.get("callbacks", {}).get("History"):
         rows = [upgrade_numbers(row) for row in history["rows"]]

@@ -5,6 +5,7 @@ import pickle
 import pickletools
 import shutil
 import tarfile
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -138,6 +139,41 @@ def test_a_pickle_cannot_run_anything(tmp_path, function):
     with pytest.raises(NetgazeError, match="which is not an array"):
         read_batch(tmp_path / "batch")
     assert not trace.exists()
+
+
+ARRAY = b"cnumpy.core.multiarray\n_reconstruct\n(cnumpy\nndarray\n"
+PICKLES = {
+    "a large array": b"cnumpy\nndarray\n(I100000000\ntR.",
+    "a large array to be filled": ARRAY + b"(I100000000\ntS'b'\ntR.",
+    "a late place in the memory": b"\x80\x02}r\x00\x00\x00\x02.",
+    "objects": b"cnumpy\ndtype\n(S'O8'\nI0\nI1\ntR.",
+    "wide items": b"cnumpy\ndtype\n(S'V99999999'\nI0\nI1\ntR.",
+    "a long number": b"I" + b"9" * 10_000 + b"\n.",
+    "more bytes than there are": b"\x80\x04\x8e" + (1 << 30).to_bytes(8, "little") + b"x.",
+    "a new object": b"\x80\x02cnumpy\nndarray\nI100000000\n\x85\x81.",
+    "an instance": b"(ios\nsystem\n.",
+    "an attribute": b"\x80\x04\x8c\x07_codecs\x8c\x12encode.__globals__\x93.",
+    "doubled and doubled": b"\x80\x02]" + b"2\x86" * 40 + b".",
+}
+
+
+@pytest.mark.parametrize("kind", PICKLES)
+def test_a_pickle_takes_no_memory(tmp_path, kind):
+    (tmp_path / "batch").write_bytes(PICKLES[kind])
+    tracemalloc.start()
+    try:
+        with pytest.raises(NetgazeError, match="is not a CIFAR-10 file"):
+            read_batch(tmp_path / "batch")
+        assert tracemalloc.get_traced_memory()[1] < 20_000_000
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_file_of_gigabytes_is_not_read(tmp_path):
+    (tmp_path / "batch").touch()
+    os.truncate(tmp_path / "batch", 3 << 30)
+    with pytest.raises(NetgazeError, match="has 3221 MB"):
+        read_batch(tmp_path / "batch")
 
 
 def test_nothing_there_and_no_network(tmp_path):

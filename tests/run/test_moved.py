@@ -1,4 +1,4 @@
-"""Data that was moved after training: what needs none does without, what needs it is told where, a run learns it."""
+"""Data that was moved: what needs none does without, what needs it is told where it lies, and a run learns it."""
 
 import json
 import shutil
@@ -111,9 +111,8 @@ def test_a_resume_stores_the_place(moved):
 
 
 def test_other_data_cannot_take_its_place(moved):
-    before = {
-        path: path.read_bytes() for path in (moved / "run").rglob("*") if path.is_file() and path.suffix != ".log"
-    }
+    files = [path for path in (moved / "run").rglob("*") if path.is_file() and path.suffix != ".log"]
+    before = {path: path.read_bytes() for path in files}
     code, printed = command("resume=run", "data.dir=other", cwd=moved)
     assert code == 1
     assert "data.dir=other holds other data than run was trained on" in printed

@@ -136,8 +136,8 @@ class AttFaces(FaceData):
         missing = [f"s{person}/{photo}" for person, photo in every if (person, photo) not in found]
         if missing:
             raise NetgazeError(
-                f"{root} lacks {len(missing)} of the 400 photos, {missing[0]} first (as .pgm, .png or another "
-                f"picture). Put them there, or {ANEW}."
+                f"{root} lacks {len(missing)} of the 400 photos, {missing[0]} first (as .pgm, .png or the like). "
+                f"Put them there, or {ANEW}."
             )
         return [found[one] for one in every]
 

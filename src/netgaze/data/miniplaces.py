@@ -112,7 +112,7 @@ class Miniplaces(ImageData):
         """The images on disk that a list names, [N] paths and labels int64 [N]."""
         path = self.root / f"{split}.txt"
         listed = _rows(path)
-        rows = [(self.root / "images" / name, label) for name, label in listed]
+        rows = [(self.root / "images" / name.lstrip("/"), label) for name, label in listed]
         there = [(file, label) for file, label in rows if file.exists()]
         if not there:
             raise NetgazeError(f"Not one of the {len(rows)} images that {path} lists is below {self.root / 'images'}.")
@@ -147,7 +147,7 @@ def _rows(path: Path) -> list[tuple[str, int]]:
     rows = []
     for number, line in enumerate(read_lines(path), start=1):
         name, _, label = line.strip().rpartition(" ")
-        if not name or not (label.isdecimal() and len(label) < 10) or ".." in name or name[0] == "/" or "\0" in name:
+        if not name or not (label.isdecimal() and len(label) < 10) or ".." in name or "\0" in name:
             raise NetgazeError(f"{path}, line {number}, is no name and number: {line[:60]!r}. Get the file anew.")
         rows.append((name, int(label)))
     return rows
