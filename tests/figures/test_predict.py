@@ -65,6 +65,19 @@ def test_probabilities_and_maps_are_the_networks(subjects, files, number):
     np.testing.assert_array_equal(arrays["pictures"], read)
 
 
+def test_every_picture_has_a_row_of_the_table(subjects, files):
+    figure = Predict(images=files, num_classes=2)
+    finding = figure.compute(subjects[0])
+    probabilities, _ = by_hand(subjects[0], files)
+    rows = figure.table(finding)
+    assert [row["picture"] for row in rows] == finding.arrays["names"].tolist()
+    for row, own in zip(rows, probabilities, strict=True):
+        first, second = np.argsort(-own)[:2]
+        assert list(row) == ["picture", "class", "probability", "class 2", "probability 2"]
+        assert (row["class"], row["class 2"]) == tuple(subjects[0].task.class_names[place] for place in (first, second))
+        assert row["probability"] == pytest.approx(own[first], abs=1e-3)
+
+
 def test_the_five_likeliest_of_many(make_data, make_subjects, files):
     subject = many(make_data, make_subjects)[0]
     probabilities, _ = by_hand(subject, files)

@@ -136,6 +136,12 @@ class Predict(Figure):
         bars = [make_signed_bar(x, 2 * place.tile, _measure_scale(found), "evidence", above=0.1) for found, x in placed]
         return lay_out([columns.titles(findings, below=0.05), *pictures, align(bars)])
 
+    def table(self, finding: Finding) -> list[dict[str, Any]]:
+        """A row per picture: its likeliest classes with their probabilities, 0..1, likeliest first."""
+        arrays = finding.arrays
+        rows = zip(arrays["names"], arrays["classes"], arrays["probabilities"], strict=True)
+        return [{"picture": str(name)} | _number(classes, likely) for name, classes, likely in rows]
+
     def summary(self, findings: Mapping[str, Finding]) -> str:
         """A line per picture and network."""
         num = len(next(iter(findings.values())).arrays["names"])
@@ -144,6 +150,15 @@ class Predict(Figure):
             for row in range(num)
             for label, finding in findings.items()
         )
+
+
+def _number(classes: np.ndarray, probabilities: np.ndarray) -> dict[str, Any]:
+    """Classes and probabilities as columns: `class`, `probability`, `class 2`, ..."""
+    columns: dict[str, Any] = {}
+    for place, (name, probability) in enumerate(zip(classes, probabilities, strict=True), start=1):
+        number = f" {place}" if place > 1 else ""
+        columns |= {f"class{number}": str(name), f"probability{number}": round(float(probability), 4)}
+    return columns
 
 
 def _describe(arrays: dict[str, np.ndarray], row: int, most: int | None = None) -> str:
