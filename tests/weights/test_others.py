@@ -27,8 +27,12 @@ def theirs() -> nn.Module:
     torch.manual_seed(0)
     network = TorchvisionResNet(BasicBlock, [1] * 4, num_classes=10).eval()
     for name, value in network.named_buffers():
-        if name.endswith(("running_mean", "running_var")):
+        if name.endswith("running_var"):
             value.uniform_(0.5, 1.5)
+        elif name.endswith("running_mean"):
+            value.uniform_(-0.1, 0.1)
+    first, second = network(IMAGES)
+    assert (first - second).abs().max() > 0.01  # answers that depend on the images
     return network
 
 
