@@ -282,7 +282,7 @@ FIRST_BYTES = [
     (WHOLE.getvalue()[:-100], "is cut or damaged: its end is missing or wrong"),
     (WHOLE.getvalue()[:600], "is cut or damaged"),
     (b"\x80\x02}q\x00(", "is not a whole checkpoint"),
-    (pickle.dumps({"a": 1}), "no tensor is in it. Store torch.save"),
+    (pickle.dumps({"a": 1}), "no tensor is in it. Load it where it was made, and store torch.save"),
 ]
 
 

@@ -27,8 +27,12 @@ def theirs() -> nn.Module:
     torch.manual_seed(0)
     network = TorchvisionResNet(BasicBlock, [1] * 4, num_classes=10).eval()
     for name, value in network.named_buffers():
-        if name.endswith(("running_mean", "running_var")):
+        if name.endswith("running_var"):
             value.uniform_(0.5, 1.5)
+        elif name.endswith("running_mean"):
+            value.uniform_(-0.1, 0.1)
+    first, second = network(IMAGES)
+    assert (first - second).abs().max() > 0.01  # answers that depend on the images
     return network
 
 
@@ -193,6 +197,17 @@ def test_an_unknown_key_is_answered_with_those_that_hold_weights(theirs, tmp_pat
     assert "student (" in str(error.value)
     with pytest.raises(NetgazeError, match=r"a single set of weights: leave init\.key out"):
         load_weights(ours(), store(theirs.state_dict(), tmp_path), key="teacher")
+
+
+def test_each_of_many_can_be_asked_for(theirs, tmp_path, caplog):
+    members = {f"member{n}": {name: it + n for name, it in theirs.state_dict().items()} for n in range(40)}
+    model, path = ours(), store({"members": members}, tmp_path)
+    assert load_weights(model, path, key="member37").place == "members.member37."
+    torch.testing.assert_close(model.fc.bias, theirs.fc.bias + 37)
+    assert not caplog.records
+    assert load_weights(model, path).place == "members.member0."
+    assert "holds 40 sets of weights" in caplog.text
+    assert len(caplog.text) < 500
 
 
 def test_our_own_checkpoint_holds_the_network_below_model(theirs, tmp_path, caplog):

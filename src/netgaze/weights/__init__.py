@@ -6,6 +6,7 @@ from torch import nn
 
 from netgaze.errors import NetgazeError
 from netgaze.weights.choice import choose_match
+from netgaze.weights.first_bytes import CONVERT
 from netgaze.weights.names import COUNTER, match_names
 from netgaze.weights.nests import gather_tensors
 from netgaze.weights.opening import open_weights
@@ -48,7 +49,7 @@ def load_weights(model: nn.Module, source: str, key: str | None = None) -> Loade
         loaded, skipped, notes = read_values(chosen, found, slots, path)
     if not loaded:
         name, why = next((name, why) for name, why in skipped.items() if why != UNKNOWN)
-        raise NetgazeError(f"init={source}: nothing in it can be used. Of {name}: {why}.")
+        raise NetgazeError(f"init={source}: nothing in it can be used. Of {name}: {why}. {CONVERT}.")
     model.load_state_dict(loaded, strict=False)
     if others:
         log.warning("%s", describe_others(source, chosen, others))

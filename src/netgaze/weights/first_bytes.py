@@ -7,7 +7,7 @@ from pathlib import Path
 from netgaze.errors import NetgazeError
 
 AGAIN = "Copy or download it again"
-_CONVERT = "Load it where it was made, and store torch.save(model.state_dict(), 'weights.pth')"
+CONVERT = "Load it where it was made, and store torch.save(model.state_dict(), 'weights.pth')"
 _UNPACK = "Unpack it, and give the file of weights inside"
 
 # How a file begins, what it then is, and what to do.
@@ -17,18 +17,18 @@ _BEGINNINGS = (
     (rb"version https://git-lfs", "a Git LFS pointer: the weights themselves were not fetched", "Run git lfs pull"),
     (rb"\x1f\x8b|BZh|\xfd7zXZ\x00|\x28\xb5\x2f\xfd|7z\xbc\xaf|Rar!", "a packed file", _UNPACK),
     (rb".{257}ustar", "a tar archive", _UNPACK),
-    (rb"\x89HDF", "an HDF5 file, as Keras and TensorFlow write", _CONVERT),
-    (rb"\x08[\x01-\x14]\x12", "a model in ONNX's or TensorFlow's form", _CONVERT),
-    (rb".{4}TFL3", "a TensorFlow Lite file", _CONVERT),
-    (rb"GGUF", "a GGUF file", _CONVERT),
-    (rb"\x93NUMPY", "a NumPy array", _CONVERT),
+    (rb"\x89HDF", "an HDF5 file, as Keras and TensorFlow write", CONVERT),
+    (rb"\x08[\x01-\x14]\x12", "a model in ONNX's or TensorFlow's form", CONVERT),
+    (rb".{4}TFL3", "a TensorFlow Lite file", CONVERT),
+    (rb"GGUF", "a GGUF file", CONVERT),
+    (rb"\x93NUMPY", "a NumPy array", CONVERT),
     (rb"\x89PNG|\xff\xd8\xff|GIF8|%PDF", "a picture or a document, not weights", "Give a file of weights"),
 )
 # Files that a ZIP archive of another kind holds.
 _INSIDE = (
-    (r"\.npy$", "an archive of NumPy arrays", _CONVERT),
-    (r"(^|/)model\.weights\.h5$", "a Keras model", _CONVERT),
-    (r"(^|/)(archive_format|serialized_exported_program\.json)$", "a torch.export program", _CONVERT),
+    (r"\.npy$", "an archive of NumPy arrays", CONVERT),
+    (r"(^|/)model\.weights\.h5$", "a Keras model", CONVERT),
+    (r"(^|/)(archive_format|serialized_exported_program\.json)$", "a torch.export program", CONVERT),
 )
 
 

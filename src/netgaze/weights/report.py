@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from torch import Tensor
 
+from netgaze.weights.first_bytes import CONVERT
 from netgaze.weights.names import COUNTER, Match
 from netgaze.weights.nests import Found
 
@@ -115,10 +116,10 @@ def describe_others(source: str, chosen: Match, others: Sequence[Match]) -> str:
 def explain_no_fit(found: Found, own: Mapping[str, Tensor]) -> str:
     """Why nothing was loaded, with an example of either side."""
     if not found.tensors:
-        return "no tensor is in it. Store torch.save(model.state_dict(), 'weights.pth') where it was made."
+        return f"no tensor is in it. {CONVERT}."
     theirs, stored = next(iter(found.tensors.items()))
     if all(each.flaw for each in found.tensors.values()):
-        return f"none of its {len(found.tensors)} tensors can be used. Of {theirs[:80]}: {stored.flaw}."
+        return f"none of its {len(found.tensors)} tensors can be used. Of {theirs[:80]}: {stored.flaw}. {CONVERT}."
     ours, value = next(iter(own.items()))
     return (
         f"none of its {len(found.tensors)} tensors fits this network by name and shape. It begins with {theirs[:80]} "
