@@ -4,9 +4,10 @@ import os
 
 import pytest
 import torch
+from tests.conftest import composed
 
-from netgaze.build import build
-from netgaze.errors import NetgazeError
+from netgaze.build import build, resolve_config
+from netgaze.errors import NetgazeError, explaining_memory
 
 ADAM = {"_target_": "torch.optim.AdamW", "_partial_": True, "lr": 0.1}
 
@@ -74,3 +75,47 @@ def test_what_is_no_number_is_said(changes, said):
     build({"_target_": "netgaze.data.digits.Digits"} | facts | fine)
     with pytest.raises(NetgazeError, match=said):
         build({"_target_": "netgaze.data.digits.Digits"} | facts | fine | changes)
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        ("+model.nope=1", "model.nope: ResNet takes no key nope."),
+        ("+trainer.nope=1", "trainer.nope: make_trainer takes no key nope."),
+        ("+optim.amsgrd=true", "optim.amsgrd: SGD takes no key amsgrd."),
+        ("+data.augment.flipp=true", "data.augment.flipp: Augment takes no key flipp. Did you mean flip?"),
+        ("optim.lr=nan", "optim.lr=nan: expected a finite number."),
+        ("task.label_smoothing=inf", "task.label_smoothing=inf: expected a finite number."),
+        ("seed=9223372036854775808", "seed=9223372036854775808 is larger than a whole number can be."),
+        ("model.widths=[32,0,64,128]", "model.widths=[32,0,64,128]: expected 1 or more."),
+        ("model.depths=[1,1,null,1]", "model.depths=[1,1,None,1]: expected a list of whole numbers."),
+        ("data.limit=ten", "data.limit=ten: expected a whole number, or null."),
+        ("data.sampler=often", "data.sampler=often: expected natural, sqrt or uniform."),
+        ("callback.online_eval.figures.knn.indices=5", "expected a list of whole numbers, or null, as in indices=[5]."),
+        ("model._target_=netgaze.models.vgg.VGG", "model.stem: VGG takes no key stem."),
+    ],
+)
+def test_a_config_is_held_against_its_constructors_by_its_own_keys(typed, said):
+    with pytest.raises(NetgazeError) as error:
+        resolve_config(composed("data=digits", typed))
+    assert str(error.value).endswith(said)
+
+
+def test_a_config_of_ones_own_optimizer_passes():
+    assert resolve_config(composed("optim=adamw", "+optim.amsgrad=true"))["optim"]["amsgrad"]
+
+
+@pytest.mark.parametrize(
+    "error", [MemoryError("Unable to allocate 8 TiB"), RuntimeError("DefaultCPUAllocator: can't allocate memory")]
+)
+def test_memory_that_is_out_is_said(error):
+    with (
+        pytest.raises(NetgazeError, match=r"needs more memory than there is\. Take less\."),
+        explaining_memory("Take less."),
+    ):
+        raise error
+
+
+def test_another_error_stays_what_it_is():
+    with pytest.raises(RuntimeError, match="a bug"), explaining_memory("Take less."):
+        raise RuntimeError("a bug")

@@ -32,6 +32,17 @@ def test_what_a_run_was_asked_to_draw_is_no_name(made, word):
     assert label_runs([made("optim.lr=0.1", word), made("optim.lr=0.2")]) == ["lr=0.1", "lr=0.2"]
 
 
+def test_a_key_in_a_file_of_weights_stands_behind_it(made):
+    typed = (
+        made("init={file:'nets/a.pt',key:'ema'}"),
+        made("init={file:'nets/a.pt',key:'model'}"),
+        made("init='nets/b.pt'"),
+    )
+    assert label_runs(typed) == ["a.pt:ema", "a.pt:model", "b.pt"]
+    configured = made(config={"init": {"file": "nets/a.pt", "key": "ema"}})
+    assert label_runs([configured, typed[1]]) == ["a.pt:ema", "a.pt:model"]
+
+
 def test_where_runs_lie_is_no_name(made):
     runs = [made("seed=0", folder="a/0"), made("seed=0", folder="b/0")]
     assert label_runs(runs) == ["supervised (1)", "supervised (2)"]
