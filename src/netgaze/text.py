@@ -93,3 +93,8 @@ class VisibleFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """The record as text."""
         return show(super().format(record), keep="\n\t")
+
+
+def count_of(num: int, noun: str) -> str:
+    """A number with its noun: "1 picture", "2,000 pictures"."""
+    return f"{num:,} {noun}{'' if num == 1 else 's'}"

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch.nn.functional import adaptive_avg_pool2d
 
-from netgaze.folders.scan import count_of
+from netgaze.text import count_of
 
 _BITS = 4  # of 64 in which pictures that look alike may differ
 _AT_ONCE = 512

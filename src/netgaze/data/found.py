@@ -9,7 +9,7 @@ from torch import Tensor
 
 from netgaze.data.images import Images
 from netgaze.data.values import Ranges, describe_ranges
-from netgaze.folders.scan import count_of
+from netgaze.text import count_of
 
 _MOST_NAMES, _MOST_EXAMPLES, _SAMPLED, _MOST_LOST = 6, 3, 500, 10
 _DIM = 3  # of 255: the spread of values below which pictures show next to nothing

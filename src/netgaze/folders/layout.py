@@ -12,8 +12,9 @@ from typing import Any
 from netgaze.errors import NetgazeError
 from netgaze.folders.classes import are_no_classes, check_classes, describe_leaves, group_by_class
 from netgaze.folders.parts import PART_NAMES, find_parts, join_names, name_part
-from netgaze.folders.scan import Place, Scan, count_of, make_readable, scan
+from netgaze.folders.scan import Place, Scan, make_readable, scan
 from netgaze.folders.table import Column, LabelFile, find_label_file, read_label_file
+from netgaze.text import count_of
 
 
 @dataclass(frozen=True)

@@ -121,11 +121,6 @@ def make_readable(name: str) -> str:
     return unicodedata.normalize("NFC", text)
 
 
-def count_of(num: int, noun: str) -> str:
-    """A number with its noun: "1 picture", "2,000 pictures"."""
-    return f"{num:,} {noun}{'' if num == 1 else 's'}"
-
-
 def describe_beginning(path: str) -> str | None:
     """What a file that cannot be read as a picture is instead, by its first bytes; None where they do not tell."""
     first = _read_beginning(path)

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from netgaze.errors import NetgazeError
 from netgaze.folders.rows import read_rows
-from netgaze.folders.scan import Place, Scan, count_of, make_readable
+from netgaze.folders.scan import Place, Scan, make_readable
+from netgaze.text import count_of
 
 Column = str | int | None
 
