@@ -113,7 +113,7 @@ def test_no_mirror_answers(server, tmp_path):
 
 def test_a_folder_that_cannot_be_made(tmp_path):
     (tmp_path / "data").write_text("a file in the folder's place")
-    with pytest.raises(NetgazeError, match=r"Cannot write .*Name a folder you may write to"):
+    with pytest.raises(NetgazeError, match=r"Cannot write .*Choose a folder you may write to"):
         fetch([NOWHERE], tmp_path / "data" / "file")
 
 

@@ -280,7 +280,8 @@ def test_data_card_counts_and_draws_the_same_data_once(subjects):
     figure = DataCard()
     findings = {subject.label: figure.compute(subject) for subject in subjects}
     first = findings["supervised"]
-    assert first.numbers == {"classes": 3, "train": 60, "val": 30, "test": 40, "imbalance": 1.0}
+    found = {"values": "0..255", "ignored": {}, "warnings": []}
+    assert first.numbers == {"classes": 3, "train": 60, "val": 30, "test": 40, "imbalance": 1.0, "found": found}
     assert first.arrays["counts"].tolist() == [[20, 20, 20], [10, 10, 10], [14, 13, 13]]
     alone = figure.draw({"supervised": first})
     assert figure.draw(findings).get_figheight() == alone.get_figheight()

@@ -19,8 +19,8 @@ from netgaze.callbacks.tensorboard import write_results
 from netgaze.errors import NetgazeError, sentence
 from netgaze.figure import Finding
 from netgaze.files import atomic_write, cached_arrays, check_writable, write_json
-from netgaze.gallery import _write_files
 from netgaze.notebook import fit
+from netgaze.pictures import _write_files
 from netgaze.trainer import WholeFileIO
 from netgaze.weights import read_checkpoint
 

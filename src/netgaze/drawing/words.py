@@ -41,19 +41,17 @@ def wrap_words(words: str, width: float, size: float) -> str:
 
 def _wrap_line(line: str, room: int) -> Iterator[str]:
     """Lines of at most `room` cells, without the blanks at which they were broken."""
-    current = ""
+    current, is_first = "", True
     for piece in filter(None, _JOINTS.split(line)):
-        if count_cells(current + piece.rstrip()) > room and count_cells(piece) <= room:
+        fits = count_cells(piece) <= room
+        if fits and count_cells(current + piece.rstrip()) > room:
             yield current.rstrip()
-            current = ""
-        elif count_cells(piece) > room:  # longer than a line: it goes on from where it begins
-            for cluster in split_clusters(piece):
-                if current and count_cells(current + cluster) > room:
-                    yield current.rstrip()
-                    current = ""
-                current += cluster
-            continue
-        current += piece
+            current, is_first = "", False
+        for part in [piece] if fits else split_clusters(piece):  # longer than a line: it goes on from where it begins
+            if not fits and current and count_cells(current + part) > room:
+                yield current.rstrip()
+                current, is_first = "", False
+            current += part if current or is_first else part.lstrip()
     if current.strip():
         yield current.rstrip()
 
