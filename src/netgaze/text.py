@@ -95,6 +95,6 @@ class VisibleFormatter(logging.Formatter):
         return show(super().format(record), keep="\n\t")
 
 
-def count_of(num: int, noun: str) -> str:
-    """A number with its noun: "1 picture", "2,000 pictures"."""
-    return f"{num:,} {noun}{'' if num == 1 else 's'}"
+def count_of(num: int, noun: str, plural: str | None = None) -> str:
+    """A number with its noun: "1 picture", "2,000 pictures"; with a plural of its own "2 classes"."""
+    return f"{num:,} {noun if num == 1 else plural or noun + 's'}"

@@ -108,17 +108,17 @@ class Found:
         return warnings
 
     def _describe_classes(self) -> str:
-        counts = self.counts["train"]
+        counts, num = self.counts["train"], count_of(len(self.class_names), "class", "classes")
         there = counts[counts > 0]
-        num = f"{len(self.class_names):,} classes"
-        if not len(there):
-            return f"{num}: {_join(self.class_names)}"
-        if there.min() == there.max() == counts.min():
+        if len(there) < len(counts):  # as of people, each of whom is in one part
+            each = ", ".join(f"{int((count > 0).sum()):,} in {split}" for split, count in self.counts.items())
+            return f"{num}, {each}: {_join(self.class_names)}"
+        if there.min() == there.max():
             return f"{num} of {count_of(int(there.min()), 'training image')} each: {_join(self.class_names)}"
-        each = [f"{name} {count:,}" for name, count in zip(self.class_names, counts, strict=True)]
-        smallest = np.argsort(np.where(counts > 0, counts, counts.max() + 1), kind="stable")[:_MOST_EXAMPLES]
-        fewest = f"; fewest: {', '.join(each[place] for place in smallest)}" if len(each) > _MOST_NAMES else ""
-        return f"{num} of {there.min():,} to {there.max():,} training images: {_join(each)}{fewest}"
+        named = [f"{name} {count:,}" for name, count in zip(self.class_names, counts, strict=True)]
+        smallest = np.argsort(counts, kind="stable")[:_MOST_EXAMPLES]
+        fewest = f"; fewest: {', '.join(named[place] for place in smallest)}" if len(named) > _MOST_NAMES else ""
+        return f"{num} of {there.min():,} to {there.max():,} training images: {_join(named)}{fewest}"
 
 
 def find(data: Any, splits: Mapping[str, Images], num_unlabeled: int) -> Found:
