@@ -197,7 +197,7 @@ def test_the_usual_table_is_found(tmp_path):
     layout = read(tmp_path)
     assert labeled(layout) == {f"train/{n}.png": "ab"[n % 2] for n in range(6)}
     assert list(layout.parts) == ["train"], "the test bears the same numbers, but the table is of training"
-    assert layout.notes == ["trainLabels.csv: pictures by id, labels by label; 6 of 6 rows fit one"]
+    assert layout.notes == ["trainLabels.csv: pictures by id, labels by label; 6 of its 6 rows name a picture"]
     assert "trainLabels.csv" not in str(layout.found.ignored)
 
 

@@ -1,6 +1,6 @@
 """Pictures that are there twice: equal pixel by pixel, or alike to the eye."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from hashlib import blake2b
 
 import numpy as np
@@ -11,6 +11,7 @@ from netgaze.text import count_of
 
 _BITS = 4  # of 64 in which pictures that look alike may differ
 _AT_ONCE = 512
+_PARTS = ("train", "val", "test")
 
 
 def find_equal(pictures: np.ndarray) -> list[list[int]]:
@@ -58,17 +59,15 @@ def describe_copies(
         names: of each index.
         how: "" for equal ones, "nearly" for those that look alike.
     """
-    shared = dict[str, list[str]]()
-    within = 0
+    shared, within = dict[str, list[str]](), 0
     for group in groups:
-        members: Mapping[str, list[int]] = {
-            part: [index for index in group if part_of[index] == part] for part in ("train", "val", "test")
-        }
+        members = {part: [index for index in group if part_of[index] == part] for part in _PARTS}
         within += sum(max(0, len(indices) - 1) for indices in members.values())
-        if members["train"]:
-            first = names[members["train"][0]]
-            for part in ("val", "test"):
-                shared.setdefault(part, []).extend(f"{names[index]} of {first}" for index in members[part])
+        earlier: list[int] = []
+        for part, indices in members.items():
+            if earlier:
+                shared.setdefault(part, []).extend(f"{names[index]} of {names[earlier[0]]}" for index in indices)
+            earlier += indices
     said = [_describe_shared(part, pairs, how) for part, pairs in shared.items() if pairs]
     if within:
         are = "is" if within == 1 else "are"
@@ -80,8 +79,9 @@ def describe_copies(
 def _describe_shared(part: str, pairs: Sequence[str], how: str) -> str:
     nearly = f" {how}" if how else ""
     copies = f"is{nearly} a copy of one" if len(pairs) == 1 else f"are{nearly} copies of ones"
+    sources = " and ".join(_PARTS[: _PARTS.index(part)])
     more = " ..." if len(pairs) > 3 else ""
     return (
-        f"{count_of(len(pairs), 'picture')} of {part} {copies} of train, so that {part} flatters the network: "
+        f"{count_of(len(pairs), 'picture')} of {part} {copies} of {sources}, so that {part} flatters the network: "
         f"{', '.join(pairs[:3])}{more}"
     )

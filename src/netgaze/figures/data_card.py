@@ -17,7 +17,7 @@ from netgaze.subject import Subject
 
 _COLORS = {"train": RIGHT, "val": WRONG, "test": GRAY}
 _NAMES, _BARS, _ROW, _SPREAD = 1.4, 2.0, 0.82, 1.5  # inches
-_MOST_WARNINGS = 3
+_MOST_WARNINGS, _LINE = 3, 0.19  # inches
 _LEFT = 0.1 + _NAMES  # inches: where the bars begin
 
 
@@ -99,9 +99,8 @@ def _group_equal(findings: Mapping[str, Finding]) -> list[tuple[list[str], Findi
 def _make_card(finding: Finding) -> Row:
     """Words; the spread of images over classes, where not all of these are shown; a row per class."""
     counts, classes, samples = (finding.arrays[name] for name in ("counts", "classes", "samples"))
-    rows = [make_text(_describe(finding), height=0.55, color=GRAY)]
-    if remarks := _describe_found(finding.numbers["found"]):
-        rows.append(make_text(remarks, height=0.18 * (remarks.count("\n") + 1) + 0.1, color=GRAY))
+    words = "\n".join(filter(None, [_describe(finding), _describe_found(finding.numbers["found"])]))
+    rows = [make_text(words, height=_LINE * (words.count("\n") + 1) + 0.17, color=GRAY)]
     if len(classes) < counts.shape[1]:
         rows.append(Row(_SPREAD, partial(_draw_spread, counts=counts)))
     names = finding.arrays["names"][classes]

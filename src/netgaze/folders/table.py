@@ -147,7 +147,8 @@ def _collect(
         warnings.append(f"{name} lists {count_of(len(missing), 'picture')} that cannot be found, {missing[0]} first.")
     if bare:
         warnings.append(f"{name} has no label for {count_of(bare, 'picture')}; left out.")
-    said = f"{name}: pictures by {heads[image]}, labels by {heads[label]}; {len(labels)} of {len(body)} rows fit one"
+    said = f"{name}: pictures by {heads[image]}, labels by {heads[label]}"
+    said += f"; {len(labels)} of its {len(body)} rows name a picture"
     return LabelFile(name, labels, said, warnings, 2 * len(labels) >= len(body), by_path)
 
 
