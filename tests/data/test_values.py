@@ -71,7 +71,7 @@ def test_the_range_is_of_all_pictures_of_a_kind():
     extents = [measure(np.array(values)) for values in ([0, 200], [0, 3000])]
     extents += [measure(np.array([0.0, 0.5], np.float32)), measure(np.array([np.nan], np.float32))]
     assert choose_ranges(extents) == {"whole": (0, 4095), "float": (0, 1)}
-    assert describe_ranges({"whole": (0, 4095), "float": (0, 1)}) == "0..4095 (whole numbers), 0..1 (others)"
+    assert describe_ranges({"whole": (0, 4095), "float": (0, 1)}) == "0..4095 (whole numbers), 0..1 (floats)"
     assert describe_ranges({}) == "0..255"
 
 
@@ -208,6 +208,20 @@ def test_the_range_may_be_typed(tmp_path):
     assert torch.equal(pixels(typed), pixels(opened(plain)))
     save(tmp_path / "own.tif", RAMP.astype(np.uint16) + 1000)
     np.testing.assert_array_equal(typed.read_images([str(tmp_path / "own.tif")])[0, 0], RAMP)
+
+
+def test_masks_of_8_bits_become_visible_where_a_range_is_typed(tmp_path):
+    put_set(tmp_path / "masks", (RAMP > 99).astype(np.uint8), ".png")
+    plain, typed = opened(tmp_path / "masks"), opened(tmp_path / "masks", value_range=[0, 1])
+    assert set(pixels(plain).unique().tolist()) == {0, 1}
+    assert set(pixels(typed).unique().tolist()) == {0, 255}
+    assert typed.found.values == "0..1"
+    assert any("nearly black" in each for each in plain.found.list_warnings())
+    save(tmp_path / "own.png", np.eye(8, dtype=np.uint8))
+    np.testing.assert_array_equal(typed.read_images([str(tmp_path / "own.png")])[0, 0], 255 * np.eye(8))
+    color = tmp_path / "color.png"
+    Image.new("RGB", (8, 8), (0, 1, 0)).save(color)
+    assert decode(color, Form(8, 3, "center"), check_range([0, 1]))[0, 0].tolist() == [0, 255, 0]
 
 
 @pytest.mark.parametrize("typed", [5, [1], [1, 2, 3], [2, 1], [0, float("nan")], ["a", "b"], "0..1", [0, float("inf")]])

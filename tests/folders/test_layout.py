@@ -231,6 +231,26 @@ def test_one_table_for_all_parts_by_paths(tmp_path):
     assert labeled(layout, "test") == {f"test/{n}.png": "xy"[(n + 1) % 2] for n in range(4)}
 
 
+def test_each_part_may_have_a_table_of_the_same_name(tmp_path):
+    for part, shift in (("train", 0), ("test", 1)):
+        put(tmp_path, *(f"{part}/{n}.png" for n in range(4)))
+        rows = "".join(f"{n}.png,{'ab'[(n + shift) % 2]}\n" for n in range(4))
+        (tmp_path / part / "metadata.csv").write_text("file_name,label\n" + rows)
+    layout = read(tmp_path)
+    assert labeled(layout) == {f"train/{n}.png": "ab"[n % 2] for n in range(4)}
+    assert labeled(layout, "test") == {f"test/{n}.png": "ab"[(n + 1) % 2] for n in range(4)}
+
+
+def test_labels_that_training_does_not_know(tmp_path):
+    put_classes(tmp_path, ["train"], ["n01", "n02"])
+    put(tmp_path, *(f"val/{n}.png" for n in range(4)))
+    (tmp_path / "val.txt").write_text("".join(f"{n}.png {n % 2}\n" for n in range(4)))
+    with pytest.raises(
+        NetgazeError, match=r"val has no picture of a class that training knows: it has 0, 1, training n01"
+    ):
+        read(tmp_path)
+
+
 def test_a_typed_table_with_a_column_of_parts(tmp_path):
     put(tmp_path, *(f"img/{n}.jpg" for n in range(6)))
     table = tmp_path / "meta data.tsv"

@@ -118,7 +118,7 @@ def _decode_into(rows: np.ndarray, files: Sequence[Path | str], form: Form, type
     """Fill `rows` [N,S,S,C]; files of other numbers than 8 bits come last, once all of them have been measured."""
     unreadable, deep, places = dict[str, list[int]](), dict[int, Extent](), dict[int, int]()
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        read = pool.map(lambda file: _read_or_measure(file, form), files)
+        read = pool.map(lambda file: _read_or_measure(file, form, typed), files)
         for number, found in enumerate(tqdm(read, "Decoding images", len(files), disable=not sys.stderr.isatty())):
             if isinstance(found, str):
                 unreadable.setdefault(found, []).append(number)
@@ -129,6 +129,7 @@ def _decode_into(rows: np.ndarray, files: Sequence[Path | str], form: Form, type
             else:
                 rows[place] = found
         ranges = {kind: typed.get(kind, found) for kind, found in choose_ranges(deep.values()).items()}
+        ranges |= {"bytes": typed["bytes"]} if "bytes" in typed and len(places) > len(deep) else {}
         for number, image in zip(deep, pool.map(lambda number: decode(files[number], form, ranges), deep), strict=True):
             rows[places[number]] = image
     numbers = list(places)
@@ -137,13 +138,13 @@ def _decode_into(rows: np.ndarray, files: Sequence[Path | str], form: Form, type
     return {"unreadable": unreadable, "ranges": ranges, "equal": equal, "num_bad": bad}
 
 
-def _read_or_measure(path: Path | str, form: Form) -> np.ndarray | Extent | str:
+def _read_or_measure(path: Path | str, form: Form, typed: Ranges) -> np.ndarray | Extent | str:
     """A file's image; the extent of its numbers where these are no 8 bits; or what it is where it cannot be read."""
     try:
         with Image.open(path, formats=FORMATS) as opened:
             if is_deep(opened):
                 return measure(read_values(path, opened, FORMATS))
-        return decode(path, form)
+        return decode(path, form, typed)
     except Image.DecompressionBombError:
         return "too many pixels"
     except Exception:  # readers of broken files raise nearly everything; the caller counts and names them

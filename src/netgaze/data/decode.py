@@ -13,7 +13,7 @@ import torch
 from PIL import Image, ImageCms, ImageOps
 from torch import Tensor
 
-from netgaze.data.values import Range, Ranges, is_deep, read_values, to_bytes
+from netgaze.data.values import Range, Ranges, is_deep, read_values, stretch, to_bytes
 from netgaze.errors import NetgazeError
 from netgaze.folders.scan import describe_beginning, scan
 
@@ -79,7 +79,7 @@ def _upright(path: Path | str, enough: int, channels: int, ranges: Ranges) -> Im
             opened.draft(None, (enough, enough))
             opened.load()
             ImageOps.exif_transpose(opened, in_place=True)
-            image = _flat(opened)
+            image = stretch(_as_mode(_flat(opened), "RGB" if channels == 3 else "L"), ranges)
     return _as_mode(image, "RGB" if channels == 3 else "L")
 
 

@@ -69,7 +69,7 @@ class Folder(ImageData):
             stop = start + int(kept.sum())
             splits[part] = Images(decoded.images[start:stop], labels[kept])
             start, first = stop, first + len(listed)
-        self._check_classes(splits["train"].labels)
+        self._check_readable(splits)
         return splits
 
     def _draw_missing(self, layout: Layout) -> dict[str, tuple[list[Place], Tensor]]:
@@ -88,7 +88,11 @@ class Folder(ImageData):
         chosen = {"train": train} | drawn
         return own | {part: ([pictures[i] for i in index.tolist()], labels[index]) for part, index in chosen.items()}
 
-    def _check_classes(self, labels: Tensor) -> None:
+    def _check_readable(self, splits: dict[str, Images]) -> None:
+        for part, split in splits.items():
+            if not len(split):
+                raise NetgazeError(f"None of the pictures of {part} in {self.folder.root} can be read. Replace them.")
+        labels = splits["train"].labels
         counts = np.bincount(labels.numpy(), minlength=len(self.class_names))
         if not counts.all():
             empty = self.class_names[int(counts.argmin())]

@@ -18,8 +18,9 @@ from PIL.ImageFile import ImageFile
 from netgaze.errors import NetgazeError
 
 Range = tuple[float, float]
-Ranges = Mapping[str, Range]  # black and white by the kind of numbers: "whole" or "float"
+Ranges = Mapping[str, Range]  # black and white by the kind of numbers: "whole", "float", or "bytes" for 8 bits
 
+_KINDS = {"whole": "whole numbers", "float": "floats", "bytes": "8 bits"}
 _FULL = (255, 1023, 4095, 16_383, 65_535)  # the largest numbers of 8, 10, 12, 14 and 16 bits
 _LEAST_FULL = 64  # shares that go beyond 1, but not this far, are no 8 bits
 _OTHER_BYTE = {"L": "B", "B": "L", "N": "B" if sys.byteorder == "little" else "L"}
@@ -127,7 +128,7 @@ def choose_range(extent: Extent) -> Range:
 
 
 def check_range(typed: Any) -> Ranges:
-    """`data.value_range` for numbers of all kinds; empty where it is null.
+    """`data.value_range` for numbers of all kinds that it can be meant for; empty where it is null.
 
     Raises:
         NetgazeError: it is something else than two numbers.
@@ -140,7 +141,8 @@ def check_range(typed: Any) -> Ranges:
             f"data.value_range={str(typed).replace(' ', '')} must be two numbers, what is black and what is white, as "
             "in data.value_range=[0,4095]; null finds them."
         )
-    return dict.fromkeys(("whole", "float"), (float(numbers[0]), float(numbers[1])))
+    kinds = ("whole", "float", *(["bytes"] if min(numbers) >= 0 and max(numbers) <= 255 else []))
+    return dict.fromkeys(kinds, (float(numbers[0]), float(numbers[1])))
 
 
 def to_bytes(values: np.ndarray, ranges: Ranges) -> np.ndarray:
@@ -155,9 +157,17 @@ def to_bytes(values: np.ndarray, ranges: Ranges) -> np.ndarray:
     return np.rint(255 * shares.clip(0, 1)).astype(np.uint8)
 
 
+def stretch(image: Image.Image, ranges: Ranges) -> Image.Image:
+    """A picture of 8 bits, in gray or color, by the range that was typed for such; as it is where none was."""
+    if "bytes" not in ranges:
+        return image
+    table = to_bytes(np.arange(256), {"whole": ranges["bytes"]}).tolist()
+    return image.point(table * len(image.getbands()))
+
+
 def describe_ranges(ranges: Ranges) -> str:
     """Ranges as people write them: 0..4095."""
     each = {kind: "..".join(f"{value:g}" for value in ends) for kind, ends in ranges.items()}
     if len(set(each.values())) <= 1:
         return next(iter(each.values()), "0..255")
-    return ", ".join(f"{words} ({'whole numbers' if kind == 'whole' else 'others'})" for kind, words in each.items())
+    return ", ".join(f"{words} ({_KINDS[kind]})" for kind, words in each.items())

@@ -82,7 +82,7 @@ class Layout:
         class_names: sorted: those of training, or of all parts where each has its own.
         notes: how it was read, a sentence each.
         warnings: what may be a mistake, a sentence each.
-        tables: names of files that label one part alone.
+        tables: paths of files that label one part alone.
     """
 
     found: Scan
@@ -97,7 +97,7 @@ class Layout:
         """Note how a table was read, and which pictures below a folder it does not list."""
         self.notes.append(file.said)
         self.warnings += file.warnings
-        self.tables += [] if file.by_path else [file.name]
+        self.tables += [] if file.by_path else [file.path]
         for why, names in list(self.found.ignored.items()):
             if why.startswith("ending ."):  # it was listed among what is no picture
                 self.found.ignored[why] = [name for name in names if name.rpartition("/")[2] != file.name]
@@ -203,8 +203,8 @@ def _is_divided(layout: Layout, part: str, place: Place, reading: Reading) -> bo
     names = layout.found.list_folders(place)
     if part == "train" or reading.own_classes or reading.class_folders == "leaves":
         return len(names) > 1
-    known = {name.partition("/")[0].casefold() for name in layout.parts["train"].classes}
-    if any(make_readable(name).casefold() in known for name in names):
+    known = {name.partition("/")[0].strip().casefold() for name in layout.parts["train"].classes}
+    if any(make_readable(name).strip().casefold() in known for name in names):
         return True
     if len(names) < 2 or are_no_classes(names):
         return False
@@ -232,17 +232,22 @@ def _match_classes(layout: Layout, own_classes: bool) -> None:
     if own_classes:
         layout.class_names = sorted({name for part in layout.parts.values() for name in part.classes})
         return
-    alike = {name.casefold(): name for name in names} | {name: name for name in names}
+    alike = {name.strip().casefold(): name for name in names} | {name: name for name in names}
     for part in ("val", "test"):
         old, new, extra = layout.parts.get(part), Part(), dict[str, list[Place]]()
         if old is None:
             continue
         for picture, name in zip(old.pictures, old.classes, strict=True):
-            known = alike.get(name) or alike.get(name.casefold())
+            known = alike.get(name) or alike.get(name.strip().casefold())
             if known is None:
                 extra.setdefault(name, []).append(picture)
             else:
                 new.add([picture], known)
+        if old.pictures and not new.pictures:
+            raise NetgazeError(
+                f"{part} has no picture of a class that training knows: it has {join_names(sorted(extra))}, training "
+                f"{join_names(names)}. Name their classes alike."
+            )
         layout.parts[part] = new
         for name, pictures in extra.items():
             layout.warnings.append(

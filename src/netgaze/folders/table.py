@@ -27,7 +27,8 @@ class LabelFile:
     """What a table says.
 
     Attributes:
-        name: of the file.
+        path: of the file.
+        name: of it, for a person to read.
         labels: of each picture that it lists, by its path below the root: the class, and the part or "".
         said: how it was read, in a sentence.
         warnings: what may be a mistake, a sentence each.
@@ -35,6 +36,7 @@ class LabelFile:
         by_path: whether it names their folders, too.
     """
 
+    path: str
     name: str
     labels: dict[Place, tuple[str, str]]
     said: str
@@ -52,13 +54,13 @@ def find_label_file(
         found: the pictures.
         part: the folder of the part.
         columns: of the pictures and of the labels, where they were typed.
-        others: names of files that are about other parts.
+        others: paths of files that are about other parts.
 
     Raises:
         NetgazeError: several do.
     """
     near = [table for table in found.tables if table[:-1] in (part, part[:-1], part[:-2])]
-    read = {table: _read_if_fitting(found, table, part, columns) for table in near if table[-1] not in others}
+    read = {table: _read_if_fitting(found, table, part, columns) for table in near if found.locate(table) not in others}
     fitting = {table: file for table, file in read.items() if file is not None}
     if len(fitting) > 1:  # one that lies in the part, or bears its name, is meant before others
         own = [table for table in fitting if (part and table[:-1] == part) or _is_named_after(table, part)]
@@ -115,10 +117,11 @@ def read_label_file(found: Scan, path: str, part: Place, columns: tuple[Column, 
             f"{name}: none of its columns looks like labels. They are {', '.join(heads[:12])}; type data.label_column=."
         )
     listed_part = next((place for place, head in enumerate(heads) if _plain(head) in _PARTS), None)
-    return _collect(name, body, heads, (image - 1, label - 1, listed_part), find)
+    return _collect(path, name, body, heads, (image - 1, label - 1, listed_part), find)
 
 
 def _collect(
+    path: str,
     name: str,
     body: Sequence[Sequence[str]],
     heads: Sequence[str],
@@ -149,7 +152,7 @@ def _collect(
         warnings.append(f"{name} has no label for {count_of(bare, 'picture')}; left out.")
     said = f"{name}: pictures by {heads[image]}, labels by {heads[label]}"
     said += f"; {len(labels)} of its {len(body)} rows name a picture"
-    return LabelFile(name, labels, said, warnings, 2 * len(labels) >= len(body), by_path)
+    return LabelFile(path, name, labels, said, warnings, 2 * len(labels) >= len(body), by_path)
 
 
 def _make_finder(found: Scan, part: Place) -> Callable[[str], Place | None]:
