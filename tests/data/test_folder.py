@@ -1,5 +1,7 @@
 """A person's own images, as they come: layouts, image kinds, broken files, the cache."""
 
+import errno
+import os
 import subprocess
 import sys
 import warnings
@@ -360,6 +362,18 @@ def test_a_cache_that_cannot_be_written(photos, monkeypatch):
     monkeypatch.setattr(cache_module, "open_memmap", denied)
     with pytest.raises(NetgazeError, match="NETGAZE_CACHE"):
         opened(photos).setup()
+
+
+def test_a_full_disk_is_said_before_it_kills(photos, monkeypatch):
+    """Writing into a mapped file without room for it ends the process; the room is taken first."""
+
+    def full(*args):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "posix_fallocate", full, raising=False)
+    with pytest.raises(NetgazeError, match=r"Cannot write .*No space left on device.*NETGAZE_CACHE"):
+        opened(photos).setup()
+    assert not [path for path in cache_module.cache_root().rglob("*") if path.is_file()]
 
 
 def test_images_stay_on_disk_and_torch_does_not_warn(photos):
