@@ -40,21 +40,17 @@ class Srun(SLURMEnvironment):
 
 
 class Own(LightningEnvironment):
-    """This process, and those that Lightning starts from it."""
+    """This process, and those that Lightning starts from it.
+
+    Lightning knows those by `LOCAL_RANK`. Whoever left that there without all the rest is not Lightning: it is taken
+    away, and is there again once this process has started others.
+    """
 
     def __init__(self, num: int):
         super().__init__()
-        self._num = num
-
-    @property
-    def creates_processes_externally(self) -> bool:
-        """Whether this is one of those that Lightning started; parts of what it gives them may be left over."""
         whole = all(map(os.environ.get, _STARTED))
-        return self._num != 1 and whole and self._num in (_count("WORLD_SIZE"), -1)
-
-    def local_rank(self) -> int:
-        """The place among those that Lightning started; 0 for the first."""
-        return super().local_rank() if self.creates_processes_externally else 0
+        if num == 1 or not whole or num not in (_count("WORLD_SIZE"), -1):
+            os.environ.pop("LOCAL_RANK", None)
 
     def node_rank(self) -> int:
         """0: a run stays on one machine."""
