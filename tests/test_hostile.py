@@ -112,7 +112,9 @@ def test_what_is_taken_from_a_run_is_its_weights_alone(run, evil):
     code, printed = command(*words, cwd=run.parents[1])
     assert "Traceback" not in printed
     assert "tensors loaded" in printed or code == 1
-    code, printed = command(*TINY, "data.pseudo_labels=outputs/theirs", "hydra.run.dir=other", cwd=run.parents[1])
+    code, printed = command(
+        *TINY, "data.per_class=2", "data.pseudo_labels=outputs/theirs", "hydra.run.dir=other", cwd=run.parents[1]
+    )
     assert code == 1
     assert "There are no pseudo-labels at" in printed
     assert not flag.exists()

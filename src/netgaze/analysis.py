@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, OmegaConf, open_dict
 
 from netgaze import report, tables
 from netgaze.build import build, resolve_config, trust
@@ -63,6 +63,7 @@ def analyze(config: DictConfig, folder: Path, request: Request) -> list[Row]:
             `figures.strict` is true, else where none was drawn.
     """
     check_analyze(config)
+    _leave_out_no_place(config)
     trust(config)
     settings = resolve_config(OmegaConf.masked_copy(config, [str(key) for key in config if key != "model"]))
     set_globals(seed=0, threads=num_cpus(), deterministic=True)
@@ -104,10 +105,14 @@ def analyze(config: DictConfig, folder: Path, request: Request) -> list[Row]:
 
 def _choose_data(settings: dict[str, Any]) -> tuple[dict[str, Any] | None, str | None]:
     """Other data than the runs' own, or where their own lies now."""
-    place = settings.get("dir")
-    if "_target_" not in settings:
-        return None, place
-    return {key: value for key, value in settings.items() if key != "dir" or place is not None}, None
+    return (settings, None) if "_target_" in settings else (None, settings.get("dir"))
+
+
+def _leave_out_no_place(config: DictConfig) -> None:
+    """Take `data.dir` away where nothing was typed for it and the data that was chosen has no such key."""
+    if "_target_" in config.data and not OmegaConf.is_missing(config.data, "dir") and config.data.get("dir") is None:
+        with open_dict(config):
+            config.data.pop("dir", None)
 
 
 def _name_model(request: Request) -> str:

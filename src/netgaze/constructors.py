@@ -46,8 +46,11 @@ def check_arguments(content: Mapping[str, Any], place: str | None = None, joined
             example = f", as in {key}=[{_show(value)}]" if _fits([value], hints[key]) else ""
             raise NetgazeError(f"{named}={_show(value)}: expected {_describe(hints[key])}{example}.")
         sizes = [size for size in (value if isinstance(value, list) else [value]) if type(size) is int]
-        if target.__module__.startswith("netgaze.models.") and any(not 1 <= size < 2**31 for size in sizes):
-            raise NetgazeError(f"{named}={_show(value)}: expected {'1 or more' if min(sizes) < 1 else 'less'}.")
+        least = 0 if key == "num_classes" else 1  # 0: a network without a head
+        if target.__module__.startswith("netgaze.models.") and any(not least <= size < 2**31 for size in sizes):
+            raise NetgazeError(
+                f"{named}={_show(value)}: expected {f'{least} or more' if min(sizes) < least else 'less'}."
+            )
 
 
 def check_numbers(content: Any, place: str) -> None:

@@ -62,7 +62,7 @@ def test_own_pictures_are_predicted_compared_and_dreamed_of(places):
     ("figures", "words", "said"),
     [
         ("predict", ["images=[notes.jpg]"], "notes.jpg cannot be read as a picture"),
-        ("predict", ["images=[empty]"], "empty holds no images"),
+        ("predict", ["images=[empty]"], "empty holds no pictures"),
         ("predict", ["images=[none.jpg]"], "there is no file none.jpg"),
         ("predict", [], "predict needs pictures of your own"),
         ("deep_dream", ["figure.deep_dream.layers=[layer9]"], "The network has no layer layer9. Nearest names: layer"),
