@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from tests.conftest import CONF
 
 from netgaze import schema
-from netgaze.arguments import prepare, quote
+from netgaze.commands.arguments import prepare, quote
 from netgaze.errors import NetgazeError
 
 schema.register()

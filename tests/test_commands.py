@@ -90,7 +90,7 @@ def test_it_does_what_the_command_does(tmp_path):
 
 
 def test_an_error_that_is_nobodys_mistake_has_a_trace(tmp_path, monkeypatch):
-    monkeypatch.setattr("netgaze.arguments.prepare", lambda *_: {}["missing"])
+    monkeypatch.setattr("netgaze.commands.arguments.prepare", lambda *_: {}["missing"])
     code, printed = command(cwd=tmp_path)
     assert code == 1
     assert "Traceback" in printed

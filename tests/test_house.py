@@ -20,8 +20,8 @@ ROOMS = {"data", "models", "tasks", "callbacks", "figures"}
 ORDER = [
     {"text"},
     {"errors", "batch", "foreign"},
-    {"files", "kinds", "failures", "flags"},
-    {"constructors", "configs"},
+    {"files", "kinds", "failures"},
+    {"constructors"},
     {"upgrade"},
     {"download", "folders", "pseudo_labels", "stored", "archives"},
     {"measures"},
@@ -42,10 +42,7 @@ ORDER = [
     {"report", "ending"},
     {"analysis", "stages"},
     {"experiment"},
-    {"answers", "words"},
-    {"keys"},
-    {"overrides"},
-    {"arguments"},
+    {"commands"},
     {"sweep", "notebook"},
     {"cli"},
 ]

@@ -4,7 +4,7 @@ import pytest
 from tests.conftest import ROOT
 
 from netgaze import schema, upgrade
-from netgaze.arguments import prepare
+from netgaze.commands.arguments import prepare
 from netgaze.errors import NetgazeError
 from netgaze.files import read_json
 

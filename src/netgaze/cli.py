@@ -16,8 +16,9 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
-from netgaze import arguments, schema
-from netgaze.configs import list_choices
+from netgaze import schema
+from netgaze.commands import arguments
+from netgaze.commands.configs import list_choices
 from netgaze.errors import NetgazeError, sentence
 from netgaze.request import Request
 

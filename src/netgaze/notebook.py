@@ -15,12 +15,13 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
-from netgaze import analysis, arguments, experiment, schema
+from netgaze import analysis, experiment, schema
 from netgaze.build import build, trust
+from netgaze.commands import arguments
+from netgaze.commands.flags import SWEEP, drop_flags
 from netgaze.errors import NetgazeError, sentence
 from netgaze.figure import Figure
 from netgaze.files import saying_what_cannot_be_written
-from netgaze.flags import SWEEP, drop_flags
 from netgaze.inline import Comparison, Seen
 from netgaze.labels import label_runs
 from netgaze.request import Request

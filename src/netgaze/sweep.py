@@ -8,7 +8,7 @@ from typing import Any
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, open_dict
 
-from netgaze.arguments import quote_value
+from netgaze.commands.arguments import quote_value
 from netgaze.errors import NetgazeError
 
 log = logging.getLogger(__name__)

@@ -15,11 +15,11 @@ from pytorch_lightning import Trainer
 from tests.conftest import CONF, composed
 from torchvision import transforms
 
+from netgaze.commands.overrides import check_overrides
 from netgaze.data.annotations import read_annotations
 from netgaze.data.augment import Augment
 from netgaze.data.decathlon import Decathlon
 from netgaze.errors import NetgazeError
-from netgaze.overrides import check_overrides
 
 STATS = {"num_channels": 3, "image_size": 64, "mean": (0.5, 0.5, 0.5), "std": (0.25, 0.25, 0.25)}
 # Not in order and with gaps: labels are places among the sorted ids.

@@ -7,12 +7,12 @@ from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import InterpolationKeyError, OmegaConfBaseException
 
-from netgaze.answers import answer_unknown, name_choices, suggest, write_with
-from netgaze.configs import Configs
+from netgaze.commands.answers import answer_unknown, name_choices, suggest, write_with
+from netgaze.commands.configs import Configs
+from netgaze.commands.words import REMOVABLE, get_written, is_added, list_values, refuse_several, split_stage, write
 from netgaze.errors import NetgazeError, sentence
 from netgaze.foreign import explain_foreign
 from netgaze.kinds import fits, name_kind
-from netgaze.words import REMOVABLE, get_written, is_added, list_values, refuse_several, split_stage, write
 
 
 def check_keys(overrides: Sequence[Override], chosen: Sequence[str], configs: Configs, sweeps: bool) -> None:

@@ -8,13 +8,13 @@ from typing import Any
 from hydra.core.override_parser.types import Glob
 from omegaconf import OmegaConf
 
-from netgaze.configs import Configs
+from netgaze.commands.configs import Configs
+from netgaze.commands.flags import SWEEP, list_directories, split_flags
+from netgaze.commands.overrides import check_overrides
+from netgaze.commands.words import parse, split_stage
 from netgaze.errors import NetgazeError
 from netgaze.files import read_config
-from netgaze.flags import SWEEP, list_directories, split_flags
-from netgaze.overrides import check_overrides
 from netgaze.upgrade import upgrade_stored_config, upgrade_words
-from netgaze.words import parse, split_stage
 
 PATHS = ("init", "resume", "run", "data.dir", "data.labels", "data.pseudo_labels")
 PATH_LISTS = ("runs", "images", "labels")

@@ -12,11 +12,11 @@ from typing import Any
 
 from hydra.core.override_parser.types import Override
 
-from netgaze.answers import answer_old, suggest, write_with
-from netgaze.configs import Configs, check_plugin
+from netgaze.commands.answers import answer_old, suggest, write_with
+from netgaze.commands.configs import Configs, check_plugin
+from netgaze.commands.keys import check_keys, check_references
+from netgaze.commands.words import check_form, choose, list_values, parse, split_stage
 from netgaze.errors import NetgazeError
-from netgaze.keys import check_keys, check_references
-from netgaze.words import check_form, choose, list_values, parse, split_stage
 
 _OF_HYDRA = re.compile(r"hydra($|[./@])")  # keys that are none of ours
 _USUAL = ("hydra.run.", "hydra.sweep.", "hydra.job.", "hydra.searchpath")

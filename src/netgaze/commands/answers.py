@@ -3,7 +3,7 @@
 import difflib
 from collections.abc import Sequence
 
-from netgaze.configs import Configs
+from netgaze.commands.configs import Configs
 from netgaze.errors import NetgazeError
 from netgaze.foreign import explain_foreign
 from netgaze.upgrade import explain_gone, find_new_name

@@ -7,7 +7,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Glob, Override, ValueType
 from hydra.errors import HydraException
 
-from netgaze.configs import Configs
+from netgaze.commands.configs import Configs
 from netgaze.errors import NetgazeError
 
 REMOVABLE = ("figure", "callback", "stages")  # groups whose entries may be taken away
