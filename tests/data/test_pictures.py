@@ -1,5 +1,6 @@
 """A person's own pictures, as they come: odd sizes, odd kinds, broken files, odd paths."""
 
+import logging
 import subprocess
 import sys
 import warnings
@@ -223,14 +224,17 @@ def test_crop_and_center_are_torchvisions(tmp_path, shape):
     assert np.abs(crop - expected).mean() < 3
 
 
-def test_folders_are_searched(tmp_path):
+def test_folders_are_searched(tmp_path, caplog):
     for name in ("b.JPG", "deep/er/a.png", "c.webp"):
         paint(tmp_path / "photos" / name)
     for name in (".DS_Store", "._b.jpg", "Thumbs.db", "notes.txt", "deep/.hidden.png"):
         (tmp_path / "photos" / name).write_bytes(b"no picture")
     paint(tmp_path / "photos" / ".thumbnails" / "b.png")
     single = paint(tmp_path / "single.png")
-    found = find_pictures([str(single), str(tmp_path / "photos"), str(tmp_path / "nowhere.png")])
+    with caplog.at_level(logging.INFO, "netgaze"):
+        found = find_pictures([str(single), str(tmp_path / "photos"), str(tmp_path / "nowhere.png")])
+    assert "photos 4 are left out (hidden), .DS_Store first" in caplog.text
+    assert "photos 1 are left out (ending .txt), notes.txt first" in caplog.text
     names = [path[len(str(tmp_path)) + 1 :].replace("\\", "/") for path in found]
     assert names == ["single.png", "photos/b.JPG", "photos/c.webp", "photos/deep/er/a.png", "nowhere.png"]
     assert read_images(found[:-1], Form(8, 3, "crop")).shape == (4, 3, 8, 8)

@@ -1,6 +1,7 @@
 """Image files as squares of 8 bits, whatever their kind: upright, transparent parts white; a person's own pictures."""
 
 import glob
+import logging
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -16,6 +17,8 @@ from torch import Tensor
 from netgaze.data.values import Range, Ranges, is_deep, read_values, stretch, to_bytes
 from netgaze.errors import NetgazeError
 from netgaze.folders.scan import describe_beginning, scan
+
+log = logging.getLogger(__name__)
 
 # Pillow hands some formats (PostScript) to other programs: files from others meet these readers only. TGA comes last:
 # it has no mark by which it is known.
@@ -181,6 +184,8 @@ def _below(path: str) -> list[str]:
         if not found.pictures:
             kinds = found.empty.get((), "")
             raise NetgazeError(f"images: {path} holds no pictures{f', only files of {kinds}' if kinds else ''}.")
+        for why, names in found.ignored.items():
+            log.info("images: in %s %d are left out (%s), %s first", path, len(names), why, names[0])
         return [found.locate(place) for place in found.list_below(())]
     if os.path.lexists(path) or not glob.has_magic(path):
         return [path]
