@@ -132,7 +132,7 @@ def _open_network(config: DictConfig, subjects: list[Subject], label: str) -> Su
     facts = {"num_classes": 1000}
     if subjects and subjects[0].config:
         facts |= subjects[0].config["data"] | {"num_classes": subjects[0].config["task"]["num_classes"]}
-    facts |= resolve_config(config.data)
+    facts |= resolve_config(config.data) if "_target_" in config.data else {}
     if config.input is not None:
         channels, height, width = config.input
         facts |= {"num_channels": channels, "image_size": height}
