@@ -3,6 +3,7 @@
 import dataclasses
 
 import pytest
+from omegaconf import OmegaConf
 
 from netgaze.request import Request
 
@@ -19,6 +20,11 @@ def test_of_a_key_typed_twice_the_last_counts():
 def test_hydras_own_groups_are_no_choices():
     request = Request.of_hydra("c", ["a=1"], {"task": "rotation", "hydra/launcher": "basic", "figure@x": "y"})
     assert request == Request("c", ("a=1",), {"task": "rotation"})
+
+
+def test_a_reference_in_a_value_stays_as_it_was_typed():
+    words = OmegaConf.create({"words": ["images='${nope}'"]}).words
+    assert Request.of_hydra("c", words, {}).overrides == ("images='${nope}'",)
 
 
 def test_it_comes_back_from_the_facts_of_a_run():

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
+from omegaconf import OmegaConf
+
 
 @dataclass(frozen=True)
 class Request:
@@ -23,8 +25,10 @@ class Request:
     @classmethod
     def of_hydra(cls, command: str, overrides: Sequence[str], choices: Mapping[str, str | None]) -> "Request":
         """From what Hydra knows of a job; its own groups are left out."""
+        # As it was typed: a value's own ${...} is about the config, not about this list.
+        words: Any = OmegaConf.to_container(overrides) if OmegaConf.is_config(overrides) else overrides
         own = {group: choice for group, choice in choices.items() if not {"/", "@"} & set(group)}
-        return cls(command, tuple(overrides), own)
+        return cls(command, tuple(words), own)
 
     @classmethod
     def of_facts(cls, facts: Mapping[str, Any]) -> "Request":
