@@ -93,6 +93,7 @@ def test_a_comma_sweeps_only_with_m():
         ("+figure.maximal_images.seed=3", "It comes with figure=[maximal_images]."),
         ("++optim.nesterov=1_000", "expected true or false"),
         ("trainer.precision='${nope}'", "interpolation key 'nope' not found"),
+        ("data.mean=['${nope}']", "interpolation key 'nope' not found"),
         ("optim.lr='${optim.lr}'", "cannot be worked out"),
         ("optim.lr='${}'", "takes a key"),
         ("hydra/launcher=joblib", "pip install hydra-joblib-launcher"),

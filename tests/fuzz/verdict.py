@@ -29,8 +29,8 @@ MEMORY = 6 << 30  # bytes that this process may have
 
 # Words of libraries, which lead nobody anywhere.
 FOREIGN_WORDS = re.compile(
-    r"Config\w*Error|\w+Exception|Traceback|full_key|object_type|(?<!--cfg )[Hh]ydra(?![./=-])|instantiat|pickle|keyword arg"
-    r"|OmegaConf|is not in struct|NoneType|<class|object at 0x|\bdict_keys|Lexer|viable|failed to unpack"
+    r"Config\w*Error|\w+Exception|Traceback|full_key|object_type|(?<!--cfg )[Hh]ydra(?![./=-])|instantiat|pickle"
+    r"|keyword arg|OmegaConf|is not in struct|NoneType|<class|object at 0x|\bdict_keys|Lexer|viable|failed to unpack"
     r"|index out of range|negative dimension"
 )
 

@@ -59,7 +59,9 @@ def check_references(overrides: Sequence[Override], chosen: Sequence[str], confi
         except NetgazeError as error:
             raise NetgazeError(f"{word} cannot be read: ${{...}} takes a key, as in ${{optim.lr}}.") from error
         try:
-            OmegaConf.to_container(OmegaConf.create({"value": OmegaConf.select(config, override.key_or_group)}))
+            value = OmegaConf.select(config, override.key_or_group)
+            if OmegaConf.is_config(value):
+                OmegaConf.to_container(value, resolve=True)
         except InterpolationKeyError as error:
             said = str(error).splitlines()[0]
             raise NetgazeError(f"{word}: {said[0].lower()}{said[1:]}. Name a key, as in ${{optim.lr}}.") from error
