@@ -112,6 +112,12 @@ def test_a_mistake_gets_a_sentence(typed, said):
     assert "\n" not in str(error.value)
 
 
+@pytest.mark.parametrize("typed", ["schedule=cosine", "schedule=null", "+optim=sgd"])
+def test_an_analysis_has_choices_of_its_own(typed):
+    with pytest.raises(NetgazeError, match=r"analyze\.py takes no \w+\. Its choices are data, model, figure\.$"):
+        prepare(["runs=[a]", typed], CONF, "analyze")
+
+
 @pytest.mark.parametrize(
     "typed",
     [

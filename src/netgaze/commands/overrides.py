@@ -90,6 +90,10 @@ def _check_choice(override: Override, choice: Any, configs: Configs) -> None:
     group, known = override.key_or_group, configs.list_options(override.key_or_group)
     if override.is_delete():
         return
+    if group not in configs.defaults and override.package is None:
+        raise NetgazeError(
+            f"{override.input_line}: {configs.name}.py takes no {group}. Its choices are {', '.join(configs.defaults)}."
+        )
     if choice is None and configs.needs(group):
         raise NetgazeError(f"{group}=null: a run needs one. Choose from {', '.join(known)}.")
     if isinstance(choice, dict):
