@@ -87,6 +87,8 @@ def test_a_comma_sweeps_only_with_m():
         ("~optim.lr", "only figures, callbacks and stages can be taken away"),
         ("~figure", "figure=[]"),
         ("~figure.knnn", "there is no figure.knnn"),
+        ("~stages.teacher", "There is no stage teacher."),
+        ("stages={a:{init:b}}", "type the keys of stages one by one"),
         ("+model=vgg19", "choose without +, model=vgg19"),
         ("+optim.lr=1", "Type it without +, optim.lr=1."),
         ("+optim.lr.x=1", "optim.lr is a value"),

@@ -64,9 +64,10 @@ def check_source(task: Any, init: str | None, data: Any, loaded: dict[str, Any] 
     """
     if loaded is None or loaded["new"]:
         missing = f"{loaded['new'][0]} is not in {init}" if loaded else "init=null gives none"
+        name = type(task).__module__.rpartition(".")[2]
         raise NetgazeError(
-            f"{type(task).__name__} asks a trained network, but {missing}: give init=outputs/<run> of a run with the "
-            "same model and classes."
+            f"task={name} asks a trained network, but {missing}: give init=outputs/<run> of a run with the same model "
+            "and classes."
         )
     source = Run(Path(loaded["source"]))
     if source.exists and source.facts.get("data") != data.fingerprint:

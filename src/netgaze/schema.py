@@ -67,6 +67,9 @@ def check_analyze(config: DictConfig) -> None:
     Raises:
         NetgazeError: nothing to look at, or an input that is none, is not needed, or is not known.
     """
+    for key in ("runs", "labels", "images"):
+        if not all(isinstance(text, str) for text in config[key] or ()):
+            raise NetgazeError(f"{key}={config[key]}: expected a list of texts, as in {key}=[a,b].")
     if not config.runs and not config.model:
         raise NetgazeError(
             "runs must be given: type runs=outputs/<run>, or a network without one, as in model=vgg19 "

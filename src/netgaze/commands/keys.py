@@ -33,8 +33,7 @@ def check_keys(overrides: Sequence[Override], chosen: Sequence[str], configs: Co
         about = _list_about(split_stage(override.key_or_group)[1], chosen)
         key = _check_stage(override, reference, about)
         if override.is_delete():
-            if key not in known:
-                raise NetgazeError(f"{override.input_line}: there is no {key}{write_with(about)}.{suggest(key, known)}")
+            _check_deleted(override, key, known, about)
             continue
         is_staged = key != override.key_or_group
         if is_added(override) and not is_staged:
@@ -45,6 +44,12 @@ def check_keys(overrides: Sequence[Override], chosen: Sequence[str], configs: Co
             _check_value(override, reference, key)
         if override.is_sweep_override() and not sweeps:
             refuse_several(override, isinstance(_get_default(reference, key), list | None))
+
+
+def _check_deleted(override: Override, key: str, known: Sequence[str], about: str) -> None:
+    whole = override.key_or_group
+    if key not in known and whole not in known:
+        raise NetgazeError(f"{override.input_line}: there is no {whole}{write_with(about)}.{suggest(key, known)}")
 
 
 def check_references(overrides: Sequence[Override], chosen: Sequence[str], configs: Configs) -> None:

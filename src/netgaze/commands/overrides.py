@@ -43,6 +43,10 @@ def check_overrides(
     configs = Configs(conf, name, (*added, *searched))
     ours = [override for override in overrides if not _OF_HYDRA.match(override.key_or_group)]
     for override in overrides:
+        if override.key_or_group == "stages":
+            raise NetgazeError(
+                f"{override.input_line}: type the keys of stages one by one, stages.<stage>.<key>=<value>."
+            )
         if override in ours:
             check_form(override, sweeps, configs)
         else:
