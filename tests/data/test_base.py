@@ -77,6 +77,13 @@ def test_a_share_that_fits_can_be_held_out(labels, num):
         )
 
 
+def test_the_last_image_of_a_class_is_not_held_out():
+    labels = torch.tensor([0] * 2 + [1] * 98)
+    stays, out = hold_out(labels, 98, 0, "data.num_val")
+    assert labels[stays].tolist() == [0, 1]
+    assert labels[out].bincount().tolist() == [1, 97]
+
+
 def _can_be_held_out(labels, num):
     try:
         return len(hold_out(labels, num, 0, "")[1]) == num
