@@ -74,7 +74,7 @@ class Folder(ImageData):
 
     def _draw_missing(self, layout: Layout) -> dict[str, tuple[list[Place], Tensor]]:
         """Pictures and labels of each part: those that the folder lacks are drawn from training's."""
-        layout.notes.insert(0, _describe_parts(layout))
+        layout.notes[:0] = filter(None, [_describe_parts(layout)])
         own = {part: (layout.parts[part].pictures, number_classes(layout, part)) for part in layout.parts}
         pictures, labels = own.pop("train")
         train, drawn = torch.arange(len(pictures)), dict[str, Tensor]()

@@ -28,15 +28,7 @@ SYSTEM = frozenset(
         "system volume information",
     ]
 )
-_BEGINNINGS = {
-    b"\x89PNG": "PNG",
-    b"\xff\xd8\xff": "JPEG",
-    b"GIF8": "GIF",
-    b"BM": "BMP",
-    b"II*\0": "TIFF",
-    b"MM\0*": "TIFF",
-    b"qoif": "QOI",
-}
+_PICTURES = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"BM", b"II*\0", b"MM\0*", b"qoif")
 _NO_PICTURES = {
     b"version https://git-lfs": "a Git LFS pointer: git lfs pull fetches the picture",
     b"<!doctype html": "a web page, of a download that failed",
@@ -199,7 +191,7 @@ def _is_picture(entry: os.DirEntry[str]) -> bool:
 def _begins_like_picture(path: str) -> bool:
     first = _read_beginning(path) or b""
     webp = first[:4] == b"RIFF" and first[8:12] == b"WEBP"
-    return webp or first[4:12] == b"ftypavif" or first.startswith(tuple(_BEGINNINGS))
+    return webp or first[4:12] == b"ftypavif" or first.startswith(_PICTURES)
 
 
 def _read_beginning(path: str) -> bytes | None:
