@@ -2,7 +2,7 @@
 
 import pytest
 
-from netgaze.figure import Figure, Finding
+from netgaze.figure import Figure, Finding, pick_drawn
 from netgaze.subject import NEEDS
 
 SAYS = {"title": "Sky", "question": "Is it blue?", "needs": ("data",)}
@@ -46,7 +46,7 @@ def test_hooks_that_a_figure_does_not_define_say_nothing():
     assert figure.compare(findings) == figure.metadata(findings) == figure.files(findings["a"]) == {}
     assert figure.table(findings["a"]) == []
     assert figure.summary(findings) == ""
-    assert figure.controls is True
+    assert figure.controls == "drawn"
     assert figure.metrics == figure.images == ()
 
 
@@ -57,3 +57,12 @@ def test_a_subclass_of_a_figure_inherits_what_it_says():
     assert (Night.title, Night.question) == ("Sky", "Is it dark?")
     with pytest.raises(TypeError, match="no hook"):
         type("Dawn", (Night,), {"extras": 1})
+
+
+def test_controls_whose_picture_tells_nothing_are_numbers():
+    findings = {"run": Finding({"blue": 1}), "random": Finding({"blue": 2})}
+    hooks = {"compute": lambda self, subject: Finding(), "draw": lambda self, findings: None}
+    assert list(pick_drawn(make(**hooks)(), findings, ["random"])) == ["run", "random"]
+    assert list(pick_drawn(make(controls="numbers", **hooks)(), findings, ["random"])) == ["run"]
+    with pytest.raises(TypeError, match=r"Sky\.controls must be one of drawn, numbers, none"):
+        make(controls=False)

@@ -3,16 +3,18 @@
 import difflib
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal, get_args
 
 import numpy as np
 from matplotlib.figure import Figure as Picture
 
 from netgaze.files import atomic_write, read_arrays, to_plain
 from netgaze.subject import NEEDS, Subject
+
+Controls = Literal["drawn", "numbers", "none"]
 
 
 @dataclass
@@ -62,7 +64,8 @@ class Figure(ABC):
         question: what it answers, with a question mark.
         needs: parts of a Subject, see `subject.NEEDS`; a subject that lacks one is left out and named.
         metrics: names of the numbers in a finding that belong among the run's own: `knn20` becomes `test/knn20`.
-        controls: False where untrained networks and raw pixels have nothing to say.
+        controls: what becomes of untrained networks and raw pixels: "drawn" beside the others; "numbers" alone, where a
+            picture of them would tell nothing; "none" where they are not asked at all.
         images: a person's own picture files, where the figure shows such; a constructor argument of the same name.
     """
 
@@ -70,7 +73,7 @@ class Figure(ABC):
     question: ClassVar[str]
     needs: ClassVar[tuple[str, ...]]
     metrics: ClassVar[tuple[str, ...]] = ()
-    controls: ClassVar[bool] = True
+    controls: ClassVar[Controls] = "drawn"
     images: Sequence[str] = ()
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -84,6 +87,8 @@ class Figure(ABC):
         for name in ("title", "question", "needs"):
             if not hasattr(cls, name):
                 raise TypeError(f"{cls.__name__} must set {name}.")
+        if cls.controls not in get_args(Controls):
+            raise TypeError(f"{cls.__name__}.controls must be one of {', '.join(get_args(Controls))}.")
         if unknown := [need for need in cls.needs if need not in NEEDS]:
             raise TypeError(f"{cls.__name__} needs {unknown[0]}, which no subject has: choose from {', '.join(NEEDS)}.")
 
@@ -118,3 +123,8 @@ class Figure(ABC):
     def files(self, finding: Finding) -> dict[str, np.ndarray]:
         """Pictures that become files of their own, by name: uint8 [H,W,3], or [T,H,W,3] for an animation."""
         return {}
+
+
+def pick_drawn(figure: Figure, findings: Mapping[str, Finding], controls: Collection[str]) -> dict[str, Finding]:
+    """The findings that a figure's picture shows: without those of `controls` where these are numbers alone."""
+    return {label: found for label, found in findings.items() if figure.controls == "drawn" or label not in controls}

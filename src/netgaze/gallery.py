@@ -108,7 +108,7 @@ def _find_failure(answers: Answers, subjects: Sequence[Subject]) -> Failure | No
 def _ask_all(name: str, figure: Figure, subjects: Sequence[Subject], out: Path) -> Answers:
     answers = Answers()
     for subject in subjects:
-        if subject.control and not figure.controls:
+        if subject.control and figure.controls == "none":
             continue
         try:
             if lacking := subject.lacks(figure.needs):

@@ -20,7 +20,7 @@ from netgaze.build import build, trust
 from netgaze.commands import arguments
 from netgaze.commands.flags import SWEEP, drop_flags
 from netgaze.errors import NetgazeError, sentence
-from netgaze.figure import Figure
+from netgaze.figure import Figure, pick_drawn
 from netgaze.files import saying_what_cannot_be_written
 from netgaze.inline import Comparison, Seen
 from netgaze.labels import label_runs
@@ -83,11 +83,12 @@ def look(figure: Figure | str, *seen: Run | Subject | Path | str, control: str |
     """
     chosen = _build_figure(figure) if isinstance(figure, str) else figure
     given = _open_all(seen)
-    subjects = [subject for subject in [*given, *controls(given, control)] if not subject.lacks(chosen.needs)]
+    beside = [] if chosen.controls == "none" else controls(given, control)
+    subjects = [subject for subject in [*given, *beside] if not subject.lacks(chosen.needs)]
     if all(subject.control for subject in subjects):
         raise NetgazeError(f"{chosen.title}: nothing to look at. Give runs that have {', '.join(chosen.needs)}.")
     findings = {subject.label: chosen.compute(subject) for subject in subjects}
-    return Seen.of(chosen.draw(findings), findings)
+    return Seen.of(chosen.draw(pick_drawn(chosen, findings, [it.label for it in beside])), findings)
 
 
 def _prepare(words: Sequence[str], name: str, flags: Sequence[str] = ()) -> list[str]:

@@ -13,7 +13,7 @@ from PIL import Image
 
 from netgaze.errors import NetgazeError
 from netgaze.failures import Failure
-from netgaze.figure import Figure, Finding
+from netgaze.figure import Figure, Finding, pick_drawn
 from netgaze.files import atomic_write, make_file_names, write_csv, write_json
 
 log = logging.getLogger(__name__)
@@ -53,10 +53,11 @@ def write_figure(name: str, figure: Figure, answers: Answers, out: Path) -> None
         out: the folder of the pictures.
     """
     findings = answers.findings
-    picture = figure.draw(findings)
+    drawn = pick_drawn(figure, findings, answers.controls)
+    picture = figure.draw(drawn)
     with atomic_write(out / f"{name}.png") as beside:
         picture.savefig(beside, format="png", dpi=120)
-    for folder, finding in zip(make_file_names(findings), findings.values(), strict=True):
+    for folder, finding in zip(make_file_names(drawn), drawn.values(), strict=True):
         _write_files(figure.files(finding), out / name / folder)
     content = _make_head(name, figure.title, figure.question, answers)
     if answers.failed:

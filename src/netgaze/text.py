@@ -6,6 +6,7 @@ Python writes them, `\n` and `\x1b`; all others stay as they are.
 """
 
 import logging
+import math
 import re
 import unicodedata
 from collections.abc import Callable, Iterator, Sequence
@@ -13,6 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 # Controls, line and paragraph separators, marks that turn the direction of what follows them, lone surrogates.
 _UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 _JOINER = "\u200d"  # makes one emoji of two
+_POWERS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 _ESCAPED = {"\n": r"\n", "\r": r"\r", "\t": r"\t"}
 
 
@@ -93,6 +95,16 @@ class VisibleFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """The record as text."""
         return show(super().format(record), keep="\n\t")
+
+
+def format_value(value: float, digits: int = 3) -> str:
+    """A measured number with so many digits that count, as people write it: 0.0123, 1.20, 6,240, 1.20×10⁻⁵; 0 is 0."""
+    if value == 0 or not math.isfinite(value):
+        return f"{value:z.0f}"
+    mantissa, _, power = f"{value:.{digits - 1}e}".partition("e")
+    if -4 <= int(power) < 6:
+        return f"{float(f'{mantissa}e{power}'):,.{max(0, digits - 1 - int(power))}f}"
+    return f"{mantissa}×10{str(int(power)).translate(_POWERS)}"
 
 
 def count_of(num: int, noun: str, plural: str | None = None) -> str:

@@ -82,7 +82,7 @@ def test_question_and_contract(name):
     assert figure.needs
     assert set(figure.needs) <= set(NEEDS)
     assert all(isinstance(metric, str) and not re.search(r"\s", metric) for metric in figure.metrics)
-    assert isinstance(figure.controls, bool)
+    assert figure.controls in ("drawn", "numbers", "none")
     assert list(figure.images) == OWN_ARGUMENTS.get(name, {}).get("images", [])
     assert (CONF / f"{name}.yaml").read_text().startswith(f"# @package figure.{name}\n")
 

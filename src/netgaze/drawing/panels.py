@@ -17,11 +17,15 @@ from matplotlib.patches import Rectangle
 
 from netgaze.drawing.fonts import Page
 from netgaze.drawing.words import LINE, clip_words, count_cells, measure_cell, measure_lines, wrap_words
+from netgaze.text import format_value
 
 WIDTH = 9.2
 TITLE, TEXT, SMALL = 10.5, 8.5, 7.0  # font sizes in points
 RIGHT, WRONG = "#0072B2", "#D55E00"  # blue and vermilion: told apart by every kind of sight (Okabe and Ito 2008)
-GRAY = "#666666"
+# Of lines in a plot (Okabe and Ito 2008), where blue and vermilion do not mean right and wrong.
+LINES = (RIGHT, WRONG, "#009E73", "#CC79A7", "black", "#E69F00")
+DASHES: tuple[Any, ...] = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)))
+GRAY, PALE = "#666666", "#BBBBBB"
 SIGNED, SEQUENTIAL = "RdBu_r", "viridis"
 MOST_NAMES = 28  # classes that a matrix can name
 NAMES = 0.95  # inches for the names of a matrix
@@ -45,11 +49,39 @@ class Sheet:
         self.paper.set_axis_off()
         self.paper.set_autoscale_on(False)
 
-    def axes(self, x: float, y: float, width: float, height: float) -> Axes:
-        """An axes for a plot, in plain style."""
+    def axes(
+        self,
+        x: float,
+        y: float,
+        width: float,
+        height: float,
+        *,
+        title: str = "",
+        xlabel: str = "",
+        ylabel: str = "",
+        size: float = SMALL,
+        **properties: Any,
+    ) -> Axes:
+        """An axes for a plot, in plain style.
+
+        Args:
+            x: of its plot's left edge.
+            y: of its plot's upper edge.
+            width: of its plot.
+            height: of its plot.
+            title: above it.
+            xlabel: below it.
+            ylabel: left of it.
+            size: of these words, in points.
+            **properties: of matplotlib's axes, such as xlim, yticks or xscale.
+        """
         axes = self.figure.add_axes((x / WIDTH, 1 - (y + height) / self.height, width / WIDTH, height / self.height))
         axes.tick_params(labelsize=SMALL, length=2, pad=2)
         axes.spines[["top", "right"]].set_visible(False)
+        axes.set_title(title, fontsize=size, pad=3)
+        axes.set_xlabel(xlabel, fontsize=size, labelpad=1)
+        axes.set_ylabel(ylabel, fontsize=size, labelpad=1)
+        axes.set(**properties)
         return axes
 
     def image(self, picture: np.ndarray, x: float, y: float, width: float, height: float) -> None:
@@ -86,7 +118,8 @@ class Sheet:
         """A color bar from the first to the last of its ticks, named below it."""
         axes = self.axes(x + 0.15, y, width - 0.3, 0.08)
         mapped = ScalarMappable(Normalize(ticks[0], ticks[-1]), colors)
-        self.figure.colorbar(mapped, cax=axes, orientation="horizontal", ticks=list(ticks), format="%.2g")
+        self.figure.colorbar(mapped, cax=axes, orientation="horizontal", ticks=list(ticks))
+        axes.set_xticks(ticks, [f"{tick:g}" if len(f"{tick:g}") < 4 else format_value(tick) for tick in ticks])
         axes.tick_params(labelsize=SMALL, length=2, pad=1)
         axes.set_xlabel(words, fontsize=SMALL, labelpad=0)
 
@@ -136,6 +169,17 @@ def fill_rows(num: int, most: int) -> tuple[int, int]:
     """How `num` blocks lie in rows of at most `most`, evenly filled."""
     rows = math.ceil(num / most)
     return rows, math.ceil(num / rows)
+
+
+def choose_line(place: int) -> dict[str, Any]:
+    """Color, dashes and marker of line `place` of a plot, told apart by every kind of sight and without colors."""
+    return {
+        "color": LINES[place % len(LINES)],
+        "linestyle": DASHES[place % len(DASHES)],
+        "marker": _MARKERS[place % len(_MARKERS)],
+        "markersize": 4,
+        "linewidth": 1.5,
+    }
 
 
 def choose_style(number: int) -> dict[str, Any]:

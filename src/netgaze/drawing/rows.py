@@ -7,7 +7,7 @@ from typing import Any
 from matplotlib.figure import Figure as Picture
 
 from netgaze.drawing.fonts import plain_text
-from netgaze.drawing.panels import GRAY, SIGNED, TEXT, TITLE, WIDTH, Sheet, measure_titles
+from netgaze.drawing.panels import GRAY, SIGNED, SMALL, TEXT, TITLE, WIDTH, Sheet, measure_titles
 from netgaze.drawing.words import measure_lines, shorten, wrap_words
 
 _ABOVE = 0.1  # inches above a title
@@ -126,6 +126,11 @@ def make_text(
     """Words that are broken into lines already, at x, with a gap below them; or of a height."""
     height = measure_lines(words, size) + below if height is None else height
     return Row(height, lambda sheet, y: sheet.text(x, y, words, size, **style))
+
+
+def make_aside(words: str, x: float, height: float, size: float = SMALL, **style: Any) -> Row:
+    """Words beside something so many inches high, in its middle: broken into lines already, at x."""
+    return Row(height, lambda sheet, y: sheet.text(x, y + height / 2, words, size, va="center", **style))
 
 
 def make_legend(handles: Sequence[Any], height: float, above: float, columns: int, handle: float = 2.5) -> Row:

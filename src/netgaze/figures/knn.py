@@ -1,16 +1,16 @@
 """Which training images does the network find most alike?"""
 
 from collections.abc import Mapping, Sequence
-from functools import partial
 
 import numpy as np
 import torch
 from matplotlib.figure import Figure as Picture
 
 from netgaze.drawing.examples import choose_examples, to_rgb
-from netgaze.drawing.panels import SMALL, TEXT, WIDTH, Sheet
-from netgaze.drawing.rows import Row, align, lay_out, stack
-from netgaze.drawing.words import clip_words, measure_lines, shorten
+from netgaze.drawing.panels import SMALL, TEXT, WIDTH
+from netgaze.drawing.rows import Row, align, lay_out, make_aside, make_text, stack
+from netgaze.drawing.tiles import Tile, make_tiles
+from netgaze.drawing.words import clip_words, shorten
 from netgaze.figure import Figure, Finding
 from netgaze.measures.metrics import knn_accuracy
 from netgaze.measures.neighbors import find_nearest
@@ -75,38 +75,30 @@ class Knn(Figure):
         """A block per query, in it a row per network."""
         first = next(iter(findings.values()))
         num_queries, num_neighbors = first.arrays["neighbor_labels"].shape
-        tile = min(0.75, (WIDTH - 2 * _NAMES - 0.35) / num_neighbors)
-        summary = "\n".join(
-            _describe(shorten(label, _MOST_LABEL, TEXT), finding) for label, finding in findings.items()
-        )
-        rows = [Row(0.3 + measure_lines(summary, TEXT), lambda sheet, y: sheet.text(0.1, y + 0.1, summary))]
+        pitch = min(0.75, (WIDTH - 2 * _NAMES - 0.35) / num_neighbors)
+        words = (_describe(shorten(label, _MOST_LABEL, TEXT), finding) for label, finding in findings.items())
+        rows = [Row(0.1), make_text("\n".join(words), below=0.2)]
         for number in range(num_queries):
-            query = Row(_QUERY + 0.32, partial(_draw_query, finding=first, number=number))
-            networks = stack(
-                Row(
-                    max(tile + 0.07, 0.6),
-                    partial(_draw_neighbors, label=label, finding=finding, number=number, tile=tile),
-                )
-                for label, finding in findings.items()
-            )
-            rows += [align([query, networks]), Row(0.2)]
+            networks = stack(_make_neighbors(label, finding, number, pitch) for label, finding in findings.items())
+            rows += [align([_make_query(first, number), networks]), Row(0.2)]
         return lay_out(rows)
 
 
-def _draw_query(sheet: Sheet, y: float, finding: Finding, number: int) -> None:
-    sheet.image(finding.arrays["queries"][number], 0.1, y, _QUERY, _QUERY)
+def _make_query(finding: Finding, number: int) -> Row:
     name = str(finding.arrays["names"][finding.arrays["query_labels"][number]])
-    sheet.text(0.1, y + _QUERY + 0.04, clip_words(name, 0.85 * _NAMES, SMALL, 2), SMALL, weight="bold")
+    words = clip_words(name, 0.85 * _QUERY, SMALL, 2)
+    return make_tiles([Tile(finding.arrays["queries"][number], words, style={"weight": "bold"})], 0.1, _QUERY, gap=0.0)
 
 
-def _draw_neighbors(sheet: Sheet, y: float, label: str, finding: Finding, number: int, tile: float) -> None:
+def _make_neighbors(label: str, finding: Finding, number: int, pitch: float) -> Row:
+    """A network's label, how many are right, and its neighbors in their frames, nearest first."""
     right = finding.arrays["neighbor_labels"][number] == finding.arrays["query_labels"][number]
     words = f"{clip_words(label, _NAMES, SMALL, 3)}\n{right.sum()} of {len(right)}"
-    sheet.text(0.1 + 2 * _NAMES, y + tile / 2, words, SMALL, ha="right", va="center")
-    for place, picture in enumerate(finding.arrays["neighbors"][number]):
-        x = 0.2 + 2 * _NAMES + place * tile
-        sheet.image(picture, x, y, tile - 0.07, tile - 0.07)
-        sheet.frame(x, y, tile - 0.07, bool(right[place]))
+    pictures = finding.arrays["neighbors"][number]
+    tiles = [Tile(picture, right=bool(same)) for picture, same in zip(pictures, right, strict=True)]
+    left = 0.1 + 2 * _NAMES
+    beside = make_aside(words, left, pitch - 0.07, ha="right")
+    return align([beside, Row(0.6), make_tiles(tiles, left + 0.1, pitch, below=0.14)])
 
 
 def _describe(label: str, finding: Finding) -> str:

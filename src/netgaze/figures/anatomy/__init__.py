@@ -41,7 +41,7 @@ class Anatomy(Figure):
     title = "Anatomy"
     question = "What does each layer cost, in parameters, memory and work, and how much of the image does it see?"
     needs = ("model",)
-    controls = False  # an untrained network costs and sees the same
+    controls = "none"  # an untrained network costs and sees the same
 
     def __init__(
         self, *, every_layer: bool = False, precision: int = 32, batch_size: int = 128, optimizer_states: int = 1
