@@ -72,7 +72,7 @@ class Figure(ABC):
     title: ClassVar[str]
     question: ClassVar[str]
     needs: ClassVar[tuple[str, ...]]
-    glossary: ClassVar[Glossary] = {}
+    glossary: ClassVar[Glossary] = Glossary()
     metrics: ClassVar[tuple[str, ...]] = ()
     controls: ClassVar[bool] = True
     images: Sequence[str] = ()

@@ -41,81 +41,96 @@ class Meaning:
         return " ".join(filter(None, [self.says, better]))
 
 
-Glossary = Mapping[
-    str, Meaning
-]  # by name; `<layer>` in a name stands for any words, which come into those of the meaning
+class Glossary(dict[str, Meaning]):
+    """Meanings by name; `<layer>` in a name stands for any words, which then stand in the meaning's words too."""
+
 
 _OF_TEST, _OF_VAL = "test/examples", "val/examples"
 _KNN = (
     "Accuracy of a weighted vote of the {} nearest training images, by the features of the layer before the classifier."
 )
 # Of a run, in the order of tables.
-RUN_NUMBERS: dict[str, Meaning] = {
-    "train/acc": Meaning(
-        "train acc",
-        "Share of training examples classified correctly while the network learned: a mean over the epoch, of "
-        "augmented images. They are all that there are, no sample: so it has no interval.",
-        "%",
-        "higher",
-    ),
-    "val/acc": Meaning(
-        "val acc (best epoch)",
-        "Share of validation examples classified correctly at the epoch that was kept. The epoch was chosen by it, so "
-        "it flatters a little.",
-        "%",
-        "higher",
-        _OF_VAL,
-    ),
-    "last/val_acc": Meaning(
-        "val acc (last epoch)", "The same at the end of training, whose weights are not tested.", "%", "higher", _OF_VAL
-    ),
-    "test/acc": Meaning(
-        "test acc",
-        "Share of test examples classified correctly, by the best epoch's network, in the run's precision; tested "
-        "once.",
-        "%",
-        "higher",
-        _OF_TEST,
-    ),
-    "test/acc_macro": Meaning(
-        "test acc, class mean",
-        "Mean over the classes of the share of their test examples classified correctly: small classes count as much "
-        "as large ones.",
-        "%",
-        "higher",
-        "test/examples_macro",
-    ),
-    "test/top5": Meaning(
-        "test top-5", "Share of test examples whose class is among the five likeliest.", "%", "higher", _OF_TEST
-    ),
-    "val/auc": Meaning("val AUC", "Area under the ROC curve of validation pairs; 0.5 is chance.", "", "higher"),
-    "test/eer": Meaning(
-        "test EER", "Error at the threshold where false accepts and false rejects are equally frequent.", "%", "lower"
-    ),
-    "test/auc": Meaning("test AUC", "Area under the ROC curve of test pairs; 0.5 is chance.", "", "higher"),
-    "test/knn20": Meaning("test kNN-20", _KNN.format(20), "%", "higher", "test/images"),
-    "test/knn200": Meaning("test kNN-200", _KNN.format(200), "%", "higher", "test/images"),
-    "teacher/acc": Meaning("teacher's test acc", "Test accuracy of the earlier stage.", "%", "higher", _OF_TEST),
-    "student/acc": Meaning("student's test acc", "Test accuracy of the earlier stage.", "%", "higher", _OF_TEST),
-    "unlabeled/right": Meaning(
-        "pseudo-labels right", "Share of the pseudo-labels that are the true ones.", "%", "higher"
-    ),
-    "best/epoch": Meaning("best epoch", "The epoch that was kept: chosen on validation, never on test."),
-    "seconds": Meaning("time", "What the run took, with its stages.", "s", "lower"),
-}
+RUN_NUMBERS = Glossary(
+    {
+        "train/acc": Meaning(
+            "train acc",
+            "Share of training examples classified correctly while the network learned: a mean over the epoch, of "
+            "augmented images. They are all that there are, no sample: so it has no interval.",
+            "%",
+            "higher",
+        ),
+        "val/acc": Meaning(
+            "val acc (best epoch)",
+            "Share of validation examples classified correctly at the epoch that was kept. It chose that epoch, so it "
+            "flatters a little.",
+            "%",
+            "higher",
+            _OF_VAL,
+        ),
+        "last/val_acc": Meaning(
+            "val acc (last epoch)",
+            "The same at the end of training, whose weights are not tested.",
+            "%",
+            "higher",
+            _OF_VAL,
+        ),
+        "test/acc": Meaning(
+            "test acc",
+            "Share of test examples classified correctly, by the best epoch's network, in the run's precision.",
+            "%",
+            "higher",
+            _OF_TEST,
+        ),
+        "test/acc_macro": Meaning(
+            "test acc, class mean",
+            "Mean over the classes of the share of their test examples classified correctly: small classes count as "
+            "much as large ones.",
+            "%",
+            "higher",
+            "test/examples_macro",
+        ),
+        "test/top5": Meaning(
+            "test top-5", "Share of test examples whose class is among the five likeliest.", "%", "higher", _OF_TEST
+        ),
+        "val/auc": Meaning("val AUC", "Area under the ROC curve of validation pairs; 0.5 is chance.", "", "higher"),
+        "test/eer": Meaning(
+            "test EER",
+            "Error at the threshold where false accepts and false rejects are equally frequent.",
+            "%",
+            "lower",
+        ),
+        "test/auc": Meaning("test AUC", "Area under the ROC curve of test pairs; 0.5 is chance.", "", "higher"),
+        "test/knn20": Meaning("test kNN-20", _KNN.format(20), "%", "higher", "test/images"),
+        "test/knn200": Meaning("test kNN-200", _KNN.format(200), "%", "higher", "test/images"),
+        "teacher/acc": Meaning("teacher's test acc", "Test accuracy of the earlier stage.", "%", "higher", _OF_TEST),
+        "student/acc": Meaning("student's test acc", "Test accuracy of the earlier stage.", "%", "higher", _OF_TEST),
+        "unlabeled/right": Meaning(
+            "pseudo-labels right", "Share of the pseudo-labels that are the true ones.", "%", "higher"
+        ),
+        "best/epoch": Meaning("best epoch", "The epoch that was kept: chosen on validation, never on test."),
+        "seconds": Meaning("time", "What the run took, with its stages.", "s", "lower"),
+    }
+)
 # Further ones, as they stand at a run's end and among its curves.
-NUMBERS: dict[str, Meaning] = RUN_NUMBERS | {
-    "val/acc_macro": replace(RUN_NUMBERS["test/acc_macro"], words="val acc, class mean", count="val/examples_macro"),
-    "val/best_acc": Meaning("best val acc so far", "Mean over the heads of a probe.", "%", "higher"),
-    "<split>/top5": replace(RUN_NUMBERS["test/top5"], words="<split> top-5", count=""),
-    "<split>/knn<k>": Meaning("<split> kNN-<k>", _KNN.format("k"), "%", "higher", "<split>/images"),
-    "<split>/loss": Meaning("<split> loss", "Mean loss per example.", "nats", "lower"),
-    "<split>/eer": replace(RUN_NUMBERS["test/eer"], words="<split> EER"),
-    "<split>/acc": Meaning("<split> acc", "Share of examples classified correctly.", "%", "higher"),
-    "<split>/acc_macro": Meaning("<split> acc, class mean", "Mean over classes of their accuracies.", "%", "higher"),
-    "lr": Meaning("learning rate", "Of the epoch's last step."),
-    "test/images": Meaning("test images", "How many there are."),
-}
+NUMBERS = Glossary(
+    RUN_NUMBERS
+    | {
+        "val/acc_macro": replace(
+            RUN_NUMBERS["test/acc_macro"], words="val acc, class mean", count="val/examples_macro"
+        ),
+        "val/best_acc": Meaning("best val acc so far", "Mean over the heads of a probe.", "%", "higher"),
+        "<split>/top5": replace(RUN_NUMBERS["test/top5"], words="<split> top-5", count=""),
+        "<split>/knn<k>": Meaning("<split> kNN-<k>", _KNN.format("k"), "%", "higher", "<split>/images"),
+        "<split>/loss": Meaning("<split> loss", "Mean loss per example.", "nats", "lower"),
+        "<split>/eer": replace(RUN_NUMBERS["test/eer"], words="<split> EER"),
+        "<split>/acc": Meaning("<split> acc", "Share of examples classified correctly.", "%", "higher"),
+        "<split>/acc_macro": Meaning(
+            "<split> acc, class mean", "Mean over classes of their accuracies.", "%", "higher"
+        ),
+        "lr": Meaning("learning rate", "Of the epoch's last step."),
+        "test/images": Meaning("test images", "How many there are."),
+    }
+)
 
 
 def explain(name: str, glossary: Glossary) -> Meaning | None:

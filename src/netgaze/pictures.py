@@ -69,7 +69,8 @@ def write_figure(name: str, figure: Figure, answers: Answers, out: Path) -> None
     if any(tables.values()):
         content["tables"] = tables
         _write_table(tables, out / f"{name}.csv")
-    content["glossary"] = explain_all(_list_names(answers, compared, tables), figure.glossary)
+    if meanings := explain_all(_list_names(answers, compared, tables), figure.glossary):
+        content["glossary"] = meanings
     write_json(out / f"{name}.json", content)
     if summary := figure.summary(findings):
         log.info("%s", summary)

@@ -11,7 +11,7 @@ from netgaze.files import read_json, write_text
 from netgaze.glossary import RUN_NUMBERS, Meaning, find_margin, format_number
 from netgaze.results import average_repeats
 from netgaze.run import Run
-from netgaze.runs import Row
+from netgaze.runs import COUNTS, Row
 from netgaze.tables import tabulate, tabulate_means
 from netgaze.text import show
 from netgaze.winner import name_winner
@@ -39,6 +39,7 @@ def write(
         note: a sentence under the table.
     """
     columns, cells = tabulate(rows)
+    counts = {row["label"]: {name: row[name] for name in COUNTS if name in row} for row in rows}
     page = (
         _environment()
         .get_template("report.html")
@@ -54,7 +55,7 @@ def write(
             winner=name_winner(rows),
             note=note,
             plots=[_inline(folder / "figures" / f"{plot}.png") for plot in plots],
-            figures=[_figure(folder / "figures", name) for name in figures],
+            figures=[_figure(folder / "figures", name, counts) for name in figures],
             runs=[_provenance(Path(row["folder"]), row["label"]) for row in rows],
         )
     )
@@ -85,10 +86,11 @@ def _environment() -> Environment:
     )
 
 
-def _figure(folder: Path, name: str) -> dict[str, Any]:
+def _figure(folder: Path, name: str, counts: Mapping[str, Mapping[str, float]]) -> dict[str, Any]:
     content = read_json(folder / f"{name}.json")
     glossary = {key: Meaning(**meaning) for key, meaning in content.get("glossary", {}).items()}
     numbers = content["numbers"]
+    beside = [counts.get(label, {}) for label in numbers]
     names = list(dict.fromkeys(key for own in numbers.values() for key in own))
     simple = [key for key in names if all(_is_simple(own.get(key)) for own in numbers.values())]
     compared = content.get("compared", {})
@@ -102,17 +104,22 @@ def _figure(folder: Path, name: str) -> dict[str, Any]:
         "picture": None if "error" in content else _inline(folder / f"{name}.png"),
         "labels": list(numbers),
         "controls": content["controls"],
-        "table": [_line(key, glossary.get(key), numbers.values()) for key in simple],
-        "compared": [_line(key, glossary.get(key), [compared]) for key in compared],
+        "table": [_line(key, glossary.get(key), numbers.values(), beside) for key in simple],
+        "compared": [_line(key, glossary.get(key), [compared], [{}]) for key in compared],
         "left_out": _left_out(content["left_out"]),
         "meanings": _list_said(glossary, [*simple, *compared, *(key for rows in tables.values() for key in rows[0])]),
         "tables": [_table(label, rows, glossary) for label, rows in tables.items() if rows],
     }
 
 
-def _line(key: str, meaning: Meaning | None, each: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
-    """A number as a line of a table: what it means, and a cell for each network."""
-    cells = [format_number(own.get(key), meaning, find_margin(own, key, meaning)) for own in each]
+def _line(
+    key: str, meaning: Meaning | None, each: Iterable[Mapping[str, Any]], counts: Iterable[Mapping[str, float]]
+) -> dict[str, Any]:
+    """A number as a line of a table: what it means, and a cell for each network, whose run may say counts too."""
+    cells = [
+        format_number(own.get(key), meaning, find_margin({**some, **own}, key, meaning))
+        for own, some in zip(each, counts, strict=True)
+    ]
     return {"meaning": meaning or Meaning(key), "cells": cells}
 
 

@@ -13,7 +13,7 @@ from netgaze.run import Run
 
 Row = dict[str, Any]  # one network of the table
 
-_COUNTS = ("val/examples", "test/examples", "test/images")  # of a run, whichever of its networks is meant
+COUNTS = ("val/examples", "test/examples", "test/images")  # of a run, whichever of its networks is meant
 
 
 def find_runs(paths: Iterable[str]) -> list[Run]:
@@ -118,7 +118,7 @@ def _make_variant_row(row: Row, variant: dict[str, float], last: dict[str, float
     row = {
         name: value
         for name, value in row.items()
-        if name == "last/val_acc" or name.startswith(_COUNTS) or ("/" not in name and name != "task.lrs")
+        if name == "last/val_acc" or name.startswith(COUNTS) or ("/" not in name and name != "task.lrs")
     }
     last_acc = last.get(f"val/acc {rate}", row.get("last/val_acc"))
     numbers = {name: value for name, value in variant.items() if name != "lr"}
