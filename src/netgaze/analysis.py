@@ -19,13 +19,14 @@ from netgaze.labels import label_runs
 from netgaze.pictures import write_failure
 from netgaze.plots import plot_matrix, plot_sweep
 from netgaze.request import Request
-from netgaze.results import average_repeats, choose_pictured, name_winner
+from netgaze.results import average_repeats, choose_pictured
 from netgaze.run import Run
 from netgaze.runs import Row, find_runs, make_rows
 from netgaze.schema import check_analyze, num_cpus
 from netgaze.subject import Subject
 from netgaze.subjects import controls, open_model
 from netgaze.trainer import set_globals
+from netgaze.winner import name_winner
 
 log = logging.getLogger(__name__)
 
@@ -304,9 +305,11 @@ def _plot(rows: list[Row], out: Path, found: Found) -> list[str]:
 
 def _say(rows: list[Row]) -> None:
     """The table, the winner, and what went wrong, into the log."""
-    log.info("\n%s", tables.align(*tables.tabulate(rows)))
+    columns, cells = tables.tabulate(rows)
+    log.info("\n%s", tables.align(tables.name_columns(columns), cells))
     if means := average_repeats(rows):
-        log.info("\n%s", tables.align(*tables.tabulate_means(means)))
+        columns, cells = tables.tabulate_means(means)
+        log.info("\n%s", tables.align(tables.name_columns(columns), cells))
     log.info("%s", name_winner(rows))
     for row in rows:
         if row["error"]:

@@ -8,9 +8,12 @@ from typing import Any
 from netgaze.errors import NetgazeError
 from netgaze.files import digest
 from netgaze.labels import REPEATS, find_differing, label_runs, list_settings, name_groups
+from netgaze.measures.uncertainty import count_effective
 from netgaze.run import Run
 
 Row = dict[str, Any]  # one network of the table
+
+COUNTS = ("val/examples", "test/examples", "test/images")  # of a run, whichever of its networks is meant
 
 
 def find_runs(paths: Iterable[str]) -> list[Run]:
@@ -48,7 +51,8 @@ def make_rows(runs: Sequence[Run], titles: Sequence[str] | None = None) -> list[
 
     A run that trained several networks at once (the heads of a linear probe) has a row for each; `run` is what they
     share. `setting` is what runs of several seeds, or of several divisions of the data, share; `drawn` is the division
-    where it differs between the runs. `last/val_acc` is the last epoch's validation accuracy.
+    where it differs between the runs. `last/val_acc` is the last epoch's validation accuracy. `<split>/examples` and
+    `<split>/examples_macro` are the counts of `count_examples`.
 
     Args:
         runs: the runs.
@@ -71,12 +75,36 @@ def make_rows(runs: Sequence[Run], titles: Sequence[str] | None = None) -> list[
             | {"kind": digest(run.facts.get("classes", run.facts.get("task")))}  # other classes do not compare
             | {key: run.facts.get(key) for key in ("seed", "monitor", "monitor_mode")}
             | {"eval_fingerprint": run.facts.get("eval_fingerprint", run.facts.get("data")), "drawn": division}
+            | count_examples(run)
             | run.metrics
             | ({"last/val_acc": last["val/acc"]} if "val/acc" in last else {})
             | {"seconds": run.seconds, "error": run.facts.get("error")}
         )
         table += [_make_variant_row(row, variant, last, len(runs)) for variant in run.variants] or [row]
     return table
+
+
+def count_examples(run: Run) -> dict[str, float]:
+    """Of how many examples a run's accuracies are, so that one can say how sure they are.
+
+    `val/examples` and `test/examples` are images, also where a task asks several questions of each; in a mean over
+    classes `val/examples_macro` and `test/examples_macro` stand for them, see `count_effective`. Empty of runs that
+    tell pairs apart, and of those from before runs kept what they found.
+    """
+    found = run.facts.get("found", {})
+    images, classes = found.get("images", {}), found.get("classes", {})
+    if any(name.endswith("/eer") for name in run.metrics):
+        return {}
+    counts: dict[str, float] = {}
+    for place, split in enumerate(("train", "val", "test")):
+        if split == "train" or not images.get(split):
+            continue
+        own = list(classes) == run.facts.get("classes")
+        counts[f"{split}/examples"] = images[split]
+        counts[f"{split}/examples_macro"] = (
+            count_effective([each[place] for each in classes.values()]) if own else images[split]
+        )
+    return counts
 
 
 def _make_variant_row(row: Row, variant: dict[str, float], last: dict[str, float], num_runs: int) -> Row:
@@ -88,7 +116,9 @@ def _make_variant_row(row: Row, variant: dict[str, float], last: dict[str, float
         parts = [part for part in row[key].split(", ") if not part.startswith(("lr=", "lrs="))]
         named[key] = ", ".join([*(parts if num_runs > 1 else []), rate])
     row = {
-        name: value for name, value in row.items() if name == "last/val_acc" or ("/" not in name and name != "task.lrs")
+        name: value
+        for name, value in row.items()
+        if name == "last/val_acc" or name.startswith(COUNTS) or ("/" not in name and name != "task.lrs")
     }
     last_acc = last.get(f"val/acc {rate}", row.get("last/val_acc"))
     numbers = {name: value for name, value in variant.items() if name != "lr"}
