@@ -14,6 +14,7 @@ from omegaconf import DictConfig, OmegaConf
 from netgaze.errors import NetgazeError
 from netgaze.files import write_json, write_text
 from netgaze.inline import draw_page, make_table
+from netgaze.places import locate_checkpoint
 from netgaze.predictions import Predictions
 from netgaze.provenance import collect_provenance
 from netgaze.request import Request
@@ -114,7 +115,7 @@ class Run:
 
     def locate_checkpoint(self, name: str) -> Path:
         """Where the checkpoint "best" or "last" lies."""
-        return self.folder / "checkpoints" / f"{name}.ckpt"
+        return locate_checkpoint(self.folder, name)
 
     def has_checkpoint(self, name: str) -> bool:
         """Whether it got far enough to have the checkpoint "best" or "last"."""

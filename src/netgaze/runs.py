@@ -1,14 +1,12 @@
 """Many runs: found below paths, and `rows`, the one source of every table."""
 
-import glob
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 from typing import Any
 
-from netgaze.errors import NetgazeError
 from netgaze.files import digest
 from netgaze.labels import REPEATS, find_differing, label_runs, list_settings, name_groups
 from netgaze.measures.uncertainty import count_effective
+from netgaze.places import find_run_folders
 from netgaze.run import Run
 
 Row = dict[str, Any]  # one network of the table
@@ -17,33 +15,8 @@ COUNTS = ("val/examples", "test/examples", "test/images")  # of a run, whichever
 
 
 def find_runs(paths: Iterable[str]) -> list[Run]:
-    """The runs that were meant: their own folders, folders with runs below (a sweep), patterns with `*`.
-
-    Raises:
-        NetgazeError: a path leads to no run.
-    """
-    found: list[Run] = []
-    for path in paths:
-        matches = sorted(map(Path, glob.glob(path))) if "*" in path else [Path(path)]
-        below = [run for match in matches for run in _find_below(match)]
-        if not below:
-            raise NetgazeError(f"runs: {path} leads to no run. Give folders below outputs/ that train.py wrote.")
-        known = [run.folder for run in found]
-        found += [run for run in below if run.folder not in known]
-    return found
-
-
-def _find_below(folder: Path) -> list[Run]:
-    if (run := Run(folder)).exists:
-        return [run]
-    below = [path.parent for path in folder.glob("**/run.json")]
-    # Its stages lie inside a run; they are found by their own paths.
-    outermost = [place for place in below if not any(other in place.parents for other in below)]
-    return [Run(place) for place in sorted(outermost, key=_by_number)]
-
-
-def _by_number(folder: Path) -> tuple[str, int, str]:
-    return (str(folder.parent), int(folder.name) if folder.name.isdigit() else -1, folder.name)
+    """The runs that were meant; see `places.find_run_folders`."""
+    return list(map(Run, find_run_folders(paths)))
 
 
 def make_rows(runs: Sequence[Run], titles: Sequence[str] | None = None) -> list[Row]:
