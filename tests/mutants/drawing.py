@@ -1,7 +1,9 @@
 """Breakages of what all pictures are drawn with, and of what decides what is drawn: each must make a test fail."""
 
 _TILES, _PANELS, _ROWS = (f"tests/drawing/test_{name}.py" for name in ("tiles", "panels", "rows"))
+_TEXT, _WORDS = "tests/test_text.py", "tests/drawing/test_words.py"
 _FIGURE, _LOOK = "tests/test_figure.py", "tests/figures/test_look.py"
+_ANATOMY = "tests/figures/test_anatomy.py"
 
 MUTANTS = [
     ("drawing/tiles.py", "x + place * pitch", "x + pitch", _TILES),
@@ -51,4 +53,18 @@ MUTANTS = [
     ("figure.py", 'figure.controls == "drawn" or', 'figure.controls != "drawn" or', _FIGURE),
     ("gallery.py", 'figure.controls == "none"', 'figure.controls == "drawn"', _LOOK),
     ("pictures.py", "picture = figure.draw(drawn)", "picture = figure.draw(findings)", _LOOK),
+    ("pictures.py", "return len(self.findings) > len(self.controls)", "return bool(self.findings)", _LOOK),
+    ("pictures.py", '{"network": label} | row', "row", _ANATOMY),
+    ("pictures.py", "{label: finding.caption for", "{label: label for", _LOOK),
+    ("pictures.py", "zip(make_file_names(drawn), drawn", "zip(make_file_names(findings), drawn", _LOOK),
+    ("gallery.py", "if out == stem.parent:", "if True:", _LOOK),
+    ("gallery.py", "if finding is None:", "if True:", _LOOK),
+    ("gallery.py", "vars(figure), own,", "own,", _LOOK),
+    ("gallery.py", "for name in figure.metrics}", "for name in finding.numbers}", _LOOK),
+    ("text.py", "digits - 1 - int(power)", "digits - int(power)", _TEXT),
+    ("text.py", "if -4 <= int(power) < 6:", "if -4 <= int(power) < 5:", _TEXT),
+    ("text.py", '"⁻⁰¹²³⁴⁵⁶⁷⁸⁹"', '"⁻¹²³⁴⁵⁶⁷⁸⁹⁰"', _TEXT),
+    ("drawing/words.py", 'words.count("\\n") + 1', 'words.count("\\n")', _TILES),
+    ("drawing/words.py", "if len(broken) <= lines:", "if len(broken) < lines:", _WORDS),
+    ("drawing/words.py", "broken[: lines - 1]:", "broken[:lines]:", _WORDS),
 ]
