@@ -185,10 +185,15 @@ def test_the_confusion_figure_says_top5_and_names_the_best_and_worst_of_many(mak
         ends = [line for line in words if line.startswith(("best: ", "worst: "))]
         assert len(ends) == 2 * named
         if named:
-            shares = finding.numbers["per_class_acc"]
-            known = [name for name in shares if shares[name] > 0]
-            best = sorted(known, key=lambda name, shares=shares: -shares[name])[:3]
-            assert ends[0] == "best: " + ", ".join(f"{name} {shares[name]:.0%}" for name in best)
+            shares = list(finding.numbers["per_class_acc"].items())
+            best = sorted(shares, key=lambda pair: -pair[1])
+            more = sum(share == best[1][1] for _, share in best[2:])
+            expected = [f"{name} {share:.0%}" for name, share in best[:2]]
+            assert ends[0] == "best: " + ", ".join(expected + [f"and {more} more at {best[1][1]:.0%}"] * bool(more))
+            assert ends[1].startswith("worst: ")
+            assert "100%" not in ends[1]
+            assert any("class (row) taken for (column)" in word for word in words)
+            assert "drawn: 28 of 40 classes, those confused most" in words
 
 
 def make_findings():

@@ -8,7 +8,7 @@ from tests.figures.reader import read
 
 from netgaze.drawing.panels import GRAY, RIGHT, WRONG
 from netgaze.figure import Finding
-from netgaze.figures.confusion import Confusion, bin_reliability
+from netgaze.figures.confusion import Confusion, _choose_classes, bin_reliability
 from netgaze.measures.confusion import PairCounts
 
 NAMES = np.array(["cat", "dog", "emu"])
@@ -30,7 +30,7 @@ def make_finding(counts, place=0):
         "pair_counts": each,
         "shown": np.arange(3),
         "counts": counts,
-        "worst": wrong[np.argsort(-shares[true, answer][wrong])[:5]],
+        "worst": wrong[np.argsort(-shares[true, answer][wrong], kind="stable")],
         "bin_share": np.roll(share, place),
         "bin_accuracy": np.where(share > 0.02, np.roll(share, 3 + place) * 7, np.nan),
         "bin_confidence": (np.arange(_BINS) + 0.3) / _BINS,
@@ -118,11 +118,28 @@ def test_each_network_has_its_title_and_numbers_above_its_matrix(drawn):
     assert first.text == "accuracy 0.474, macro 0.475, ECE 0.125"
     assert second.text == "accuracy 0.674, macro 0.674, ECE 0.225"
     assert (first.x, second.x) == (titles[0].x, titles[1].x)
-    worst = [word.text for word in drawn.words if word.text.endswith(("as cat", "as dog", "as emu"))]
-    assert worst == ["70% of dog as emu", "29% of dog as cat", "30% of emu as dog", "25% of cat as emu"] + [
-        "25% of cat as dog",
-        "25% of emu as dog",
+    pairs = [[word.text for word in drawn.words if word.x == title.x and " as " in word.text] for title in titles]
+    assert pairs == [
+        ["70% of dog as emu", "30% of emu as dog", "25% of cat as dog"],
+        ["29% of dog as cat", "25% of cat as emu", "25% of emu as dog"],
     ]
+
+
+def test_what_is_as_frequent_as_the_last_pair_named_is_counted():
+    counts = [[4, 2, 2], [2, 4, 2], [0, 5, 3]]
+    drawn = read(Confusion().draw({"one": make_finding(counts)}))
+    lines = drawn.text.split("\n")
+    start = lines.index("62% of emu as dog")
+    assert lines[start + 1 : start + 4] == ["25% of cat as dog", "25% of cat as emu", "and 2 more at 25%"]
+    assert "more at" not in read(Confusion().draw({"one": make_finding(COUNTS["one"])})).text
+
+
+def test_of_many_classes_those_of_the_most_frequent_confusions_are_shown():
+    targets, predicted = np.arange(120) % 60, np.arange(120) % 60
+    predicted[[7, 67, 9, 101]] = [55, 55, 3, 58]  # both of 7, one of 9, one of 41
+    shown = _choose_classes(PairCounts.of(targets, predicted, 60))
+    assert shown.tolist() == sorted({7, 55, 9, 3, 41, 58} | set(range(24)))[:28]
+    assert _choose_classes(PairCounts.of(targets % 28, predicted % 28, 28)).tolist() == list(range(28))
 
 
 def test_three_networks_stand_in_two_lines(findings):

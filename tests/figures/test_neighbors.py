@@ -19,6 +19,7 @@ from netgaze.models.resnet import ResNet
 from netgaze.schedules import Constant
 from netgaze.subject import Subject
 from netgaze.tasks.supervised import Supervised
+from netgaze.text import format_value
 
 
 @pytest.fixture(scope="module")
@@ -161,7 +162,7 @@ def test_all_is_readable(columns, tmp_path, monkeypatch, num_neighbors, own):
     words = [text.get_text() for text in picture.findobj(Text)]
     assert words.count("raw pixels") == (2 if own else 3)
     nearest = findings["raw pixels"].arrays["distances"][0, 0]
-    assert f"{nearest:#.3g}".rstrip(".") in "\n".join(words).split("\n")
+    assert format_value(nearest) in "\n".join(words).split("\n")
     assert any(word.startswith("building_") for word in words)
 
 
@@ -249,12 +250,14 @@ def test_queries_and_rows_are_named():
     queries = [[word.text for word in drawn.words_below(line[0], 0.3)] for line in lines[::2]]
     assert queries == [["test 5", "cat"], ["test 80", "dog"]]
     beside = [[word.text for word in drawn.words_left_of(line[-3]) if word.align == "right"] for line in lines]
-    assert [line[0] for line in beside] == ["one", "two", "one", "two"]
+    assert beside == [["one", "2 of 3"], ["two", "1 of 3"], ["one", "1 of 3"], ["two", "2 of 3"]]
+    assert drawn.say("Euclidean distance").y < lines[0][0].y
 
 
 def test_own_pictures_have_no_class_and_their_neighbors_no_frames():
     drawn = read(Neighbors().draw(make_findings(labels=(-1, -1))[1]))
     assert not drawn.frames
+    assert "2 of 3" not in drawn.text
     lines = drawn.grid()
     assert [[word.text for word in drawn.words_below(line[0], 0.3)] for line in lines[::2]] == [["test 5"], ["test 80"]]
 
