@@ -97,8 +97,11 @@ def test_ties_go_by_number_and_then_by_order(answers):
     pairs = [[0, 1], [1, 0], [2, 3], [3, 0]]
     assert arrays["pairs"].tolist() == [[NAMES[a], NAMES[b]] for a, b in pairs]
     assert arrays["reverse"].tolist() == [0.5, 0.5, 0, 0]
+    assert arrays["alike"] == 0
     shares = ConfusedPairs(num_each=1).compute(answers(targets, predicted)).arrays
     assert shares["pair"].tolist() == [0, 0, 1, 1, 2, 2, 3, 3]
+    for num, alike in ((1, 3), (2, 2), (3, 1)):
+        assert ConfusedPairs(num_pairs=num).compute(answers(targets, predicted)).arrays["alike"] == alike
 
 
 def test_of_tied_examples_the_first_are_shown(answers):
@@ -207,6 +210,7 @@ def make_findings():
             "counts": np.array([9, 7, 5]) + place,
             "totals": np.array([10, 14, 20]) + 10 * place,
             "shares": np.array([0.9, 0.5, 0.25]) - 0.1 * place,
+            "alike": np.array(1207 * place),
             "reverse": np.array([0.1, 0.2, 0.3]) + 0.4 * place,
             "pair": pair[: 20 - 3 * place],
             "right": right[: 20 - 3 * place],
@@ -265,9 +269,14 @@ def test_blocks_halves_and_what_is_missing_are_said():
     lines = drawn.grid()
     for label, first, words in (
         ("first run", lines[0], "these 3 pairs make up 62% of the 1,234 errors"),
-        ("other run", lines[3], "these 3 pairs make up 38% of the 1,235 errors"),
+        (
+            "other run",
+            lines[3],
+            "these 3 pairs make up 38% of the 1,235 errors; 1,207 more are tied",
+        ),
     ):
         assert drawn.say(label).bold
+        assert drawn.say(words).text == words
         for word in (drawn.say(label), drawn.say(words)):
             assert 0 < first[0].y - word.y < 0.7
     (missing,) = (word for word in drawn.words if word.text == "none is recognized")

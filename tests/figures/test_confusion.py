@@ -138,7 +138,7 @@ def test_of_many_classes_those_of_the_most_frequent_confusions_are_shown():
     targets, predicted = np.arange(120) % 60, np.arange(120) % 60
     predicted[[7, 67, 9, 101]] = [55, 55, 3, 58]  # both of 7, one of 9, one of 41
     shown = _choose_classes(PairCounts.of(targets, predicted, 60))
-    assert shown.tolist() == sorted({7, 55, 9, 3, 41, 58} | set(range(24)))[:28]
+    assert shown.tolist() == [*range(25), 41, 55, 58]
     assert _choose_classes(PairCounts.of(targets % 28, predicted % 28, 28)).tolist() == list(range(28))
 
 

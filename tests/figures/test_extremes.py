@@ -6,6 +6,7 @@ from tests.figures.reader import assert_shows, make_pictures, read
 
 from netgaze.figure import Finding
 from netgaze.figures.extremes import Extremes
+from netgaze.text import format_value
 
 TRUE = {"one": ["cat", "dog", "emu", "cat", "emu", "dog"], "two": ["dog", "cat", "dog", "emu", "emu", "cat"]}
 ANSWERS = {"one": ["dog", "cat", "dog", "cat", "emu", "emu"], "two": ["emu", "emu", "dog", "emu", "dog", "cat"]}
@@ -46,11 +47,8 @@ def test_each_is_framed_and_told_by_its_own_answer(pictures, findings):
         for image, true, answer, loss in zip(pictures[place], TRUE[label], ANSWERS[label], LOSSES[place], strict=True):
             tile = drawn.find(image)
             assert drawn.frame_of(tile) == ("right" if true == answer else "wrong")
-            expected = [f"is {true}", *([f"says {answer}"] if true != answer else []), f"loss {loss:.3g}"]
-            below = [word.text for word in drawn.words_below(tile, 0.45)][: len(expected)]
-            assert [word.rstrip("0") if "loss" in word else word for word in below] == [
-                word.rstrip("0") if "loss" in word else word for word in expected
-            ]
+            expected = [f"is {true}", *([f"says {answer}"] if true != answer else []), f"loss {format_value(loss)}"]
+            assert [word.text for word in drawn.words_below(tile, 0.45)][: len(expected)] == expected
 
 
 def test_blocks_stand_below_their_label_and_numbers(pictures, findings):
