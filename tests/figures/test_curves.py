@@ -51,6 +51,7 @@ def test_each_number_has_its_plot_and_color_over_its_epochs(findings):
             lines = [find_line(plot, finding.arrays[name]) for name in names]
             assert all(line.x == EPOCHS for line in lines)
             assert len({line.style for line in lines}) == len({line.color for line in lines}) == len(names)
+            assert len({line.marker for line in lines} - {""}) == len(names), "few epochs are marked"
             for name, line in zip(names, lines, strict=True):
                 if name in LABELS:
                     assert line.color == drawn.legend[LABELS[name]]
@@ -88,9 +89,9 @@ def test_each_column_has_its_title_and_its_best_epoch(findings):
         title, caption = drawn.say(label), drawn.say(f"best epoch {best}")
         assert title.bold
         assert caption.x == title.x
-        own = [word.text for word in drawn.words if word.x == title.x]
-        assert f"{0.125 * best:.3f}" in "\n".join(own).split("loss")[1]
-        assert f"{0.25 * best:.3f}" in "\n".join(own).split("acc")[1]
+        own = [word.text for word in drawn.words if word.x == title.x][1:]
+        expected = [f"validation loss {0.125 * best:.3f}", f"validation accuracy {0.25 * best:.3f}"]
+        assert own == [f"best epoch {best}", *expected]
     left, right = (drawn.say(label).x for label in BEST)
     plots = find_rows(drawn)[0]
     assert (left, right) == pytest.approx([plot.middle[0] for plot in plots])
@@ -101,12 +102,20 @@ def test_what_a_run_did_not_measure_is_said_and_gaps_are_bridged(findings):
     drawn = read(Curves().draw(findings))
     (row,) = (row for row in find_rows(drawn) if "kNN" in row[0].ylabel)
     assert [word.text for word in row[0].words] == ["not measured"]
+    assert not row[0].lines
     assert not row[1].words
     line = find_line(row[1], [0.5, 0.75])
     assert line.x == [2, 4]
     assert line.color == drawn.legend["kNN, k = 20"]
     assert "kNN, k = 200" not in drawn.legend
     assert [row[0].ylabel for row in find_rows(drawn)] == ["loss", "accuracy", row[0].ylabel, "learning rate"]
+
+
+def test_many_epochs_are_not_marked():
+    finding = Finding({"best/epoch": 2}, {"epoch": np.arange(1, 21), "val/acc": np.arange(20) / 20})
+    (plot,) = read(Curves().draw({"one": finding})).plots
+    assert [line.marker for line in plot.lines] == ["", ""]
+    assert find_line(plot, np.arange(20) / 20).x == list(range(1, 21))
 
 
 def test_numbers_are_of_the_best_and_of_the_last_epoch():
