@@ -111,6 +111,16 @@ def test_what_a_run_did_not_measure_is_said_and_gaps_are_bridged(findings):
     assert [row[0].ylabel for row in find_rows(drawn)] == ["loss", "accuracy", row[0].ylabel, "learning rate"]
 
 
+def test_five_runs_stand_in_two_bands_with_the_same_axes(findings):
+    five = {f"run {place}": findings["two" if place % 2 else "one"] for place in range(5)}
+    rows = find_rows(read(Curves().draw(five)))
+    assert [len(row) for row in rows] == [3, 3, 3, 2, 2, 2]
+    for upper, lower, name in zip(rows[:3], rows[3:], ("train/loss", "train/acc", "lr"), strict=True):
+        assert {plot.ylim for plot in upper + lower} == {upper[0].ylim}
+        for plot, finding in zip(upper + lower, five.values(), strict=True):
+            find_line(plot, finding.arrays[name])
+
+
 def test_many_epochs_are_not_marked():
     finding = Finding({"best/epoch": 2}, {"epoch": np.arange(1, 21), "val/acc": np.arange(20) / 20})
     (plot,) = read(Curves().draw({"one": finding})).plots

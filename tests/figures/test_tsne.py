@@ -66,4 +66,26 @@ def test_more_classes_than_images_show_ten_each_of_some():
     assert np.unique(labels[index], return_counts=True)[1].tolist() == [10, 10, 10]
     assert len(set(index.tolist())) == 30
     assert set(labels[index]) != set(labels[_choose_images(labels, 30, 1)])
-    assert np.unique(labels[_choose_images(labels, 80, 0)], return_counts=True)[1].tolist() == [2] * 40
+    some = np.unique(labels[_choose_images(labels, 119, 0)], return_counts=True)[1]
+    assert sorted(some.tolist()) == [9] + [10] * 11
+    assert np.unique(labels[_choose_images(labels, 120, 0)], return_counts=True)[1].tolist() == [3] * 40
+
+
+def test_five_networks_stand_in_two_bands_with_one_legend(findings):
+    five = {f"run {place}": findings["first run" if place % 2 else "other run"] for place in range(5)}
+    drawn = read(Tsne().draw(five))
+    assert [len(plots) for plots in (drawn.plots[:3], drawn.plots[3:])] == [3, 2]
+    assert len({plot.y for plot in drawn.plots[:3]}) == len({plot.y for plot in drawn.plots[3:]}) == 1
+    assert [plot.width for plot in drawn.plots] == pytest.approx([drawn.plots[0].width] * 5)
+    for place, plot in enumerate(drawn.plots):
+        assert drawn.say(f"run {place}").x == pytest.approx(plot.middle[0])
+        shown = sorted(np.concatenate([points.places for points in plot.points]).tolist())
+        assert shown == sorted(five[f"run {place}"].arrays["plane"].tolist())
+
+
+def test_why_there_is_no_legend_is_said(findings):
+    names = np.array([f"class {number}" for number in range(70)])
+    arrays = {"plane": np.random.default_rng(0).normal(size=(70, 2)), "labels": np.arange(70), "names": names}
+    drawn = read(Tsne().draw({"run": Finding(findings["first run"].numbers, arrays)}))
+    assert not drawn.legend
+    assert drawn.say("70 classes: too many for a legend.").y > drawn.plots[0].y + drawn.plots[0].height

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure as Picture
 
 from netgaze.drawing import panels
 from netgaze.drawing.panels import MOST_NAMES, NAMES, SEQUENTIAL, SMALL, TEXT, WRONG, Sheet
-from netgaze.drawing.rows import Columns, Row, align, lay_out, stack
+from netgaze.drawing.rows import Columns, Row, align, lay_out, make_bands
 from netgaze.drawing.words import measure_cell, shorten
 from netgaze.figure import Figure, Finding
 from netgaze.measures.confusion import PairCounts
@@ -78,12 +78,7 @@ class Confusion(Figure):
 
     def draw(self, findings: Mapping[str, Finding]) -> Picture:
         """A block per network, two in a row: matrix, accuracy per class, and reliability below."""
-        across = panels.fill_rows(len(findings), 2)[1]
-        labels = list(findings)
-        return lay_out(
-            _make_block({label: findings[label] for label in labels[start : start + across]}, across)
-            for start in range(0, len(labels), across)
-        )
+        return lay_out([make_bands(findings, _make_rows, least=2, most=2)])
 
 
 def bin_reliability(probabilities: np.ndarray, targets: np.ndarray) -> dict[str, np.ndarray]:
@@ -178,17 +173,15 @@ def _describe_ends(kind: str, classes: Sequence[tuple[float, str]], width: float
     return f"{kind}: " + ", ".join([*named, *alike])
 
 
-def _make_block(findings: Mapping[str, Finding], across: int) -> Row:
-    """Networks beside one another, of a page that has so many in a row."""
-    columns = Columns(across, least=2)
-    each = list(zip(columns.lefts, findings.values(), strict=False))
+def _make_rows(findings: Mapping[str, Finding], columns: Columns) -> list[Row]:
+    each = list(zip(columns.lefts, findings.values(), strict=True))
     matrices = [
         Row(_MATRIX + panels.measure_names(_name_shown(finding)), partial(_draw_matrix, finding=finding, x=x + NAMES))
         for x, finding in each
     ]
     reliability = [Row(1.5, partial(_draw_reliability, finding=finding, x=x + NAMES)) for x, finding in each]
     captions = columns.captions((_describe(finding, columns.width) for finding in findings.values()), below=0.35)
-    return stack([columns.titles(findings), captions, align(matrices), Row(0.25), align(reliability)])
+    return [columns.titles(findings), captions, align(matrices), Row(0.25), align(reliability)]
 
 
 def _name_shown(finding: Finding) -> np.ndarray:

@@ -1,6 +1,6 @@
 """How did training go, epoch by epoch?"""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from netgaze.drawing.panels import GRAY, TEXT, Sheet, choose_line
-from netgaze.drawing.rows import Columns, Row, align, lay_out, make_legend
+from netgaze.drawing.rows import Columns, Row, align, lay_out, make_bands, make_legend
 from netgaze.figure import Figure, Finding
 from netgaze.subject import Subject
 
@@ -62,18 +62,21 @@ class Curves(Figure):
         return Finding(numbers, arrays, "The dotted line marks the best epoch by the validation split.")
 
     def draw(self, findings: Mapping[str, Finding]) -> Picture:
-        """A column per run, a row per number; the axes of a row are the same."""
+        """A column per run, a row per number; all plots of a number have the same axes."""
         there = {name for finding in findings.values() for name in finding.arrays}
         titles = [title for title, names in _PLOTS.items() if there & set(names)]
-        columns = Columns(len(findings), left=0.75, gap=0.45)
+        limits = {title: _find_limits(findings, _PLOTS[title]) for title in titles}
         handles = [Line2D([], [], label=label, **style) for label, style in _list_legend(there).items()]
-        rows = [
-            make_legend(handles, height=0.35, above=0.1, columns=6),
-            columns.titles(findings),
-            columns.captions(map(_describe, findings.values()), below=0.1),
-        ]
-        rows += [_make_plots(findings, columns, title, is_last=title == titles[-1]) for title in titles]
-        return lay_out([*rows, Row(0.25)])
+
+        def make_rows(band: Mapping[str, Finding], columns: Columns) -> Iterator[Row]:
+            yield columns.titles(band)
+            yield columns.captions(map(_describe, band.values()), below=0.1)
+            for title in titles:
+                yield _make_plots(band, columns, title, limits[title], is_last=title == titles[-1])
+            yield Row(0.25)
+
+        legend = make_legend(handles, height=0.35, above=0.1, columns=6)
+        return lay_out([legend, make_bands(findings, make_rows, left=0.75, gap=0.45)])
 
 
 def _read_number(row: dict, name: str) -> float | None:
@@ -102,9 +105,11 @@ def _list_legend(there: Collection[str]) -> dict[str, dict[str, Any]]:
     return {label: choose_line(place) | {"marker": ""} for name, (label, place) in _LEGEND.items() if name in there}
 
 
-def _make_plots(findings: Mapping[str, Finding], columns: Columns, title: str, is_last: bool) -> Row:
+def _make_plots(
+    findings: Mapping[str, Finding], columns: Columns, title: str, limits: tuple[float, float], is_last: bool
+) -> Row:
     """A row of plots, one per network, with the same axes."""
-    height, limits = _LOW if title == "learning rate" else _HEIGHT, _find_limits(findings, _PLOTS[title])
+    height = _LOW if title == "learning rate" else _HEIGHT
 
     def make_plot(place: int, x: float, finding: Finding) -> Row:
         words = {"xlabel": "epoch" if is_last else "", "ylabel": "" if place else title, "size": TEXT}
