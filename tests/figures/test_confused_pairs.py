@@ -137,9 +137,9 @@ def test_drawn_words_are_the_pairs(noisy):
     assert_readable(picture)
     words, arrays = words_of(picture), finding.arrays
     for number in range(3):
-        said = f"{arrays['counts'][number]} of {arrays['totals'][number]} ({arrays['shares'][number]:.0%})"
+        said = f"{arrays['counts'][number]} of {arrays['totals'][number]} ({100 * arrays['shares'][number]:.3g}%)"
         assert words.count(said) == 2
-        assert f"the other way {arrays['reverse'][number]:.0%}" in words
+        assert f"the other way {100 * arrays['reverse'][number]:.3g}%" in words
     covered = finding.numbers["share_of_errors"]
     assert words.count(f"these 3 pairs make up {covered:.0%} of the {finding.numbers['num_errors']} errors") == 2
     assert "Each network chooses its own pairs" in finding.caption
@@ -191,8 +191,10 @@ def test_the_confusion_figure_says_top5_and_names_the_best_and_worst_of_many(mak
             shares = list(finding.numbers["per_class_acc"].items())
             best = sorted(shares, key=lambda pair: -pair[1])
             more = sum(share == best[1][1] for _, share in best[2:])
-            expected = [f"{name} {share:.0%}" for name, share in best[:2]]
-            assert ends[0] == "best: " + ", ".join(expected + [f"and {more} more at {best[1][1]:.0%}"] * bool(more))
+            expected = [f"{name} {100 * share:.3g}%" for name, share in best[:2]]
+            assert ends[0] == "best: " + ", ".join(
+                expected + [f"and {more} more at {100 * best[1][1]:.3g}%"] * bool(more)
+            )
             assert ends[1].startswith("worst: ")
             assert "100%" not in ends[1]
             assert any("class (row) taken for (column)" in word for word in words)

@@ -14,7 +14,7 @@ from netgaze.drawing.words import clip_words
 from netgaze.figure import Figure, Finding
 from netgaze.measures.confusion import PairCounts
 from netgaze.subject import Subject
-from netgaze.text import format_share
+from netgaze.text import format_percent, format_share
 
 _WORDS, _GAP, _MOST_TILE = 1.9, 0.25, 0.85  # inches: the words left of a pair, between its halves, a tile
 # The two halves of a pair's row, by whether they are right: what they show.
@@ -153,5 +153,8 @@ def _describe_pair(arrays: dict[str, np.ndarray], number: int) -> str:
     first, second = arrays["pairs"][number]
     names = (clip_words(str(words), 0.95 * _WORDS - 0.1, SMALL, 2) for words in (first, f"as {second}"))
     count, total, share = (arrays[key][number] for key in ("counts", "totals", "shares"))
-    said = (f"{count} of {total} ({share:.0%})", f"the other way {arrays['reverse'][number]:.0%}")
+    said = (
+        f"{count:,} of {total:,} ({format_percent(share)})",
+        f"the other way {format_percent(arrays['reverse'][number])}",
+    )
     return "\n".join([*names, *said])

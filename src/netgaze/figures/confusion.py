@@ -17,6 +17,7 @@ from netgaze.figure import Figure, Finding
 from netgaze.measures.confusion import PairCounts
 from netgaze.measures.metrics import calibration_error, classification_metrics
 from netgaze.subject import Subject
+from netgaze.text import format_percent
 
 _BINS = 15
 _MOST_COUNTS = 12
@@ -154,22 +155,22 @@ def _describe(finding: Finding, width: float) -> str:
 def _count_alike(shares: list[float], num: int) -> list[str]:
     """How many more are as the last one of the first `num`: these alone would look like a rank."""
     alike = shares[num:].count(shares[num - 1]) if len(shares) > num else 0
-    return [f"and {alike:,} more at {shares[num - 1]:.0%}"] if alike else []
+    return [f"and {alike:,} more at {format_percent(shares[num - 1])}"] if alike else []
 
 
 def _describe_pair(name: str, answer: str, share: float, width: float) -> str:
     """A confusion on one line; where there is no room for all of it both names are shortened."""
-    line, room = f"{share:.0%} of {name} as {answer}", (width - 12 * measure_cell(TEXT)) / 2
+    line, room = f"{format_percent(share)} of {name} as {answer}", (width - 13 * measure_cell(TEXT)) / 2
     if shorten(line, width, TEXT) == line:
         return line
-    return f"{share:.0%} of {shorten(name, room, TEXT)} as {shorten(answer, room, TEXT)}"
+    return f"{format_percent(share)} of {shorten(name, room, TEXT)} as {shorten(answer, room, TEXT)}"
 
 
 def _describe_ends(kind: str, classes: Sequence[tuple[float, str]], width: float) -> str:
     """The first of classes in order, each with its accuracy, on one line."""
     alike = _count_alike([share for share, _ in classes], _NUM_ENDS)
     room = (width - 40 * measure_cell(TEXT)) / _NUM_ENDS
-    named = [f"{shorten(name, room, TEXT)} {share:.0%}" for share, name in classes[:_NUM_ENDS]]
+    named = [f"{shorten(name, room, TEXT)} {format_percent(share)}" for share, name in classes[:_NUM_ENDS]]
     return f"{kind}: " + ", ".join([*named, *alike])
 
 

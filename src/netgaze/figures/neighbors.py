@@ -19,7 +19,7 @@ from netgaze.subject import Subject
 from netgaze.text import show
 
 _MOST_PICTURES, _MOST_IN_LINE = 12, 8
-_MOST_LARGE = 4  # networks whose neighbors are drawn large
+_MOST_LARGE = 5  # networks whose neighbors are drawn large
 _WORDS = {"euclidean": "Euclidean distance", "cosine": "cosine distance (1 - cosine)"}
 
 

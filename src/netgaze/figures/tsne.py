@@ -110,7 +110,7 @@ def _make_planes(findings: Mapping[str, Finding], columns: Columns) -> list[Row]
         for x, finding in zip(columns.lefts, findings.values(), strict=True)
     )
     captions = columns.captions(map(_describe, findings.values()), below=0.1)
-    return [columns.titles(findings, below=0.05), captions, planes]
+    return [columns.titles(findings, below=0.05), captions, planes, Row(0.1)]
 
 
 def _draw_plane(sheet: Sheet, y: float, finding: Finding, x: float, side: float) -> None:
@@ -146,4 +146,4 @@ def _make_legend(finding: Finding) -> Row:
     short = {k: shorten(str(names[k]), WIDTH / 2, TEXT) for k in styles}
     handles = [Line2D([], [], linestyle="", markersize=5, label=short[k], **style) for k, style in styles.items()]
     across = max(1, min(10, int(WIDTH / (0.55 + 0.085 * max(map(count_cells, short.values()))))))
-    return make_legend(handles, 0.3 + 0.2 * -(-len(handles) // across), 0.12, across, handle=1.0)
+    return make_legend(handles, 0.2 + 0.2 * -(-len(handles) // across), 0.02, across, handle=1.0)
