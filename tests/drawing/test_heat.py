@@ -5,7 +5,8 @@ import pytest
 import torch
 from matplotlib import colormaps
 
-from netgaze.drawing.heat import describe_coarseness, enlarge, overlay, score_pointing
+from netgaze.drawing.evidence import overlay
+from netgaze.drawing.heat import describe_coarseness, enlarge, score_pointing
 
 PICTURE = np.array([[[30, 60, 90], [200, 100, 0]], [[255, 255, 255], [0, 0, 0]]], dtype=np.uint8)
 GRAYS = np.array([[60, 100], [255, 0]]) / 255

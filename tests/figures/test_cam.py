@@ -7,7 +7,8 @@ from pytorch_grad_cam import GradCAM
 from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
 from tests.figures.reader import assert_shows, make_pictures, read
 
-from netgaze.drawing.heat import describe_mass, enlarge, find_top_pixels, measure_drops, overlay, score_pointing
+from netgaze.drawing.evidence import overlay
+from netgaze.drawing.heat import describe_mass, enlarge, find_top_pixels, measure_drops, score_pointing
 from netgaze.drawing.panels import RIGHT, WRONG
 from netgaze.errors import NetgazeError
 from netgaze.figure import Finding
@@ -222,15 +223,15 @@ def test_each_image_is_left_of_the_map_that_lies_over_it(drawn, findings):
     assert lines[4][1].x < lines[2][2].x  # the first network's alone
 
 
-def test_the_words_above_each_pair_are_its_answer(drawn):
+def test_the_words_below_each_pair_are_its_answer(drawn):
     for number, line in enumerate(drawn.grid()):
         shown = [label for label in ANSWERS if ANSWERS[label][number]]
         for label, pair in zip(shown, zip(line[::2], line[1::2], strict=True), strict=True):
-            words = drawn.words_above(pair[0], within=0.3)
+            words = drawn.words_below(pair[0], within=0.28)
             assert [each.text for each in words] == WORDS[label][number]
             color = RIGHT if len(words) == 1 else WRONG
             assert {each.color for each in words} == {color.lower()}
-            assert not drawn.words_above(pair[1], within=0.3)
+            assert not drawn.words_below(pair[1], within=0.28)
 
 
 def test_what_is_not_there_is_said_in_its_place(drawn):
@@ -250,7 +251,7 @@ def test_rows_that_no_network_has_take_a_line(findings):
         finding.arrays["there"][2:4] = False
     short = read(Cam().draw(findings))
     side = whole.tiles[0].height
-    assert short.height < whole.height - 2 * side
+    assert short.height < whole.height - 1.5 * side
     assert sum(each.text.startswith("never right") for each in short.words) == 4
 
 
@@ -272,9 +273,7 @@ def test_each_column_has_its_title_numbers_and_scale(drawn, findings):
     middle = columns["two"][0].x
     first, second = (
         " ".join(
-            each.text
-            for each in drawn.words
-            if each.size == 7 and each.y < lines[0][0].y - 0.3 and (each.x > middle) is side
+            each.text for each in drawn.words if each.size == 7 and each.y < lines[0][0].y and (each.x > middle) is side
         )
         for side in (False, True)
     )
@@ -298,7 +297,7 @@ def test_small_probabilities_keep_a_digit_and_long_names_their_distance(findings
     arrays["true"] = arrays["predicted"] = np.array([long] * 5)
     arrays["probability_true"][0] = 0.0012
     drawn = read(Cam().draw(findings))
-    (words,) = drawn.words_above(drawn.grid()[0][0], within=0.3)
+    (words,) = drawn.words_below(drawn.grid()[0][0], within=0.28)
     assert words.text.startswith("✓ a name that")
     assert "…" in words.text
     assert words.text.endswith(" 0.001")
