@@ -31,7 +31,7 @@ def make_block(label: str, finding: Finding) -> Row:
     for row, classes in enumerate(arrays["classes"]):
         if row == 0 or (arrays["classes"] != classes).any():
             rows.append(_make_names(classes, maps, pitch))
-        mark, color = describe_answer(arrays, row, _WORDS - 0.02, lines=2, known=bool(arrays["known"][row]))
+        mark, color = describe_answer(arrays, row, _WORDS - 0.02, lines=3, known=bool(arrays["known"][row]))
         image = make_tiles([Tile(arrays["images"][row])], left + _WORDS, pitch, _GAP)
         beside = make_text(mark, left, SMALL, below=0.05, color=color)
         tiles = _list_maps(arrays, row, color_signed(heats[row], scale), pitch)
