@@ -1,14 +1,15 @@
 """Rows: a figure lists the bands of its page, each a height in inches and what draws it; the page sums the heights."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from matplotlib.figure import Figure as Picture
 
 from netgaze.drawing.fonts import plain_text
-from netgaze.drawing.panels import GRAY, SIGNED, SMALL, TEXT, TITLE, WIDTH, Sheet, measure_titles
+from netgaze.drawing.panels import GRAY, SIGNED, SMALL, TEXT, TITLE, WIDTH, Sheet, fill_rows, measure_titles
 from netgaze.drawing.words import measure_lines, shorten, wrap_words
+from netgaze.figure import Finding
 
 _ABOVE = 0.1  # inches above a title
 
@@ -37,6 +38,22 @@ def lay_out(rows: Iterable[Row]) -> Picture:
         sheet = Sheet(page.height)
         page.draw(sheet, 0.0)
     return sheet.figure
+
+
+def lay_out_bands(
+    findings: Mapping[str, Finding], most: int, make_band: Callable[[dict[str, Finding], int], Row], gap: float = 0.3
+) -> Picture:
+    """A page of bands of at most `most` columns, evenly filled: many networks stay as large as a few.
+
+    Args:
+        findings: by label.
+        most: columns that a page has room for.
+        make_band: makes the row of some networks, on a page that has so many columns.
+        gap: inches between two bands.
+    """
+    across, labels = fill_rows(len(findings), most)[1], list(findings)
+    bands = [labels[start : start + across] for start in range(0, len(labels), across)]
+    return lay_out([stack([make_band({label: findings[label] for label in band}, across) for band in bands], gap)])
 
 
 def stack(rows: Iterable[Row], gap: float = 0.0) -> Row:
