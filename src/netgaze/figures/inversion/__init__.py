@@ -15,7 +15,7 @@ from netgaze.drawing.shown_layers import check_images, choose_layers, describe_l
 from netgaze.errors import NetgazeError
 from netgaze.figure import Figure, Finding
 from netgaze.figures.inversion.depths import make_plots
-from netgaze.figures.inversion.images import InversionRow
+from netgaze.figures.inversion.images import make_image
 from netgaze.glossary import Glossary, Meaning
 from netgaze.inside import image_search
 from netgaze.inside.feature_match import FeatureMatch, Match, draw_noise
@@ -166,7 +166,7 @@ class Inversion(Figure):
         rows: list[Row] = []
         for label, finding in findings.items():
             images = range(len(finding.arrays["names"]))
-            rows += [make_title(label, below=0.08), *(InversionRow(finding, i).make_row() for i in images)]
+            rows += [make_title(label, below=0.08), *(make_image(finding, i) for i in images)]
         return lay_out([*rows, make_plots(findings)])
 
 

@@ -13,7 +13,7 @@ from netgaze.drawing.heat import choose_masked, compute_maps, describe_coarsenes
 from netgaze.drawing.rows import lay_out
 from netgaze.errors import NetgazeError
 from netgaze.figure import Figure, Finding
-from netgaze.figures.response_maps.rows import MapRows
+from netgaze.figures.response_maps.rows import make_block
 from netgaze.glossary import Glossary, Meaning
 from netgaze.subject import Subject, device_of, evaluating
 
@@ -201,7 +201,7 @@ class ResponseMaps(Figure):
 
     def draw(self, findings: Mapping[str, Finding]) -> Picture:
         """A block per network: a row per image, which stands left of the maps of its classes."""
-        return lay_out(MapRows(label, finding).make_row() for label, finding in findings.items())
+        return lay_out(make_block(label, finding) for label, finding in findings.items())
 
 
 def count_peaks(maps: Tensor, targets: Tensor) -> Tensor:
