@@ -106,7 +106,7 @@ def _draw_panel(sheet: Sheet, y: float, rows: Sequence[Layer], side: int, name: 
     axes.xaxis.set_major_locator(MaxNLocator(nbins=3, integer=True))
     axes.xaxis.set_major_formatter(EngFormatter(sep="") if not field else "{x:.0f}")
     for place, value in enumerate(values):
-        words = f"{value}" if field else _shorten(value)
+        words = f"{value}" if field else shorten_count(value)
         behind = {"facecolor": "white", "edgecolor": "none", "pad": 0.4}  # the dashed line gives way
         style: Any = {"fontsize": SMALL - 1, "va": "center", "color": GRAY, "bbox": behind}
         axes.text(value + 0.02 * top, place, words if value else "", **style)
@@ -116,7 +116,7 @@ def _draw_panel(sheet: Sheet, y: float, rows: Sequence[Layer], side: int, name: 
     axes.set_xlabel(title, fontsize=SMALL)
 
 
-def _shorten(value: float) -> str:
+def shorten_count(value: float) -> str:
     """1790 as 1.79k: three digits that count."""
     thousands = max(0, (len(str(int(value))) - 1) // 3)
     if not thousands:
