@@ -1,16 +1,19 @@
 """Rows: a figure lists the bands of its page, each a height in inches and what draws it; the page sums the heights."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import Any
 
 from matplotlib.figure import Figure as Picture
 
 from netgaze.drawing.fonts import plain_text
-from netgaze.drawing.panels import GRAY, SIGNED, SMALL, TEXT, TITLE, WIDTH, Sheet, measure_titles
+from netgaze.drawing.panels import GRAY, SIGNED, SMALL, TEXT, TITLE, WIDTH, Sheet, fill_rows, measure_titles
 from netgaze.drawing.words import measure_lines, shorten, wrap_words
+from netgaze.figure import Finding
 
 _ABOVE = 0.1  # inches above a title
+_MOST_ACROSS = 4  # columns side by side
 
 
 def _leave_blank(sheet: Sheet, y: float) -> None:
@@ -101,6 +104,32 @@ class Columns:
                 sheet.text(x + self.width / 2, y, text, size, ha="center", color=GRAY)
 
         return Row(max(measure_lines(text, size) for text in wrapped) + below, draw)
+
+
+def lay_out_columns(
+    findings: Mapping[str, Finding],
+    list_cells: Callable[[Finding, float, float], Iterable[Row]],
+    left: float = 0.1,
+    gap: float = 0.2,
+    head: Iterable[Row] = (),
+) -> Picture:
+    """A page with a column of cells per label, the n-th cells on one line; more than four stand in bands.
+
+    Args:
+        findings: by label.
+        list_cells: the cells of a finding from the top, from the left edge and the width of its column in inches.
+        left: see `Columns`.
+        gap: see `Columns`.
+        head: rows above all columns.
+    """
+    labels, rows = list(findings), list(head)
+    across = fill_rows(len(labels), _MOST_ACROSS)[1]
+    for start in range(0, len(labels), across):
+        band = labels[start : start + across]
+        columns = Columns(len(band), left, gap, across)
+        cells = [list_cells(findings[label], x, columns.width) for label, x in zip(band, columns.lefts, strict=True)]
+        rows += [columns.titles(band, below=0.05), *(align(filter(None, row)) for row in zip_longest(*cells))]
+    return lay_out(rows)
 
 
 def make_title(label: str, below: float = 0.0) -> Row:
