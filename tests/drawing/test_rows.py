@@ -3,6 +3,7 @@
 import pytest
 from matplotlib.lines import Line2D
 from matplotlib.text import Text
+from tests.figures.reader import read
 
 from netgaze.drawing.panels import GRAY, TEXT, WIDTH, measure_titles
 from netgaze.drawing.rows import (
@@ -10,6 +11,7 @@ from netgaze.drawing.rows import (
     Row,
     align,
     lay_out,
+    lay_out_columns,
     make_bar,
     make_head,
     make_legend,
@@ -19,6 +21,7 @@ from netgaze.drawing.rows import (
     stack,
 )
 from netgaze.drawing.words import measure_lines, wrap_words
+from netgaze.figure import Finding
 
 LONG = "a label that is so long that a narrow column breaks it, lr=0.1"
 
@@ -135,3 +138,27 @@ def test_color_bars_and_legends_lie_within_their_rows():
         box = axes.get_position()
         assert height * (1 - box.y1) == pytest.approx(top + 0.08)
     assert picture.legends[0].get_bbox_to_anchor().y1 == pytest.approx((0.5 - 0.1) * picture.dpi)
+
+
+def test_columns_of_more_than_four_networks_stand_in_bands():
+    findings = {name: Finding({"cells": num}) for name, num in zip("abcdefg", (2, 1, 2, 2, 3, 1, 1), strict=True)}
+    drawn = []
+
+    def list_cells(finding, x, width):
+        (name,) = (name for name, other in findings.items() if other is finding)
+        for number in range(finding.numbers["cells"]):
+            yield Row(1.0, lambda sheet, y, cell=f"{name}{number}": drawn.append((cell, round(x, 2), y, width)))
+
+    drawing = read(lay_out_columns(findings, list_cells, left=0.3, head=[make_text("head")]))
+    titles = {word.text: word for word in drawing.words}
+    assert [cell for cell, *_ in drawn] == ["a0", "b0", "c0", "d0", "a1", "c1", "d1", "e0", "f0", "g0", "e1", "e2"]
+    assert len({width for *_, width in drawn}) == 1
+    assert drawn[0][1] == 0.3
+    places = {cell: (x, y) for cell, x, y, _ in drawn}
+    assert places["a1"] == (places["a0"][0], places["a0"][1] + 1)
+    assert places["d1"] == (places["d0"][0], places["a1"][1])
+    assert places["a0"][0] < places["e0"][0] < places["b0"][0] < places["f0"][0] < places["c0"][0]
+    assert drawing.say("head").y < titles["a"].y < places["a0"][1]
+    for name in findings:
+        assert titles[name].x == pytest.approx(places[f"{name}0"][0] + drawn[0][3] / 2, abs=0.01)
+    assert places["a1"][1] + 1 < titles["e"].y < places["e0"][1]
