@@ -11,6 +11,7 @@ from netgaze.figures.anatomy.bars import draw_bars
 from netgaze.glossary import Glossary, Meaning
 from netgaze.inside.anatomy import Layer, estimate_memory, group_parts, list_layers, sum_totals
 from netgaze.subject import Subject
+from netgaze.text import format_value
 
 _TITLES = ("layer", "kind", "output", "activations", "params", "no bias", "macs", "field", "stride")
 _NUM_WORDS = 3  # of these columns are words, the others numbers
@@ -177,9 +178,9 @@ def _describe_totals(numbers: dict[str, Any], image: list[int]) -> str:
     """The totals in a line or two."""
     return (
         f"{numbers['params']:,} parameters ({numbers['params_no_bias']:,} without biases), "
-        f"{numbers['activations']:,} activations ({numbers['activation_mb']:,.1f} MB) and {numbers['macs']:,} "
-        f"multiply-accumulates for an image of {' x '.join(map(str, image))}; "
-        f"{numbers['training_mb']:,.0f} MB to train on {numbers['batch_size']} at once"
+        f"{numbers['activations']:,} activations ({format_value(numbers['activation_mb'])} MB) and {numbers['macs']:,} "
+        f"multiply-accumulates for an image of {'x'.join(map(str, image))}; "
+        f"{format_value(numbers['training_mb'])} MB to train on {numbers['batch_size']} at once"
     )
 
 

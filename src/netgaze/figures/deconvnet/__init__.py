@@ -15,7 +15,7 @@ from netgaze.drawing.rows import lay_out
 from netgaze.drawing.shown_layers import check_images, choose_layers, describe_left_out, name_images
 from netgaze.errors import NetgazeError
 from netgaze.figure import Figure, Finding
-from netgaze.figures.deconvnet.blocks import Block
+from netgaze.figures.deconvnet.blocks import make_block
 from netgaze.figures.deconvnet.patches import cut_patches, find_frames, find_tiles
 from netgaze.glossary import Glossary, Meaning
 from netgaze.inside.anatomy import find_fields
@@ -196,7 +196,7 @@ class Deconvnet(Figure):
 
     def draw(self, findings: Mapping[str, Finding]) -> Picture:
         """A block per network, one below the other: its layers from shallow to deep, then patches of the split."""
-        return lay_out(Block(label, finding).make_row() for label, finding in findings.items())
+        return lay_out(make_block(label, finding) for label, finding in findings.items())
 
 
 def _read_activations(model: nn.Module, layers: Sequence[str], images: Tensor) -> dict[str, tuple[Tensor, int]]:

@@ -2,7 +2,6 @@
 
 import sys
 from collections.abc import Mapping, Sequence
-from itertools import zip_longest
 from typing import Any
 
 import numpy as np
@@ -12,7 +11,8 @@ from torch import Tensor
 from tqdm import tqdm
 
 from netgaze.drawing.examples import choose_examples, name_files
-from netgaze.drawing.rows import Columns, align, lay_out
+from netgaze.drawing.panels import GRAY, WIDTH
+from netgaze.drawing.rows import Row, lay_out_columns, make_text
 from netgaze.errors import NetgazeError
 from netgaze.figure import Figure, Finding
 from netgaze.figures.deep_dream.goals import choose_goals
@@ -181,13 +181,9 @@ class DeepDream(Figure):
 
     def draw(self, findings: Mapping[str, Finding]) -> Picture:
         """A column per network; for each image a row for itself, then a row for each of its dreams."""
-        columns = Columns(len(findings), gap=0.12)
-        cells = [
-            list_cells(finding, self._unit, x, columns.width)
-            for finding, x in zip(findings.values(), columns.lefts, strict=True)
-        ]
-        rows = [align(cell for cell in row if cell) for row in zip_longest(*cells)]
-        return lay_out([columns.titles(findings, below=0.05), *rows])
+        words = f"Numbers below: {self._unit} by the image, and by its dream"
+        head = [Row(0.05), make_text(words, WIDTH / 2, ha="center", color=GRAY)]
+        return lay_out_columns(findings, list_cells, gap=0.12, head=head)
 
     def files(self, finding: Finding) -> dict[str, np.ndarray]:
         """Of each goal the dream, what each octave ended with, and all steps as an animation at the dream's size."""

@@ -1,7 +1,7 @@
 """Which channels of a layer respond to an image, and which never do?"""
 
 from collections.abc import Mapping, Sequence
-from itertools import zip_longest
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -10,11 +10,11 @@ from matplotlib.figure import Figure as Picture
 from torch import Tensor
 
 from netgaze.drawing.examples import to_rgb
-from netgaze.drawing.rows import Columns, align, lay_out
+from netgaze.drawing.rows import lay_out_columns
 from netgaze.drawing.shown_layers import check_images, choose_layers, describe_left_out, name_images, to_maps
 from netgaze.errors import NetgazeError
 from netgaze.figure import Figure, Finding
-from netgaze.figures.feature_maps.blocks import Block, make_images
+from netgaze.figures.feature_maps.blocks import list_cells
 from netgaze.glossary import Glossary, Meaning
 from netgaze.inside.layers import reach_all
 from netgaze.subject import Subject, device_of, evaluating
@@ -119,16 +119,8 @@ class FeatureMaps(Figure):
 
     def draw(self, findings: Mapping[str, Finding]) -> Picture:
         """A column per network; for each image itself, then its maps layer by layer."""
-        columns, every = Columns(len(findings), gap=0.25), list(findings.values())
-        blocks = [
-            [Block(finding, j, x, columns.width, self.scale) for j in range(len(finding.arrays["layers"]))]
-            for finding, x in zip(every, columns.lefts, strict=True)
-        ]
-        rows = [columns.titles(findings, below=0.1)]
-        for number in range(max(len(finding.arrays["images"]) for finding in every)):
-            rows.append(make_images(every, number, columns))
-            rows += [align(block.make_cell(number) for block in layer if block) for layer in zip_longest(*blocks)]
-        return lay_out(rows)
+        most = max(len(finding.arrays["layers"]) for finding in findings.values())
+        return lay_out_columns(findings, partial(list_cells, most=most, scale=self.scale), gap=0.25)
 
 
 def _count_active(subject: Subject, model: Any, layers: Sequence[str]) -> tuple[dict[str, Tensor], dict[str, float]]:

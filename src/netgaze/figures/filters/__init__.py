@@ -1,14 +1,15 @@
 """What do the filters look like?"""
 
 import difflib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 from matplotlib.figure import Figure as Picture
 from torch import nn
 
-from netgaze.drawing.panels import SMALL
-from netgaze.drawing.rows import Columns, align, lay_out
+from netgaze.drawing.panels import GRAY, SMALL
+from netgaze.drawing.rows import Row, lay_out_columns, make_text
+from netgaze.drawing.words import wrap_words
 from netgaze.errors import NetgazeError
 from netgaze.figure import Figure, Finding
 from netgaze.figures.filters.grids import DEAD, color_tiles, is_tiled, paste_grid, stack_layer, tile_rgb
@@ -82,19 +83,7 @@ class Filters(Figure):
 
     def draw(self, findings: Mapping[str, Finding]) -> Picture:
         """A column per network, a row per layer."""
-        columns = Columns(len(findings), left=0.5, gap=0.5)
-        rows = [columns.titles(findings, below=0.05)]
-        for place in range(max(len(finding.arrays["layers"]) for finding in findings.values())):
-            rows.append(columns.captions([_describe(found, place) for found in findings.values()], SMALL, below=0.12))
-            layers = [finding.arrays.get(f"weights{place}") for finding in findings.values()]
-            rows.append(
-                align(
-                    stack_layer(weights, x, columns.width)
-                    for x, weights in zip(columns.lefts, layers, strict=True)
-                    if weights is not None
-                )
-            )
-        return lay_out(rows)
+        return lay_out_columns(findings, _list_cells, left=0.5, gap=0.5)
 
     def files(self, finding: Finding) -> dict[str, np.ndarray]:
         """Each filter as an image of its own, k x k pixels for each channel shown, if `save_each`."""
@@ -130,13 +119,19 @@ def _find_convolution(model: nn.Module, name: str) -> nn.Conv2d:
     return layers[name]
 
 
-def _describe(finding: Finding, place: int) -> str:
-    if place >= len(finding.arrays["layers"]):
-        return ""
-    name, shape = finding.arrays["layers"][place], finding.arrays[f"weights{place}"].shape
-    numbers = [
-        f"{what.replace('_', ' ')} {finding.numbers[f'{name}/{what}']:z.2f}"
+def _list_cells(finding: Finding, x: float, width: float) -> Iterator[Row]:
+    """What a column at x shows: each layer's words, then its filters."""
+    for place, layer in enumerate(finding.arrays["layers"]):
+        weights = finding.arrays[f"weights{place}"]
+        words = wrap_words(_describe(finding.numbers, str(layer), weights.shape), width, SMALL)
+        yield make_text(words, x + width / 2, SMALL, below=0.12, ha="center", color=GRAY)
+        yield stack_layer(weights, x, width)
+
+
+def _describe(numbers: Mapping[str, float], layer: str, shape: Sequence[int]) -> str:
+    said = [
+        f"{what.replace('_', ' ')} {numbers[f'{layer}/{what}']:z.2f}"
         for what in ("smoothness", "color", "norm_std", "dead")
-        if finding.numbers.get(f"{name}/{what}") is not None
+        if numbers.get(f"{layer}/{what}") is not None
     ]
-    return f"{name}: {shape[0]} filters of {shape[1]} x {shape[2]} x {shape[3]}\n{', '.join(numbers)}"
+    return f"{layer}: {shape[0]} filters of {shape[1]} x {shape[2]} x {shape[3]}\n{', '.join(said)}"
