@@ -212,3 +212,9 @@ def test_points_are_of_the_error_not_of_the_accuracy():
     (finding,) = asked(run("svhn", 0.99)).values()
     assert finding.numbers["error"] == pytest.approx(0.01)
     assert finding.numbers["points"] == pytest.approx(score_decathlon({"svhn": 0.01})["svhn"])
+
+
+def test_sets_stand_in_their_order_however_the_runs_came():
+    findings = asked(run("svhn", 0.9, images=1), run("dtd", 0.9, images=1), run("aircraft", 0.5))
+    assert "(hatched: dtd, svhn)" in drawn(findings)
+    assert Decathlon().compare(findings)["missing sets (no points)"].startswith("cifar100, daimlerpedcls, gtsrb")

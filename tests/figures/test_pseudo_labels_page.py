@@ -112,9 +112,7 @@ def test_shares_are_means_over_classes_by_tenths():
         low, high = (np.quantile(tenths[:, known], share, axis=0) for share in (0.25, 0.75))
         band = plot.bands[network]
         assert {tuple(point) for point in np.round(band, 6)} == {
-            tuple(np.round((place + 0.5, end[number]), 6))
-            for number, place in enumerate(known)
-            for end in (low, high)
+            tuple(np.round((place + 0.5, end[number]), 6)) for number, place in enumerate(known) for end in (low, high)
         }
     chances = [line for line in plot.lines if line.color == GRAY]
     assert [set(line.y) for line in chances] == [{0.3}, {0.31}]

@@ -144,7 +144,9 @@ def test_the_hardest_pairs_of_each_kind_below_their_headings():
             pairs = [(line[0], line[1]), (line[2], line[3])]
             for each, (left, right) in zip(words, pairs, strict=True):
                 assert left.x < each.x < right.x + right.width
-            assert [each.text for each in drawn.words_above(line[0], 0.2) if each.bold and each.text != "×"] == [heading]
+            assert [each.text for each in drawn.words_above(line[0], 0.2) if each.bold and each.text != "×"] == [
+                heading
+            ]
 
 
 def test_wrong_ones_are_crossed_among_right_ones():

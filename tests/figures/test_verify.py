@@ -81,7 +81,9 @@ def test_the_answer_stands_above_its_line_in_its_color():
     drawn = draw(make_findings())
     said = [each for each in drawn.words if each.text.startswith("distance ")]
     answers = ["0 (same person)", "1 (different people)", "0 (same person)"]
-    words = [f"distance {far:.3f}, threshold 1.000: {said}" for far, said in zip(DISTANCES["one"], answers, strict=True)]
+    words = [
+        f"distance {far:.3f}, threshold 1.000: {said}" for far, said in zip(DISTANCES["one"], answers, strict=True)
+    ]
     assert [each.text for each in said[::2]] == words
     assert [each.color for each in said[::2]] == [RIGHT.lower(), WRONG.lower(), RIGHT.lower()]
     assert [each.text for each in said[1::2]] == [
