@@ -108,8 +108,10 @@ def test_settings_seen_on_different_divisions_do_not_compare():
 
 
 def matrix_rows():
-    """Random and two sources against two sets, by probe and finetuning; of each the better by validation is the worse
-    by test, and the better comes first for one of the tasks."""
+    """Random and two sources against two sets, by two tasks: the better by validation is not the better by test.
+
+    Of one task the better by validation comes first.
+    """
     rows = []
     for task, gain in (("linear_probe", 0.0), ("finetune", 0.31)):
         for down, init in enumerate(("null", "outputs/a", "outputs/b")):
