@@ -96,7 +96,7 @@ def test_curves_are_tar_over_far():
         assert plot.xlabel == "FAR: different people accepted"
         assert (plot.xscale, plot.yscale) == ("log", "linear")
         assert plot.xlim == (pytest.approx(0.001), pytest.approx(1))
-        assert plot.xticks == {"$10^{-3}$": 0.001, "$10^{-2}$": 0.01, "$10^{-1}$": 0.1, "1": 1.0}
+        assert plot.xticks == {"0.001": 0.001, "0.01": 0.01, "0.1": 0.1, "1": 1.0}
         chance = next(line for line in plot.lines if line.color == GRAY)
         assert chance.x == chance.y
         for place, name in enumerate(COMPARED):
@@ -105,6 +105,7 @@ def test_curves_are_tar_over_far():
                 next(line for line in plot.lines if line.color == color and line.style == style)
                 for style in ("--", "-", "None")
             )
+            assert dots.marker
             assert (few.x, few.y) == (
                 [pytest.approx(each) for each in (0.001, 0.005, 0.01, 0.03)],
                 [pytest.approx(start + each) for each in (0, 0.1, 0.2, 0.2)],
@@ -173,7 +174,8 @@ def test_without_a_threshold_no_frame_no_line_and_no_word_of_one():
     drawn = draw(findings)
     assert {drawn.frame_of(tile) for tile in drawn.tiles} == {None}
     assert not any(plot.lines for plot in drawn.plots[:4])
-    assert not any("threshold" in words for words in (*drawn.legend, drawn.text))
+    assert not any("threshold" in words for words in drawn.legend)
+    assert drawn.text.count("no threshold") == drawn.text.count("threshold") == 4  # in place of each accuracy
     assert "accuracy" not in drawn.text
 
 

@@ -122,7 +122,7 @@ class Verification(Figure):
         found = {label: list_eers(finding) for label, finding in findings.items()}
         compared = {
             f"EER, {name}: {label}": some[name]
-            for name in name_comparisons(findings)
+            for name in name_comparisons(findings.values())
             for label, some in found.items()
             if name in some
         }
@@ -134,7 +134,7 @@ class Verification(Figure):
 
     def summary(self, findings: Mapping[str, Finding]) -> str:
         """A table, a line per network."""
-        compared = name_comparisons(findings)
+        compared = name_comparisons(findings.values())
         lines = [["", *(f"EER {name}" for name in compared), "accuracy", "AUC", "TAR at FAR 0.01"]]
         for label, finding in findings.items():
             values = [list_eers(finding).get(name) for name in compared]
