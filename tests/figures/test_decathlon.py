@@ -151,6 +151,9 @@ def test_runs_that_cannot_count_say_why():
     assert Decathlon().compare(findings)["sets counted"] == "1 of 10"
     words = drawn(findings)
     assert "Not counted: digits (its data is none of the ten sets)." in words
+    more = Subject("shapes", metrics={"test/acc": 0.9}, config=digits.config)
+    words = drawn(asked(digits, run("svhn", None, label="unfinished"), more))
+    assert "Not counted: digits; shapes (its data is none of the ten sets). Not counted: unfinished (it has" in words
 
 
 def test_what_is_written_is_json_and_controls_stay_out(tmp_path):

@@ -86,14 +86,12 @@ class Verify(Figure):
     def draw(self, findings: Mapping[str, Finding]) -> Picture:
         """A row per pair: the pictures as the networks see them, and for each network the distance on a line."""
         first = next(iter(findings.values()))
-        rows = [Row(0.15)]
+        names = [clip_words(str(name), _TILE, SMALL, 2) for name in first.arrays["names"]]
+        tiles, rows = list(map(Tile, first.arrays["pictures"], names)), [Row(0.15)]
         for number, pair in enumerate(first.arrays["pairs"]):
-            pictures, names = first.arrays["pictures"][pair], first.arrays["names"][pair]
-            tiles = [
-                Tile(*each) for each in zip(pictures, (clip_words(str(n), _TILE, SMALL, 2) for n in names), strict=True)
-            ]
+            pictures = make_tiles([tiles[image] for image in pair], 0.1, _TILE + 0.05, 0.05)
             lines = [_make_line(label, finding, number) for label, finding in findings.items()]
-            rows += [align([make_tiles(tiles, 0.1, _TILE + 0.05, 0.05), stack(lines)]), Row(_GAP)]
+            rows += [align([pictures, stack(lines)]), Row(_GAP)]
         return lay_out([*rows, make_text(_KEY, WIDTH / 2, height=0.3, ha="center", color=GRAY)])
 
     def summary(self, findings: Mapping[str, Finding]) -> str:
@@ -121,7 +119,7 @@ def _make_line(label: str, finding: Finding, number: int) -> Row:
     words, color = _describe(finding, number, 3), _COLORS[int(finding.arrays["answers"][number])]
     scale = (_RIGHT - _LEFT) / (1.05 * max(distances.max(), threshold or 0) or 1.0)
     middle = _RIGHT if threshold is None else _LEFT + threshold * scale
-    style = {"linewidth": 3, "alpha": 0.6, "solid_capstyle": "butt"}
+    style: Any = {"linewidth": 3, "alpha": 0.6, "solid_capstyle": "butt"}
 
     def draw(sheet: Sheet, y: float) -> None:
         line = y + 0.22
