@@ -107,6 +107,18 @@ def format_value(value: float, digits: int = 3) -> str:
     return f"{mantissa}×10{str(int(power)).translate(_POWERS)}"
 
 
+def format_share(value: float) -> str:
+    """A share or a probability in 0..1 with two digits after the point; below 0.005 with the first one that counts."""
+    if value == 0 or value >= 0.005:
+        return f"{value:.2f}"
+    return format_value(value, 1) if value >= 0.0001 else "<0.0001"
+
+
+def format_percent(share: float) -> str:
+    """A share of counted examples with three digits that count and no zeros at the end: 100%, 9%, 28.6%, 0.2%."""
+    return f"{100 * share:.3g}%"
+
+
 def count_of(num: int, noun: str, plural: str | None = None) -> str:
     """A number with its noun: "1 picture", "2,000 pictures"; with a plural of its own "2 classes"."""
     return f"{num:,} {noun if num == 1 else plural or noun + 's'}"

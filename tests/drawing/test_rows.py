@@ -10,6 +10,7 @@ from netgaze.drawing.rows import (
     Row,
     align,
     lay_out,
+    lay_out_bands,
     make_bar,
     make_head,
     make_legend,
@@ -19,6 +20,7 @@ from netgaze.drawing.rows import (
     stack,
 )
 from netgaze.drawing.words import measure_lines, wrap_words
+from netgaze.figure import Finding
 
 LONG = "a label that is so long that a narrow column breaks it, lr=0.1"
 
@@ -46,6 +48,19 @@ def test_a_page_is_as_high_as_its_rows_and_draws_each_where_those_above_end(reco
     picture = lay_out(recorder.row(name, height) for name, height in (("a", 1.0), ("b", 2.5), ("c", 0.5)))
     assert recorder.drawn == [("a", 0.0), ("b", 1.0), ("c", 3.5)]
     assert picture.get_size_inches().tolist() == [WIDTH, 4.0]
+
+
+def test_bands_are_evenly_filled_and_below_one_another(recorder):
+    seen = []
+
+    def make_band(findings, across):
+        seen.append((list(findings), across))
+        return recorder.row("".join(findings), 2.0)
+
+    picture = lay_out_bands(dict.fromkeys("abcde", Finding()), 4, make_band, gap=0.5)
+    assert seen == [(["a", "b", "c"], 3), (["d", "e"], 3)]
+    assert recorder.drawn == [("abc", 0.0), ("de", 2.5)]
+    assert picture.get_size_inches()[1] == 4.5
 
 
 def test_stacks_have_gaps_between_their_rows_alone(recorder):

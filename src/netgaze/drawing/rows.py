@@ -1,16 +1,18 @@
 """Rows: a figure lists the bands of its page, each a height in inches and what draws it; the page sums the heights."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from matplotlib.figure import Figure as Picture
 
 from netgaze.drawing.fonts import plain_text
-from netgaze.drawing.panels import GRAY, SIGNED, SMALL, TEXT, TITLE, WIDTH, Sheet, measure_titles
+from netgaze.drawing.panels import GRAY, SIGNED, SMALL, TEXT, TITLE, WIDTH, Sheet, fill_rows, measure_titles
 from netgaze.drawing.words import measure_lines, shorten, wrap_words
+from netgaze.figure import Finding
 
 _ABOVE = 0.1  # inches above a title
+_MOST_ACROSS = 4  # columns side by side
 
 
 def _leave_blank(sheet: Sheet, y: float) -> None:
@@ -37,6 +39,22 @@ def lay_out(rows: Iterable[Row]) -> Picture:
         sheet = Sheet(page.height)
         page.draw(sheet, 0.0)
     return sheet.figure
+
+
+def lay_out_bands(
+    findings: Mapping[str, Finding], most: int, make_band: Callable[[dict[str, Finding], int], Row], gap: float = 0.3
+) -> Picture:
+    """A page of bands of at most `most` columns, evenly filled: many networks stay as large as a few.
+
+    Args:
+        findings: by label.
+        most: columns that a page has room for.
+        make_band: makes the row of some networks, on a page that has so many columns.
+        gap: inches between two bands.
+    """
+    across, labels = fill_rows(len(findings), most)[1], list(findings)
+    bands = [labels[start : start + across] for start in range(0, len(labels), across)]
+    return lay_out([stack([make_band({label: findings[label] for label in band}, across) for band in bands], gap)])
 
 
 def stack(rows: Iterable[Row], gap: float = 0.0) -> Row:
@@ -101,6 +119,32 @@ class Columns:
                 sheet.text(x + self.width / 2, y, text, size, ha="center", color=GRAY)
 
         return Row(max(measure_lines(text, size) for text in wrapped) + below, draw)
+
+
+def make_bands(
+    findings: Mapping[str, Finding],
+    make_rows: Callable[[Mapping[str, Finding], Columns], Iterable[Row]],
+    left: float = 0.1,
+    gap: float = 0.2,
+    least: int = 1,
+    most: int = _MOST_ACROSS,
+) -> Row:
+    """A column per label; more than `most` stand in bands below one another, in columns of one width.
+
+    Args:
+        findings: by label.
+        make_rows: the rows of one band, from its findings and its columns.
+        left: see `Columns`.
+        gap: see `Columns`.
+        least: see `Columns`.
+        most: columns side by side.
+    """
+    labels, across = list(findings), fill_rows(len(findings), most)[1]
+    bands = [labels[start : start + across] for start in range(0, len(labels), across)]
+    return stack(
+        stack(make_rows({label: findings[label] for label in band}, Columns(len(band), left, gap, max(across, least))))
+        for band in bands
+    )
 
 
 def make_title(label: str, below: float = 0.0) -> Row:

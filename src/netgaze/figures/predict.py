@@ -1,7 +1,6 @@
 """What does the network see in your own pictures?"""
 
 from collections.abc import Mapping, Sequence
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -9,18 +8,20 @@ import torch
 from matplotlib.figure import Figure as Picture
 from matplotlib.patches import Rectangle
 
+from netgaze.drawing.evidence import make_evidence_bar, make_pair, measure_scale
 from netgaze.drawing.examples import denormalize, name_files, read_size
-from netgaze.drawing.heat import describe_coarseness, enlarge, overlay
+from netgaze.drawing.heat import describe_coarseness, enlarge
 from netgaze.drawing.panels import GRAY, RIGHT, SMALL, WIDTH, Sheet
-from netgaze.drawing.rows import Columns, Row, align, lay_out, make_signed_bar, stack
-from netgaze.drawing.words import shorten
+from netgaze.drawing.rows import Columns, Row, align, lay_out, make_aside, make_text, stack
+from netgaze.drawing.words import count_cells, measure_cell, shorten
 from netgaze.errors import NetgazeError
 from netgaze.figure import Figure, Finding
+from netgaze.glossary import Glossary, Meaning
 from netgaze.subject import Subject, device_of, evaluating
-from netgaze.text import show
+from netgaze.text import format_share, show
 
 _MOST_DRAWN, _MOST_SIZES, _BATCH = 12, 6, 100
-_TILE, _LINE, _NAME, _GAP = 1.3, 0.19, 0.22, 0.16  # inches: most of a tile, a class's bar, a file's name, after a row
+_TILE, _LINE, _GAP = 1.3, 0.19, 0.1  # inches: most of a tile, a class's bar with the gap below it, after a row
 _LEAST_BARS, _MOST_BARS = 1.6, 3.4  # inches: bars that cannot be as wide beside the tiles lie below them
 _FITS = {
     "crop": "the shorter side was scaled and the center cut out",
@@ -34,10 +35,6 @@ class Predict(Figure):
 
     Maps are those of `Cam`: signed, on one scale per network. At most twelve pictures are drawn.
 
-    Numbers:
-        `<file>`: the likeliest class and its probability, in words.
-        `top_classes`: for each file its likeliest classes with their probabilities, 0..1, likeliest first.
-
     Args:
         images: picture files.
         fit: how a picture becomes a square, "crop" or "squash"; None for the data's own way.
@@ -50,6 +47,16 @@ class Predict(Figure):
     title = "Predictions on your pictures"
     question = "What does the network see in these pictures, and where?"
     needs = ("classes", "reader")
+    controls = "numbers"  # what an untrained network says of a picture is no answer
+    glossary = Glossary(
+        {
+            "picture": Meaning("picture"),
+            "class<place>": Meaning("class <place>", "The likeliest classes, in order."),
+            "probability<place>": Meaning("its probability", "What the network gives the class.", "%"),
+            "top_classes": Meaning("likeliest classes", "Of each file, with their probabilities, likeliest first."),
+            "<file>": Meaning("<file>", "The likeliest class and its probability."),
+        }
+    )
 
     def __init__(self, *, images: Sequence[str] | None = None, fit: str | None = None, num_classes: int = 5):
         if not images:
@@ -127,14 +134,14 @@ class Predict(Figure):
     def draw(self, findings: Mapping[str, Finding]) -> Picture:
         """A row per picture, a column per network: the picture, the map of its likeliest class, and bars."""
         columns = Columns(len(findings), gap=0.25)
-        place = _Place(columns.width, max(finding.arrays["classes"].shape[1] for finding in findings.values()))
-        placed = [(finding, x + place.left) for finding, x in zip(findings.values(), columns.lefts, strict=True)]
-        pictures = [
-            stack([_make_name(placed[0][0], row, placed[0][1]), align(place.make_cell(*one, row) for one in placed)])
-            for row in range(len(placed[0][0].arrays["maps"]))
-        ]
-        bars = [make_signed_bar(x, 2 * place.tile, _measure_scale(found), "evidence", above=0.1) for found, x in placed]
-        return lay_out([columns.titles(findings, below=0.05), *pictures, align(bars)])
+        num_bars = max(finding.arrays["classes"].shape[1] for finding in findings.values())
+        cells = [_Cells(*pair, columns.width, num_bars) for pair in zip(findings.values(), columns.lefts, strict=True)]
+        rows = [columns.titles(findings, below=0.05)]
+        for row in range(len(cells[0].arrays["maps"])):
+            name = shorten(str(cells[0].arrays["names"][row]), WIDTH - 0.2 - cells[0].x, SMALL)
+            rows.append(make_text(name, cells[0].x, SMALL, height=0.22, weight="bold", color=GRAY))
+            rows.append(align(cell.make_row(row) for cell in cells))
+        return lay_out([*rows, align(make_evidence_bar(cell.x, 2 * cell.pitch, cell.scale) for cell in cells)])
 
     def table(self, finding: Finding) -> list[dict[str, Any]]:
         """A row per picture: its likeliest classes with their probabilities, 0..1, likeliest first."""
@@ -164,52 +171,46 @@ def _number(classes: np.ndarray, probabilities: np.ndarray) -> dict[str, Any]:
 def _describe(arrays: dict[str, np.ndarray], row: int, most: int | None = None) -> str:
     """Classes and their probabilities, likeliest first."""
     pairs = zip(arrays["classes"][row, :most], arrays["probabilities"][row, :most], strict=True)
-    return ", ".join(f"{name} {probability:.2f}" for name, probability in pairs)
+    return ", ".join(f"{name} {format_share(float(probability))}" for name, probability in pairs)
 
 
-def _measure_scale(finding: Finding) -> float:
-    """The value that has the full color, of all maps of a network."""
-    return float(np.quantile(np.abs(finding.arrays["maps"]), 0.99))
+class _Cells:
+    """A network's column: of each picture two tiles, and so many bars beside or below them, as wide as they can be.
 
+    Args:
+        finding: the network's.
+        x: the column's left edge, in inches.
+        width: of the column.
+        num_bars: of a picture, at most, in any column.
+    """
 
-def _make_name(finding: Finding, row: int, x: float) -> Row:
-    """The name of a picture's file."""
-    name = shorten(str(finding.arrays["names"][row]), WIDTH - 0.2 - x, SMALL)
-    return Row(_NAME, lambda sheet, y: sheet.text(x, y, name, SMALL, weight="bold", color=GRAY))
-
-
-class _Place:
-    """Where a network's answer to a picture lies: two tiles, and so many bars beside or below them, in inches."""
-
-    def __init__(self, width: float, num_bars: int):
+    def __init__(self, finding: Finding, x: float, width: float, num_bars: int):
+        self.arrays, self.scale = finding.arrays, measure_scale(finding.arrays["maps"])
         self.beside = width - 2 * 1.1 >= _LEAST_BARS
-        self.tile = min(_TILE, (width - _LEAST_BARS) / 2 if self.beside else width / 2)
-        self.bars = min(_MOST_BARS, width - 2 * self.tile - 0.1) if self.beside else 2 * self.tile
-        self.width = 2 * self.tile + (self.bars + 0.1 if self.beside else 0.0)
-        bars = num_bars * _LINE
-        self.height = (max(self.tile, bars) if self.beside else self.tile + 0.06 + bars) + _GAP
-        self.left = (width - self.width) / 2
+        self.pitch = min(_TILE, (width - _LEAST_BARS) / 2 if self.beside else width / 2)
+        self.bars = min(_MOST_BARS, width - 2 * self.pitch - 0.1) if self.beside else 2 * self.pitch
+        self.x = x + (width - 2 * self.pitch - (self.bars + 0.1 if self.beside else 0.0)) / 2
+        self.blank = Row(num_bars * _LINE)
 
-    def make_cell(self, finding: Finding, x: float, row: int) -> Row:
-        """One picture's answer at x."""
-        return Row(self.height, partial(self._draw, finding=finding, x=x, row=row))
-
-    def _draw(self, sheet: Sheet, y: float, finding: Finding, x: float, row: int) -> None:
-        arrays, tile, side = finding.arrays, self.tile, self.tile - 0.05
-        heat = overlay(arrays["pictures"][row], arrays["maps"][row], _measure_scale(finding))
-        sheet.image(arrays["pictures"][row], x, y, side, side)
-        sheet.image(heat, x + tile, y, side, side)
-        left, y = (x + 2 * tile + 0.1, y) if self.beside else (x, y + tile + 0.06)
+    def make_row(self, row: int) -> Row:
+        """One picture's answer."""
+        arrays, left = self.arrays, self.x + (2 * self.pitch + 0.1 if self.beside else 0.0)
+        pair = make_pair(arrays["pictures"][row], arrays["maps"][row], self.scale, self.x, self.pitch, below=0.11)
         pairs = zip(arrays["classes"][row], arrays["probabilities"][row], strict=True)
-        for number, (name, probability) in enumerate(pairs):
-            self._draw_bar(sheet, str(name), float(probability), number, left, y + number * _LINE)
+        lines = (self._make_bar(left, str(name), float(share), place == 0) for place, (name, share) in enumerate(pairs))
+        bars = align([stack(lines), self.blank])
+        return stack([align([pair, bars]) if self.beside else stack([pair, bars]), Row(_GAP)])
 
-    def _draw_bar(self, sheet: Sheet, name: str, probability: float, number: int, x: float, y: float) -> None:
-        for share, opacity in ((1.0, 0.08), (probability, 0.35)):
-            bar = Rectangle((x, y), share * self.bars, _LINE - 0.03, facecolor=RIGHT, edgecolor="none", alpha=opacity)
-            sheet.paper.add_patch(bar)
-        weight = "bold" if number == 0 else "normal"
-        middle = y + (_LINE - 0.03) / 2
-        room = 0.88 * (self.bars - 0.4)  # bold words are wider
-        sheet.text(x + 0.04, middle, shorten(name, room, SMALL), SMALL, va="center", weight=weight)
-        sheet.text(x + self.bars - 0.04, middle, f"{probability:.2f}", SMALL, va="center", ha="right", weight=weight)
+    def _make_bar(self, x: float, name: str, share: float, bold: bool) -> Row:
+        """A class, its probability, and a bar as long as this."""
+        said, weight, height = format_share(share), "bold" if bold else "normal", _LINE - 0.03
+        room = 0.88 * (self.bars - 0.14 - count_cells(said) * measure_cell(SMALL))  # bold words are wider
+
+        def draw(sheet: Sheet, y: float) -> None:
+            for part, opacity in ((1.0, 0.08), (share, 0.35)):
+                bar = Rectangle((x, y), part * self.bars, height, facecolor=RIGHT, edgecolor="none", alpha=opacity)
+                sheet.paper.add_patch(bar)
+
+        words = make_aside(shorten(name, room, SMALL), x + 0.04, height, weight=weight)
+        number = make_aside(said, x + self.bars - 0.04, height, weight=weight, ha="right")
+        return align([Row(_LINE, draw), words, number])
