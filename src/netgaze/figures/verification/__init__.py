@@ -11,7 +11,7 @@ from torch import Tensor
 
 from netgaze.drawing.examples import balanced_choice, to_rgb
 from netgaze.figure import Figure, Finding
-from netgaze.figures.verification.columns import LEAST_PEOPLE, PairColumns
+from netgaze.figures.verification.columns import LEAST_PEOPLE, draw_pairs
 from netgaze.figures.verification.plots import bin_distances, list_eers, name_comparisons, trace_curve
 from netgaze.glossary import Glossary, Meaning
 from netgaze.measures.verification import FARS, verify, verify_folds
@@ -154,7 +154,7 @@ class Verification(Figure):
 
     def draw(self, findings: Mapping[str, Finding]) -> Picture:
         """A column per network: histograms, ROC curves, the hardest pairs."""
-        return PairColumns(findings).draw()
+        return draw_pairs(findings)
 
     def compare(self, findings: Mapping[str, Finding]) -> dict[str, float]:
         """The EER of each comparison and network, and what glasses on one of two images add to it."""

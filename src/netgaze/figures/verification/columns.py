@@ -1,14 +1,14 @@
 """Distances of pairs in columns, one per network: how `Verification` lays out what it found."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure as Picture
 
-from netgaze.drawing.panels import GRAY, SMALL, TEXT, WIDTH, fill_rows
-from netgaze.drawing.rows import Columns, Row, align, lay_out, make_legend, make_text, stack
+from netgaze.drawing.panels import GRAY, SMALL, TEXT, WIDTH
+from netgaze.drawing.rows import Columns, Row, align, lay_out, make_bands, make_legend, make_text, stack
 from netgaze.drawing.tiles import Tile, make_tiles
 from netgaze.drawing.words import measure_cell, shorten, wrap_words
 from netgaze.figure import Finding
@@ -22,7 +22,6 @@ from netgaze.figures.verification.plots import (
 )
 
 LEAST_PEOPLE = 5  # for an interval in words
-_MOST_ACROSS = 4
 _TILE, _PAIR_GAP, _LEGEND = 0.62, 0.12, 0.19  # inches: a picture at most, between pairs, a legend's line
 _KINDS = {"same": "Same person, far apart", "different": "Different people, close"}
 _FRAMES = "Blue frames: told rightly by the threshold; crossed ones: wrongly. Below: the distance."
@@ -30,59 +29,51 @@ _FRAMES = "Blue frames: told rightly by the threshold; crossed ones: wrongly. Be
 _Pair = tuple[np.ndarray, float, bool | None]  # see `find_hardest`
 
 
-class PairColumns:
-    """Histograms, ROC curves and hardest pairs; four networks side by side at most.
+def draw_pairs(findings: Mapping[str, Finding]) -> Picture:
+    """Histograms, ROC curves and hardest pairs in columns, from findings of `Verification`."""
+    known = [numbers["num_different"] for each in findings.values() for numbers in each.numbers["comparisons"].values()]
+    least, names = min(0.1, 1 / max(known, default=1)), name_comparisons(findings.values())
+    return lay_out([make_bands(findings, partial(_make_band, names=names, least=least), least=2)])
 
-    Args:
-        findings: of `Verification`, by label.
-    """
 
-    def __init__(self, findings: Mapping[str, Finding]):
-        self.findings, self.names = findings, name_comparisons(findings.values())
-        self.columns = Columns(fill_rows(len(findings), _MOST_ACROSS)[1], least=2)
-        self.width = self.columns.width
+def _make_band(findings: Mapping[str, Finding], columns: Columns, names: Sequence[str], least: float) -> Iterator[Row]:
+    """Some of the networks beside one another; curves begin at the FAR of `least`."""
 
-    def draw(self) -> Picture:
-        """The page."""
-        labels, across = list(self.findings), len(self.columns.lefts)
-        return lay_out(self._make_block(labels[start : start + across]) for start in range(0, len(labels), across))
+    def make_all(make: Callable[[Finding, float, float], Row]) -> Row:
+        return align(make(each, x, columns.width) for each, x in zip(findings.values(), columns.lefts, strict=True))
 
-    def _make_block(self, labels: Sequence[str]) -> Row:
-        """Some of the networks beside one another."""
-        rows, findings = [self.columns.titles(labels, below=0.05)], self.findings.values()
-        for name in self.names:
-            bars = partial(make_histogram, width=self.width, name=name, last=name == self.names[-1])
-            rows += [self._align(labels, partial(self._make_words, name=name)), self._align(labels, bars)]
-        known = [numbers["num_different"] for each in findings for numbers in each.numbers["comparisons"].values()]
-        curves = partial(make_curves, width=self.width, names=self.names, least=min(0.1, 1 / max(known, default=1)))
-        rows += [_make_key(make_color_handles(findings)), self._align(labels, curves)]
-        rows += [_make_key(make_line_handles(self.names))]
-        rows += [self._align(labels, partial(self._make_pairs, kind=kind)) for kind in _KINDS]
-        words = _FRAMES if any(map(has_threshold, findings)) else ""
-        return stack([*rows, Row(0.05), make_text(words, WIDTH / 2, height=0.25, ha="center")])
+    yield columns.titles(findings, below=0.05)
+    for name in names:
+        yield make_all(partial(_make_words, name=name))
+        yield make_all(partial(make_histogram, name=name, last=name == names[-1]))
+    yield _make_key(make_color_handles(findings.values()))
+    yield make_all(partial(make_curves, names=names, least=least))
+    yield _make_key(make_line_handles(names))
+    for kind in _KINDS:
+        yield make_all(partial(_make_pairs, kind=kind))
+    yield Row(0.05)
+    yield make_text(_FRAMES if any(map(has_threshold, findings.values())) else "", WIDTH / 2, height=0.25, ha="center")
 
-    def _align(self, labels: Sequence[str], make: Callable[[Finding, float], Row]) -> Row:
-        """What is made of each network, at its column's left edge."""
-        return align(make(self.findings[label], x) for label, x in zip(labels, self.columns.lefts, strict=False))
 
-    def _make_words(self, finding: Finding, x: float, name: str) -> Row:
-        """What stands above a histogram; its first line is bold."""
-        head, *rest = _describe(finding, name)
-        head = shorten(head, 0.85 * self.width, SMALL)
-        words = wrap_words("\n".join(rest), self.width, SMALL)
-        return stack([make_text(head, x, SMALL, weight="bold"), make_text(words, x, SMALL, below=0.05)])
+def _make_words(finding: Finding, x: float, width: float, name: str) -> Row:
+    """What stands above a histogram; its first line is bold."""
+    head, *rest = _describe(finding, name)
+    words = wrap_words("\n".join(rest), width, SMALL)
+    bold = make_text(shorten(head, 0.85 * width, SMALL), x, SMALL, weight="bold")
+    return stack([bold, make_text(words, x, SMALL, below=0.05)])
 
-    def _make_pairs(self, finding: Finding, x: float, kind: str) -> Row:
-        """The hardest pairs of a kind below their heading; nothing where there are none."""
-        pairs, per_row = find_hardest(finding, kind), 2 if self.width < 3.5 else 4
-        tile = min(_TILE, self.width / (2 * per_row) - _PAIR_GAP / 2)
-        lefts = [x + place * (2 * tile + _PAIR_GAP) for place in range(per_row)]
-        lines = [
-            align(_make_pair(pair, left, tile) for pair, left in zip(pairs[start:], lefts, strict=False))
-            for start in range(0, len(pairs), per_row)
-        ]
-        heading = make_text(_KINDS[kind], x, SMALL, below=0.05, weight="bold")
-        return stack([heading, *lines] if lines else [])
+
+def _make_pairs(finding: Finding, x: float, width: float, kind: str) -> Row:
+    """The hardest pairs of a kind below their heading; nothing where there are none."""
+    pairs, across = find_hardest(finding, kind), 2 if width < 3.5 else 4
+    tile = min(_TILE, width / (2 * across) - _PAIR_GAP / 2)
+    lefts = [x + place * (2 * tile + _PAIR_GAP) for place in range(across)]
+    lines = [
+        align(_make_pair(pair, left, tile) for pair, left in zip(pairs[start:], lefts, strict=False))
+        for start in range(0, len(pairs), across)
+    ]
+    heading = make_text(_KINDS[kind], x, SMALL, below=0.05, weight="bold")
+    return stack([heading, *lines] if lines else [])
 
 
 def _describe(finding: Finding, name: str) -> list[str]:
