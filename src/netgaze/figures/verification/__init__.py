@@ -11,7 +11,7 @@ from torch import Tensor
 
 from netgaze.drawing.examples import balanced_choice, to_rgb
 from netgaze.figure import Figure, Finding
-from netgaze.figures.verification.columns import LEAST_PEOPLE, PairColumns
+from netgaze.figures.verification.columns import LEAST_PEOPLE, draw_pairs
 from netgaze.figures.verification.plots import bin_distances, list_eers, name_comparisons, trace_curve
 from netgaze.glossary import Glossary, Meaning
 from netgaze.measures.verification import FARS, verify, verify_folds
@@ -154,14 +154,14 @@ class Verification(Figure):
 
     def draw(self, findings: Mapping[str, Finding]) -> Picture:
         """A column per network: histograms, ROC curves, the hardest pairs."""
-        return PairColumns(findings).draw()
+        return draw_pairs(findings)
 
     def compare(self, findings: Mapping[str, Finding]) -> dict[str, float]:
         """The EER of each comparison and network, and what glasses on one of two images add to it."""
         found = {label: list_eers(finding) for label, finding in findings.items()}
         compared = {
             f"EER, {name}: {label}": some[name]
-            for name in name_comparisons(findings)
+            for name in name_comparisons(findings.values())
             for label, some in found.items()
             if name in some
         }
@@ -173,7 +173,7 @@ class Verification(Figure):
 
     def summary(self, findings: Mapping[str, Finding]) -> str:
         """A table, a line per network."""
-        compared = name_comparisons(findings)
+        compared = name_comparisons(findings.values())
         lines = [["", *(f"EER {name}" for name in compared), "accuracy", "AUC", "TAR at FAR 0.01"]]
         for label, finding in findings.items():
             values = [list_eers(finding).get(name) for name in compared]
