@@ -114,6 +114,11 @@ def format_share(value: float) -> str:
     return format_value(value, 1) if value >= 0.0001 else "<0.0001"
 
 
+def format_percent(share: float) -> str:
+    """A share of counted examples with three digits that count and no zeros at the end: 100%, 9%, 28.6%, 0.2%."""
+    return f"{100 * share:.3g}%"
+
+
 def count_of(num: int, noun: str, plural: str | None = None) -> str:
     """A number with its noun: "1 picture", "2,000 pictures"; with a plural of its own "2 classes"."""
     return f"{num:,} {noun if num == 1 else plural or noun + 's'}"

@@ -5,10 +5,13 @@ import pytest
 import torch
 from matplotlib.text import Text
 from sklearn.metrics import confusion_matrix
+from tests.figures.reader import assert_shows, make_pictures, read
 from tests.figures.test_figures import assert_readable
 
 from netgaze.drawing.examples import denormalize
+from netgaze.drawing.panels import RIGHT, WRONG
 from netgaze.features import Outputs
+from netgaze.figure import Finding
 from netgaze.figures.confused_pairs import ConfusedPairs
 from netgaze.figures.confusion import Confusion
 
@@ -94,8 +97,11 @@ def test_ties_go_by_number_and_then_by_order(answers):
     pairs = [[0, 1], [1, 0], [2, 3], [3, 0]]
     assert arrays["pairs"].tolist() == [[NAMES[a], NAMES[b]] for a, b in pairs]
     assert arrays["reverse"].tolist() == [0.5, 0.5, 0, 0]
+    assert arrays["alike"] == 0
     shares = ConfusedPairs(num_each=1).compute(answers(targets, predicted)).arrays
     assert shares["pair"].tolist() == [0, 0, 1, 1, 2, 2, 3, 3]
+    for num, alike in ((1, 3), (2, 2), (3, 1)):
+        assert ConfusedPairs(num_pairs=num).compute(answers(targets, predicted)).arrays["alike"] == alike
 
 
 def test_of_tied_examples_the_first_are_shown(answers):
@@ -131,9 +137,9 @@ def test_drawn_words_are_the_pairs(noisy):
     assert_readable(picture)
     words, arrays = words_of(picture), finding.arrays
     for number in range(3):
-        said = f"{arrays['counts'][number]} of {arrays['totals'][number]} ({arrays['shares'][number]:.0%})"
+        said = f"{arrays['counts'][number]} of {arrays['totals'][number]} ({100 * arrays['shares'][number]:.3g}%)"
         assert words.count(said) == 2
-        assert f"the other way {arrays['reverse'][number]:.0%}" in words
+        assert f"the other way {100 * arrays['reverse'][number]:.3g}%" in words
     covered = finding.numbers["share_of_errors"]
     assert words.count(f"these 3 pairs make up {covered:.0%} of the {finding.numbers['num_errors']} errors") == 2
     assert "Each network chooses its own pairs" in finding.caption
@@ -182,7 +188,104 @@ def test_the_confusion_figure_says_top5_and_names_the_best_and_worst_of_many(mak
         ends = [line for line in words if line.startswith(("best: ", "worst: "))]
         assert len(ends) == 2 * named
         if named:
-            shares = finding.numbers["per_class_acc"]
-            known = [name for name in shares if shares[name] > 0]
-            best = sorted(known, key=lambda name, shares=shares: -shares[name])[:3]
-            assert ends[0] == "best: " + ", ".join(f"{name} {shares[name]:.0%}" for name in best)
+            shares = list(finding.numbers["per_class_acc"].items())
+            best = sorted(shares, key=lambda pair: -pair[1])
+            more = sum(share == best[1][1] for _, share in best[2:])
+            expected = [f"{name} {100 * share:.3g}%" for name, share in best[:2]]
+            assert ends[0] == "best: " + ", ".join(
+                expected + [f"and {more} more at {100 * best[1][1]:.3g}%"] * bool(more)
+            )
+            assert ends[1].startswith("worst: ")
+            assert "100%" not in ends[1]
+            assert any("class (row) taken for (column)" in word for word in words)
+            assert "drawn: 28 of 40 classes, those confused most" in words
+
+
+def make_findings():
+    """Two networks of three pairs, four mistaken and four recognized examples each, in no order; one has none."""
+    pictures = make_pictures(2, 20)
+    pair, right = np.tile([2, 0, 1, 0, 2, 0, 1, 0, 0, 1], 2), np.repeat([False, True], 10)
+    findings = {}
+    for place, label in enumerate(("first run", "other run")):
+        arrays = {
+            "pairs": np.roll([["cat", "dog"], ["dog", "emu"], ["fox", "cat"]], place, axis=0),
+            "counts": np.array([9, 7, 5]) + place,
+            "totals": np.array([10, 14, 20]) + 10 * place,
+            "shares": np.array([0.9, 0.5, 0.25]) - 0.1 * place,
+            "alike": np.array(1207 * place),
+            "reverse": np.array([0.1, 0.2, 0.3]) + 0.4 * place,
+            "pair": pair[: 20 - 3 * place],
+            "right": right[: 20 - 3 * place],
+            "confidence": (np.arange(20)[: 20 - 3 * place] + 30 * place) / 100,
+            "images": pictures[place, : 20 - 3 * place],
+        }
+        arrays["right"] = arrays["right"] & (arrays["pair"] != 1 if place else True)
+        findings[label] = Finding({"num_errors": 1234 + place, "share_of_errors": 0.625 - 0.25 * place}, arrays)
+    return pictures, findings
+
+
+def read_pair(drawn, line, arrays, number):
+    """The images of a pair's halves, by whether they are right, as the finding has them; and that of the tiles."""
+    for right in (False, True):
+        own = np.flatnonzero((arrays["pair"] == number) & (arrays["right"] == right))
+        frame = "right" if right else "wrong"
+        tiles = [tile for tile in line if drawn.frame_of(tile) == frame]
+        assert_shows(tiles, arrays["images"][own])
+        below = [drawn.words_below(tile, 0.2)[0].text for tile in tiles]
+        assert below == [f"{confidence:.2f}" for confidence in arrays["confidence"][own]]
+        yield tiles
+
+
+def test_each_pair_has_its_row_mistaken_left_recognized_right():
+    _, findings = make_findings()
+    drawn = read(ConfusedPairs(num_each=6).draw(findings))
+    lines = drawn.grid()
+    assert len(lines) == 6
+    lefts = set()
+    for place, finding in enumerate(findings.values()):
+        for number in range(3):
+            wrong, right = read_pair(drawn, lines[3 * place + number], finding.arrays, number)
+            assert all(tile.x > wrong[-1].x for tile in right)
+            lefts |= {(round(wrong[0].x, 2), round(right[0].x, 2) if right else None)}
+    assert len({left for left, _ in lefts}) == 1
+    assert len({right for _, right in lefts} - {None}) == 1, "halves begin at one place in all rows"
+
+
+def test_words_left_of_a_pair_are_its_own():
+    _, findings = make_findings()
+    drawn = read(ConfusedPairs(num_each=6).draw(findings))
+    words = [[word.text for word in drawn.words_left_of(line[0])] for line in drawn.grid()]
+    assert words == [
+        ["cat", "as dog", "9 of 10 (90%)", "the other way 10%"],
+        ["dog", "as emu", "7 of 14 (50%)", "the other way 20%"],
+        ["fox", "as cat", "5 of 20 (25%)", "the other way 30%"],
+        ["fox", "as cat", "10 of 20 (80%)", "the other way 50%"],
+        ["cat", "as dog", "8 of 24 (40%)", "the other way 60%"],
+        ["dog", "as emu", "6 of 30 (15%)", "the other way 70%"],
+    ]
+
+
+def test_blocks_halves_and_what_is_missing_are_said():
+    _, findings = make_findings()
+    drawn = read(ConfusedPairs(num_each=6).draw(findings))
+    lines = drawn.grid()
+    for label, first, words in (
+        ("first run", lines[0], "these 3 pairs make up 62% of the 1,234 errors"),
+        (
+            "other run",
+            lines[3],
+            "these 3 pairs make up 38% of the 1,235 errors; 1,207 more are tied",
+        ),
+    ):
+        assert drawn.say(label).bold
+        assert drawn.say(words).text == words
+        for word in (drawn.say(label), drawn.say(words)):
+            assert 0 < first[0].y - word.y < 0.7
+    (missing,) = (word for word in drawn.words if word.text == "none is recognized")
+    assert lines[4][0].y < missing.y < lines[4][0].y + lines[4][0].height
+    starts = {"wrong": lines[0][0].x, "right": next(tile.x for tile in lines[0] if drawn.frame_of(tile) == "right")}
+    assert missing.x == pytest.approx(starts["right"])
+    for name, color, words in (("wrong", WRONG, "of the first"), ("right", RIGHT, "of the second")):
+        heads = [word for word in drawn.words if word.text.startswith(words)]
+        assert [word.x for word in heads] == pytest.approx([starts[name]] * 2)
+        assert {word.color for word in heads} == {color.lower()}

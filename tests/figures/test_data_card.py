@@ -5,7 +5,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from tests.figures.reader import assert_shows, make_pictures, read
 
+from netgaze.drawing.panels import GRAY, RIGHT, WRONG
+from netgaze.figure import Finding
 from netgaze.figures.data_card import DataCard
 
 
@@ -79,3 +82,85 @@ def test_what_was_ignored_and_what_may_be_a_mistake_stands_on_the_card():
     assert [word for word in words if word in expected] == expected
     _, plain = card(4)
     assert not any("Ignored" in text.get_text() for axes in plain.axes for text in axes.texts)
+
+
+COLORS = {"train": RIGHT.lower(), "val": WRONG.lower(), "test": GRAY.lower()}
+COUNTS = np.array([[9, 4, 7, 6], [3, 5, 1, 8], [2, 10, 12, 11]])  # of splits and classes
+
+
+def make_finding(title="Animals", num=0, counts=COUNTS, classes=(0, 2, 3)):
+    numbers = {"classes": 4, "train": 26, "val": 17, "test": 1035, "imbalance": 2.25}
+    return Finding(
+        numbers | {"found": {"values": "0..255", "ignored": {}, "warnings": []}},
+        {
+            "counts": counts,
+            "classes": np.array(classes),
+            "samples": make_pictures(2, len(classes), 5)[num],
+            "names": np.array(["cat", "dog", "emu", "fox"]),
+            "data": np.array(title),
+        },
+    )
+
+
+def test_each_class_has_its_name_its_bars_and_its_samples_in_one_row():
+    finding = make_finding()
+    drawn = read(DataCard().draw({"one": finding}))
+    plot = drawn.plot("images: train, val, test")
+    lines = drawn.grid()
+    assert len(lines) == 3
+    for row, (number, name) in enumerate(((0, "cat"), (2, "emu"), (3, "fox"))):
+        assert_shows(lines[row], finding.arrays["samples"][row])
+        middle = lines[row][0].middle[1]
+        assert drawn.say(name).y == pytest.approx(middle, abs=0.1)
+        assert drawn.say(name).x < plot.x < plot.x + plot.width < lines[row][0].x
+        bars = sorted((bar for bar in plot.bars if round(bar.y + bar.height / 2) == row), key=lambda bar: bar.y)
+        assert [bar.width for bar in bars] == COUNTS[:, number].tolist()
+        assert [bar.color for bar in bars] == list(COLORS.values())
+        low, high = plot.ylim[1], plot.ylim[0]
+        assert plot.y + plot.height * (row - low) / (high - low) == pytest.approx(middle, abs=0.1)
+    assert "dog" not in drawn.text
+
+
+def test_the_spread_has_a_line_for_each_split_in_falling_order():
+    plot = read(DataCard().draw({"one": make_finding()})).plot("images per class")
+    assert {steps.color: steps.values for steps in plot.steps} == {
+        COLORS["train"]: [9, 7, 6, 4],
+        COLORS["val"]: [8, 5, 3, 1],
+        COLORS["test"]: [12, 11, 10, 2],
+    }
+    assert plot.legend == COLORS
+    assert plot.xlim == (0, 4)
+    assert plot.ylim[0] == 0
+    assert plot.ylim[1] > 12
+
+
+def test_the_card_says_its_sizes():
+    text = read(DataCard().draw({"one": make_finding()})).text
+    said = "4 classes, 26 train, 17 val, 1,035 test, 4 x 4 pixels; 3 of the classes are shown"
+    assert said in text
+    assert "4 to 9 training images in a class" in text
+    even = make_finding(counts=np.array([[6] * 4, [3, 2, 4, 5], [1] * 4]), classes=range(4))
+    text = read(DataCard().draw({"one": even})).text
+    assert "6 training images in each class" in text
+    assert "are shown" not in text
+
+
+def test_networks_that_share_data_share_a_card():
+    same, other = make_finding(), make_finding("Plants", 1)
+    drawn = read(DataCard().draw({"one": same, "two": other, "three": make_finding()}))
+    titles = [word.text for word in drawn.words if word.bold]
+    assert titles == ["Animals: one, three", "Plants: two"]
+    lines = drawn.grid()
+    assert len(lines) == 6
+    for line, samples in zip(lines, [*same.arrays["samples"], *other.arrays["samples"]], strict=True):
+        assert_shows(line, samples)
+    assert drawn.say("Animals").y < lines[0][0].y < lines[2][0].y < drawn.say("Plants").y < lines[3][0].y
+    assert [word.text for word in read(DataCard().draw({"one": same})).words if word.bold] == ["Animals"]
+
+
+def test_counts_are_of_splits_by_class():
+    finding, _ = card(4)
+    assert finding.arrays["counts"].tolist() == [[1, 2, 3, 4], [1] * 4, [1] * 4]
+    found = {"values": "0..255", "ignored": {}, "warnings": []}
+    expected = {"classes": 4, "train": 10, "val": 4, "test": 4, "imbalance": 4.0, "found": found}
+    assert finding.numbers == expected

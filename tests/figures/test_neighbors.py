@@ -8,15 +8,18 @@ import torch
 from matplotlib.text import Text
 from PIL import Image
 from sklearn.neighbors import NearestNeighbors
+from tests.figures.reader import assert_shows, make_pictures, read
 from tests.figures.test_figures import assert_readable, texts_of
 
 from netgaze.data.digits import Digits
 from netgaze.errors import NetgazeError
+from netgaze.figure import Finding
 from netgaze.figures.neighbors import Neighbors
 from netgaze.models.resnet import ResNet
 from netgaze.schedules import Constant
 from netgaze.subject import Subject
 from netgaze.tasks.supervised import Supervised
+from netgaze.text import format_value
 
 
 @pytest.fixture(scope="module")
@@ -159,7 +162,7 @@ def test_all_is_readable(columns, tmp_path, monkeypatch, num_neighbors, own):
     words = [text.get_text() for text in picture.findobj(Text)]
     assert words.count("raw pixels") == (2 if own else 3)
     nearest = findings["raw pixels"].arrays["distances"][0, 0]
-    assert f"{nearest:#.3g}".rstrip(".") in "\n".join(words).split("\n")
+    assert format_value(nearest) in "\n".join(words).split("\n")
     assert any(word.startswith("building_") for word in words)
 
 
@@ -195,3 +198,78 @@ def test_own_pictures_may_find_the_whole_split(columns, tmp_path):
     paths = own_pictures(columns[2].data, tmp_path, [3])
     found = Neighbors(images=paths, num_neighbors=120).compute(columns[2]).arrays["neighbor_index"]
     assert sorted(found[0]) == list(range(120))
+
+
+FOUND = {"one": [[0, 1, 0], [2, 1, 2]], "two": [[1, 0, 2], [1, 1, 0]]}  # classes of what is near a cat and a dog
+DISTANCES = {"one": [[0.0, 0.25, 2.0], [13.25, 120.25, 1500.0]], "two": [[0.0125, 0.5, 0.75], [1.0, 1.5, 9.96]]}
+SAID = {"one": [["0", "0.250", "2.00"], ["13.2", "120", "1,500"]], "two": [["0.0125", "0.500", "0.750"]]}
+SAID["two"].append(["1.00", "1.50", "9.96"])
+
+
+def make_findings(labels=(0, 1)):
+    pictures = make_pictures(2, 2, 4)  # networks, queries, the query and its neighbors
+    return pictures, {
+        label: Finding(
+            {},
+            {
+                "queries": pictures[0, :, 0],
+                "query_names": np.array(["test 5", "test 80"]),
+                "query_labels": np.array(labels),
+                "neighbors": pictures[place, :, 1:],
+                "neighbor_labels": np.array(FOUND[label]),
+                "neighbor_index": np.arange(6).reshape(2, 3) + place,
+                "distances": np.array(DISTANCES[label]),
+                "names": np.array(["cat", "dog", "emu"]),
+            },
+        )
+        for place, label in enumerate(FOUND)
+    }
+
+
+def test_each_neighbor_in_its_row_and_frame_with_its_class_and_distance():
+    pictures, findings = make_findings()
+    drawn = read(Neighbors().draw(findings))
+    lines = drawn.grid()
+    assert_shows(lines[0], pictures[0, 0])
+    assert_shows(lines[1], pictures[1, 0, 1:])
+    assert_shows(lines[2], pictures[0, 1])
+    assert_shows(lines[3], pictures[1, 1, 1:])
+    assert [drawn.frame_of(line[0]) for line in lines[::2]] == [None, None]
+    for number, line in enumerate(lines):
+        query, label = number // 2, ("one", "two")[number % 2]
+        for place, tile in enumerate(line[-3:]):
+            near = FOUND[label][query][place]
+            assert drawn.frame_of(tile) == ("right" if near == query else "wrong")
+            words = [word.text for word in drawn.words_below(tile, 0.35)]
+            assert words == [("cat", "dog", "emu")[near], SAID[label][query][place]]
+
+
+def test_queries_and_rows_are_named():
+    drawn = read(Neighbors().draw(make_findings()[1]))
+    lines = drawn.grid()
+    queries = [[word.text for word in drawn.words_below(line[0], 0.3)] for line in lines[::2]]
+    assert queries == [["test 5", "cat"], ["test 80", "dog"]]
+    beside = [[word.text for word in drawn.words_left_of(line[-3]) if word.align == "right"] for line in lines]
+    assert beside == [["one", "2 of 3"], ["two", "1 of 3"], ["one", "1 of 3"], ["two", "2 of 3"]]
+    assert drawn.say("Euclidean distance").y < lines[0][0].y
+
+
+def test_own_pictures_have_no_class_and_their_neighbors_no_frames():
+    drawn = read(Neighbors().draw(make_findings(labels=(-1, -1))[1]))
+    assert not drawn.frames
+    assert "2 of 3" not in drawn.text
+    lines = drawn.grid()
+    assert [[word.text for word in drawn.words_below(line[0], 0.3)] for line in lines[::2]] == [["test 5"], ["test 80"]]
+
+
+def test_many_neighbors_go_on_in_a_second_line():
+    pictures = make_pictures(12)
+    finding = make_findings()[1]["one"]
+    finding.arrays |= {"neighbors": np.stack([pictures[:11]] * 2), "neighbor_labels": np.zeros((2, 11), int)}
+    finding.arrays["distances"] = np.arange(1.0, 23).reshape(2, 11)
+    drawn = read(Neighbors().draw({"one": finding}))
+    lines = drawn.grid()
+    assert_shows(lines[0][1:], pictures[:8])
+    assert_shows(lines[1], pictures[8:11])
+    assert [tile.x for tile in lines[1]] == pytest.approx([tile.x for tile in lines[0][1:4]])
+    assert [drawn.words_below(tile, 0.35)[1].text for tile in lines[1]] == ["9.00", "10.0", "11.0"]

@@ -124,10 +124,18 @@ class Sheet:
         axes.set_xlabel(words, fontsize=SMALL, labelpad=0)
 
     def matrix(
-        self, x: float, y: float, side: float, values: np.ndarray, names: np.ndarray, colors: str, low: float
+        self,
+        x: float,
+        y: float,
+        side: float,
+        values: np.ndarray,
+        names: np.ndarray,
+        colors: str,
+        low: float,
+        title: str = "",
     ) -> Axes:
         """Values [K,K] from `low` to 1 as colors; left and below the classes' names [K], or places for many."""
-        axes = self.axes(x, y, side, side)
+        axes = self.axes(x, y, side, side, title=title)
         axes.imshow(values, cmap=colors, vmin=low, vmax=1, aspect="auto")
         axes.spines[:].set_visible(False)
         step = 1 if len(names) <= MOST_NAMES else 10 if len(names) <= 500 else 100

@@ -12,6 +12,7 @@ from netgaze.drawing.words import measure_lines, shorten, wrap_words
 from netgaze.figure import Finding
 
 _ABOVE = 0.1  # inches above a title
+_MOST_ACROSS = 4  # columns side by side
 
 
 def _leave_blank(sheet: Sheet, y: float) -> None:
@@ -118,6 +119,32 @@ class Columns:
                 sheet.text(x + self.width / 2, y, text, size, ha="center", color=GRAY)
 
         return Row(max(measure_lines(text, size) for text in wrapped) + below, draw)
+
+
+def make_bands(
+    findings: Mapping[str, Finding],
+    make_rows: Callable[[Mapping[str, Finding], Columns], Iterable[Row]],
+    left: float = 0.1,
+    gap: float = 0.2,
+    least: int = 1,
+    most: int = _MOST_ACROSS,
+) -> Row:
+    """A column per label; more than `most` stand in bands below one another, in columns of one width.
+
+    Args:
+        findings: by label.
+        make_rows: the rows of one band, from its findings and its columns.
+        left: see `Columns`.
+        gap: see `Columns`.
+        least: see `Columns`.
+        most: columns side by side.
+    """
+    labels, across = list(findings), fill_rows(len(findings), most)[1]
+    bands = [labels[start : start + across] for start in range(0, len(labels), across)]
+    return stack(
+        stack(make_rows({label: findings[label] for label in band}, Columns(len(band), left, gap, max(across, least))))
+        for band in bands
+    )
 
 
 def make_title(label: str, below: float = 0.0) -> Row:

@@ -1,23 +1,28 @@
 """Which two classes does the network confuse, and what do they look like?"""
 
 from collections.abc import Mapping
-from functools import partial
 from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure as Picture
 
 from netgaze.drawing.examples import denormalize, rebuild_examples
-from netgaze.drawing.panels import GRAY, RIGHT, SMALL, WIDTH, WRONG, Sheet
-from netgaze.drawing.rows import Row, align, lay_out, make_head, stack
+from netgaze.drawing.panels import GRAY, RIGHT, SMALL, WIDTH, WRONG
+from netgaze.drawing.rows import Row, align, lay_out, make_aside, make_head, make_text, stack
+from netgaze.drawing.tiles import Tile, make_tiles
 from netgaze.drawing.words import clip_words
 from netgaze.figure import Figure, Finding
 from netgaze.glossary import Glossary, Meaning
 from netgaze.measures.confusion import PairCounts
 from netgaze.subject import Subject
+from netgaze.text import format_percent, format_share
 
 _WORDS, _GAP, _MOST_TILE = 1.9, 0.25, 0.85  # inches: the words left of a pair, between its halves, a tile
-_HEAD, _SCORE, _ROW, _AFTER = 0.58, 0.16, 0.95, 0.2  # inches: above the pairs, below a tile, a pair's least, below all
+# The two halves of a pair's row, by whether they are right: what they show.
+_HALVES = {
+    False: ("of the first, most surely taken for the second", WRONG),
+    True: ("of the second, most surely recognized", RIGHT),
+}
 
 
 class ConfusedPairs(Figure):
@@ -34,6 +39,7 @@ class ConfusedPairs(Figure):
     title = "Confused pairs"
     question = "Which two classes does the network confuse most, and what do they look like?"
     needs = ("classes", "data")
+    controls = "numbers"  # an untrained network takes nearly all images for one class
     glossary = Glossary(
         {
             "<class> as <other>": Meaning(
@@ -55,7 +61,7 @@ class ConfusedPairs(Figure):
         outputs, names = subject.outputs(subject.split), np.array(subject.task.class_names)
         predicted = outputs.logits.argmax(axis=1)
         found = PairCounts.of(outputs.targets, predicted, len(names))
-        most = found.rank_errors()[: self.num_pairs]
+        most, rest = np.split(found.rank_errors(), [self.num_pairs])
         pairs, shares = np.stack([found.true[most], found.answer[most]], axis=1), found.shares[most]
         taken, meant = pairs[:, 0], pairs[:, 1]
         rows, pair, right = _choose_examples(outputs.probabilities, outputs.targets, predicted, pairs, self.num_each)
@@ -69,6 +75,7 @@ class ConfusedPairs(Figure):
             "counts": found.counts[most],
             "totals": found.examples[taken],
             "shares": shares,
+            "alike": np.sum(found.shares[rest] == found.shares[most].min(initial=1)),
             "reverse": found.find_shares(meant, taken),
             "pair": pair,
             "right": right,
@@ -86,47 +93,34 @@ class ConfusedPairs(Figure):
         return lay_out([Row(0.1), *blocks])
 
     def _make_block(self, label: str, finding: Finding) -> Row:
-        arrays, numbers = finding.arrays, finding.numbers
-        num, errors, covered = len(arrays["counts"]), numbers["num_errors"], numbers["share_of_errors"]
-        words = "no errors" if not errors else f"these {num} pairs make up {covered:.0%} of the {errors} errors"
-        head = make_head(label, words, _HEAD)
+        arrays, num = finding.arrays, len(finding.arrays["counts"])
         tile = min(_MOST_TILE, (WIDTH - 0.2 - _WORDS - _GAP) / (2 * max(self.num_each, 1)))
         width = self.num_each * tile
-        halves = {False: 0.1 + _WORDS, True: 0.1 + _WORDS + width + _GAP}  # by whether they are right: their left edges
+        lefts = {False: 0.1 + _WORDS, True: 0.1 + _WORDS + width + _GAP}
+        names = [
+            make_text(clip_words(words, width, SMALL, 2), lefts[right], SMALL, below=0.05, color=color)
+            for right, (words, color) in _HALVES.items()
+        ]
         pairs = [
-            Row(
-                max(_ROW, tile + _SCORE) + 0.05,
-                partial(_draw_pair, arrays=arrays, number=number, halves=halves, tile=tile),
+            align(
+                [
+                    make_text(_describe_pair(arrays, number), size=SMALL),
+                    *(_make_half(arrays, number, right, left, tile) for right, left in lefts.items()),
+                ]
             )
             for number in range(num)
         ]
-        names = [Row(_HEAD, partial(_draw_names, halves=halves, width=width))] if num else []
-        return stack([align([head, *names]), *pairs, Row(_AFTER)])
+        head = make_head(label, _describe(finding), 0.32)
+        return stack([head, align(names if num else []), stack(pairs, gap=0.05), Row(0.2)])
 
 
-def _draw_names(sheet: Sheet, y: float, halves: dict[bool, float], width: float) -> None:
-    """What the two halves of a block's rows show, above them."""
-    names = {False: "of the first, most surely taken for the second", True: "of the second, most surely recognized"}
-    for right, x in halves.items():
-        words = clip_words(names[right], width, SMALL, 2)
-        sheet.text(x, y + _HEAD - 0.06, words, SMALL, va="bottom", color=RIGHT if right else WRONG)
-
-
-def _draw_pair(
-    sheet: Sheet, y: float, arrays: dict[str, np.ndarray], number: int, halves: dict[bool, float], tile: float
-) -> None:
-    """The words of pair `number`, and the examples of its halves."""
-    sheet.text(0.1, y, _describe_pair(arrays, number), SMALL)
-    side = tile - 0.07
-    for right, left in halves.items():
-        examples = np.flatnonzero((arrays["pair"] == number) & (arrays["right"] == right))
-        for place, example in enumerate(examples):
-            x, score = left + place * tile, f"{arrays['confidence'][example]:.2f}"
-            sheet.image(arrays["images"][example], x, y, side, side)
-            sheet.frame(x, y, side, right)
-            sheet.text(x + side / 2, y + side + 0.03, score, SMALL, ha="center")
-        if not len(examples):
-            sheet.text(left, y + side / 2, "none is recognized", SMALL, va="center", color=GRAY)
+def _make_half(arrays: dict[str, np.ndarray], number: int, right: bool, left: float, tile: float) -> Row:
+    """The examples of a half of pair `number`, each above the probability of its answer."""
+    own = np.flatnonzero((arrays["pair"] == number) & (arrays["right"] == right))
+    if not len(own):
+        return make_aside("none is recognized", left, tile, color=GRAY)
+    tiles = [Tile(arrays["images"][each], format_share(float(arrays["confidence"][each])), right) for each in own]
+    return make_tiles(tiles, left, tile)
 
 
 def _choose_examples(
@@ -152,10 +146,23 @@ def _write_caption(subject: Subject) -> str:
     )
 
 
+def _describe(finding: Finding) -> str:
+    """How much of all errors a network's pairs are, and how many more are like the last of them."""
+    errors, covered = finding.numbers["num_errors"], finding.numbers["share_of_errors"]
+    if not errors:
+        return "no errors"
+    words = f"these {len(finding.arrays['counts'])} pairs make up {covered:.0%} of the {errors:,} errors"
+    alike = int(finding.arrays["alike"])
+    return f"{words}; {alike:,} more are tied" if alike else words
+
+
 def _describe_pair(arrays: dict[str, np.ndarray], number: int) -> str:
     """Left of a pair: its classes, how often, and how often the other way round."""
     first, second = arrays["pairs"][number]
     names = (clip_words(str(words), 0.95 * _WORDS - 0.1, SMALL, 2) for words in (first, f"as {second}"))
     count, total, share = (arrays[key][number] for key in ("counts", "totals", "shares"))
-    said = (f"{count} of {total} ({share:.0%})", f"the other way {arrays['reverse'][number]:.0%}")
+    said = (
+        f"{count:,} of {total:,} ({format_percent(share)})",
+        f"the other way {format_percent(arrays['reverse'][number])}",
+    )
     return "\n".join([*names, *said])

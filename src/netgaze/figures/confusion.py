@@ -1,6 +1,6 @@
 """What does the network take for what, and does it know when it is wrong?"""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -9,20 +9,9 @@ import torch
 from matplotlib import colormaps
 from matplotlib.figure import Figure as Picture
 
-from netgaze.drawing.panels import (
-    GRAY,
-    MOST_NAMES,
-    NAMES,
-    RIGHT,
-    SEQUENTIAL,
-    SMALL,
-    TEXT,
-    WRONG,
-    Sheet,
-    fill_rows,
-    measure_names,
-)
-from netgaze.drawing.rows import Columns, Row, align, lay_out, stack
+from netgaze.drawing import panels
+from netgaze.drawing.panels import MOST_NAMES, NAMES, SEQUENTIAL, SMALL, TEXT, WRONG, Sheet
+from netgaze.drawing.rows import Columns, Row, align, lay_out, make_bands
 from netgaze.drawing.words import measure_cell, shorten
 from netgaze.figure import Figure, Finding
 from netgaze.glossary import Glossary, Meaning
@@ -30,24 +19,25 @@ from netgaze.measures.confusion import PairCounts
 from netgaze.measures.metrics import calibration_error, classification_metrics
 from netgaze.measures.uncertainty import count_effective
 from netgaze.subject import Subject
+from netgaze.text import format_percent
 
 _BINS = 15
 _MOST_COUNTS = 12
 _MATRIX = 2.4  # inches
-_MOST_CLASSES = 288  # that are drawn: each then has a pixel of the matrix's own
-_NUM_NAMED = 3  # the best and the worst of many classes
+_NUM_PAIRS, _NUM_ENDS = 3, 2  # above the matrix: pairs, and the best and the worst of many classes
 
 
 class Confusion(Figure):
     """The confusion matrix, the accuracy per class, and how far the network's confidence can be trusted.
 
-    Of more than 288 classes the picture shows 28, those of the most frequent confusions; numbers and table are of all.
+    Of more than 28 classes the picture shows those of the most frequent confusions; numbers and table are of all.
 
     """
 
     title = "Confusion"
     question = "Which classes does the network take for which, and is its confidence justified?"
     needs = ("classes", "data")
+    controls = "numbers"  # an untrained network gives nearly all images one answer: a stripe
     glossary = Glossary(
         {
             "acc": Meaning("accuracy", "Share of all examples classified correctly.", "%", "higher", "num_images"),
@@ -101,11 +91,12 @@ class Confusion(Figure):
             "pair_counts": found.counts,
             "shown": shown,
             "counts": found.to_matrix(shown),
-            "worst": _find_most_confused(found),
+            "worst": found.rank_errors(),
         }
         arrays |= bin_reliability(outputs.probabilities, outputs.targets)
         each = {str(name): _read_share(share) for name, share in zip(names, found.recalls, strict=True)}
-        numbers |= _name_most_confused(arrays) | _count_images(outputs.index, found.examples)
+        numbers |= {f"{name} as {answer}": share for name, answer, share in _list_most_confused(arrays, 5)}
+        numbers |= _count_images(outputs.index, found.examples)
         return Finding(numbers | {"per_class_acc": each}, arrays, _write_caption(subject.split, len(shown), len(names)))
 
     def table(self, finding: Finding) -> list[dict[str, Any]]:
@@ -118,12 +109,7 @@ class Confusion(Figure):
 
     def draw(self, findings: Mapping[str, Finding]) -> Picture:
         """A block per network, two in a row: matrix, accuracy per class, and reliability below."""
-        across = fill_rows(len(findings), 2)[1]
-        labels = list(findings)
-        return lay_out(
-            _make_block({label: findings[label] for label in labels[start : start + across]}, across)
-            for start in range(0, len(labels), across)
-        )
+        return lay_out([make_bands(findings, _make_rows, least=2, most=2)])
 
 
 def bin_reliability(probabilities: np.ndarray, targets: np.ndarray) -> dict[str, np.ndarray]:
@@ -147,7 +133,7 @@ def _count_images(index: np.ndarray, examples: np.ndarray) -> dict[str, float]:
 
 def _choose_classes(found: PairCounts) -> np.ndarray:
     """The classes that are shown, in order: all, or of too many those of the most frequent confusions."""
-    if found.num_classes <= _MOST_CLASSES:
+    if found.num_classes <= MOST_NAMES:
         return np.arange(found.num_classes)
     worst = found.rank_errors()[:MOST_NAMES]  # each brings one class or two
     both = np.stack([found.true[worst], found.answer[worst]], axis=1).ravel()
@@ -175,69 +161,64 @@ def _read_share(share: float) -> float | None:
     return None if np.isnan(share) else float(share)
 
 
-def _find_most_confused(found: PairCounts) -> np.ndarray:
-    """The places of the five wrong pairs with the largest shares."""
-    wrong = np.flatnonzero(found.true != found.answer)
-    return wrong[np.argsort(-found.shares[wrong], kind="stable")[:5]]
-
-
-def _list_most_confused(arrays: Mapping[str, np.ndarray]) -> list[tuple[str, str, float]]:
+def _list_most_confused(arrays: Mapping[str, np.ndarray], num: int) -> list[tuple[str, str, float]]:
     """Class, answer, and the share of the class's examples, the largest first."""
-    pairs, shares = arrays["pairs"], arrays["pair_counts"] / arrays["examples"][arrays["pairs"][:, 0]]
-    names = arrays["names"][pairs]
-    return [(str(names[place, 0]), str(names[place, 1]), float(shares[place])) for place in arrays["worst"]]
+    worst = arrays["worst"][:num]
+    names, shares = arrays["names"][arrays["pairs"][worst]], _share_pairs(arrays)[worst]
+    return [(str(name), str(answer), float(share)) for (name, answer), share in zip(names, shares, strict=True)]
 
 
-def _name_most_confused(arrays: Mapping[str, np.ndarray]) -> dict[str, float]:
-    return {f"{name} as {answer}": share for name, answer, share in _list_most_confused(arrays)}
+def _share_pairs(arrays: Mapping[str, np.ndarray]) -> np.ndarray:
+    """The share of its class's examples that each pair makes up, [P]."""
+    return arrays["pair_counts"] / arrays["examples"][arrays["pairs"][:, 0]]
 
 
 def _describe(finding: Finding, width: float) -> str:
-    numbers = finding.numbers
+    numbers, arrays = finding.numbers, finding.arrays
     top5 = f"top-5 {numbers['top5']:.3f}, " if "top5" in numbers else ""
     lines = [f"accuracy {numbers['acc']:.3f}, macro {numbers['acc_macro']:.3f}, {top5}ECE {numbers['ece']:.3f}"]
-    lines += [_describe_pair(*pair, width) for pair in _list_most_confused(finding.arrays)[:_NUM_NAMED]]
-    lines += _name_best_and_worst(numbers["per_class_acc"])
-    num_shown, num = len(finding.arrays["shown"]), len(finding.arrays["names"])
-    lines += [f"drawn: {num_shown} of {num:,} classes, those confused most"] if num_shown < num else []
-    return "\n".join(shorten(line, width, TEXT) for line in lines)
+    shares = _share_pairs(arrays)[arrays["worst"]]
+    lines += [_describe_pair(*pair, width) for pair in _list_most_confused(arrays, _NUM_PAIRS)]
+    lines += _count_alike(shares.tolist(), _NUM_PAIRS)
+    known = [(share, name) for name, share in numbers["per_class_acc"].items() if share is not None]
+    if len(arrays["names"]) > MOST_NAMES:
+        lines += [_describe_ends("best", sorted(known, key=lambda pair: -pair[0]), width)]
+        lines += [_describe_ends("worst", sorted(known, key=lambda pair: pair[0]), width)]
+        lines += [f"drawn: {len(arrays['shown'])} of {len(arrays['names']):,} classes, those confused most"]
+    return "\n".join(lines)
+
+
+def _count_alike(shares: list[float], num: int) -> list[str]:
+    """How many more are as the last one of the first `num`: these alone would look like a rank."""
+    alike = shares[num:].count(shares[num - 1]) if len(shares) > num else 0
+    return [f"and {alike:,} more at {format_percent(shares[num - 1])}"] if alike else []
 
 
 def _describe_pair(name: str, answer: str, share: float, width: float) -> str:
     """A confusion on one line; where there is no room for all of it both names are shortened."""
-    line, room = f"{share:.0%} of {name} as {answer}", (width - 12 * measure_cell(TEXT)) / 2
+    line, room = f"{format_percent(share)} of {name} as {answer}", (width - 13 * measure_cell(TEXT)) / 2
     if shorten(line, width, TEXT) == line:
         return line
-    return f"{share:.0%} of {shorten(name, room, TEXT)} as {shorten(answer, room, TEXT)}"
+    return f"{format_percent(share)} of {shorten(name, room, TEXT)} as {shorten(answer, room, TEXT)}"
 
 
-def _name_best_and_worst(accuracies: dict[str, float | None]) -> list[str]:
-    """The three best and the three worst classes, where there are too many for the matrix to name them."""
-    known = [(share, name) for name, share in accuracies.items() if share is not None]
-    if len(accuracies) <= MOST_NAMES or len(known) < 2 * _NUM_NAMED:
-        return []
-    best = sorted([pair for pair in known if pair[0] > 0], key=lambda pair: -pair[0])
-    worst = sorted([pair for pair in known if pair[0] < 1], key=lambda pair: pair[0])
-    parts = {kind: part[:_NUM_NAMED] for kind, part in (("best", best), ("worst", worst)) if part}
-    return [f"{kind}: " + ", ".join(f"{name} {share:.0%}" for share, name in part) for kind, part in parts.items()]
+def _describe_ends(kind: str, classes: Sequence[tuple[float, str]], width: float) -> str:
+    """The first of classes in order, each with its accuracy, on one line."""
+    alike = _count_alike([share for share, _ in classes], _NUM_ENDS)
+    room = (width - 40 * measure_cell(TEXT)) / _NUM_ENDS
+    named = [f"{shorten(name, room, TEXT)} {format_percent(share)}" for share, name in classes[:_NUM_ENDS]]
+    return f"{kind}: " + ", ".join([*named, *alike])
 
 
-def _make_block(findings: Mapping[str, Finding], across: int) -> Row:
-    """Networks beside one another, of a page that has so many in a row."""
-    columns = Columns(across, least=2)
-    matrices = []
-    for x, finding in zip(columns.lefts, findings.values(), strict=False):
-        right, height = x + NAMES + _MATRIX + 0.1, _MATRIX + measure_names(_name_shown(finding))
-        matrices += [
-            Row(height, partial(_draw_matrix, finding=finding, x=x + NAMES)),
-            Row(_MATRIX, partial(_draw_bars, finding=finding, x=right, width=columns.width - NAMES - _MATRIX - 0.15)),
-        ]
-    reliability = [
-        Row(1.5, partial(_draw_reliability, finding=finding, x=x + NAMES))
-        for x, finding in zip(columns.lefts, findings.values(), strict=False)
+def _make_rows(findings: Mapping[str, Finding], columns: Columns) -> list[Row]:
+    each = list(zip(columns.lefts, findings.values(), strict=True))
+    matrices = [
+        Row(_MATRIX + panels.measure_names(_name_shown(finding)), partial(_draw_matrix, finding=finding, x=x + NAMES))
+        for x, finding in each
     ]
+    reliability = [Row(1.5, partial(_draw_reliability, finding=finding, x=x + NAMES)) for x, finding in each]
     captions = columns.captions((_describe(finding, columns.width) for finding in findings.values()), below=0.35)
-    return stack([columns.titles(findings), captions, align(matrices), Row(0.25), align(reliability)])
+    return [columns.titles(findings), captions, align(matrices), Row(0.25), align(reliability)]
 
 
 def _name_shown(finding: Finding) -> np.ndarray:
@@ -245,36 +226,29 @@ def _name_shown(finding: Finding) -> np.ndarray:
 
 
 def _draw_matrix(sheet: Sheet, y: float, finding: Finding, x: float) -> None:
-    counts, shares = finding.arrays["counts"], _normalize(finding)
-    num = len(counts)
-    axes = sheet.matrix(x, y, _MATRIX, shares, _name_shown(finding), SEQUENTIAL, 0.0)
-    if num <= _MOST_COUNTS:
+    """The matrix, a class per row, and right of it each one's accuracy."""
+    counts, shares, names = finding.arrays["counts"], _normalize(finding), _name_shown(finding)
+    title = "class (row) taken for (column)"
+    matrix = sheet.matrix(x, y, _MATRIX, shares, names, SEQUENTIAL, 0.0, title)
+    if len(counts) <= _MOST_COUNTS:
+        size = min(SMALL, 72 * _MATRIX / len(counts) / (0.7 * len(str(counts.max()))))
         for (row, col), count in np.ndenumerate(counts):
             color = "black" if shares[row, col] > 0.6 else "white"
-            room = min(SMALL, 72 * _MATRIX / num / (0.7 * len(str(counts.max()))))
-            axes.text(col, row, str(count), ha="center", va="center", fontsize=room, color=color)
-
-
-def _draw_bars(sheet: Sheet, y: float, finding: Finding, x: float, width: float) -> None:
-    accuracy = _normalize(finding).diagonal()
-    axes = sheet.axes(x, y, width, _MATRIX)
-    axes.barh(np.arange(len(accuracy)), accuracy, height=0.8, color=colormaps[SEQUENTIAL](accuracy))
-    axes.axvline(finding.numbers["acc_macro"], color=WRONG, linestyle="--", linewidth=1)
-    axes.set(ylim=(len(accuracy) - 0.5, -0.5), xlim=(0, 1), yticks=[], xticks=[0, 0.5, 1])
-    axes.set_title("class accuracy", fontsize=SMALL, pad=3)
-    axes.set_xlabel("dashed: mean", fontsize=SMALL, labelpad=1)
+            matrix.text(col, row, str(count), ha="center", va="center", fontsize=size, color=color)
+    accuracy, mean = shares.diagonal(), finding.numbers["acc_macro"]
+    words = {"title": "class accuracy", "xlabel": f"dashed: mean {mean:.3f}"}
+    limits = {"xlim": (0, 1), "ylim": matrix.get_ylim(), "xticks": [0, 0.5, 1], "yticks": []}
+    bars = sheet.axes(x + _MATRIX + 0.1, y, 0.9, _MATRIX, **words, **limits)
+    bars.barh(np.arange(len(accuracy)), accuracy, height=0.8, color=colormaps[SEQUENTIAL](accuracy))
+    bars.axvline(mean, color=WRONG, linestyle="--", linewidth=1)
 
 
 def _draw_reliability(sheet: Sheet, y: float, finding: Finding, x: float) -> None:
-    axes = sheet.axes(x, y, 1.3, 1.0)
-    centers = (np.arange(_BINS) + 0.5) / _BINS
-    axes.bar(centers, np.nan_to_num(finding.arrays["bin_accuracy"]), width=1 / _BINS, color=RIGHT, edgecolor="white")
+    """The accuracy of the answers of each confidence, and how many these are."""
+    limits = {"xlabel": "confidence", "xlim": (0, 1), "xticks": [0, 0.5, 1]}
+    axes = sheet.axes(x, y, 1.3, 1.0, ylabel="accuracy", ylim=(0, 1), yticks=[0, 0.5, 1], **limits)
+    shares = sheet.axes(x + 1.9, y, 1.3, 1.0, ylabel="share of examples", **limits)
+    centers, style = (np.arange(_BINS) + 0.5) / _BINS, {"width": 1 / _BINS, "edgecolor": "white"}
+    axes.bar(centers, np.nan_to_num(finding.arrays["bin_accuracy"]), color=panels.RIGHT, **style)
     axes.plot([0, 1], [0, 1], color=WRONG, linestyle="--", linewidth=1)
-    axes.set(xlim=(0, 1), ylim=(0, 1), xticks=[0, 0.5, 1], yticks=[0, 0.5, 1])
-    axes.set_xlabel("confidence", fontsize=SMALL, labelpad=1)
-    axes.set_ylabel("accuracy", fontsize=SMALL, labelpad=1)
-    shares = sheet.axes(x + 1.9, y, 1.3, 1.0)
-    shares.bar(centers, finding.arrays["bin_share"], width=1 / _BINS, color=GRAY, edgecolor="white")
-    shares.set(xlim=(0, 1), xticks=[0, 0.5, 1])
-    shares.set_xlabel("confidence", fontsize=SMALL, labelpad=1)
-    shares.set_ylabel("share of examples", fontsize=SMALL, labelpad=1)
+    shares.bar(centers, finding.arrays["bin_share"], color=panels.GRAY, **style)

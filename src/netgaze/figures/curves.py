@@ -1,8 +1,7 @@
 """How did training go, epoch by epoch?"""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,31 +10,32 @@ from matplotlib.figure import Figure as Picture
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from netgaze.drawing.panels import GRAY, RIGHT, SMALL, TEXT, WRONG, Sheet
-from netgaze.drawing.rows import Columns, Row, lay_out, make_legend
+from netgaze.drawing.panels import GRAY, TEXT, Sheet, choose_line
+from netgaze.drawing.rows import Columns, Row, align, lay_out, make_bands, make_legend
 from netgaze.figure import Figure, Finding
 from netgaze.glossary import NUMBERS, Glossary, explain
 from netgaze.subject import Subject
 
-# One style for each line of a plot: solid blue for training, dashed vermilion for validation.
-_STYLES: dict[str, Any] = {
-    "train/loss": ("train", RIGHT, "-"),
-    "val/loss": ("validation", WRONG, "--"),
-    "train/acc": ("train", RIGHT, "-"),
-    "val/acc": ("validation", WRONG, "--"),
-    "val/knn20": ("kNN, k = 20", "#009E73", "-"),
-    "val/knn200": ("kNN, k = 200", "#CC79A7", "--"),
-    "lr": ("learning rate", GRAY, "-"),
-}
-_MEANINGS = {name: meaning for name in _STYLES if (meaning := explain(name, NUMBERS))}
-_MEANINGS["val/acc"] = replace(_MEANINGS["val/acc"], words="val acc")
-_ROWS = {
+_PLOTS = {
     "loss": ("train/loss", "val/loss"),
     "accuracy": ("train/acc", "val/acc"),
     "kNN accuracy\nof features": ("val/knn20", "val/knn200"),
     "learning rate": ("lr",),
 }
-_HEIGHT, _HEIGHTS, _BETWEEN = 1.7, {"learning rate": 0.8}, 0.3  # inches: plots, low ones, between them
+_LEGEND = {  # what each number's line is called, and its place among the lines of a plot
+    "train/loss": ("train", 0),
+    "val/loss": ("validation", 1),
+    "train/acc": ("train", 0),
+    "val/acc": ("validation", 1),
+    "val/knn20": ("kNN, k = 20", 2),
+    "val/knn200": ("kNN, k = 200", 3),
+}
+_CAPTION = {"val/loss": "validation loss", "val/acc": "validation accuracy"}
+_NAMES = [name for names in _PLOTS.values() for name in names]
+_MEANINGS = {name: meaning for name in _NAMES if (meaning := explain(name, NUMBERS))}
+_MEANINGS["val/acc"] = replace(_MEANINGS["val/acc"], words="val acc")
+_HEIGHT, _LOW, _BETWEEN = 1.7, 0.8, 0.3  # inches: a plot, that of the learning rate, between them
+_MOST_MARKED = 15  # epochs whose values are marked
 
 
 class Curves(Figure):
@@ -60,7 +60,7 @@ class Curves(Figure):
     def compute(self, subject: Subject) -> Finding:
         """Every number of the history over epochs; NaN where an epoch has none."""
         rows = subject.history
-        names = ["epoch", *(name for name in _STYLES if any(_read_number(row, name) is not None for row in rows))]
+        names = ["epoch", *(name for name in _NAMES if any(_read_number(row, name) is not None for row in rows))]
         arrays = {name: np.array([_read_number(row, name) for row in rows], dtype=np.float64) for name in names}
         best = _find_best(arrays, subject.metrics or {})
         numbers: dict[str, float] = {}
@@ -72,19 +72,21 @@ class Curves(Figure):
         return Finding(numbers, arrays, "The dotted line marks the best epoch by the validation split.")
 
     def draw(self, findings: Mapping[str, Finding]) -> Picture:
-        """A column per run, a row per number; the axes of a row are the same."""
+        """A column per run, a row per number; all plots of a number have the same axes."""
         there = {name for finding in findings.values() for name in finding.arrays}
-        titles = [title for title, names in _ROWS.items() if there & set(names)]
-        columns = Columns(len(findings), left=0.75, gap=0.45)
-        rows = [
-            make_legend([_make_handle(name) for name in _list_legend(there)], height=0.35, above=0.1, columns=6),
-            columns.titles(findings),
-            columns.captions(map(_describe, findings.values()), below=0.1),
-        ]
-        for title in titles:
-            draw = partial(_draw_plots, columns=columns, findings=findings, title=title, last=title == titles[-1])
-            rows.append(Row(_HEIGHTS.get(title, _HEIGHT) + _BETWEEN, draw))
-        return lay_out([*rows, Row(0.25)])
+        titles = [title for title, names in _PLOTS.items() if there & set(names)]
+        limits = {title: _find_limits(findings, _PLOTS[title]) for title in titles}
+        handles = [Line2D([], [], label=label, **style) for label, style in _list_legend(there).items()]
+
+        def make_rows(band: Mapping[str, Finding], columns: Columns) -> Iterator[Row]:
+            yield columns.titles(band)
+            yield columns.captions(map(_describe, band.values()), below=0.1)
+            for title in titles:
+                yield _make_plots(band, columns, title, limits[title], is_last=title == titles[-1])
+            yield Row(0.25)
+
+        legend = make_legend(handles, height=0.35, above=0.1, columns=6)
+        return lay_out([legend, make_bands(findings, make_rows, left=0.75, gap=0.45)])
 
 
 def _read_number(row: dict, name: str) -> float | None:
@@ -104,57 +106,54 @@ def _describe(finding: Finding) -> str:
     numbers = finding.numbers
     if "best/epoch" not in numbers:
         return "no epoch yet"
-    known = [f"{name} {numbers[f'best/{name}']:.3f}" for name in ("val/loss", "val/acc") if f"best/{name}" in numbers]
-    return f"best epoch {numbers['best/epoch']}\n{'  '.join(known)}"
+    known = {words: numbers[f"best/{name}"] for name, words in _CAPTION.items() if f"best/{name}" in numbers}
+    return "\n".join([f"best epoch {numbers['best/epoch']}", *(f"{words} {at:.3f}" for words, at in known.items())])
 
 
-def _list_legend(there: set[str]) -> list[str]:
-    """A number for each of the legend's entries, of those that any network has."""
-    names = [name for name in _STYLES if name in there and name != "lr"]
-    return list({_STYLES[name][0]: name for name in names}.values())
+def _list_legend(there: Collection[str]) -> dict[str, dict[str, Any]]:
+    """How the lines look that any network has, by what they are called."""
+    return {label: choose_line(place) | {"marker": ""} for name, (label, place) in _LEGEND.items() if name in there}
 
 
-def _make_handle(name: str) -> Line2D:
-    label, color, style = _STYLES[name]
-    return Line2D([], [], color=color, linestyle=style, label=label)
-
-
-def _draw_plots(
-    sheet: Sheet, y: float, columns: Columns, findings: Mapping[str, Finding], title: str, last: bool
-) -> None:
+def _make_plots(
+    findings: Mapping[str, Finding], columns: Columns, title: str, limits: tuple[float, float], is_last: bool
+) -> Row:
     """A row of plots, one per network, with the same axes."""
-    limits = _find_limits(findings, _ROWS[title])
-    for x, finding in zip(columns.lefts, findings.values(), strict=True):
-        axes = sheet.axes(x, y, columns.width, _HEIGHTS.get(title, _HEIGHT))
-        _plot(axes, finding, _ROWS[title])
-        axes.set_ylim(*limits)
-        if x == columns.lefts[0]:
-            axes.set_ylabel(title, fontsize=TEXT)
-        if last:
-            axes.set_xlabel("epoch", fontsize=TEXT)
+    height = _LOW if title == "learning rate" else _HEIGHT
+
+    def make_plot(place: int, x: float, finding: Finding) -> Row:
+        words = {"xlabel": "epoch" if is_last else "", "ylabel": "" if place else title, "size": TEXT}
+
+        def draw(sheet: Sheet, y: float) -> None:
+            axes = sheet.axes(x, y, columns.width, height, ylim=limits, **words)
+            _plot(axes, finding, _PLOTS[title])
+
+        return Row(height + _BETWEEN, draw)
+
+    cells = zip(columns.lefts, findings.values(), strict=True)
+    return align(make_plot(place, x, finding) for place, (x, finding) in enumerate(cells))
 
 
-def _plot(axes: Axes, finding: Finding, names: tuple[str, ...]) -> None:
-    for name in names:
-        if name in finding.arrays:
-            known = np.isfinite(finding.arrays[name])
-            marker = "o" if known.sum() < 15 else None
-            _, color, style = _STYLES[name]
-            epochs, values = finding.arrays["epoch"][known], finding.arrays[name][known]
-            axes.plot(epochs, values, color=color, linestyle=style, marker=marker, markersize=2.5, linewidth=1.4)
+def _plot(axes: Axes, finding: Finding, names: Sequence[str]) -> None:
+    axes.grid(alpha=0.25)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     epochs = finding.arrays["epoch"]
-    if not any(name in finding.arrays for name in names):
+    there = [name for name in names if name in finding.arrays]
+    if not there:
         axes.text(0.5, 0.5, "not measured", transform=axes.transAxes, ha="center", fontsize=TEXT, color=GRAY)
+    for name in there:
+        known = np.isfinite(finding.arrays[name])
+        style = choose_line(_LEGEND[name][1]) if name in _LEGEND else {"color": GRAY, "marker": "o", "markersize": 4}
+        style |= {"marker": ""} if known.sum() >= _MOST_MARKED else {}
+        axes.plot(epochs[known], finding.arrays[name][known], **style)
     if len(epochs):
         margin = 0.05 * (epochs.max() - epochs.min()) or 0.5
         axes.set_xlim(epochs.min() - margin, epochs.max() + margin)
+    if there and len(epochs):
         axes.axvline(finding.numbers["best/epoch"], color="black", linestyle=":", linewidth=1)
-    axes.grid(alpha=0.25)
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axes.tick_params(labelsize=SMALL)
 
 
-def _find_limits(findings: Mapping[str, Finding], names: tuple[str, ...]) -> tuple[float, float]:
+def _find_limits(findings: Mapping[str, Finding], names: Sequence[str]) -> tuple[float, float]:
     every = np.concatenate([finding.arrays.get(name, np.array([])) for finding in findings.values() for name in names])
     every = every[np.isfinite(every)]
     low, high = (every.min(), every.max()) if len(every) else (0.0, 1.0)

@@ -10,15 +10,16 @@ from matplotlib.ticker import MaxNLocator
 
 from netgaze.drawing.examples import to_rgb
 from netgaze.drawing.panels import GRAY, RIGHT, SMALL, TEXT, TITLE, WIDTH, WRONG, Sheet
-from netgaze.drawing.rows import Row, align, lay_out, make_text, stack
+from netgaze.drawing.rows import Row, align, lay_out, make_aside, make_text, stack
+from netgaze.drawing.tiles import Tile, make_tiles
 from netgaze.drawing.words import clip_words, wrap_words
 from netgaze.figure import Figure, Finding
 from netgaze.glossary import Glossary, Meaning
 from netgaze.subject import Subject
 
 _COLORS = {"train": RIGHT, "val": WRONG, "test": GRAY}
-_NAMES, _BARS, _ROW, _SPREAD = 1.4, 2.0, 0.82, 1.5  # inches
-_MOST_WARNINGS, _LINE = 3, 0.19  # inches
+_NAMES, _BARS, _ROW, _SPREAD = 1.4, 2.0, 0.82, 0.95  # inches: names, bars, a class, the plot of all classes
+_MOST_WARNINGS = 3
 _LEFT = 0.1 + _NAMES  # inches: where the bars begin
 
 
@@ -110,16 +111,13 @@ def _make_card(finding: Finding) -> Row:
     """Words; the spread of images over classes, where not all of these are shown; a row per class."""
     counts, classes, samples = (finding.arrays[name] for name in ("counts", "classes", "samples"))
     words = "\n".join(filter(None, [_describe(finding), _describe_found(finding.numbers["found"])]))
-    rows = [make_text(words, height=_LINE * (words.count("\n") + 1) + 0.17, color=GRAY)]
+    rows = [make_text(words, below=0.17, color=GRAY)]
     if len(classes) < counts.shape[1]:
-        rows.append(Row(_SPREAD, partial(_draw_spread, counts=counts)))
-    names = finding.arrays["names"][classes]
-    each = [
-        Row(_ROW, partial(_draw_samples, name=str(name), pictures=pictures))
-        for name, pictures in zip(names, samples, strict=True)
-    ]
+        rows.append(Row(_SPREAD + 0.55, partial(_draw_spread, counts=counts)))
     bars = Row(_ROW * len(classes), partial(_draw_bars, counts=counts[:, classes]))
-    return stack([*rows, align([bars, stack(each)]), Row(0.55)])
+    names = map(str, finding.arrays["names"][classes])
+    each = stack(_make_class(name, pictures) for name, pictures in zip(names, samples, strict=True))
+    return stack([*rows, align([bars, each]), Row(0.55)])
 
 
 def _describe(finding: Finding) -> str:
@@ -145,32 +143,29 @@ def _describe_found(found: Mapping[str, Any]) -> str:
 
 def _draw_bars(sheet: Sheet, y: float, counts: np.ndarray) -> None:
     """How many images of each split the classes that are shown have, [splits,k]."""
-    axes = sheet.axes(_LEFT, y, _BARS, _ROW * counts.shape[1])
+    num, words = counts.shape[1], "images: " + ", ".join(_COLORS) + " (top to bottom)"
+    axes = sheet.axes(_LEFT, y, _BARS, _ROW * num, xlabel=words, ylim=(num - 0.5, -0.5), yticks=[])
     for place, color in enumerate(_COLORS.values()):
-        axes.barh(np.arange(counts.shape[1]) + 0.26 * (place - 1), counts[place], height=0.24, color=color)
-    axes.set(ylim=(counts.shape[1] - 0.5, -0.5), yticks=[])
+        axes.barh(np.arange(num) + 0.26 * (place - 1), counts[place], height=0.24, color=color)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=4))
-    axes.set_xlabel("images: " + ", ".join(_COLORS) + " (top to bottom)", fontsize=SMALL)
 
 
-def _draw_samples(sheet: Sheet, y: float, name: str, pictures: np.ndarray) -> None:
+def _make_class(name: str, pictures: np.ndarray) -> Row:
     """A class's name left of its bars, and pictures [n,H,W,3] right of them."""
-    tile = min(_ROW, (WIDTH - _LEFT - _BARS - 0.4) / len(pictures))
-    middle = y + _ROW / 2
-    sheet.text(_LEFT - 0.1, middle, clip_words(name, _NAMES - 0.1, TEXT, 3), TEXT, ha="right", va="center")
-    for place, picture in enumerate(pictures):
-        x = _LEFT + _BARS + 0.3 + place * tile
-        sheet.image(picture, x, middle - tile / 2 + 0.03, tile - 0.06, tile - 0.06)
+    pitch = min(_ROW, (WIDTH - _LEFT - _BARS - 0.4) / len(pictures))
+    words = make_aside(clip_words(name, _NAMES - 0.1, TEXT, 3), _LEFT - 0.1, _ROW, TEXT, ha="right")
+    tiles = make_tiles([Tile(picture) for picture in pictures], _LEFT + _BARS + 0.3, pitch, gap=0.06, below=0.0)
+    return align([words, stack([Row((_ROW - tiles.height) / 2), tiles])])
 
 
 def _draw_spread(sheet: Sheet, y: float, counts: np.ndarray) -> None:
     """Images per class of each split [splits,K], each split's classes from the one with most to the one with fewest."""
-    axes = sheet.axes(_LEFT, y, WIDTH - _LEFT - 0.2, _SPREAD - 0.55)
+    words = f"all {counts.shape[1]:,} classes, from most to fewest images in each split"
+    limits = {"xlim": (0, counts.shape[1]), "ylim": (0, 1.08 * counts.max())}
+    width = WIDTH - _LEFT - 0.2
+    axes = sheet.axes(_LEFT, y, width, _SPREAD, xlabel=words, ylabel="images per class", **limits)
     for place, (split, color) in enumerate(_COLORS.items()):
         # The later lines are thinner, so that splits of one size are all seen.
         axes.stairs(np.sort(counts[place])[::-1], baseline=None, color=color, linewidth=4 - 1.4 * place, label=split)
-    axes.set(xlim=(0, counts.shape[1]), ylim=(0, 1.08 * counts.max()))
     axes.yaxis.set_major_locator(MaxNLocator(integer=True, nbins=4))
-    axes.set_xlabel(f"all {counts.shape[1]:,} classes, from most to fewest images in each split", fontsize=SMALL)
-    axes.set_ylabel("images per class", fontsize=SMALL)
     axes.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=len(_COLORS), fontsize=SMALL, frameon=False)

@@ -1,18 +1,19 @@
 """What does the network find easiest and hardest?"""
 
-from collections.abc import Mapping, Sequence
-from functools import partial
+from collections.abc import Mapping
 
 import numpy as np
 from matplotlib.figure import Figure as Picture
 
 from netgaze.drawing.examples import denormalize, rebuild_examples
-from netgaze.drawing.panels import SMALL, WIDTH, Sheet
+from netgaze.drawing.panels import SMALL, WIDTH
 from netgaze.drawing.rows import Row, lay_out, make_head, make_text, stack
-from netgaze.drawing.words import shorten
+from netgaze.drawing.tiles import Tile, make_tiles
+from netgaze.drawing.words import clip_words
 from netgaze.figure import Figure, Finding
 from netgaze.glossary import Glossary, Meaning
 from netgaze.subject import Subject
+from netgaze.text import format_value
 
 _ACROSS = 8
 _TILE = (WIDTH - 0.2) / _ACROSS  # inches
@@ -30,6 +31,7 @@ class Extremes(Figure):
     title = "Largest and lowest loss"
     question = "Which images does the network find easiest and hardest?"
     needs = ("classes", "data")
+    controls = "numbers"  # to an untrained network all images are about as hard
     glossary = Glossary(
         {
             "mean_loss": Meaning("mean loss", "Over all examples of the split.", "nats", "lower"),
@@ -74,29 +76,22 @@ class Extremes(Figure):
 
 
 def _make_block(label: str, finding: Finding) -> Row:
-    numbers, every = finding.numbers, range(len(finding.arrays["losses"]))
+    numbers, half = finding.numbers, len(finding.arrays["losses"]) // 2
     words = (
-        f"loss: mean {numbers['mean_loss']:#.3g}, median {numbers['median_loss']:#.3g}; "
-        f"the worst 10 % carry {numbers['worst_tenth_share']:.0%}"
+        f"loss: mean {format_value(numbers['mean_loss'])}, median {format_value(numbers['median_loss'])}; "
+        f"the worst 10% carry {numbers['worst_tenth_share']:.0%}"
     )
-    rows, half = [make_head(label, words, height=0.25)], len(every) // 2
-    for name, some in (("largest loss", every[:half]), ("lowest loss", every[half:])):
-        rows.append(make_text(name, height=0.2))
-        for start in range(0, half, _ACROSS):
-            draw = partial(_draw_tiles, finding=finding, shown=some[start : start + _ACROSS])
-            rows.append(Row(_TILE + 0.48, draw))
+    rows = [make_head(label, words, height=0.25)]
+    for name, places in (("largest loss", range(half)), ("lowest loss", range(half, 2 * half))):
+        tiles = [_make_tile(finding, place) for place in places]
+        rows += [make_text(name, height=0.2), make_tiles(tiles, 0.1, _TILE, gap=0.1, across=_ACROSS)]
     return stack([*rows, Row(0.1)])
 
 
-def _draw_tiles(sheet: Sheet, y: float, finding: Finding, shown: Sequence[int]) -> None:
-    """Examples beside one another, each with its class, the answer where it is another, and the loss."""
-    side = _TILE - 0.1
-    for place, number in enumerate(shown):
-        x = 0.1 + place * _TILE
-        true, predicted = (str(finding.arrays[name][number]) for name in ("true", "predicted"))
-        sheet.image(finding.arrays["images"][number], x, y, side, side)
-        sheet.frame(x, y, side, true == predicted)
-        lines = [f"is {true}"] + [f"says {predicted}"] * (true != predicted)
-        lines.append(f"loss {finding.arrays['losses'][number]:#.3g}")
-        words = [shorten(line, 0.95 * side, SMALL) for line in lines]
-        sheet.text(x + side / 2, y + side + 0.04, "\n".join(words), SMALL, ha="center")
+def _make_tile(finding: Finding, place: int) -> Tile:
+    """An example with its class, the answer where it is another, and the loss."""
+    true, predicted = (str(finding.arrays[name][place]) for name in ("true", "predicted"))
+    lines = [f"is {true}"] + [f"says {predicted}"] * (true != predicted)
+    words = [clip_words(line, _TILE - 0.1, SMALL, 2) for line in lines]
+    words.append(f"loss {format_value(float(finding.arrays['losses'][place]))}")
+    return Tile(finding.arrays["images"][place], "\n".join(words), true == predicted)

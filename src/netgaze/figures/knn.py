@@ -7,17 +7,16 @@ import torch
 from matplotlib.figure import Figure as Picture
 
 from netgaze.drawing.examples import choose_examples, to_rgb
-from netgaze.drawing.panels import SMALL, TEXT, WIDTH
-from netgaze.drawing.rows import Row, align, lay_out, make_aside, make_text, stack
-from netgaze.drawing.tiles import Tile, make_tiles
-from netgaze.drawing.words import clip_words, shorten
+from netgaze.drawing.nearest import make_queries
+from netgaze.drawing.panels import TEXT
+from netgaze.drawing.rows import Row, lay_out, make_text
+from netgaze.drawing.words import shorten
 from netgaze.figure import Figure, Finding
 from netgaze.glossary import Glossary, Meaning
 from netgaze.measures.metrics import knn_accuracy
 from netgaze.measures.neighbors import find_nearest
 from netgaze.subject import Subject
 
-_NAMES, _QUERY = 1.25, 1.1  # inches: the query's class and a network's label, a query
 _MOST_LABEL = 4.2  # inches: of a network's label above all queries
 
 
@@ -86,32 +85,9 @@ class Knn(Figure):
 
     def draw(self, findings: Mapping[str, Finding]) -> Picture:
         """A block per query, in it a row per network."""
-        first = next(iter(findings.values()))
-        num_queries, num_neighbors = first.arrays["neighbor_labels"].shape
-        pitch = min(0.75, (WIDTH - 2 * _NAMES - 0.35) / num_neighbors)
         words = (_describe(shorten(label, _MOST_LABEL, TEXT), finding) for label, finding in findings.items())
         rows = [Row(0.1), make_text("\n".join(words), below=0.2)]
-        for number in range(num_queries):
-            networks = stack(_make_neighbors(label, finding, number, pitch) for label, finding in findings.items())
-            rows += [align([_make_query(first, number), networks]), Row(0.2)]
-        return lay_out(rows)
-
-
-def _make_query(finding: Finding, number: int) -> Row:
-    name = str(finding.arrays["names"][finding.arrays["query_labels"][number]])
-    words = clip_words(name, 0.85 * _QUERY, SMALL, 2)
-    return make_tiles([Tile(finding.arrays["queries"][number], words, style={"weight": "bold"})], 0.1, _QUERY, gap=0.0)
-
-
-def _make_neighbors(label: str, finding: Finding, number: int, pitch: float) -> Row:
-    """A network's label, how many are right, and its neighbors in their frames, nearest first."""
-    right = finding.arrays["neighbor_labels"][number] == finding.arrays["query_labels"][number]
-    words = f"{clip_words(label, _NAMES, SMALL, 3)}\n{right.sum()} of {len(right)}"
-    pictures = finding.arrays["neighbors"][number]
-    tiles = [Tile(picture, right=bool(same)) for picture, same in zip(pictures, right, strict=True)]
-    left = 0.1 + 2 * _NAMES
-    beside = make_aside(words, left, pitch - 0.07, ha="right")
-    return align([beside, Row(0.6), make_tiles(tiles, left + 0.1, pitch, below=0.14)])
+        return lay_out([*rows, make_queries(findings, most=0.75, across=self.num_neighbors)])
 
 
 def _describe(label: str, finding: Finding) -> str:

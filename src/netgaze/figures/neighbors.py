@@ -1,8 +1,6 @@
 """Which images of the data are nearest to a picture, and what does each network consider near?"""
 
-import math
 from collections.abc import Mapping, Sequence
-from functools import partial
 from itertools import combinations
 from typing import Any
 
@@ -12,9 +10,8 @@ from matplotlib.figure import Figure as Picture
 from torch import Tensor
 
 from netgaze.drawing.examples import choose_examples, name_files, to_rgb
-from netgaze.drawing.panels import SMALL, WIDTH, Sheet
-from netgaze.drawing.rows import Row, align, lay_out, stack
-from netgaze.drawing.words import clip_words, measure_lines
+from netgaze.drawing.nearest import make_queries
+from netgaze.drawing.rows import Row, lay_out, make_text
 from netgaze.errors import NetgazeError
 from netgaze.figure import Figure, Finding
 from netgaze.glossary import Glossary, Meaning
@@ -23,9 +20,7 @@ from netgaze.subject import Subject
 from netgaze.text import show
 
 _MOST_PICTURES, _MOST_IN_LINE = 12, 8
-_QUERY, _NAMES, _GAP = 1.1, 1.35, 0.07  # inches: a query, a network's label, between tiles
-_LEFT = _QUERY + _NAMES + 0.3  # inches: where the tiles begin
-_LINES = 3  # below a tile: two of its class, one of its distance
+_MOST_LARGE = 5  # networks whose neighbors are drawn large
 _WORDS = {"euclidean": "Euclidean distance", "cosine": "cosine distance (1 - cosine)"}
 
 
@@ -154,20 +149,10 @@ class Neighbors(Figure):
 
     def draw(self, findings: Mapping[str, Finding]) -> Picture:
         """A block per query, in it a row per network."""
-        first = next(iter(findings.values()))
-        num = first.arrays["neighbor_labels"].shape[1]
-        tile = min(1.1, (WIDTH - 0.1 - _LEFT) / min(num, _MOST_IN_LINE) - _GAP)
-        height = math.ceil(num / _MOST_IN_LINE) * _measure_line(tile) + 0.08
-        words = "Below each neighbor: its class and its distance."
-        rows = [Row(0.4, lambda sheet, y: sheet.text(0.1, y + 0.1, words))]
-        for number in range(len(first.arrays["queries"])):
-            query = Row(_QUERY + measure_lines("\n" * 3, SMALL), partial(_draw_query, finding=first, number=number))
-            networks = stack(
-                Row(height, partial(_draw_neighbors, label=label, finding=finding, number=number, tile=tile))
-                for label, finding in findings.items()
-            )
-            rows += [align([query, networks]), Row(0.2)]
-        return lay_out(rows)
+        words = f"Below each neighbor: its class and its {_WORDS[self.distance]}."
+        most = 1.17 if len(findings) <= _MOST_LARGE else 0.8
+        queries = make_queries(findings, most, across=_MOST_IN_LINE)
+        return lay_out([Row(0.1), make_text(words, below=0.16), queries])
 
     def summary(self, findings: Mapping[str, Finding]) -> str:
         """A line per query and network."""
@@ -196,36 +181,3 @@ def _list_numbers(arrays: dict[str, np.ndarray]) -> dict[str, Any]:
     known = labels >= 0
     numbers["agree_query"] = float((found == labels[:, None])[known].mean()) if known.any() else None
     return numbers
-
-
-def _format_distance(distance: float) -> str:
-    """Three of them, zeros at the end too: 2.00, 13.4, 120."""
-    return f"{distance:#.3g}".rstrip(".")
-
-
-def _measure_line(tile: float) -> float:
-    return tile + measure_lines("\n" * (_LINES - 1), SMALL) + 0.1
-
-
-def _draw_query(sheet: Sheet, y: float, finding: Finding, number: int) -> None:
-    """The query, its name, and its class where it is known."""
-    label = finding.arrays["query_labels"][number]
-    words = [clip_words(str(finding.arrays["query_names"][number]), 0.85 * _QUERY, SMALL, 2)]
-    words += [clip_words(str(finding.arrays["names"][label]), 0.85 * _QUERY, SMALL, 2)] if label >= 0 else []
-    sheet.image(finding.arrays["queries"][number], 0.1, y, _QUERY, _QUERY)
-    sheet.text(0.1, y + _QUERY + 0.04, "\n".join(words), SMALL, weight="bold")
-
-
-def _draw_neighbors(sheet: Sheet, y: float, label: str, finding: Finding, number: int, tile: float) -> None:
-    words = clip_words(label, _NAMES, SMALL, 4)
-    sheet.text(_LEFT - 0.1, y + tile / 2, words, SMALL, ha="right", va="center")
-    labels, asked = finding.arrays["neighbor_labels"][number], finding.arrays["query_labels"][number]
-    for place, picture in enumerate(finding.arrays["neighbors"][number]):
-        line, column = divmod(place, _MOST_IN_LINE)
-        x, top = _LEFT + column * (tile + _GAP), y + line * _measure_line(tile)
-        sheet.image(picture, x, top, tile, tile)
-        if asked >= 0:
-            sheet.frame(x, top, tile, bool(labels[place] == asked))
-        name = clip_words(str(finding.arrays["names"][labels[place]]), tile + 0.5 * _GAP, SMALL, 2)
-        said = f"{name}\n{_format_distance(float(finding.arrays['distances'][number][place]))}"
-        sheet.text(x + tile / 2, top + tile + 0.03, said, SMALL, ha="center")

@@ -1,6 +1,5 @@
 """How do the features lie in a plane?"""
 
-import math
 from collections.abc import Mapping
 from functools import partial
 from typing import Any
@@ -14,22 +13,22 @@ from sklearn.neighbors import NearestNeighbors
 from threadpoolctl import threadpool_limits
 
 from netgaze.drawing.examples import balanced_choice
-from netgaze.drawing.panels import NUM_STYLES, TEXT, WIDTH, Sheet, choose_style
-from netgaze.drawing.rows import Columns, Row, align, lay_out, make_legend
+from netgaze.drawing.panels import GRAY, NUM_STYLES, PALE, TEXT, WIDTH, Sheet, choose_style
+from netgaze.drawing.rows import Columns, Row, align, lay_out, make_bands, make_legend, make_text
 from netgaze.drawing.words import count_cells, shorten
 from netgaze.figure import Figure, Finding
 from netgaze.glossary import Glossary, Meaning
 from netgaze.subject import Subject
 
 _MOST_NAMES = 60
-_MOST_EACH = 10  # images of a class, where there are more classes than images
+_LEAST_EACH, _MOST_EACH = 3, 10  # images of a class: of fewer some classes stand for all, each with so many
 
 
 class Tsne(Figure):
     """A t-SNE map (van der Maaten and Hinton 2008) of penultimate features, colored by the data's classes.
 
-    The same images for every network, as evenly over the classes as they allow; where there are more classes than
-    images, up to ten each of some classes, drawn by the seed: an image alone of its class tells nothing.
+    The same images for every network, as evenly over the classes as they allow; where this leaves fewer than three
+    of each, up to ten each of some classes, drawn by the seed: an image alone of its class tells nothing.
 
     Features of more than 50 dimensions go through PCA to 50 first, as in the paper; perplexity is 30, less for few
     images. Distances between far groups and sizes of groups mean nothing in such a map: the numbers say how far to
@@ -95,25 +94,13 @@ class Tsne(Figure):
 
     def draw(self, findings: Mapping[str, Finding]) -> Picture:
         """A column per network, and one legend."""
-        columns = Columns(len(findings), gap=0.15)
-        side = min(columns.width, 5.5)
-        captions = columns.captions(map(_describe, findings.values()), below=0.1)
-        planes = align(
-            Row(side, partial(_draw_plane, finding=finding, x=x + (columns.width - side) / 2, side=side))
-            for x, finding in zip(columns.lefts, findings.values(), strict=True)
-        )
-        handles = _make_handles(next(iter(findings.values())))
-        longest = max((math.ceil(count_cells(str(handle.get_label()))) for handle in handles), default=0)
-        across = max(1, min(10, int(WIDTH / (0.55 + 0.085 * longest))))
-        height = 0.3 + 0.2 * -(-len(handles) // across)
-        legend = make_legend(handles, height, 0.12, across, handle=1.0) if handles else Row(height)
-        return lay_out([columns.titles(findings, below=0.05), captions, planes, legend])
+        return lay_out([make_bands(findings, _make_planes, gap=0.15), _make_legend(next(iter(findings.values())))])
 
 
 def _choose_images(labels: np.ndarray, num: int, seed: int) -> np.ndarray:
     """Indices of at most `num` images by their labels [N], evenly over all classes or, of too many, over some."""
     classes, sizes = np.unique(labels, return_counts=True)
-    if len(classes) <= num:
+    if len(classes) * _LEAST_EACH <= num:
         return balanced_choice(labels, num, seed)
     order = np.random.default_rng(seed).permutation(len(classes))
     filled = np.minimum(sizes[order], _MOST_EACH).cumsum()
@@ -138,16 +125,24 @@ def leave_one_out(points: np.ndarray, labels: np.ndarray, k: int) -> float:
     return float((votes == labels).mean())
 
 
+def _make_planes(findings: Mapping[str, Finding], columns: Columns) -> list[Row]:
+    side = min(columns.width, 5.5)
+    planes = align(
+        Row(side, partial(_draw_plane, finding=finding, x=x + (columns.width - side) / 2, side=side))
+        for x, finding in zip(columns.lefts, findings.values(), strict=True)
+    )
+    captions = columns.captions(map(_describe, findings.values()), below=0.1)
+    return [columns.titles(findings, below=0.05), captions, planes, Row(0.1)]
+
+
 def _draw_plane(sheet: Sheet, y: float, finding: Finding, x: float, side: float) -> None:
     """The places of the images as dots; the fewer, the larger."""
-    axes = sheet.axes(x, y, side, side)
-    axes.spines[:].set(visible=True, color="#BBBBBB")
-    axes.set(xticks=[], yticks=[])
+    axes = sheet.axes(x, y, side, side, xticks=[], yticks=[])
+    axes.spines[:].set(visible=True, color=PALE)
     labels = finding.arrays["labels"]
     size = side * (5 + 900 / (len(labels) + 30))
     for number, style in _choose_styles(finding).items():
-        x_y = finding.arrays["plane"][labels == number].T
-        axes.scatter(x_y[0], x_y[1], size, linewidths=0.4, edgecolors="white", **style)
+        axes.scatter(*finding.arrays["plane"][labels == number].T, size, linewidths=0.4, edgecolors="white", **style)
 
 
 def _choose_styles(finding: Finding) -> dict[int, dict[str, Any]]:
@@ -165,10 +160,12 @@ def _describe(finding: Finding) -> str:
     )
 
 
-def _make_handles(finding: Finding) -> list[Line2D]:
-    """The legend's entries, or none where there are more classes than can be told apart."""
+def _make_legend(finding: Finding) -> Row:
+    """A sample of each class's style, or a word on why there is none."""
     styles, names = _choose_styles(finding), finding.arrays["names"]
     if len(styles) > _MOST_NAMES:
-        return []
+        return make_text(f"{len(styles):,} classes: too many for a legend.", below=0.1, color=GRAY)
     short = {k: shorten(str(names[k]), WIDTH / 2, TEXT) for k in styles}
-    return [Line2D([], [], linestyle="", markersize=5, label=short[k], **style) for k, style in styles.items()]
+    handles = [Line2D([], [], linestyle="", markersize=5, label=short[k], **style) for k, style in styles.items()]
+    across = max(1, min(10, int(WIDTH / (0.55 + 0.085 * max(map(count_cells, short.values()))))))
+    return make_legend(handles, 0.2 + 0.2 * -(-len(handles) // across), 0.02, across, handle=1.0)
