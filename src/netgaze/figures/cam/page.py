@@ -61,7 +61,7 @@ class _Network:
         if not self.arrays["there"][number]:
             asked = shorten(str(self.arrays["asked"][number]), 2 * self.pitch, SMALL)
             words = "never wrong" if self.arrays["kinds"][number] == "error" else f"never right about\n{asked}"
-            height = max(height, measure_lines(words, SMALL) + 0.05)
+            height = max(height, measure_lines(words, SMALL) + 0.15)
             return make_aside(words, self.x + self.pitch, height, ha="center", color=GRAY)
         words, color = describe_answer(self.arrays, number, 2 * self.pitch)
         pair = make_pair(self.arrays["images"][number], self.arrays["maps"][number], self.scale, self.x, self.pitch)
