@@ -11,7 +11,7 @@ from tests.nasty import NASTY
 
 from netgaze.errors import NetgazeError, sentence
 from netgaze.tables import align
-from netgaze.text import VisibleFormatter, count_columns, format_value, shorten, show, split_clusters
+from netgaze.text import VisibleFormatter, count_columns, format_share, format_value, shorten, show, split_clusters
 
 ANY = st.text(st.characters(exclude_categories=()))
 
@@ -126,3 +126,9 @@ def test_what_is_shown_is_as_near_as_its_digits(value, digits):
     mantissa, _, power = text.partition("×10")
     plain = power.translate(str.maketrans("⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "-0123456789")) or "0"
     assert float(mantissa) * 10.0 ** int(plain) == pytest.approx(value, rel=0.51 * 10 ** (1 - digits))
+
+
+def test_shares_have_two_digits_and_small_ones_the_first_that_counts():
+    values = (0, 1, 0.5, 0.996, 0.005, 0.0049, 0.00123, 0.0001, 0.00009)
+    shown = ["0.00", "1.00", "0.50", "1.00", "0.01", "0.005", "0.001", "0.0001", "<0.0001"]
+    assert [format_share(value) for value in values] == shown

@@ -6,6 +6,7 @@ import torch
 from pytorch_grad_cam import GradCAM
 from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
 from tests.figures.reader import assert_shows, make_pictures, read
+from tests.figures.test_response_maps import filters_a_class
 
 from netgaze.drawing.evidence import overlay
 from netgaze.drawing.heat import describe_mass, enlarge, find_top_pixels, measure_drops, score_pointing
@@ -139,6 +140,7 @@ def test_a_coarse_map_is_called_coarse(supervised):
     assert "image_size" in _write_caption({"map_height": 2, "map_width": 2})
 
 
+UNITS = ["logits", "filter response"]
 KINDS = ["shared", "shared", "best", "best", "error"]
 ANSWERS = {  # of each network's examples: true and predicted class, their probabilities
     "one": [
@@ -180,6 +182,7 @@ def make_findings():
             "kinds": np.array(KINDS),
             "there": there,
             "images": pictures[place],
+            "unit": np.array(UNITS[place % 2]),
             "maps": np.where(there[:, None, None], maps[place] * SIZES[label], 1e6),
             "asked": np.array(["cat", "dog", "emu", "fox", "dog"]),
             "true": np.array(true),
@@ -267,7 +270,7 @@ def test_each_column_has_its_title_numbers_and_scale(drawn, findings):
         assert left.x < bar.middle[0] < right.x + right.width
         assert bar.y > lines[-1][0].y
         assert (bar.low, bar.high) == pytest.approx((-scale_of(findings[label]), scale_of(findings[label])))
-        assert bar.words == "evidence (logits)"
+        assert bar.words == f"evidence ({findings[label].arrays['unit']})"
         assert bar.colors == "RdBu_r"
         assert bar.ticks == [format_value(-bar.high), "0", format_value(bar.high)]
     middle = columns["two"][0].x
@@ -301,3 +304,20 @@ def test_small_probabilities_keep_a_digit_and_long_names_their_distance(findings
     assert words.text.startswith("✓ a name that")
     assert "…" in words.text
     assert words.text.endswith(" 0.001")
+
+
+def test_more_than_five_networks_stand_in_bands(findings):
+    one = findings["one"]
+    drawn = read(Cam().draw({f"network {number}": one for number in range(8)}))
+    lines = drawn.grid()
+    assert [len(line) for line in lines] == [8, 8, 8, 8] * 2
+    titles = [drawn.say(f"network {number}") for number in range(8)]
+    assert [title.y < lines[0][0].y for title in titles] == [True] * 4 + [False] * 4
+    for title, tile in zip(titles, [*lines[0][::2], *lines[4][::2]], strict=True):
+        assert tile.x < title.x < tile.x + 2 * tile.width + 0.1
+
+
+@pytest.mark.parametrize("kind", ["supervised", "dynamic"])
+def test_maps_have_their_heads_unit(kind, supervised, data):
+    subject = supervised if kind == "supervised" else filters_a_class(data)
+    assert str(Cam().compute(subject).arrays["unit"]) == {"supervised": "logits", "dynamic": "filter response"}[kind]

@@ -19,7 +19,7 @@ from netgaze.drawing.heat import enlarge
 from netgaze.errors import NetgazeError
 from netgaze.figure import Finding
 from netgaze.figures import predict
-from netgaze.figures.predict import Predict
+from netgaze.figures.predict import Predict, page
 from netgaze.subject import Subject, evaluating
 from netgaze.text import format_value
 
@@ -237,7 +237,7 @@ def test_bars_are_as_long_as_probabilities(supervised, files):
     finding = figure.compute(supervised)
     patches = [patch for axes in figure.draw({"run": finding}).axes for patch in axes.patches]
     full, parts = ([bar.get_width() for bar in patches if bar.get_alpha() == alpha] for alpha in (0.08, 0.35))
-    assert max(full) == min(full) <= predict._MOST_BARS
+    assert max(full) == min(full) <= page._MOST_BARS
     shares = np.array(parts) / np.array(full)
     np.testing.assert_allclose(shares, finding.arrays["probabilities"].ravel())
 
@@ -257,6 +257,7 @@ def test_leaves_the_network_as_it_was(supervised, files):
     assert all(torch.equal(before[key], value) for key, value in supervised.task.state_dict().items())
 
 
+UNITS = ["logits", "filter response"]
 CLASSES = {
     "one": [["cat", "dog", "emu"], ["fox", "cat", "gnu"]],
     "two": [["dog", "cat", "fox"], ["emu", "gnu", "dog"]],
@@ -275,6 +276,7 @@ def make_findings(num=2):
             "classes": np.array(CLASSES[label]),
             "probabilities": np.array(PROBABILITIES[label]),
             "pictures": pictures[place],
+            "unit": np.array(UNITS[place % 2]),
             "maps": maps[place] * 10.0 ** (3 * place),
         }
         found[label if place < 2 else f"{label} {place}"] = Finding({}, arrays)
@@ -348,7 +350,7 @@ def test_each_row_has_its_files_name_and_each_column_its_scale():
         high = float(np.quantile(np.abs(finding.arrays["maps"]), 0.99))
         assert (bar.low, bar.high) == pytest.approx((-high, high))
         assert bar.ticks == [format_value(-high), "0", format_value(high)]
-        assert (bar.colors, bar.words) == ("RdBu_r", "evidence (logits)")
+        assert (bar.colors, bar.words) == ("RdBu_r", f"evidence ({finding.arrays['unit']})")
         assert picture.x < bar.middle[0] < picture.x + 3 * picture.width
         assert abs(drawn.say(label).x - picture.x) < 4.6
         assert bar.y > lines[1][0].y + lines[1][0].height

@@ -243,14 +243,15 @@ def test_networks_of_many_classes_are_readable(num_classes, make_data):
         assert_readable(figure.draw(findings))
 
 
+UNITS = ["logits", "filter response"]
 CLASSES = {"one": [["cat", "dog", "emu"]] * 2, "two": [["emu", "cat", "dog"], ["dog", "fox", "cat"]]}
 ANSWERS = {  # of each network's images: is the true class known, true and predicted class, their probabilities
     "one": [(True, "cat", "cat", 0.9, 0.9), (True, "dog", "emu", 0.25, 0.7)],
     "two": [(True, "emu", "dog", 0.15, 0.65), (False, "", "fox", np.nan, 0.55)],
 }
 FRAMED = {"one": [0, 1], "two": [0, None]}  # the columns of the true classes
-SCORES = {"one": [[3.25, -1.5, 0.5], [0.25, 2.125, 12.34]], "two": [[1.25, 0.5, 1.75], [-0.001, 8.5, -123.4]]}
-SAID = {"one": [["3.25", "-1.50", "0.50"], ["0.25", "2.12", "12.3"]], "two": [["1.25", "0.50", "1.75"]]}
+SCORES = {"one": [[3.25, -1.5, 0.5], [0.25, 2.125, -12.0]], "two": [[1.25, 0.5, 1.75], [-0.001, 8.5, -123.4]]}
+SAID = {"one": [["3.25", "-1.50", "0.50"], ["0.25", "2.12", "-12.0"]], "two": [["1.25", "0.50", "1.75"]]}
 SAID["two"].append(["0.00", "8.50", "-123"])
 BOLD = {"one": [0, 2], "two": [2, 1]}  # the columns of the answers
 WORDS = {
@@ -268,6 +269,7 @@ def findings():
         known, true, predicted, *probabilities = map(np.array, zip(*ANSWERS[label], strict=True))
         arrays = {
             "images": pictures[place],
+            "unit": np.array(UNITS[place % 2]),
             "maps": rng.normal(size=(2, 3, 4, 4) if label == "one" else (2, 3, 2, 3)).astype(np.float32) * 10**place,
             "classes": np.array(CLASSES[label]),
             "scores": np.array(SCORES[label]),
@@ -352,10 +354,26 @@ def test_each_block_has_its_title_numbers_and_scale(drawn, findings):
         heats = [enlarge(torch.from_numpy(of_one), (4, 4)).numpy() for of_one in finding.arrays["maps"]]
         assert bar.high == pytest.approx(np.quantile(np.abs(heats), 0.99))
         assert bar.low == -bar.high
-        assert (bar.colors, bar.words) == ("RdBu_r", "evidence (logits)")
+        assert (bar.colors, bar.words) == ("RdBu_r", f"evidence ({finding.arrays['unit']})")
         assert bar.ticks == [format_value(-bar.high), "0", format_value(bar.high)]
         assert bar.y > above.y + above.height
         assert below is None or bar.y < below.y
+
+
+def test_of_many_networks_the_first_images_are_drawn(findings):
+    one = findings["one"].arrays
+    for name in ("images", "maps", "classes", "scores", "framed", "answers", "known", "true", "predicted"):
+        one[name] = np.concatenate([one[name]] * 2)
+    for name in ("probability_true", "probability_predicted"):
+        one[name] = np.concatenate([one[name]] * 2)
+    drawn = read(ResponseMaps().draw({f"network {number}": findings["one"] for number in range(8)}))
+    lines = drawn.grid()
+    assert len(lines) == 3 * 8
+    assert [[tile.image.tolist() for tile in line[:1]] for line in lines[:3]] == one["images"][:3, None].tolist()
+    assert drawn.say("Of 4 images the first 3 are drawn").y > lines[-1][0].y
+    few = read(ResponseMaps().draw({f"network {number}": findings["one"] for number in range(6)}))
+    assert len(few.grid()) == 4 * 6
+    assert "are drawn" not in few.text
 
 
 def test_many_maps_have_upright_names(findings):

@@ -34,9 +34,9 @@ def make_pair(picture: np.ndarray, heat: np.ndarray, scale: float, x: float, pit
     return make_tiles([Tile(picture), Tile(overlay(picture, heat, scale))], x, pitch, gap=0.05, below=below)
 
 
-def make_evidence_bar(x: float, width: float, scale: float) -> Row:
-    """The color bar of maps of evidence: the logit of a pooled network is their mean, and a bias."""
-    return make_signed_bar(x, width, scale, "evidence (logits)", above=0.1)
+def make_evidence_bar(x: float, width: float, scale: float, unit: object) -> Row:
+    """The color bar of maps of evidence in a network's `map_unit`."""
+    return make_signed_bar(x, width, scale, f"evidence ({unit})", above=0.1)
 
 
 def describe_answer(

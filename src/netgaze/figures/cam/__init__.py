@@ -119,6 +119,7 @@ class Cam(Figure):
             "there": there,
             "images": denormalize(examples, subject.data.mean, subject.data.std),
             "maps": maps.numpy(),
+            "unit": np.array(subject.task.model.map_unit),
             "asked": names[classes],
             "true": names[outputs.targets[rows]],
             "predicted": names[predicted],

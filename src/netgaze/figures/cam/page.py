@@ -8,10 +8,11 @@ from matplotlib.figure import Figure as Picture
 from netgaze.drawing.evidence import describe_answer, make_evidence_bar, make_pair, measure_scale
 from netgaze.drawing.heat import describe_mass
 from netgaze.drawing.panels import GRAY, SMALL
-from netgaze.drawing.rows import Columns, Row, align, lay_out, make_aside, make_text, stack
+from netgaze.drawing.rows import Columns, Row, align, lay_out_bands, make_aside, make_text, stack
 from netgaze.drawing.words import count_cells, measure_cell, measure_lines, shorten
 from netgaze.figure import Finding
 
+_MOST_COLUMNS = 5
 _KINDS = {
     "shared": "same images,\nmap of the true class",
     "best": "its most confident\nright answers",
@@ -21,14 +22,18 @@ _KINDS = {
 
 def draw_examples(findings: Mapping[str, Finding]) -> Picture:
     """The page, from findings of `Cam`."""
-    columns = Columns(len(findings), left=0.5)
+    return lay_out_bands(findings, _MOST_COLUMNS, _make_band)
+
+
+def _make_band(findings: Mapping[str, Finding], across: int) -> Row:
+    columns = Columns(len(findings), left=0.5, least=across)
     pitch = min(columns.width / 2, 1.35)
     lefts = [x + columns.width / 2 - pitch for x in columns.lefts]
     networks = [_Network(finding, x, pitch) for finding, x in zip(findings.values(), lefts, strict=True)]
     groups = stack((_make_group(kind, networks, lefts[0] - 0.42) for kind in _KINDS), gap=0.1)
-    bars = align(make_evidence_bar(each.x, 2 * pitch, each.scale) for each in networks)
+    bars = align(make_evidence_bar(each.x, 2 * pitch, each.scale, each.arrays["unit"]) for each in networks)
     captions = columns.captions(map(_describe, findings.values()), SMALL, below=0.1)
-    return lay_out([columns.titles(findings), captions, groups, bars])
+    return stack([columns.titles(findings), captions, groups, bars])
 
 
 def _describe(finding: Finding) -> str:
@@ -56,7 +61,7 @@ class _Network:
         if not self.arrays["there"][number]:
             asked = shorten(str(self.arrays["asked"][number]), 2 * self.pitch, SMALL)
             words = "never wrong" if self.arrays["kinds"][number] == "error" else f"never right about\n{asked}"
-            height = max(height, measure_lines(words, SMALL) + 0.05)
+            height = max(height, measure_lines(words, SMALL) + 0.15)
             return make_aside(words, self.x + self.pitch, height, ha="center", color=GRAY)
         words, color = describe_answer(self.arrays, number, 2 * self.pitch)
         pair = make_pair(self.arrays["images"][number], self.arrays["maps"][number], self.scale, self.x, self.pitch)

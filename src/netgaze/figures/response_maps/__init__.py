@@ -13,7 +13,7 @@ from netgaze.drawing.heat import choose_masked, compute_maps, describe_coarsenes
 from netgaze.drawing.rows import lay_out
 from netgaze.errors import NetgazeError
 from netgaze.figure import Figure, Finding
-from netgaze.figures.response_maps.rows import make_block
+from netgaze.figures.response_maps.rows import make_blocks
 from netgaze.glossary import Glossary, Meaning
 from netgaze.subject import Subject, device_of, evaluating
 
@@ -131,6 +131,7 @@ class ResponseMaps(Figure):
         arrays = {
             "images": denormalize(picked.examples, subject.data.mean, subject.data.std),
             "maps": maps[rows[:, None], classes],
+            "unit": np.array(subject.task.model.map_unit),
             "classes": names[classes],
             "scores": picked.logits[rows[:, None], classes],
             "framed": classes == picked.targets[:, None],
@@ -201,7 +202,7 @@ class ResponseMaps(Figure):
 
     def draw(self, findings: Mapping[str, Finding]) -> Picture:
         """A block per network: a row per image, which stands left of the maps of its classes."""
-        return lay_out(make_block(label, finding) for label, finding in findings.items())
+        return lay_out(make_blocks(findings))
 
 
 def count_peaks(maps: Tensor, targets: Tensor) -> Tensor:

@@ -1,5 +1,7 @@
 """Rows of images with the maps of their classes beside them: how `ResponseMaps` lays out one network."""
 
+from collections.abc import Iterator, Mapping
+
 import numpy as np
 import torch
 
@@ -10,14 +12,26 @@ from netgaze.drawing.rows import Row, align, make_text, make_title, stack
 from netgaze.drawing.tiles import Tile, make_tiles
 from netgaze.drawing.words import clip_words, measure_lines, shorten, wrap_words
 from netgaze.figure import Finding
-from netgaze.text import format_share
+from netgaze.text import format_share, format_value
 
 _WORDS, _GAP, _MOST_PITCH = 0.92, 0.05, 1.1  # inches: the words left of an image, between tiles, from tile to tile
 _LEAST_LEVEL, _UPRIGHT = 0.5, 0.95  # inches: tiles so narrow have names that stand upright, so high
 _MOST_LINES = 4
+_MOST_ROWS = 24  # images of all networks together
 
 
-def make_block(label: str, finding: Finding) -> Row:
+def make_blocks(findings: Mapping[str, Finding]) -> Iterator[Row]:
+    """A block per network; of many networks each shows its first images alone."""
+    num = max(len(finding.arrays["images"]) for finding in findings.values())
+    shown = max(2, _MOST_ROWS // len(findings))
+    for label, finding in findings.items():
+        yield _make_block(label, finding, shown)
+    if shown < num:
+        words = f"Of {num} images the first {shown} are drawn, beside so many networks."
+        yield make_text(words, WIDTH / 2, SMALL, below=0.05, ha="center", color=GRAY)
+
+
+def _make_block(label: str, finding: Finding, shown: int) -> Row:
     """One network: title, words, a row per image below its classes' names, and the color bar."""
     arrays, size = finding.arrays, finding.arrays["images"].shape[1:3]
     heats = np.stack([enlarge(torch.from_numpy(of_one), size).numpy() for of_one in arrays["maps"]])
@@ -28,7 +42,7 @@ def make_block(label: str, finding: Finding) -> Row:
     rows = [make_title(label, below=0.02)]
     words = wrap_words(_describe(finding.numbers), WIDTH - 0.2, SMALL)
     rows.append(make_text(words, WIDTH / 2, SMALL, below=0.08, ha="center", color=GRAY))
-    for row, classes in enumerate(arrays["classes"]):
+    for row, classes in enumerate(arrays["classes"][:shown]):
         if row == 0 or (arrays["classes"] != classes).any():
             rows.append(_make_names(classes, maps, pitch))
         mark, color = describe_answer(arrays, row, _WORDS - 0.02, lines=3, known=bool(arrays["known"][row]))
@@ -37,7 +51,7 @@ def make_block(label: str, finding: Finding) -> Row:
         tiles = _list_maps(arrays, row, color_signed(heats[row], scale), pitch)
         rows.append(align([beside, image, make_tiles(tiles, maps, pitch, _GAP)]))
     width = min(3.0, pitch * num)
-    return stack([*rows, make_evidence_bar(maps + (pitch * num - _GAP - width) / 2, width, scale)])
+    return stack([*rows, make_evidence_bar(maps + (pitch * num - _GAP - width) / 2, width, scale, arrays["unit"])])
 
 
 def _make_names(classes: np.ndarray, x: float, pitch: float) -> Row:
@@ -69,7 +83,7 @@ def _list_maps(arrays: dict[str, np.ndarray], row: int, colors: np.ndarray, pitc
 
 
 def _format_score(score: float) -> str:
-    return f"{score:z.2f}" if abs(score) < 10 else f"{score:.3g}"
+    return f"{score:z.2f}" if abs(score) < 10 else format_value(score)
 
 
 def _describe(numbers: dict[str, float]) -> str:

@@ -6,23 +6,17 @@ from typing import Any
 import numpy as np
 import torch
 from matplotlib.figure import Figure as Picture
-from matplotlib.patches import Rectangle
 
-from netgaze.drawing.evidence import make_evidence_bar, make_pair, measure_scale
 from netgaze.drawing.examples import denormalize, name_files, read_size
 from netgaze.drawing.heat import describe_coarseness, enlarge
-from netgaze.drawing.panels import GRAY, RIGHT, SMALL, WIDTH, Sheet
-from netgaze.drawing.rows import Columns, Row, align, lay_out, make_aside, make_text, stack
-from netgaze.drawing.words import count_cells, measure_cell, shorten
 from netgaze.errors import NetgazeError
 from netgaze.figure import Figure, Finding
+from netgaze.figures.predict.page import draw_answers
 from netgaze.glossary import Glossary, Meaning
 from netgaze.subject import Subject, device_of, evaluating
 from netgaze.text import format_share, show
 
 _MOST_DRAWN, _MOST_SIZES, _BATCH = 12, 6, 100
-_TILE, _LINE, _GAP = 1.3, 0.19, 0.1  # inches: most of a tile, a class's bar with the gap below it, after a row
-_LEAST_BARS, _MOST_BARS = 1.6, 3.4  # inches: bars that cannot be as wide beside the tiles lie below them
 _FITS = {
     "crop": "the shorter side was scaled and the center cut out",
     "center": "the shorter side was scaled and the center cut out",
@@ -83,7 +77,7 @@ class Predict(Figure):
         maps = enlarge(small[torch.arange(len(small)), torch.from_numpy(top[: len(small), 0])], pictures.shape[1:3])
         likeliest = np.take_along_axis(probabilities, top, axis=1)
         arrays = {"names": np.array(names), "classes": all_classes[top], "probabilities": likeliest}
-        arrays |= {"pictures": pictures, "maps": maps.numpy()}
+        arrays |= {"pictures": pictures, "maps": maps.numpy(), "unit": np.array(subject.task.model.map_unit)}
         numbers = {name: _describe(arrays, row, 1) for row, name in enumerate(names)}
         tops = {
             name: dict(zip(arrays["classes"][row].tolist(), likeliest[row].tolist(), strict=True))
@@ -133,15 +127,7 @@ class Predict(Figure):
 
     def draw(self, findings: Mapping[str, Finding]) -> Picture:
         """A row per picture, a column per network: the picture, the map of its likeliest class, and bars."""
-        columns = Columns(len(findings), gap=0.25)
-        num_bars = max(finding.arrays["classes"].shape[1] for finding in findings.values())
-        cells = [_Cells(*pair, columns.width, num_bars) for pair in zip(findings.values(), columns.lefts, strict=True)]
-        rows = [columns.titles(findings, below=0.05)]
-        for row in range(len(cells[0].arrays["maps"])):
-            name = shorten(str(cells[0].arrays["names"][row]), WIDTH - 0.2 - cells[0].x, SMALL)
-            rows.append(make_text(name, cells[0].x, SMALL, height=0.22, weight="bold", color=GRAY))
-            rows.append(align(cell.make_row(row) for cell in cells))
-        return lay_out([*rows, align(make_evidence_bar(cell.x, 2 * cell.pitch, cell.scale) for cell in cells)])
+        return draw_answers(findings)
 
     def table(self, finding: Finding) -> list[dict[str, Any]]:
         """A row per picture: its likeliest classes with their probabilities, 0..1, likeliest first."""
@@ -172,45 +158,3 @@ def _describe(arrays: dict[str, np.ndarray], row: int, most: int | None = None) 
     """Classes and their probabilities, likeliest first."""
     pairs = zip(arrays["classes"][row, :most], arrays["probabilities"][row, :most], strict=True)
     return ", ".join(f"{name} {format_share(float(probability))}" for name, probability in pairs)
-
-
-class _Cells:
-    """A network's column: of each picture two tiles, and so many bars beside or below them, as wide as they can be.
-
-    Args:
-        finding: the network's.
-        x: the column's left edge, in inches.
-        width: of the column.
-        num_bars: of a picture, at most, in any column.
-    """
-
-    def __init__(self, finding: Finding, x: float, width: float, num_bars: int):
-        self.arrays, self.scale = finding.arrays, measure_scale(finding.arrays["maps"])
-        self.beside = width - 2 * 1.1 >= _LEAST_BARS
-        self.pitch = min(_TILE, (width - _LEAST_BARS) / 2 if self.beside else width / 2)
-        self.bars = min(_MOST_BARS, width - 2 * self.pitch - 0.1) if self.beside else 2 * self.pitch
-        self.x = x + (width - 2 * self.pitch - (self.bars + 0.1 if self.beside else 0.0)) / 2
-        self.blank = Row(num_bars * _LINE)
-
-    def make_row(self, row: int) -> Row:
-        """One picture's answer."""
-        arrays, left = self.arrays, self.x + (2 * self.pitch + 0.1 if self.beside else 0.0)
-        pair = make_pair(arrays["pictures"][row], arrays["maps"][row], self.scale, self.x, self.pitch, below=0.11)
-        pairs = zip(arrays["classes"][row], arrays["probabilities"][row], strict=True)
-        lines = (self._make_bar(left, str(name), float(share), place == 0) for place, (name, share) in enumerate(pairs))
-        bars = align([stack(lines), self.blank])
-        return stack([align([pair, bars]) if self.beside else stack([pair, bars]), Row(_GAP)])
-
-    def _make_bar(self, x: float, name: str, share: float, bold: bool) -> Row:
-        """A class, its probability, and a bar as long as this."""
-        said, weight, height = format_share(share), "bold" if bold else "normal", _LINE - 0.03
-        room = 0.88 * (self.bars - 0.14 - count_cells(said) * measure_cell(SMALL))  # bold words are wider
-
-        def draw(sheet: Sheet, y: float) -> None:
-            for part, opacity in ((1.0, 0.08), (share, 0.35)):
-                bar = Rectangle((x, y), part * self.bars, height, facecolor=RIGHT, edgecolor="none", alpha=opacity)
-                sheet.paper.add_patch(bar)
-
-        words = make_aside(shorten(name, room, SMALL), x + 0.04, height, weight=weight)
-        number = make_aside(said, x + self.bars - 0.04, height, weight=weight, ha="right")
-        return align([Row(_LINE, draw), words, number])
