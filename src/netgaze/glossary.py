@@ -32,7 +32,7 @@ class Meaning:
     @property
     def title(self) -> str:
         """The words, with an arrow to where it is better."""
-        return self.words + {"higher": " ↑", "lower": " ↓", "": ""}[self.better]
+        return self.words + {"higher": "\u00a0↑", "lower": "\u00a0↓", "": ""}[self.better]
 
     @property
     def hint(self) -> str:
@@ -120,7 +120,7 @@ NUMBERS = Glossary(
         ),
         "val/best_acc": Meaning("best val acc so far", "Mean over the heads of a probe.", "%", "higher"),
         "<split>/top5": replace(RUN_NUMBERS["test/top5"], words="<split> top-5", count=""),
-        "<split>/knn<k>": Meaning("<split> kNN-<k>", _KNN.format("k"), "%", "higher", "<split>/images"),
+        "<split>/knn<k>": Meaning("<split> kNN-<k>", _KNN.format("k"), "%", "higher", "<split>/examples"),
         "<split>/loss": Meaning("<split> loss", "Mean loss per example.", "nats", "lower"),
         "<split>/eer": replace(RUN_NUMBERS["test/eer"], words="<split> EER"),
         "<split>/acc": Meaning("<split> acc", "Share of examples classified correctly.", "%", "higher"),
@@ -184,16 +184,16 @@ def format_number(value: Any, meaning: Meaning | None = None, margin: float | No
     unit = f" {meaning.unit}" if meaning and meaning.unit else ""
     if unit == " %":
         digits = 2 if margin is not None and 0 < margin < 0.0005 else 1
-        shown = [f"{100 * part:.{digits}f}" for part in (value, margin) if part is not None]
+        shown = [f"{100 * part:z.{digits}f}" for part in (value, margin) if part is not None]
     else:
         shown = [_format_plain(part) for part in (value, margin) if part is not None]
     return " ± ".join(shown) + unit
 
 
 def _format_plain(value: float) -> str:
-    if isinstance(value, int) or abs(value) >= 1000:
+    if isinstance(value, int) or abs(value) >= 999.5:
         return f"{value:,.0f}"
-    text = f"{value:.3g}"
+    text = f"{value:#.3g}".removesuffix(".")
     return f"{value:.1e}" if "e" in text else text
 
 

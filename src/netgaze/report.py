@@ -80,7 +80,7 @@ def _environment() -> Environment:
     return Environment(
         loader=PackageLoader("netgaze", "."),
         autoescape=True,
-        finalize=lambda value: show(value, keep="\n") if isinstance(value, str) else value,
+        finalize=lambda value: show(value, keep="\n") if type(value) is str else value,  # Markup has been through it
         undefined=StrictUndefined,
         trim_blocks=True,
     )
@@ -93,6 +93,9 @@ def _figure(folder: Path, name: str, counts: Mapping[str, Mapping[str, float]]) 
     beside = [counts.get(label, {}) for label in numbers]
     names = list(dict.fromkeys(key for own in numbers.values() for key in own))
     simple = [key for key in names if all(_is_simple(own.get(key)) for own in numbers.values())]
+    own = [key for key in simple if len(numbers) > 1 and sum(key in each for each in numbers.values()) == 1]
+    told = [label for label in numbers if label not in content["controls"]]
+    owners = [label for label in told if any(key in numbers[label] for key in own)]
     compared = content.get("compared", {})
     tables = content.get("tables", {})
     return {
@@ -104,7 +107,11 @@ def _figure(folder: Path, name: str, counts: Mapping[str, Mapping[str, float]]) 
         "picture": None if "error" in content else _inline(folder / f"{name}.png"),
         "labels": list(numbers),
         "controls": content["controls"],
-        "table": [_line(key, glossary.get(key), numbers.values(), beside) for key in simple],
+        "table": [_line(key, glossary.get(key), numbers.values(), beside) for key in simple if key not in own],
+        "own": [
+            _list_own(label, [key for key in own if key in numbers[label]], numbers[label], glossary)
+            for label in owners
+        ],
         "compared": [_line(key, glossary.get(key), [compared], [{}]) for key in compared],
         "left_out": _left_out(content["left_out"]),
         "meanings": _list_said(glossary, [*simple, *compared, *(key for rows in tables.values() for key in rows[0])]),
@@ -123,6 +130,17 @@ def _line(
     return {"meaning": meaning or Meaning(key), "cells": cells}
 
 
+def _list_own(label: str, names: Sequence[str], numbers: Mapping[str, Any], glossary: Mapping[str, Meaning]) -> str:
+    """A sentence with the numbers that one network alone has: columns of a table they would leave empty."""
+    said = [f"{glossary.get(name, Meaning(name)).words}: {_show(numbers, name, glossary)}" for name in names]
+    return f"Of {label} alone: {'; '.join(said)}."
+
+
+def _show(numbers: Mapping[str, Any], name: str, glossary: Mapping[str, Meaning]) -> str:
+    meaning = glossary.get(name)
+    return format_number(numbers.get(name), meaning, find_margin(numbers, name, meaning))
+
+
 def _list_said(glossary: Mapping[str, Meaning], names: Iterable[str]) -> list[Meaning]:
     """The meanings to be read below a table: of several that say the same of other things, as of layers, the first."""
     said = {glossary[name].says: glossary[name] for name in reversed(list(names)) if name in glossary}
@@ -132,7 +150,7 @@ def _list_said(glossary: Mapping[str, Meaning], names: Iterable[str]) -> list[Me
 def _table(label: str, rows: Sequence[dict[str, Any]], glossary: Mapping[str, Meaning]) -> dict[str, Any]:
     """A figure's own table of one network: its columns, the first of its lines, and which columns are numbers."""
     names = list(dict.fromkeys(name for row in rows for name in row))
-    lines = [_list_cells(row, names, glossary) for row in rows[:MOST_ROWS]]
+    lines = [[_show(row, name, glossary) for name in names] for row in rows[:MOST_ROWS]]
     return {
         "label": label,
         "columns": [glossary.get(name, Meaning(name.replace("_", " "))) for name in names],
@@ -140,14 +158,6 @@ def _table(label: str, rows: Sequence[dict[str, Any]], glossary: Mapping[str, Me
         "lines": lines,
         "num": len(rows),
     }
-
-
-def _list_cells(row: Mapping[str, Any], names: Sequence[str], glossary: Mapping[str, Meaning]) -> list[str]:
-    meant = [glossary.get(name) for name in names]
-    return [
-        format_number(row.get(name), meaning, find_margin(row, name, meaning))
-        for name, meaning in zip(names, meant, strict=True)
-    ]
 
 
 def _left_out(reasons: dict[str, str]) -> list[str]:

@@ -24,7 +24,8 @@ def name_winner(rows: Sequence[Row]) -> str:
     if len(order) < 2:
         return "No winner: fewer than two runs finished." if len(rows) > 1 else ""
     if number is None:
-        return "No winner is named: the runs do not share a number that could be compared fairly."
+        said = "No winner is named: the runs do not share a number that could be compared fairly."
+        return said + _compare_tests(*order) if len(order) == 2 and not means else said
     first, second = order[0], order[1]
     if first[number] == second[number]:
         tied = ", ".join(row["label"] for row in order if row[number] == first[number])
@@ -37,7 +38,7 @@ def name_winner(rows: Sequence[Row]) -> str:
     duel = None if means else find_duel(first, second)
     return (
         f"Winner: {first['label']}, with {_show(first, number)} against {_show_value(second, number)} of the next, "
-        f"{second['label']}{why}{_judge_lead(first, second, number)}.{test}{_describe_duel(duel, first, second)}"
+        f"{second['label']}{why}: {_judge_lead(first, second, number)}.{test}{_describe_duel(duel)}"
     )
 
 
@@ -60,14 +61,23 @@ def _read_answers(row: Row) -> Any:
 
 def _name_better(first: Row, second: Row, number: str) -> str:
     """Of networks that were tested as they came, where no choice could favor one of them."""
-    duel = find_duel(first, second)
-    start = "Ahead" if duel is None else "Winner" if duel.p < _CHANCE else "No clear winner, but ahead"
-    lead = _judge_lead(first, second, number, by_interval=duel is None)
+    duel, apart = find_duel(first, second), _is_apart(first, second, number)
+    start = "No clear winner, but ahead" if duel and duel.p >= _CHANCE else "Winner" if duel or apart else "Ahead"
+    lead = _judge_lead(first, second, number) if duel is None else _count_points(first, second, number)
     return (
         f"{start}: {first['label']}, with {_show(first, number)} against {_show_value(second, number)} of the next, "
-        f"{second['label']}{lead}. Nothing was trained or chosen here, so the test itself "
-        f"compares them.{_describe_duel(duel, first, second)}{_ask_for_answers(first, second)}"
+        f"{second['label']}: {lead}. Nothing was trained or chosen here, so the test itself compares them."
+        f"{_describe_duel(duel)}{'' if apart else _ask_for_answers(first, second)}"
     )
+
+
+def _compare_tests(first: Row, second: Row) -> str:
+    """Of two runs of which one alone was chosen on validation: how they do on the same test, which chooses neither."""
+    duel = find_duel(first, second)
+    if duel is None:
+        return ""
+    said = f" On the test {first['label']} has {_show_value(first, 'test/acc')} right, {second['label']} "
+    return f"{said}{_show_value(second, 'test/acc')}.{_describe_duel(duel)}"
 
 
 def _ask_for_answers(*rows: Row) -> str:
@@ -81,23 +91,38 @@ def _ask_for_answers(*rows: Row) -> str:
     )
 
 
-def _judge_lead(first: Row, second: Row, number: str, by_interval: bool = True) -> str:
-    """By how many points the first leads, and whether its uncertainty is as large as that."""
-    lead, margins = abs(first[number] - second[number]), [measure_margin(row, number) for row in (first, second)]
-    meaning = explain(number, NUMBERS)
-    points = f"{100 * lead:.1f} points" if meaning and meaning.unit == "%" else format_number(lead, meaning)
-    known = [margin for margin in margins if margin is not None]
-    within = by_interval and known and lead <= max(known)
-    return f": a lead of {points}" + (", which is within the uncertainty" if within else "")
+def _judge_lead(first: Row, second: Row, number: str) -> str:
+    """By how much the first leads, and whether its uncertainty is as large as that."""
+    margins = _list_margins(first, second, number)
+    within = margins and abs(first[number] - second[number]) <= max(margins)
+    return _count_points(first, second, number) + (", which is within the uncertainty" if within else "")
 
 
-def _describe_duel(duel: Duel | None, first: Row, second: Row) -> str:
+def _count_points(first: Row, second: Row, number: str) -> str:
+    lead, meaning = abs(first[number] - second[number]), explain(number, NUMBERS)
+    if meaning is None or meaning.unit != "%":
+        return f"a lead of {format_number(lead, meaning)}"
+    return f"a lead of {100 * lead:.{1 if lead >= 5e-4 else 2}f} points"
+
+
+def _is_apart(first: Row, second: Row, number: str) -> bool:
+    """Whether the two intervals have nothing in common."""
+    margins = _list_margins(first, second, number)
+    return len(margins) == 2 and abs(first[number] - second[number]) > sum(margins)
+
+
+def _list_margins(first: Row, second: Row, number: str) -> list[float]:
+    margins = [measure_margin(row, number) for row in (first, second)]
+    return [margin for margin in margins if margin is not None]
+
+
+def _describe_duel(duel: Duel | None) -> str:
     if duel is None:
         return ""
     more = "more than chance" if duel.p < _CHANCE else "no more than chance"
     return (
-        f" Of the same {duel.num:,} test examples {duel.only_first:,} are right with {first['label']} alone and "
-        f"{duel.only_second:,} with {second['label']} alone: {more} (McNemar's test, p {_show_p(duel.p)})."
+        f" Of the same {duel.num:,} test examples the first alone has {duel.only_first:,} right, the second alone "
+        f"{duel.only_second:,}: {more} (McNemar's test, p {_show_p(duel.p)})."
     )
 
 

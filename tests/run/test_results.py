@@ -41,7 +41,7 @@ def test_means_and_standard_deviations():
     assert third["std"] == {}
     titles, cells = tabulate_means([first, second, third])
     assert titles == ["setting", "runs", "val/acc", "test/acc", "seconds"]
-    assert cells[0] == ["a", "2", "70.0 ± 28.3 %", "60.0 ± 28.3 %", "15 ± 7.07 s"]
+    assert cells[0] == ["a", "2", "70.0 ± 28.3 %", "60.0 ± 28.3 %", "15.0 ± 7.07 s"]
     assert cells[2][2] == "10.0 %"
 
 

@@ -57,7 +57,7 @@ def test_controls_stand_beside(sweep):
 
 def test_different_tasks_compare_by_what_they_share(sweep):
     _, _, printed = sweep
-    assert re.search(r"Winner: .* with test/knn20", printed)
+    assert re.search(r"Winner: .* with test kNN-20", printed)
 
 
 def test_starting_again_finishes_the_rest(sweep):
@@ -77,7 +77,7 @@ def test_a_swept_number_gets_a_plot_and_a_winner(tmp_path):
     assert code == 0, printed
     (folder,) = (tmp_path / "outputs" / "sweeps" / "two_networks").iterdir()
     assert (folder / "figures" / "sweep.png").stat().st_size > 5000
-    assert re.search(r"Winner: lr=0\.\d+, with val/acc", printed) or "tie" in printed
+    assert re.search(r"Winner: lr=0\.\d+, with val acc", printed) or "tie" in printed
     assert [row["optim.lr"] for row in table(folder)] == ["0.001", "0.01", "0.1"]
 
 

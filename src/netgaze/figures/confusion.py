@@ -61,9 +61,7 @@ class Confusion(Figure):
                 "lower",
             ),
             "num_images": Meaning("images", "Of how many the accuracies are."),
-            "num_images_macro": Meaning(
-                "images, as the class mean counts them", "The class mean is as sure as the accuracy on so many."
-            ),
+            "num_images_macro": Meaning("images (class mean)", "The class mean is as sure as the accuracy on so many."),
             "per_class_acc": Meaning("accuracy of each class", "", "%", "higher"),
             "class": Meaning("class"),
             "examples": Meaning("examples"),
