@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure as Picture
 from PIL import Image
 
 from netgaze.errors import NetgazeError
@@ -18,6 +20,7 @@ from netgaze.files import atomic_write, make_file_names, write_csv, write_json
 
 log = logging.getLogger(__name__)
 
+_DPI = 120
 _FRAME, _LAST_FRAME = 120, 1500  # milliseconds of an animation
 
 
@@ -55,7 +58,7 @@ def write_figure(name: str, figure: Figure, answers: Answers, out: Path) -> None
     findings = answers.findings
     picture = figure.draw(findings)
     with atomic_write(out / f"{name}.png") as beside:
-        picture.savefig(beside, format="png", dpi=120)
+        picture.savefig(beside, format="png", dpi=_DPI)
     for folder, finding in zip(make_file_names(findings), findings.values(), strict=True):
         _write_files(figure.files(finding), out / name / folder)
     content = _make_head(name, figure.title, figure.question, answers)
@@ -72,6 +75,14 @@ def write_figure(name: str, figure: Figure, answers: Answers, out: Path) -> None
     if summary := figure.summary(findings):
         log.info("%s", summary)
     log.info("%s", out / f"{name}.png")
+
+
+def render(picture: Picture) -> np.ndarray:
+    """A drawn figure as pixels, uint8 [H,W,3], as its file would show it."""
+    picture.set_dpi(_DPI)
+    canvas = FigureCanvasAgg(picture)
+    canvas.draw()
+    return np.asarray(canvas.buffer_rgba())[..., :3].copy()
 
 
 def write_failure(
