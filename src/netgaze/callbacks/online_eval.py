@@ -41,7 +41,8 @@ class OnlineEval(Callback):
             training=True,
         )
         seen = look(self.figures, [subject], Path(trainer.default_root_dir) / "figures", draw=False)
-        self._warn(seen.failed)
+        for name, failure in seen.failed.items():
+            self._warn(f"{name} fails while training, and has no numbers", failure)
         for name, findings in seen.items():
             numbers = pick_numbers(findings["now"], self.figures[name])
             for metric, value in numbers.items():
@@ -57,12 +58,11 @@ class OnlineEval(Callback):
             try:
                 pl_module.pictures[name] = render(self.figures[name].draw(findings))  # type: ignore[operator, index]
             except Exception as error:
-                self._warn({f"drawing {name}": Failure.of(error)})
+                self._warn(f"{name} cannot be drawn while training", Failure.of(error))
 
-    def _warn(self, failed: Mapping[str, Failure]) -> None:
-        """Say of each figure that fails, or that cannot be drawn, that it does, the first time."""
-        for name, failure in failed.items():
-            if name not in self._warned:
-                log.warning("%s fails while training, and is left out: %s", name, failure.error)
-                log.debug("%s", failure.trace)
-            self._warned.add(name)
+    def _warn(self, what: str, failure: Failure) -> None:
+        """Say what fails, the first time."""
+        if what not in self._warned:
+            log.warning("%s: %s", what, failure.error)
+            log.debug("%s", failure.trace)
+        self._warned.add(what)
