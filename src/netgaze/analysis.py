@@ -187,10 +187,10 @@ def compare(folder: Path) -> list[Row]:
 
 def _leave_out_what_never_changes(runs: Sequence[Run]) -> None:
     """Leave TensorBoard's HPARAMS those settings in which the runs of a sweep differ."""
-    settings = list_settings(runs)
-    differing = find_differing(settings)
-    for run, own in zip(runs, settings, strict=True):
-        if differing and run.metrics:
+    told = [run for run in runs if run.metrics]
+    settings = list_settings(told)
+    if differing := find_differing(settings):
+        for run, own in zip(told, settings, strict=True):
             write_hyperparameters(run.folder, {key: own[key] for key in differing if key in own})
 
 

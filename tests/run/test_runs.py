@@ -135,6 +135,19 @@ def test_resume_goes_on_as_if_never_stopped(tmp_path):
     assert read_rows(tmp_path / "whole") == read_rows(tmp_path / "parts")
 
 
+def test_looking_and_drawing_while_training_changes_no_bit(tmp_path):
+    """Nor does it where the run is stopped in between, and resumed."""
+    four = [*TINY, *NO_FIGURES, "trainer.max_epochs=4"]
+    train(tmp_path / "blind", *four)
+    looking = [*four, "callback.online_eval.every=1", "+figure@callback.online_eval.figures.tsne=tsne"]
+    train(tmp_path / "seen", *looking, "trainer.max_time=0")
+    train(tmp_path / "seen", *looking)
+    assert same(weights(tmp_path / "blind"), weights(tmp_path / "seen"))
+    reader = EventAccumulator(str(tmp_path / "seen" / "tensorboard" / "val")).Reload()
+    for name in ("knn", "tsne"):
+        assert [event.step for event in reader.Images(name)] == [1, 2, 3, 4]
+
+
 def test_a_finished_run_returns_at_once(tmp_path):
     train(tmp_path, *TINY, *NO_FIGURES)
     before = (tmp_path / "checkpoints" / "last.ckpt").stat().st_mtime_ns
