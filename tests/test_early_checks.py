@@ -35,6 +35,7 @@ def place(tmp_path, monkeypatch):
     (tmp_path / "a.jpg").touch()
     (tmp_path / "weights.pt").touch()
     (tmp_path / "empty").mkdir()
+    (tmp_path / "old" / "pseudo_labels.npz").touch()
     return tmp_path
 
 
@@ -46,6 +47,8 @@ TRAIN = [
     (["init={file:missing.pth,key:ema}"], r"^init=missing\.pth: there is no such file"),
     (["init=begun"], r"^init=begun: there is no such file of weights, nor a run"),
     (["task=teacher_student", "+stages.teacher.init=missing.pth"], r"^init=missing\.pth: there is no such file"),
+    (["data.pseudo_labels=missing.npz"], r"^There are no pseudo-labels at missing\.npz"),
+    (["data.pseudo_labels=whole"], r"^There are no pseudo-labels at whole/pseudo_labels\.npz"),
     (["control=untrained"], "^control=untrained is not known"),
     (["data=folder", "data.dir=missing"], "Cannot read the folder missing"),
     (["data=folder"], "^data.dir must be given"),
@@ -65,6 +68,7 @@ def test_what_cannot_become_a_run(words, said, place):
         ["init=weights.pt"],
         ["init=whole"],
         ["init=imagenet"],
+        ["data.pseudo_labels=old"],
         ["task=teacher_student"],
         ["control=null"],
     ],
@@ -176,7 +180,7 @@ for line in sys.stdin.read().splitlines():
 
 def test_it_is_said_without_torch(place):
     train, analyze = ROOT / "train.py", ROOT / "analyze.py"
-    lines = [f"{train} {' '.join(words)}" for words, _ in [TRAIN[0], TRAIN[3], TRAIN[8]]]
+    lines = [f"{train} {' '.join(words)}" for words, _ in [TRAIN[0], TRAIN[3], TRAIN[10]]]
     lines += [f"{analyze} {' '.join(words)}" for words, _ in ANALYZE[1::4]]
     done = subprocess.run(
         [sys.executable, "-c", CODE], input="\n".join(lines), capture_output=True, text=True, check=True

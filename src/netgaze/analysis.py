@@ -10,13 +10,14 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 
 from netgaze import report, tables
 from netgaze.build import build, resolve_config, trust
+from netgaze.callbacks.tensorboard import write_hyperparameters
 from netgaze.early_checks import check_analyze, check_labels
 from netgaze.errors import NetgazeError
 from netgaze.failures import Failure, explain_run
 from netgaze.files import read_json, write_csv
 from netgaze.folders.pictures import find_pictures
 from netgaze.gallery import Found, look
-from netgaze.labels import label_runs
+from netgaze.labels import find_differing, label_runs, list_settings
 from netgaze.pictures import write_failure
 from netgaze.plots import plot_matrix, plot_sweep
 from netgaze.request import Request
@@ -164,6 +165,7 @@ def compare(folder: Path) -> list[Row]:
     runs = find_runs([str(folder)])
     labels = label_runs(runs)
     rows = make_rows(runs, labels)
+    _leave_out_what_never_changes(runs)
     every = [run.open(label=label) for run, label in zip(runs, labels, strict=True) if run.has_checkpoint("best")]
     best = {row["run"] for row in choose_pictured(rows, MAX_COLUMNS)}
     subjects = [subject for subject in every if subject.label in best]
@@ -182,6 +184,15 @@ def compare(folder: Path) -> list[Row]:
     if said := [f"{place}: {words}." for place, words in why.items() if words]:
         raise NetgazeError(" ".join(said))
     return rows
+
+
+def _leave_out_what_never_changes(runs: Sequence[Run]) -> None:
+    """Leave TensorBoard's HPARAMS those settings in which the runs of a sweep differ."""
+    told = [run for run in runs if run.metrics]
+    settings = list_settings(told)
+    if differing := find_differing(settings):
+        for run, own in zip(told, settings, strict=True):
+            write_hyperparameters(run.folder, {key: own[key] for key in differing if key in own})
 
 
 def _is_strict(run: Run) -> bool:

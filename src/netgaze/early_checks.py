@@ -15,7 +15,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from netgaze.errors import NetgazeError
 from netgaze.folders.pictures import find_pictures
-from netgaze.places import find_run_folders, find_weights, locate_checkpoint
+from netgaze.places import find_pseudo_labels, find_run_folders, find_weights, locate_checkpoint
 from netgaze.schema import resolve
 from netgaze.stored import read_facts
 from netgaze.upgrade import upgrade_facts
@@ -62,11 +62,14 @@ def check_train(config: DictConfig, folder: Path) -> None:
         resolve(config)
     _check_control(config)
     stages = list(map(str, config.stages))
-    for key in ("init", *(f"stages.{stage}.init" for stage in stages)):
-        source = _select(config, key)
+    for place in ("", *(f"stages.{stage}." for stage in stages)):
+        source = _select(config, f"{place}init")
         source = source.get("file") if isinstance(source, dict) else source
         if source is not None and source not in ("imagenet", *stages):
             find_weights(str(source))
+        labels = _select(config, f"{place}data.pseudo_labels")
+        if labels is not None and labels not in stages:
+            find_pseudo_labels(labels)
     _check_pictures(_select(config, "figure"))
 
 

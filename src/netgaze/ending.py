@@ -13,7 +13,7 @@ from netgaze.build import build
 from netgaze.callbacks.tensorboard import write_results
 from netgaze.files import write_json
 from netgaze.gallery import Found, look, pick_numbers
-from netgaze.labels import label_runs
+from netgaze.labels import label_runs, list_hyperparameters
 from netgaze.run import Run
 from netgaze.runs import count_examples
 from netgaze.subject import Subject, device_of, evaluating
@@ -23,8 +23,6 @@ from netgaze.trainer import choose_device, set_globals
 from netgaze.weights import restore
 
 log = logging.getLogger(__name__)
-
-_NO_HYPERPARAMETERS = ("callback", "figure", "figures", "control")
 
 
 def end(
@@ -68,7 +66,7 @@ def end(
     numbers |= task.save_artifacts(data, run.folder) | stage_metrics
     if task.variants:
         write_json(run.folder / "variants.json", task.variants)
-    _write_numbers(run, settings, numbers)
+    _write_numbers(run, numbers)
     log.info("%s", format_numbers(numbers, count_examples(run)))
     subject = Subject(
         label_runs([run])[0],
@@ -107,11 +105,10 @@ def draw_missing(run: Run, settings: dict[str, Any]) -> bool:
     return True
 
 
-def _write_numbers(run: Run, settings: dict[str, Any], numbers: dict[str, Any]) -> None:
+def _write_numbers(run: Run, numbers: dict[str, Any]) -> None:
     """Write a run's final numbers, for people and for TensorBoard."""
     write_json(run.folder / "metrics.json", numbers)
-    hyperparameters = {name: value for name, value in settings.items() if name not in _NO_HYPERPARAMETERS}
-    write_results(run.folder, hyperparameters, numbers, numbers["best/epoch"])
+    write_results(run.folder, list_hyperparameters(run), numbers, numbers["best/epoch"])
 
 
 def _test(trainer: Any, task: Any, data: Any, training_data: Any) -> tuple[dict[str, float], float | None]:
@@ -137,7 +134,7 @@ def _look(
         own = pick_numbers(findings[subject.label], figures[name]) if subject.label in findings else {}
         new = {f"test/{metric}": value for metric, value in own.items() if f"test/{metric}" not in numbers}
         added = new | added
-    _write_numbers(run, settings, added | numbers)
+    _write_numbers(run, added | numbers)
     if added:
         log.info("%s", format_numbers(added, numbers | count_examples(run)))
     return found

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure as Picture
 from PIL import Image
 
 from netgaze.errors import NetgazeError
@@ -19,6 +21,7 @@ from netgaze.glossary import explain_all
 
 log = logging.getLogger(__name__)
 
+_DPI = 120
 _FRAME, _LAST_FRAME = 120, 1500  # milliseconds of an animation
 
 
@@ -57,7 +60,7 @@ def write_figure(name: str, figure: Figure, answers: Answers, out: Path) -> None
     drawn = pick_drawn(figure, findings, answers.controls)
     picture = figure.draw(drawn)
     with atomic_write(out / f"{name}.png") as beside:
-        picture.savefig(beside, format="png", dpi=120)
+        picture.savefig(beside, format="png", dpi=_DPI)
     for folder, finding in zip(make_file_names(drawn), drawn.values(), strict=True):
         _write_files(figure.files(finding), out / name / folder)
     content = _make_head(name, figure.title, figure.question, answers)
@@ -76,6 +79,14 @@ def write_figure(name: str, figure: Figure, answers: Answers, out: Path) -> None
     if summary := figure.summary(findings):
         log.info("%s", summary)
     log.info("%s", out / f"{name}.png")
+
+
+def render(picture: Picture) -> np.ndarray:
+    """A drawn figure as pixels, uint8 [H,W,3], as its file would show it."""
+    picture.set_dpi(_DPI)
+    canvas = FigureCanvasAgg(picture)
+    canvas.draw()
+    return np.asarray(canvas.buffer_rgba())[..., :3].copy()
 
 
 def write_failure(

@@ -1,4 +1,4 @@
-"""Where what a person names lies: runs, and files of weights. Needs no torch."""
+"""Where what a person names lies: runs, files of weights, pseudo-labels. Needs no torch."""
 
 import glob
 import os
@@ -7,6 +7,7 @@ from pathlib import Path
 
 from netgaze.errors import NetgazeError
 
+PSEUDO_LABELS = "pseudo_labels.npz"  # in the folder of the run that wrote them
 _ENDINGS = (".safetensors", ".pth", ".pt", ".ckpt", ".bin", ".th", ".tar")
 
 
@@ -48,6 +49,19 @@ def find_weights(source: str) -> Path:
         raise NetgazeError(
             f"init={source}: there is no such file of weights, nor a run with {path}/checkpoints/best.ckpt."
         )
+    return path
+
+
+def find_pseudo_labels(source: Path | str) -> Path:
+    """The file of pseudo-labels that is named, or that lies in a run's folder.
+
+    Raises:
+        NetgazeError: there is none.
+    """
+    path = Path(source)
+    path = path / PSEUDO_LABELS if path.is_dir() else path
+    if not path.is_file():
+        raise NetgazeError(f"There are no pseudo-labels at {path}. A run of task=pseudo_labels writes them.")
     return path
 
 

@@ -122,7 +122,7 @@ def test_two_networks_that_were_only_tested_are_compared(tmp_path):
 
 def test_tensorboard_finds_what_the_readme_promises(run):
     charts = {}
-    for split in ("train", "val"):
+    for split in ("train", "val", "test"):
         reader = EventAccumulator(str(run / "tensorboard" / split)).Reload()
         charts[split] = {tag: [event.step for event in reader.Scalars(tag)] for tag in reader.Tags()["scalars"]}
     for tag in ("loss", "acc"):
@@ -131,11 +131,10 @@ def test_tensorboard_finds_what_the_readme_promises(run):
     assert "knn20" in charts["val"]
     reader = EventAccumulator(str(run / "tensorboard")).Reload()
     assert {"cam", "curves", "knn"} <= set(reader.Tags()["images"])
-    assert "test/acc" in reader.Tags()["scalars"]
-    plugin = reader.SummaryMetadata("_hparams_/session_start_info").plugin_data
-    assert plugin.plugin_name == "hparams"
-    assert b"optim.lr" in plugin.content
-    assert b"test/acc" in reader.SummaryMetadata("_hparams_/experiment").plugin_data.content
+    assert charts["test"]["acc"] == [read_metrics(run)["best/epoch"]]
+    assert "best/epoch" in reader.Tags()["scalars"]
+    drawn = EventAccumulator(str(run / "tensorboard" / "val")).Reload()
+    assert [event.step for event in drawn.Images("knn")] == [1, 2], "while it trained, too"
 
 
 def test_two_runs_in_the_same_second_are_two_and_equal(tmp_path):
@@ -163,6 +162,19 @@ def test_resume_goes_on_as_if_never_stopped(tmp_path):
     assert same(weights(tmp_path / "whole"), weights(tmp_path / "parts"))
     assert same(weights(tmp_path / "whole", "best"), weights(tmp_path / "parts", "best"))
     assert read_rows(tmp_path / "whole") == read_rows(tmp_path / "parts")
+
+
+def test_looking_and_drawing_while_training_changes_no_bit(tmp_path):
+    """Nor does it where the run is stopped in between, and resumed."""
+    four = [*TINY, *NO_FIGURES, "trainer.max_epochs=4"]
+    train(tmp_path / "blind", *four)
+    looking = [*four, "callback.online_eval.every=1", "+figure@callback.online_eval.figures.tsne=tsne"]
+    train(tmp_path / "seen", *looking, "trainer.max_time=0")
+    train(tmp_path / "seen", *looking)
+    assert same(weights(tmp_path / "blind"), weights(tmp_path / "seen"))
+    reader = EventAccumulator(str(tmp_path / "seen" / "tensorboard" / "val")).Reload()
+    for name in ("knn", "tsne"):
+        assert [event.step for event in reader.Images(name)] == [1, 2, 3, 4]
 
 
 def test_a_finished_run_returns_at_once(tmp_path):

@@ -5,6 +5,7 @@ import json
 import re
 
 import pytest
+from tests.callbacks.test_tensorboard import open_hparams
 from tests.commands import command
 from tests.conftest import TINY, typed
 
@@ -45,6 +46,16 @@ def test_the_report_holds_everything(sweep):
     assert page.count("data:image/png;base64,") == 3
     assert "non-finite" in page
     assert not re.search(r'(src|href)="(?!data:|#)', page), "the page needs another file"
+
+
+def test_tensorboard_compares_by_what_differs(sweep):
+    """Nothing else is a column: neither what was typed for all runs nor what all have by default."""
+    folder, _, _ = sweep
+    names, differing, numbers = open_hparams(folder / "sweep")
+    assert names == differing == ["task"], "the runs that finished have the same learning rate"
+    assert numbers[0] == "test.acc"
+    content = (folder / "sweep" / "0" / "run.json").read_text()
+    assert json.loads(content)["overrides"][0] == "data=digits", "which was typed, too"
 
 
 def test_controls_stand_beside(sweep):

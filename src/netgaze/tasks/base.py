@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from pytorch_lightning import LightningModule
 from torch import Tensor, nn
@@ -34,6 +35,7 @@ class Task(LightningModule):
         monitor: the number that chooses the best epoch, as `val/loss`.
         monitor_mode: whether the largest ("max") or the smallest ("min") is best.
         numbers: of the current epoch by name; callbacks may add theirs.
+        pictures: of the current epoch by name, uint8 [H,W,3]; callbacks draw them.
         num_classes, class_names: of what *this task* predicts.
         variants: settings and numbers of each network, where a run trained several at once; set by the test.
         predictions: what a classification answered to each test example; set by the test.
@@ -65,6 +67,7 @@ class Task(LightningModule):
         self.num_classes = num_classes
         self.optimizer, self.schedule = optimizer, schedule
         self.numbers: dict[str, float] = {}
+        self.pictures: dict[str, np.ndarray] = {}
         self.variants: list[dict[str, float]] = []
         self.predictions: Predictions | None = None
         self._frozen: list[nn.Module] = []
@@ -160,7 +163,7 @@ class Task(LightningModule):
 
     def on_train_epoch_start(self) -> None:
         """Begin the means of an epoch and its numbers."""
-        self.numbers = {}
+        self.numbers, self.pictures = {}, {}
         self._means["train"] = Means()
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
