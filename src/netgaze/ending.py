@@ -15,6 +15,7 @@ from netgaze.files import write_json
 from netgaze.gallery import Found, look, pick_numbers
 from netgaze.labels import label_runs
 from netgaze.run import Run
+from netgaze.runs import count_examples
 from netgaze.subject import Subject, device_of, evaluating
 from netgaze.subjects import controls
 from netgaze.tables import format_numbers
@@ -59,6 +60,8 @@ def end(
     task.to(choose_device(settings["trainer"]["accelerator"]))  # Lightning hands it back on the CPU
     if settings.get("export_predictions"):
         write_json(run.folder / "results.json", _predict(task, data))
+    if task.predictions is not None:
+        task.predictions.save(run.folder / "predictions.npz")
     epoch = best["epoch"] + 1 if run.epochs else 0
     numbers = {name: value for row in run.epochs if row["epoch"] == epoch for name, value in row.items() if "/" in name}
     numbers |= tested | {"best/epoch": epoch, "test/images": len(data.labels("test"))}
@@ -66,7 +69,7 @@ def end(
     if task.variants:
         write_json(run.folder / "variants.json", task.variants)
     _write_numbers(run, settings, numbers)
-    log.info("%s", format_numbers(numbers))
+    log.info("%s", format_numbers(numbers, count_examples(run)))
     subject = Subject(
         label_runs([run])[0],
         task=lambda: task,
@@ -136,7 +139,7 @@ def _look(
         added = new | added
     _write_numbers(run, settings, added | numbers)
     if added:
-        log.info("%s", format_numbers(added))
+        log.info("%s", format_numbers(added, numbers | count_examples(run)))
     return found
 
 

@@ -2,7 +2,7 @@
 
 import logging
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +15,7 @@ from netgaze.errors import NetgazeError
 from netgaze.failures import Failure
 from netgaze.figure import Figure, Finding, pick_drawn
 from netgaze.files import atomic_write, make_file_names, write_csv, write_json
+from netgaze.glossary import explain_all
 
 log = logging.getLogger(__name__)
 
@@ -69,6 +70,8 @@ def write_figure(name: str, figure: Figure, answers: Answers, out: Path) -> None
     if any(tables.values()):
         content["tables"] = tables
         _write_table(tables, out / f"{name}.csv")
+    if meanings := explain_all(_list_names(answers, compared, tables), figure.glossary):
+        content["glossary"] = meanings
     write_json(out / f"{name}.json", content)
     if summary := figure.summary(findings):
         log.info("%s", summary)
@@ -121,6 +124,13 @@ def _make_head(name: str, title: str, question: str, answers: Answers) -> dict[s
         "controls": sorted(answers.controls),
         "left_out": answers.left_out,
     }
+
+
+def _list_names(answers: Answers, compared: Mapping[str, Any], tables: Mapping[str, list[dict[str, Any]]]) -> list[str]:
+    """All that a figure's numbers and columns are called."""
+    named = [finding.numbers for finding in answers.findings.values()]
+    named += [compared, *(row for rows in tables.values() for row in rows)]
+    return list(dict.fromkeys(name for each in named for name in each))
 
 
 def _write_table(tables: dict[str, list[dict[str, Any]]], path: Path) -> None:

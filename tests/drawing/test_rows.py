@@ -11,6 +11,7 @@ from netgaze.drawing.rows import (
     Row,
     align,
     lay_out,
+    lay_out_bands,
     lay_out_columns,
     make_bar,
     make_head,
@@ -49,6 +50,19 @@ def test_a_page_is_as_high_as_its_rows_and_draws_each_where_those_above_end(reco
     picture = lay_out(recorder.row(name, height) for name, height in (("a", 1.0), ("b", 2.5), ("c", 0.5)))
     assert recorder.drawn == [("a", 0.0), ("b", 1.0), ("c", 3.5)]
     assert picture.get_size_inches().tolist() == [WIDTH, 4.0]
+
+
+def test_bands_are_evenly_filled_and_below_one_another(recorder):
+    seen = []
+
+    def make_band(findings, across):
+        seen.append((list(findings), across))
+        return recorder.row("".join(findings), 2.0)
+
+    picture = lay_out_bands(dict.fromkeys("abcde", Finding()), 4, make_band, gap=0.5)
+    assert seen == [(["a", "b", "c"], 3), (["d", "e"], 3)]
+    assert recorder.drawn == [("abc", 0.0), ("de", 2.5)]
+    assert picture.get_size_inches()[1] == 4.5
 
 
 def test_stacks_have_gaps_between_their_rows_alone(recorder):
@@ -150,7 +164,7 @@ def test_columns_of_more_than_four_networks_stand_in_bands():
             yield Row(1.0, lambda sheet, y, cell=f"{name}{number}": drawn.append((cell, round(x, 2), y, width)))
 
     drawing = read(lay_out_columns(findings, list_cells, left=0.3, head=[make_text("head")]))
-    titles = {word.text: word for word in drawing.words}
+    titles = {word.text: word for word in drawing.words[::-1]}  # of those that are said twice the first
     assert [cell for cell, *_ in drawn] == ["a0", "b0", "c0", "d0", "a1", "c1", "d1", "e0", "f0", "g0", "e1", "e2"]
     assert len({width for *_, width in drawn}) == 1
     assert drawn[0][1] == 0.3
@@ -158,7 +172,7 @@ def test_columns_of_more_than_four_networks_stand_in_bands():
     assert places["a1"] == (places["a0"][0], places["a0"][1] + 1)
     assert places["d1"] == (places["d0"][0], places["a1"][1])
     assert places["a0"][0] < places["e0"][0] < places["b0"][0] < places["f0"][0] < places["c0"][0]
-    assert drawing.say("head").y < titles["a"].y < places["a0"][1]
+    assert titles["head"].y < titles["a"].y < places["a0"][1]
     for name in findings:
         assert titles[name].x == pytest.approx(places[f"{name}0"][0] + drawn[0][3] / 2, abs=0.01)
     assert places["a1"][1] + 1 < titles["e"].y < places["e0"][1]

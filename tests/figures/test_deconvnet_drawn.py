@@ -35,7 +35,7 @@ def made_finding(pictures, place):
     return Finding({"conv/receptive_field": 7 + place}, arrays)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def two_made():
     pictures = make_pictures(2, 54)
     findings = {label: made_finding(pictures[place], place) for place, label in enumerate(("net A", "net B"))}

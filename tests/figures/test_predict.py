@@ -11,6 +11,7 @@ from matplotlib.text import Text
 from omegaconf import OmegaConf
 from PIL import Image
 from tests.figures.test_figures import CONF, assert_readable, make_figure
+from tests.figures.test_words import find_wordless
 
 from netgaze.drawing.heat import enlarge
 from netgaze.errors import NetgazeError
@@ -123,6 +124,7 @@ def test_numbers_and_words(supervised, files):
         assert list(tops[name].values()) == finding.arrays["probabilities"][row].tolist()
         first, probability = next(iter(tops[name].items()))
         assert finding.numbers[name] == f"{first} {probability:.2f}"
+    assert find_wordless(figure, {"one": finding}) == []
     lines = figure.summary({"one": finding, "two": finding}).split("\n")
     assert len(lines) == 6
     words = ", ".join(f"{name} {probability:.2f}" for name, probability in tops["wide.png"].items())

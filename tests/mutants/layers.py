@@ -285,6 +285,12 @@ MUTANTS = [
     ("figures/filter_similarity.py", "(1 + as_high) / (1 + num)", "as_high / (1 + num)", _NUMBERS),
     ("figures/filter_similarity.py", "best = values.argmax()", "best = values.argmin()", _NUMBERS),
     ("figures/filter_similarity.py", "distances = 1 - similarity", "distances = 1 + similarity", _NUMBERS),
+    (
+        "figures/filter_similarity.py",
+        "np.fill_diagonal(others, -np.inf)",
+        "np.fill_diagonal(others, np.inf)",
+        _SIMILARITY,
+    ),
     # Anatomy
     ("figures/anatomy/bars.py", 'kind=f"({len(group)} layers)"', "kind=group[0].kind", _ANATOMY),
     ("figures/anatomy/bars.py", "sees = max((", "sees = min((", _ANATOMY),
@@ -308,12 +314,13 @@ MUTANTS = [
     ("figures/anatomy/__init__.py", "field, stride, start = (None", "field, start, stride = (None", _ANATOMY),
     ("figures/anatomy/__init__.py", "label: max(shape[1:])", "label: shape[0]", _ANATOMY),
     # Columns
-    ("drawing/rows.py", "across = fill_rows(len(labels), _MOST_ACROSS)[1]", "across = len(labels)", _ROWS),
-    ("drawing/rows.py", "zip_longest(*cells)", "zip(*cells)", _ROWS),
+    ("drawing/rows.py", "Columns(len(band), left, gap, across)", "Columns(len(band), left, gap)", _ROWS),
+    ("drawing/rows.py", "zip_longest(*(list_cells", "zip(*(list_cells", _ROWS),
+    ("drawing/rows.py", "[*head, columns.titles(band, below", "[*head, columns.titles(findings, below", _ROWS),
     (
         "drawing/rows.py",
-        "list_cells(findings[label], x, columns.width) for label, x in zip(band",
-        "list_cells(findings[label], x, columns.width) for label, x in zip(labels",
+        "zip(band.values(), columns.lefts, strict=True)",
+        "zip(findings.values(), columns.lefts)",
         _ROWS,
     ),
 ]

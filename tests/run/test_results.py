@@ -9,10 +9,11 @@ from tests.nasty import NASTY
 from netgaze.drawing.rows import lay_out
 from netgaze.files import read_json, write_json
 from netgaze.plots import _make_matrix, plot_matrix
-from netgaze.results import average_repeats, choose_pictured, name_winner, rank
+from netgaze.results import average_repeats, choose_pictured, rank
 from netgaze.run import Run
 from netgaze.runs import make_rows
 from netgaze.tables import tabulate_means
+from netgaze.winner import name_winner
 
 
 def row(setting, seed, acc, status="finished", **more):
@@ -39,8 +40,8 @@ def test_means_and_standard_deviations():
     assert third["std"] == {}
     titles, cells = tabulate_means([first, second, third])
     assert titles == ["setting", "runs", "val/acc", "test/acc", "seconds"]
-    assert cells[0] == ["a", "2", "0.7000 ± 0.2828", "0.6000 ± 0.2828", "15.0 ± 7.1"]
-    assert cells[2][2] == "0.1000"
+    assert cells[0] == ["a", "2", "70.0 ± 28.3 %", "60.0 ± 28.3 %", "15 ± 7.07 s"]
+    assert cells[2][2] == "10.0 %"
 
 
 @pytest.mark.parametrize(
@@ -57,8 +58,9 @@ def test_no_means_where_there_is_nothing_to_average(rows):
 
 
 def test_the_winner_is_the_best_mean_not_the_luckiest_run():
-    assert name_winner(ROWS).startswith("Winner: b, with val/acc 0.7600 against 0.7000 of the next, a")
-    assert "means over runs" in name_winner(ROWS)
+    said = name_winner(ROWS)
+    assert said.startswith("Winner: b, with val acc (best epoch) 76.0 ± 5.7 % against 70.0 ± 28.3 % of the next, a")
+    assert "over runs" in said
 
 
 def test_one_run_of_each_of_the_best_settings_is_shown():
@@ -76,7 +78,7 @@ def test_divisions_of_the_data_are_repetitions_too():
     means = average_repeats(rows)
     assert [(mean["label"], mean["runs"]) for mean in means] == [("a", 2), ("b", 2)]
     assert means[1]["val/acc"] == pytest.approx(0.65)
-    assert name_winner(rows).startswith("Winner: b, with val/acc 0.6500 against 0.6000")
+    assert name_winner(rows).startswith("Winner: b, with val acc (best epoch) 65.0 ± 35.4 % against 60.0 ± 14.1 %")
     assert [run["label"] for run in choose_pictured(rows, 2)] == ["b, split_seed=0", "a, split_seed=0"]
 
 

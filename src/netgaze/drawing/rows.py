@@ -42,6 +42,22 @@ def lay_out(rows: Iterable[Row]) -> Picture:
     return sheet.figure
 
 
+def lay_out_bands(
+    findings: Mapping[str, Finding], most: int, make_band: Callable[[dict[str, Finding], int], Row], gap: float = 0.3
+) -> Picture:
+    """A page of bands of at most `most` columns, evenly filled: many networks stay as large as a few.
+
+    Args:
+        findings: by label.
+        most: columns that a page has room for.
+        make_band: makes the row of some networks, on a page that has so many columns.
+        gap: inches between two bands.
+    """
+    across, labels = fill_rows(len(findings), most)[1], list(findings)
+    bands = [labels[start : start + across] for start in range(0, len(labels), across)]
+    return lay_out([stack([make_band({label: findings[label] for label in band}, across) for band in bands], gap)])
+
+
 def stack(rows: Iterable[Row], gap: float = 0.0) -> Row:
     """Rows below one another, with a gap between them, as one."""
     rows = list(rows)
@@ -111,7 +127,7 @@ def lay_out_columns(
     list_cells: Callable[[Finding, float, float], Iterable[Row]],
     left: float = 0.1,
     gap: float = 0.2,
-    head: Iterable[Row] = (),
+    head: Sequence[Row] = (),
 ) -> Picture:
     """A page with a column of cells per label, the n-th cells on one line; more than four stand in bands.
 
@@ -120,16 +136,16 @@ def lay_out_columns(
         list_cells: the cells of a finding from the top, from the left edge and the width of its column in inches.
         left: see `Columns`.
         gap: see `Columns`.
-        head: rows above all columns.
+        head: rows above the columns of each band.
     """
-    labels, rows = list(findings), list(head)
-    across = fill_rows(len(labels), _MOST_ACROSS)[1]
-    for start in range(0, len(labels), across):
-        band = labels[start : start + across]
+
+    def make_band(band: dict[str, Finding], across: int) -> Row:
         columns = Columns(len(band), left, gap, across)
-        cells = [list_cells(findings[label], x, columns.width) for label, x in zip(band, columns.lefts, strict=True)]
-        rows += [columns.titles(band, below=0.05), *(align(filter(None, row)) for row in zip_longest(*cells))]
-    return lay_out(rows)
+        places = zip(band.values(), columns.lefts, strict=True)
+        cells = zip_longest(*(list_cells(finding, x, columns.width) for finding, x in places))
+        return stack([*head, columns.titles(band, below=0.05), *(align(filter(None, row)) for row in cells)])
+
+    return lay_out_bands(findings, _MOST_ACROSS, make_band, gap=0.0)
 
 
 def make_title(label: str, below: float = 0.0) -> Row:

@@ -1,6 +1,7 @@
 """How did training go, epoch by epoch?"""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -13,6 +14,7 @@ from matplotlib.ticker import MaxNLocator
 from netgaze.drawing.panels import GRAY, RIGHT, SMALL, TEXT, WRONG, Sheet
 from netgaze.drawing.rows import Columns, Row, lay_out, make_legend
 from netgaze.figure import Figure, Finding
+from netgaze.glossary import NUMBERS, Glossary, explain
 from netgaze.subject import Subject
 
 # One style for each line of a plot: solid blue for training, dashed vermilion for validation.
@@ -25,6 +27,8 @@ _STYLES: dict[str, Any] = {
     "val/knn200": ("kNN, k = 200", "#CC79A7", "--"),
     "lr": ("learning rate", GRAY, "-"),
 }
+_MEANINGS = {name: meaning for name in _STYLES if (meaning := explain(name, NUMBERS))}
+_MEANINGS["val/acc"] = replace(_MEANINGS["val/acc"], words="val acc")
 _ROWS = {
     "loss": ("train/loss", "val/loss"),
     "accuracy": ("train/acc", "val/acc"),
@@ -39,13 +43,19 @@ class Curves(Figure):
 
     Epochs count from 1, as in `history.csv`. The best epoch is the one whose weights the run kept (`best/epoch` of
     its metrics); where that is not known, the one with the highest validation accuracy.
-
-    Numbers: `best/epoch`, and `best/<name>` and `last/<name>` for every number of the history.
     """
 
     title = "Learning curves"
     question = "How did loss and accuracy move over the epochs, and which epoch was best?"
     needs = ("history",)
+    glossary = Glossary(
+        {"best/epoch": NUMBERS["best/epoch"]}
+        | {
+            f"{end}/{name}": replace(meaning, words=f"{meaning.words}, {end} epoch")
+            for end in ("best", "last")
+            for name, meaning in _MEANINGS.items()
+        }
+    )
 
     def compute(self, subject: Subject) -> Finding:
         """Every number of the history over epochs; NaN where an epoch has none."""

@@ -1,6 +1,7 @@
 """Do classes with similar filters get confused?"""
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import torch
@@ -13,6 +14,7 @@ from netgaze.drawing.panels import GRAY, MOST_NAMES, NAMES, SEQUENTIAL, SIGNED, 
 from netgaze.drawing.rows import Columns, Row, align, lay_out, make_bar, make_text, make_title, stack
 from netgaze.drawing.words import wrap_words
 from netgaze.figure import Figure, Finding
+from netgaze.glossary import Glossary, Meaning
 from netgaze.measures.confusion import PairCounts
 from netgaze.subject import Subject, evaluating
 
@@ -30,14 +32,6 @@ class FilterSimilarity(Figure):
     (Bar-Joseph et al. 2001). A filter of nothing but zeros is similar to none, not even to itself. Of more than 500
     classes so many are compared, drawn by the seed.
 
-    Numbers, over pairs of different classes:
-        `similarity_mean`: mean cosine, -1..1.
-        `similarity_max`, `most_similar`: the largest cosine, and whose.
-        `spearman`: rank correlation of cosine and confusion, the mean of both directions' shares; null where one of
-            them is the same for all pairs.
-        `p_permutation`: of Mantel's test (1967), one-sided: the share of permutations of the classes of one matrix
-            that correlate at least as highly, the identity counted in; null with `spearman`.
-
     Args:
         num_permutations: of the test.
         seed: of the permutations, and of the classes where there are too many.
@@ -47,6 +41,25 @@ class FilterSimilarity(Figure):
     question = "Which classes have similar filters, and are these the ones that the network confuses?"
     needs = ("classes", "data")
     controls = "numbers"  # untrained filters are alike by chance, and nearly all images get one answer
+    glossary = Glossary(
+        {
+            "similarity_mean": Meaning(
+                "mean similarity", "Mean cosine of two classes' filters, -1..1, over all pairs."
+            ),
+            "similarity_max": Meaning("largest similarity", "The largest cosine of two classes' filters, -1..1."),
+            "most_similar": Meaning("most similar classes"),
+            "spearman": Meaning(
+                "rank correlation",
+                "Of similarity and confusion (the mean of both directions' shares), -1..1, over pairs of different "
+                "classes; - where one of them is the same for all pairs.",
+            ),
+            "p_permutation": Meaning(
+                "p of the correlation",
+                "Mantel's test (1967), one-sided: share of permutations of one matrix's classes that correlate at "
+                "least as highly, the identity counted in.",
+            ),
+        }
+    )
 
     def __init__(self, *, num_permutations: int = 999, seed: int = 0):
         self.num_permutations, self.seed = num_permutations, seed
@@ -70,11 +83,25 @@ class FilterSimilarity(Figure):
         if len(names) < total:
             caption += f" Of {total:,} classes {len(names)} are compared, drawn by the seed."
         if len(names) > MOST_NAMES:
-            caption += " The numbers at the edges are places in that order."
+            caption += " The numbers at the edges are places in that order, which the table names."
         numbers = _summarize(similarity, names) | correlate_mantel(
             similarity, confusion, self.num_permutations, self.seed
         )
         return Finding(numbers, arrays, caption)
+
+    def table(self, finding: Finding) -> list[dict[str, Any]]:
+        """A row per class, in the picture's order: its place there, and the class whose filter is most similar."""
+        names, others = finding.arrays["names"], finding.arrays["similarity"].copy()
+        np.fill_diagonal(others, -np.inf)
+        return [
+            {
+                "place": place,
+                "class": str(name),
+                "nearest_class": str(names[row.argmax()]),
+                "similarity": float(row.max()),
+            }
+            for place, (name, row) in enumerate(zip(names, others, strict=True))
+        ]
 
     def draw(self, findings: Mapping[str, Finding]) -> Picture:
         """A block per network: the similarities left, the confusion right."""

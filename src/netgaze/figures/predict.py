@@ -16,6 +16,7 @@ from netgaze.drawing.rows import Columns, Row, align, lay_out, make_signed_bar, 
 from netgaze.drawing.words import shorten
 from netgaze.errors import NetgazeError
 from netgaze.figure import Figure, Finding
+from netgaze.glossary import Glossary, Meaning
 from netgaze.subject import Subject, device_of, evaluating
 from netgaze.text import show
 
@@ -34,10 +35,6 @@ class Predict(Figure):
 
     Maps are those of `Cam`: signed, on one scale per network. At most twelve pictures are drawn.
 
-    Numbers:
-        `<file>`: the likeliest class and its probability, in words.
-        `top_classes`: for each file its likeliest classes with their probabilities, 0..1, likeliest first.
-
     Args:
         images: picture files.
         fit: how a picture becomes a square, "crop" or "squash"; None for the data's own way.
@@ -50,6 +47,15 @@ class Predict(Figure):
     title = "Predictions on your pictures"
     question = "What does the network see in these pictures, and where?"
     needs = ("classes", "reader")
+    glossary = Glossary(
+        {
+            "picture": Meaning("picture"),
+            "class<place>": Meaning("class <place>", "The likeliest classes, in order."),
+            "probability<place>": Meaning("its probability", "What the network gives the class.", "%"),
+            "top_classes": Meaning("likeliest classes", "Of each file, with their probabilities, likeliest first."),
+            "<file>": Meaning("<file>", "The likeliest class and its probability."),
+        }
+    )
 
     def __init__(self, *, images: Sequence[str] | None = None, fit: str | None = None, num_classes: int = 5):
         if not images:

@@ -14,6 +14,7 @@ from netgaze.drawing.rows import Row, align, lay_out, stack
 from netgaze.drawing.words import clip_words, shorten
 from netgaze.errors import NetgazeError
 from netgaze.figure import Figure, Finding
+from netgaze.glossary import Glossary, Meaning
 from netgaze.subject import Subject
 from netgaze.text import show
 
@@ -28,11 +29,6 @@ class Verify(Figure):
 
     Of more than two pictures all pairs are compared, in order, the first twelve.
 
-    Numbers:
-        `threshold`: the subject's, null where it has none.
-        `distance of <file>, <file>`: Euclidean, between what `Subject.embed` makes of the pictures.
-        `answer to <file>, <file>`: 0 for the same person, 1 for different people; null without a threshold.
-
     Args:
         images: picture files.
 
@@ -43,6 +39,17 @@ class Verify(Figure):
     title = "The same person?"
     question = "Do two pictures show the same person?"
     needs = ("data", "verifier")
+    glossary = Glossary(
+        {
+            "threshold": Meaning(
+                "threshold", "Distance up to which two pictures count as the same person; - without one."
+            ),
+            "distance of <file>": Meaning(
+                "distance of <file>", "Euclidean, between the network's vectors of the pictures."
+            ),
+            "answer to <file>": Meaning("answer to <file>", "0 for the same person, 1 for different people."),
+        }
+    )
 
     def __init__(self, *, images: Sequence[str] | None = None):
         if images is None or len(images) < 2:

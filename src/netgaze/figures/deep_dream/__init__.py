@@ -19,6 +19,7 @@ from netgaze.figures.deep_dream.goals import choose_goals
 from netgaze.figures.deep_dream.octaves import Octaves, resize, to_frames, to_picture
 from netgaze.figures.deep_dream.tiles import list_cells, name_dreams
 from netgaze.files import make_file_names
+from netgaze.glossary import Glossary, Meaning
 from netgaze.inside import image_search
 from netgaze.subject import Subject, device_of, evaluating
 from netgaze.text import show
@@ -34,12 +35,6 @@ class DeepDream(Figure):
     image at random, follows the gradient of half the squared norm of the layer with a mean change of `step`, and cuts
     off at black and white. Deviation: the gradient is that of pixel values where networks divide them by a deviation
     per channel.
-
-    Numbers, for each layer (with more images than one, after the image's name):
-        `<layer>/before`: mean squared activation of the image at its full size; of a channel its mean; of a class its
-            logit.
-        `<layer>/after`: the same of the dream.
-        `<layer>/ratio`: after / before, of a layer; `<layer>/gain`: after - before, of a channel or class.
 
     Args:
         layers: `named_modules` names; null for the last three of the model's stages. Maps have channels first, tokens
@@ -65,6 +60,17 @@ class DeepDream(Figure):
     title = "Deep Dream"
     question = "What does a layer make of an image that is changed until the layer responds more?"
     needs = ("task", "data")
+    glossary = Glossary(
+        {
+            "<layer>/before": Meaning(
+                "<layer>: before",
+                "Mean squared activation of the image at its full size; of a channel its mean, of a class its logit.",
+            ),
+            "<layer>/after": Meaning("<layer>: after", "The same of the dream."),
+            "<layer>/ratio": Meaning("<layer>: ratio", "After over before."),
+            "<layer>/gain": Meaning("<layer>: gain", "After minus before."),
+        }
+    )
 
     def __init__(
         self,

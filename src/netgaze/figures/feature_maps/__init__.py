@@ -15,6 +15,7 @@ from netgaze.drawing.shown_layers import check_images, choose_layers, describe_l
 from netgaze.errors import NetgazeError
 from netgaze.figure import Figure, Finding
 from netgaze.figures.feature_maps.blocks import list_cells
+from netgaze.glossary import Glossary, Meaning
 from netgaze.inside.layers import reach_all
 from netgaze.subject import Subject, device_of, evaluating
 
@@ -27,12 +28,6 @@ class FeatureMaps(Figure):
     A channel's strength is its mean absolute activation over places, and over the images shown, so that a place in
     the grid is the same channel for all images of a network. Tokens are shown on their grid, without those in front of
     it (class tokens); features without places as maps of one pixel. Images are shown upright to a rotation network.
-
-    Numbers, for each layer, over all images of the split:
-        `<layer>/dead`: share of channels that are above zero at no place of any image, 0..1.
-        `<layer>/active`: share of values above zero, 0..1.
-        `<layer>/channels`, `<layer>/height`, `<layer>/width`: of the maps.
-        `num_scored`: how many images.
 
     Args:
         layers: `named_modules` names; null for the first layer with filters and the model's stages.
@@ -51,6 +46,21 @@ class FeatureMaps(Figure):
     title = "Feature maps"
     question = "Which channels of each layer respond to an image, and which never do?"
     needs = ("task", "data")
+    glossary = Glossary(
+        {
+            "<layer>/dead": Meaning(
+                "<layer>: dead channels",
+                "Share of channels above zero at no place of any image of the split.",
+                "%",
+                "lower",
+            ),
+            "<layer>/active": Meaning("<layer>: active", "Share of values above zero, over the split.", "%"),
+            "<layer>/channels": Meaning("<layer>: channels"),
+            "<layer>/height": Meaning("<layer>: height of the maps"),
+            "<layer>/width": Meaning("<layer>: width of the maps"),
+            "num_scored": Meaning("images scored"),
+        }
+    )
 
     def __init__(
         self,

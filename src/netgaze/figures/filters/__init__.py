@@ -13,6 +13,7 @@ from netgaze.drawing.words import wrap_words
 from netgaze.errors import NetgazeError
 from netgaze.figure import Figure, Finding
 from netgaze.figures.filters.grids import DEAD, color_tiles, is_tiled, paste_grid, stack_layer, tile_rgb
+from netgaze.glossary import Glossary, Meaning
 from netgaze.subject import Subject
 
 
@@ -24,16 +25,6 @@ class Filters(Figure):
     crossed out. Deeper layers are a grid of signed k x k tiles, a row for each filter (output channel) and a column
     for each input channel, on one scale for the layer.
 
-    Numbers, for each layer:
-        `<layer>/dead`: share of filters whose norm is below 1 % of the layer's largest, 0..1.
-        `<layer>/norm_std`: standard deviation of the norms over their mean; random weights have about
-            1 / sqrt(2 * weights of a filter).
-        `<layer>/smoothness`: 1 - mean squared difference of neighboring weights / (2 * mean square): about 0 for
-            white noise, as untrained weights are, towards 1 for smooth shapes (the lag-one correlation of von
-            Neumann's ratio); only for kernels larger than 1 x 1.
-        `<layer>/color`: for RGB filters, share of the energy that is not the same in all three channels: about 2/3
-            for random weights, 0 for gray ones.
-
     Args:
         layers: their `named_modules` names; null for the two that the model names itself.
         save_each: True also writes each filter as an image of its own, of its true size.
@@ -42,6 +33,30 @@ class Filters(Figure):
     title = "Filters"
     question = "What do the filters of the network look like, beside those of an untrained one?"
     needs = ("task",)
+    glossary = Glossary(
+        {
+            "<layer>/dead": Meaning(
+                "<layer>: dead filters", "Share whose norm is below 1 % of the layer's largest.", "%", "lower"
+            ),
+            "<layer>/norm_std": Meaning(
+                "<layer>: spread of norms",
+                "Standard deviation of the norms over their mean; random weights have about 1 / sqrt(2 * weights of "
+                "a filter).",
+            ),
+            "<layer>/smoothness": Meaning(
+                "<layer>: smoothness",
+                "1 - mean squared difference of neighboring weights / (2 * mean square), von Neumann's ratio: about "
+                "0 for white noise, as untrained weights are, towards 1 for smooth shapes; for kernels larger than 1 "
+                "x 1.",
+            ),
+            "<layer>/color": Meaning(
+                "<layer>: color",
+                "Of RGB filters, share of the energy that is not the same in all channels: about 67 % for random "
+                "weights, 0 for gray ones.",
+                "%",
+            ),
+        }
+    )
 
     def __init__(self, *, layers: Sequence[str] | None = None, save_each: bool = False):
         self.layers, self.save_each = layers, save_each

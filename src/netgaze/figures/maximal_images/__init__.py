@@ -17,6 +17,7 @@ from netgaze.drawing.words import wrap_words
 from netgaze.errors import NetgazeError
 from netgaze.figure import Figure, Finding
 from netgaze.figures.maximal_images.search import optimize_images
+from netgaze.glossary import Glossary, Meaning
 from netgaze.inside import image_search
 from netgaze.inside.layers import flatten_channels, reach
 from netgaze.subject import Subject, device_of, evaluating
@@ -36,11 +37,6 @@ class MaximalImages(Figure):
     gray noise to start from, noise of more and more contrast is tried. Images are shown upright to a
     rotation network, too.
 
-    Numbers, for each channel shown:
-        `channel <k>/optimized`: the maximum over places for the optimized image, as it is shown.
-        `channel <k>/best_image`: the largest score of an image; `channel <k>/median_image`: the median score.
-        `dead_channels`: share of all channels with the same score for all scored images, 0..1; `num_scored`: of them.
-
     Args:
         layer: a `named_modules` name; null for the last of the model's stages.
         channels: their numbers; null for some by the seed that are not dead.
@@ -57,6 +53,19 @@ class MaximalImages(Figure):
     title = "Maximal images"
     question = "Which images activate a channel most, and what would an image look like that is made for it?"
     needs = ("task", "data")
+    glossary = Glossary(
+        {
+            "channel <k>/optimized": Meaning(
+                "channel <k>: optimized image", "The maximum over places for the optimized image, as it is shown."
+            ),
+            "channel <k>/best_image": Meaning("channel <k>: best image", "The largest score of an image."),
+            "channel <k>/median_image": Meaning("channel <k>: median image", "The median of the images' scores."),
+            "dead_channels": Meaning(
+                "dead channels", "Share of all channels that have the same score for all scored images.", "%", "lower"
+            ),
+            "num_scored": Meaning("images scored"),
+        }
+    )
 
     def __init__(
         self,
