@@ -1,6 +1,7 @@
 """The anatomy on the page: a bar for each number of each layer, on one scale for all networks."""
 
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 import pytest
@@ -42,6 +43,7 @@ def made_finding(rows, side, place):
     return Finding(numbers | {"activation_mb": 0.25 + place, "training_mb": 72 + place, "batch_size": 64}, arrays)
 
 
+@cache
 def draw_two():
     twice = [
         replace(row, params=2 * row.params, activations=3 * row.activations, macs=5 * row.macs) for row in ROWS[:3]

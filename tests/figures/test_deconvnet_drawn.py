@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 from tests.figures.reader import assert_shows, make_pictures, read
+from tests.figures.test_figures import assert_readable
 
 from netgaze.figure import Finding
 from netgaze.figures.deconvnet import Deconvnet, correlate, find_edges
@@ -35,7 +36,7 @@ def made_finding(pictures, place):
     return Finding({"conv/receptive_field": 7 + place}, arrays)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def two_made():
     pictures = make_pictures(2, 54)
     findings = {label: made_finding(pictures[place], place) for place, label in enumerate(("net A", "net B"))}
@@ -94,6 +95,12 @@ def test_words_name_networks_images_layers_kinds_and_paths(two_made):
                 (title,) = (word for word in drawn.words if word.text == words and 0 < lines[0][0].y - word.y < 0.4)
                 own = lines[0][1 + 3 * kind : 4 + 3 * kind]
                 assert title.x == pytest.approx(own[1].middle[0], abs=0.02)
+
+
+def test_a_long_name_of_an_image_lies_on_no_other_words():
+    finding = made_finding(make_pictures(54), 0)
+    finding.arrays["names"] = np.array(["my holidays in a far away country.jpg", "b"])
+    assert_readable(Deconvnet().draw({"net A": finding}))
 
 
 def test_the_likeness_stands_below_the_whole_layer_alone(two_made):

@@ -23,7 +23,7 @@ def made_finding(pictures, place):
     return Finding(numbers, arrays)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def two_made():
     pictures = make_pictures(2, 6)
     findings = {label: made_finding(pictures[place], place) for place, label in enumerate(("net A", "net B"))}

@@ -1,5 +1,7 @@
 """Feature maps on the page: each map in its place and colors, with its channel, its scale and its layer's numbers."""
 
+from functools import cache
+
 import numpy as np
 import pytest
 from matplotlib import colormaps
@@ -34,6 +36,7 @@ def color(values, top, colors):
     return (colormaps[colors](np.clip(shares, 0, 1))[..., :3] * 255).round()
 
 
+@cache
 def draw_two(scale):
     pictures = make_pictures(2, 2)
     findings = {label: made_finding(pictures[place], place) for place, label in enumerate(("net A", "net B"))}

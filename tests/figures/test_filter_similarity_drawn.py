@@ -18,7 +18,7 @@ def made_finding(names, seed):
     return Finding(numbers, {"similarity": cosines, "confusion": shares, "names": np.array(names)})
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def two_made():
     findings = {
         "net A": made_finding(["emu", "cat", "dog"], 0),
@@ -79,3 +79,14 @@ def test_many_classes_have_places_for_names_and_no_values():
     assert plot.yticks == {"0": 0, "10": 10, "20": 20}
     assert plot.words == []
     assert read(FilterSimilarity().draw({"a": made_finding(names[:12], 1)})).plots[0].cell(11, 3)
+
+
+def test_the_table_names_each_place_and_its_nearest_class():
+    cosines = np.array([[1, 0.25, -0.5], [0.25, 1, 0.75], [-0.5, 0.75, 1]])
+    finding = Finding({}, {"similarity": cosines, "names": np.array(["emu", "cat", "dog"])})
+    assert [tuple(row.values()) for row in FilterSimilarity().table(finding)] == [
+        (0, "emu", "cat", 0.25),
+        (1, "cat", "dog", 0.75),
+        (2, "dog", "cat", 0.75),
+    ]
+    assert finding.arrays["similarity"][0, 0] == 1

@@ -25,7 +25,7 @@ def made_finding(place, num_layers=2):
     return Finding(numbers, dict(list(arrays.items())[: 1 + num_layers]))
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def two_made():
     findings = {"net A": made_finding(0), "net B": made_finding(1)}
     return findings, read(Filters().draw(findings))
@@ -49,7 +49,7 @@ def test_filters_on_images_are_tiles_in_their_order_each_on_its_own_scale(two_ma
         assert np.abs(tile.image.astype(float) - gray_at_zero(filters)).max() <= 0.51
     beside = [[word.text for word in drawn.words_left_of(line[0]) if word.align == "right"] for line in drawn.grid()]
     assert beside == [["0"], ["8"]]
-    crosses = [(word.x, word.y) for word in drawn.words if word.text == "×"]
+    crosses = [(cross.x, cross.y) for cross in drawn.crosses]
     dead = [drawn.grid()[1][0], drawn.grid()[0][15]]
     assert [[tile.holds(*place) for place in crosses].count(True) for tile in dead] == [1, 1]
     assert len(crosses) == 2

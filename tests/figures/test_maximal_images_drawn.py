@@ -24,7 +24,7 @@ def made_finding(pictures, channels, place):
     return Finding(numbers, arrays)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def two_made():
     pictures = make_pictures(2, 3, 5)
     findings = {"net A": made_finding(pictures[0], [4, 7], 0), "net B": made_finding(pictures[1], [2, 5, 9], 1)}

@@ -9,6 +9,11 @@ _SIMILARITY = "tests/figures/test_filter_similarity_drawn.py"
 _NUMBERS = "tests/figures/test_filter_similarity.py"
 _ANATOMY = "tests/figures/test_anatomy_drawn.py"
 _SHOWN = "tests/figures/test_shown_layers.py"
+_CARRIED = "tests/figures/test_deconvnet.py"
+_DREAMT = "tests/figures/test_deep_dream.py"
+_ACTIVE = "tests/figures/test_feature_maps.py::test_against_a_pass_image_by_image"
+_STRONGEST = "tests/figures/test_maximal_images.py::test_strongest_images_against_a_loop"
+_DEAD = "tests/figures/test_maximal_images.py::test_dead_channels_are_not_chosen"
 _ROWS = "tests/drawing/test_rows.py"
 
 MUTANTS = [
@@ -61,14 +66,14 @@ MUTANTS = [
     ),
     (
         "figures/deconvnet/blocks.py",
-        "zip(lefts, KINDS, strict=True)",
-        "zip(lefts, KINDS[::-1], strict=True)",
+        "zip(KINDS, lefts, strict=True)",
+        "zip(KINDS[::-1], lefts, strict=True)",
         _DECONVNET,
     ),
     (
         "figures/deconvnet/blocks.py",
-        "for place, path in enumerate(paths)}",
-        "for place, path in enumerate(paths[::-1])}",
+        "for place, path in enumerate(paths) if",
+        "for place, path in enumerate(paths[::-1]) if",
         _DECONVNET,
     ),
     ("figures/deconvnet/patches.py", "np.divmod(places, width)", "np.divmod(places, side)", _DECONVNET),
@@ -285,6 +290,12 @@ MUTANTS = [
     ("figures/filter_similarity.py", "(1 + as_high) / (1 + num)", "as_high / (1 + num)", _NUMBERS),
     ("figures/filter_similarity.py", "best = values.argmax()", "best = values.argmin()", _NUMBERS),
     ("figures/filter_similarity.py", "distances = 1 - similarity", "distances = 1 + similarity", _NUMBERS),
+    (
+        "figures/filter_similarity.py",
+        "np.fill_diagonal(others, -np.inf)",
+        "np.fill_diagonal(others, np.inf)",
+        _SIMILARITY,
+    ),
     # Anatomy
     ("figures/anatomy/bars.py", 'kind=f"({len(group)} layers)"', "kind=group[0].kind", _ANATOMY),
     ("figures/anatomy/bars.py", "sees = max((", "sees = min((", _ANATOMY),
@@ -307,13 +318,53 @@ MUTANTS = [
     ),
     ("figures/anatomy/__init__.py", "field, stride, start = (None", "field, start, stride = (None", _ANATOMY),
     ("figures/anatomy/__init__.py", "label: max(shape[1:])", "label: shape[0]", _ANATOMY),
+    # What is computed
+    (
+        "figures/deconvnet/__init__.py",
+        "scores.argsort(descending=True",
+        "scores.argsort(descending=False",
+        f"{_CARRIED}::test_patches_against_a_loop",
+    ),
+    (
+        "figures/deconvnet/__init__.py",
+        "answers.mean(dim=2).argmax(dim=1)",
+        "answers.amax(dim=2).argmax(dim=1)",
+        f"{_CARRIED}::test_the_channel_that_answers_most_is_that_of_the_largest_mean",
+    ),
+    ("figures/deconvnet/__init__.py", "value / len(scored)", "value", f"{_CARRIED}::test_numbers_against_numpy"),
+    (
+        "figures/deep_dream/__init__.py",
+        "after / before if before",
+        "before / after if before",
+        f"{_DREAMT}::test_raises_the_activation_of_each_layer",
+    ),
+    (
+        "figures/deep_dream/__init__.py",
+        '/gain": after - before',
+        '/gain": before - after',
+        f"{_DREAMT}::test_a_channel_and_a_class_gain",
+    ),
+    ("figures/feature_maps/__init__.py", "np.argsort(-np.abs(maps)", "np.argsort(np.abs(maps)", _ACTIVE),
+    ("figures/feature_maps/__init__.py", "~alive[layer].numpy()", "alive[layer].numpy()", _ACTIVE),
+    ("figures/feature_maps/__init__.py", "(maps > 0).sum(dim=(0, 2, 3))", "(maps >= 0).sum(dim=(0, 2, 3))", _ACTIVE),
+    ("figures/feature_maps/__init__.py", "dead[order]}", "dead[: len(order)]}", _ACTIVE),
+    (
+        "figures/maximal_images/__init__.py",
+        "np.argsort(-scores[:, channels]",
+        "np.argsort(scores[:, channels]",
+        _STRONGEST,
+    ),
+    ("figures/maximal_images/__init__.py", "np.median(scores[:, channel])", "np.mean(scores[:, channel])", _STRONGEST),
+    ("figures/maximal_images/__init__.py", '"index": scored[top]', '"index": top', _STRONGEST),
+    ("figures/maximal_images/__init__.py", "1 - len(alive) / scores.shape[1]", "len(alive) / scores.shape[1]", _DEAD),
     # Columns
-    ("drawing/rows.py", "across = fill_rows(len(labels), _MOST_ACROSS)[1]", "across = len(labels)", _ROWS),
-    ("drawing/rows.py", "zip_longest(*cells)", "zip(*cells)", _ROWS),
+    ("drawing/rows.py", "Columns(len(band), left, gap, across)", "Columns(len(band), left, gap)", _ROWS),
+    ("drawing/rows.py", "zip_longest(*(list_cells", "zip(*(list_cells", _ROWS),
+    ("drawing/rows.py", "[*head, columns.titles(band, below", "[*head, columns.titles(findings, below", _ROWS),
     (
         "drawing/rows.py",
-        "list_cells(findings[label], x, columns.width) for label, x in zip(band",
-        "list_cells(findings[label], x, columns.width) for label, x in zip(labels",
+        "zip(band.values(), columns.lefts, strict=True)",
+        "zip(findings.values(), columns.lefts)",
         _ROWS,
     ),
 ]

@@ -137,7 +137,7 @@ def lay_out_columns(
     list_cells: Callable[[Finding, float, float], Iterable[Row]],
     left: float = 0.1,
     gap: float = 0.2,
-    head: Iterable[Row] = (),
+    head: Sequence[Row] = (),
 ) -> Picture:
     """A page with a column of cells per label, the n-th cells on one line; more than four stand in bands.
 
@@ -146,15 +146,16 @@ def lay_out_columns(
         list_cells: the cells of a finding from the top, from the left edge and the width of its column in inches.
         left: see `Columns`.
         gap: see `Columns`.
-        head: rows above all columns.
+        head: rows above the columns of each band.
     """
 
     def make_rows(band: Mapping[str, Finding], columns: Columns) -> Iterator[Row]:
+        yield from head
         yield columns.titles(band, below=0.05)
         cells = [list_cells(band[label], x, columns.width) for label, x in zip(band, columns.lefts, strict=True)]
         yield from (align(filter(None, row)) for row in zip_longest(*cells))
 
-    return lay_out([*head, make_bands(findings, make_rows, left, gap)])
+    return lay_out([make_bands(findings, make_rows, left, gap)])
 
 
 def make_title(label: str, below: float = 0.0) -> Row:

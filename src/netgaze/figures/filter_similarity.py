@@ -1,6 +1,7 @@
 """Do classes with similar filters get confused?"""
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import torch
@@ -82,11 +83,25 @@ class FilterSimilarity(Figure):
         if len(names) < total:
             caption += f" Of {total:,} classes {len(names)} are compared, drawn by the seed."
         if len(names) > MOST_NAMES:
-            caption += " The numbers at the edges are places in that order."
+            caption += " The numbers at the edges are places in that order, which the table names."
         numbers = _summarize(similarity, names) | correlate_mantel(
             similarity, confusion, self.num_permutations, self.seed
         )
         return Finding(numbers, arrays, caption)
+
+    def table(self, finding: Finding) -> list[dict[str, Any]]:
+        """A row per class, in the picture's order: its place there, and the class whose filter is most similar."""
+        names, others = finding.arrays["names"], finding.arrays["similarity"].copy()
+        np.fill_diagonal(others, -np.inf)
+        return [
+            {
+                "place": place,
+                "class": str(name),
+                "nearest_class": str(names[row.argmax()]),
+                "similarity": float(row.max()),
+            }
+            for place, (name, row) in enumerate(zip(names, others, strict=True))
+        ]
 
     def draw(self, findings: Mapping[str, Finding]) -> Picture:
         """A block per network: the similarities left, the confusion right."""

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -47,17 +48,17 @@ def _measure(num_paths: int) -> tuple[float, list[float]]:
 
 
 def _make_heads(arrays: Mapping[str, np.ndarray], number: int) -> Row:
-    """What stands above the tiles: the kinds, and below these the image's name and the paths."""
+    """What stands above the tiles: the kinds, and below these the image's name and the paths, if several."""
     paths = [str(path) for path in arrays["paths"]]
     pitch, lefts = _measure(len(paths))
-    name, half = shorten(str(arrays["names"][number]), pitch + _LEFT, SMALL), (pitch - _GAP) / 2
-    middles = {left + (len(paths) * pitch - _GAP) / 2: words for left, words in zip(lefts, KINDS, strict=True)}
-    below = {left + place * pitch + half: path for left in lefts for place, path in enumerate(paths)}
-    below = {_LEFT + half: name} | (below if len(paths) > 1 else {})
-    return stack(
-        align(make_text(words, x, size, below=0.03, ha="center", color=GRAY) for x, words in line.items())
-        for line, size in ((middles, TEXT), (below, SMALL))
-    )
+    style: dict[str, Any] = {"ha": "center", "color": GRAY, "below": 0.03}
+    half, group = (pitch - _GAP) / 2, (len(paths) * pitch - _GAP) / 2
+    kinds = [make_text(words, left + group, TEXT, **style) for words, left in zip(KINDS, lefts, strict=True)]
+    places = [(path, left + place * pitch) for left in lefts for place, path in enumerate(paths) if len(paths) > 1]
+    named = [make_text(path, left + half, SMALL, **style) for path, left in places]
+    name = shorten(str(arrays["names"][number]), pitch + _LEFT - 0.2, SMALL)
+    named.append(make_text(name, _LEFT + 2 * half, SMALL, **style | {"ha": "right"}))
+    return stack([align(kinds), align(named)])
 
 
 def _make_layer(finding: Finding, number: int, place: int) -> Row:
