@@ -108,7 +108,7 @@ MUTANTS = [
     ),
     (_PICTURE, "ticks.values() if last else", "ticks.values() if not last else", _SWEEP),
     (_PICTURE, "0 < 10 * values[0] <= values[-1]", "0 < values[0] <= values[-1]", _SWEEP),
-    (_PICTURE, "make_panel(names, number, False) for", "make_panel(last, number, False) for", _SWEEP),
+    (_PICTURE, "sweep.panels[number]", "sweep.panels[-number]", _SWEEP),
     (_PICTURE, "_LOW if number else _TALL", "_TALL if number else _LOW", _SWEEP),
     (_PICTURE, "if names[0] == sweep.test else ()", "if names[0] != sweep.test else ()", _SWEEP),
     (_PICTURE, '"linestyle": DASHES[-1]}', '"linestyle": DASHES[1]}', _SWEEP),

@@ -46,7 +46,7 @@ def draw_matrix(rows: Sequence[TableRow]) -> Figure:
     sources, targets = (list(dict.fromkeys(_end(row.get(key)) for row in rows)) for key in ("init", "data"))
     names = [shorten(source, _MOST_NAME, SMALL) for source in sources]
     columns = Columns(len(tasks), left=0.3 + measure_cell(SMALL) * math.ceil(max(map(count_cells, names))))
-    panels = []
+    panels: list[Row] = []
     for left, task in zip(columns.lefts, tasks, strict=True):
         values = _choose_values([row for row in rows if str(row.get("task", "")) == task], sources, targets)
         panels.append(_make_panel(left, columns.width, task, values, [""] * len(names) if panels else names, targets))

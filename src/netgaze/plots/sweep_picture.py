@@ -1,7 +1,6 @@
 """The picture of a sweep: curves over its number, what lies level, and beside them what the lines are."""
 
 from collections.abc import Iterable, Iterator
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -37,12 +36,10 @@ def draw_sweep(sweep: Sweep) -> Figure:
 
     Repeated runs are one point: their mean, with the standard deviation as its bar, or as the band of a level line.
     """
-    make_panel = partial(_make_panel, sweep, **_choose_axis(sweep))
-    *upper, last = sweep.panels
-    panels = [make_panel(names, number, False) for number, names in enumerate(upper)]
-    panels = stack([*panels, make_panel(last, len(upper), True)], _GAP)
+    axis = _choose_axis(sweep)
+    panels = (_make_panel(sweep, number, **axis) for number in range(len(sweep.panels)))
     rows = [Row(0.12), *_make_words(_describe_best(sweep), TEXT, below=0.18), Row(0.03)]
-    rows += [align([panels, make_key(_KEY, WIDTH - _KEY - 0.1, _list_key(sweep))])]
+    rows += [align([stack(panels, _GAP), make_key(_KEY, WIDTH - _KEY - 0.1, _list_key(sweep))])]
     return lay_out([*rows, *_make_words(_describe_runs(sweep), SMALL, below=0.08, color=GRAY)])
 
 
@@ -51,11 +48,10 @@ def _make_words(lines: Iterable[str], size: float, **style: Any) -> list[Row]:
     return [make_text(words, size=size, **style)] if words else []
 
 
-def _make_panel(
-    sweep: Sweep, names: tuple[str, ...], number: int, last: bool, ticks: dict[float, str], **axis: Any
-) -> Row:
-    """The axes of some numbers: the first one high, the last one with words below."""
-    height, words = _LOW if number else _TALL, {"ylabel": _WORDS.get(names[0], names[0])}
+def _make_panel(sweep: Sweep, number: int, ticks: dict[float, str], **axis: Any) -> Row:
+    """The axes of a panel's numbers: the first one high, the last one with words below."""
+    height, names = _LOW if number else _TALL, sweep.panels[number]
+    words, last = {"ylabel": _WORDS.get(names[0], names[0])}, number == len(sweep.panels) - 1
     words |= {"xlabel": _WORDS.get(sweep.key, sweep.key)} if last else {}
 
     def draw(sheet: Sheet, y: float) -> None:

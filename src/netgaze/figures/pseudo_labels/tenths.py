@@ -1,6 +1,7 @@
 """Shares of right pseudo-labels by the tenths of their rank: a line per network, and what the lines are."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -23,8 +24,11 @@ def make_plot(findings: Mapping[str, Finding]) -> Row:
 
 
 def _make_axes(findings: Mapping[str, Finding]) -> Row:
-    words = {"xlabel": "tenth of a class's images by score, highest first", "ylabel": "share right (mean over classes)"}
-    limits = {"xlim": (0, TENTHS), "ylim": (-0.03, 1.03), "yticks": [0, 0.25, 0.5, 0.75, 1]}
+    words: Any = {
+        "xlabel": "tenth of a class's images by score, highest first",
+        "ylabel": "share right (mean over classes)",
+    }
+    limits: Any = {"xlim": (0, TENTHS), "ylim": (-0.03, 1.03), "yticks": [0, 0.25, 0.5, 0.75, 1]}
 
     def draw(sheet: Sheet, y: float) -> None:
         axes = sheet.axes(_LEFT, y, _WIDTH, _HEIGHT, size=TEXT, **words, **limits)
