@@ -10,7 +10,7 @@ from tests.nasty import NASTY
 
 from netgaze.errors import NetgazeError, sentence
 from netgaze.tables import align
-from netgaze.text import VisibleFormatter, count_columns, shorten, show, split_clusters
+from netgaze.text import VisibleFormatter, count_columns, format_percent, format_value, shorten, show, split_clusters
 
 ANY = st.text(st.characters(exclude_categories=()))
 
@@ -84,3 +84,15 @@ def test_no_name_steers_the_terminal():
 def test_a_sentence_is_one_line():
     assert sentence(NetgazeError("No \x1b[1mA\x1b[0m\nhere.")) == r"No \x1b[1mA\x1b[0m here."
     assert sentence(FileNotFoundError(2, "No such file", "a\nb\udcff")) == r"Cannot use a\nb\xff: No such file."
+
+
+def test_measured_numbers_have_digits_that_count():
+    values = (0.0, 0.01234, 0.5, 1.999, 12.345, 6243.0, 123456.0, 1.2e-5, -0.25, 3.1e7)
+    expected = ["0", "0.0123", "0.500", "2.00", "12.3", "6,240", "123,000", "1.20×10⁻⁵", "-0.250", "3.10×10⁷"]
+    assert [format_value(value) for value in values] == expected
+    assert format_value(0.0456, 2) == "0.046"
+
+
+def test_counted_shares_have_no_zeros_at_their_ends():
+    shares = (1, 0.09, 2 / 7, 1 / 500, 0, 0.625)
+    assert [format_percent(share) for share in shares] == ["100%", "9%", "28.6%", "0.2%", "0%", "62.5%"]

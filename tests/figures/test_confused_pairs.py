@@ -100,6 +100,8 @@ def test_ties_go_by_number_and_then_by_order(answers):
     assert arrays["alike"] == 0
     shares = ConfusedPairs(num_each=1).compute(answers(targets, predicted)).arrays
     assert shares["pair"].tolist() == [0, 0, 1, 1, 2, 2, 3, 3]
+    unlike = answers([0] * 4 + [1] * 4 + [2] * 4, [1, 1, 1, 0, 0, 1, 1, 1, 0, 2, 2, 2])
+    assert [int(ConfusedPairs(num_pairs=num).compute(unlike).arrays["alike"]) for num in (1, 2, 3)] == [0, 1, 0]
     for num, alike in ((1, 3), (2, 2), (3, 1)):
         assert ConfusedPairs(num_pairs=num).compute(answers(targets, predicted)).arrays["alike"] == alike
 

@@ -175,18 +175,17 @@ def test_bins_are_those_of_a_loop():
 
 
 def test_pairs_are_counted_by_class_and_answer():
-    targets, predicted = np.array([0, 0, 0, 2, 2, 1, 0]), np.array([1, 1, 0, 0, 2, 1, 3])
-    found = PairCounts.of(targets, predicted, 4)
+    answers = [(0, 0, 1), (0, 1, 3), (0, 3, 4), (1, 1, 1), (2, 0, 1), (2, 2, 1)]  # class, answer, how often
+    true, answer, counts = np.array(answers).T
+    order = np.random.default_rng(0).permutation(counts.sum())
+    found = PairCounts.of(np.repeat(true, counts)[order], np.repeat(answer, counts)[order], 4)
     pairs = zip(found.true.tolist(), found.answer.tolist(), found.counts.tolist(), strict=True)
-    assert list(pairs) == [(0, 0, 1), (0, 1, 2), (0, 3, 1), (1, 1, 1), (2, 0, 1), (2, 2, 1)]
-    assert found.examples.tolist() == [4, 1, 2, 0]
-    assert found.shares.tolist() == [0.25, 0.5, 0.25, 1, 0.5, 0.5]
-    np.testing.assert_array_equal(found.recalls, [0.25, 1, 0.5, np.nan])
-    assert found.num_errors == 4
-    assert [(int(found.true[place]), int(found.answer[place])) for place in found.rank_errors()] == [
-        (0, 1),
-        (2, 0),
-        (0, 3),
-    ]
-    assert found.find_shares(np.array([0, 1, 3, 2]), np.array([3, 0, 3, 0])).tolist() == [0.25, 0, 0, 0.5]
-    assert found.to_matrix(np.array([2, 0, 3])).tolist() == [[1, 1, 0], [0, 1, 1], [0, 0, 0]]
+    assert list(pairs) == answers
+    assert found.examples.tolist() == [8, 1, 2, 0]
+    assert found.shares.tolist() == [0.125, 0.375, 0.5, 1, 0.5, 0.5]
+    np.testing.assert_array_equal(found.recalls, [0.125, 1, 0.5, np.nan])
+    assert found.num_errors == 8
+    ranked = [(int(found.true[place]), int(found.answer[place])) for place in found.rank_errors()]
+    assert ranked == [(0, 3), (2, 0), (0, 1)], "by share, then by number, which would set (0, 1) before (2, 0)"
+    assert found.find_shares(np.array([0, 1, 3, 2]), np.array([3, 0, 3, 0])).tolist() == [0.5, 0, 0, 0.5]
+    assert found.to_matrix(np.array([2, 0, 3])).tolist() == [[1, 1, 0], [0, 1, 4], [0, 0, 0]]

@@ -26,7 +26,7 @@ def card(total, **options):
         title="Many",
         found=options.pop("found", found()),
         class_names=[f"class {number}" for number in range(total)],
-        labels=labels.get,
+        labels=options.pop("labels", labels).get,
         image_size=8,
         images=lambda split, index: torch.zeros(len(index), 3, 8, 8, dtype=torch.uint8),
     )
@@ -164,3 +164,7 @@ def test_counts_are_of_splits_by_class():
     found = {"values": "0..255", "ignored": {}, "warnings": []}
     expected = {"classes": 4, "train": 10, "val": 4, "test": 4, "imbalance": 4.0, "found": found}
     assert finding.numbers == expected
+    labels = {"train": [0, 0, 0, 1, 1], "val": [0] + [1] * 6, "test": [1]}
+    finding, _ = card(2, labels={split: torch.tensor(own) for split, own in labels.items()})
+    assert finding.arrays["counts"].tolist() == [[3, 2], [1, 6], [0, 1]]
+    assert finding.numbers["imbalance"] == 1.5

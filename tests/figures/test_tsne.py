@@ -51,7 +51,7 @@ def test_each_plane_stands_below_its_title_and_numbers(findings):
         drawn.plots,
         findings,
         ("trustworthiness 0.88", "trustworthiness 0.62"),
-        ("5-NN: plane 0.50, features 0.62", "5-NN: plane 0.75, features 0.88"),
+        ("5-NN plane 0.50, features 0.62", "5-NN plane 0.75, features 0.88"),
         strict=True,
     ):
         title, *lines = (drawn.say(words) for words in (label, trust, numbers))

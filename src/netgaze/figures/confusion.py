@@ -65,7 +65,9 @@ class Confusion(Figure):
             "worst": found.rank_errors(),
         }
         arrays |= bin_reliability(outputs.probabilities, outputs.targets)
-        each = {str(name): _read_share(share) for name, share in zip(names, found.recalls, strict=True)}
+        each = {
+            str(name): float(share) if share >= 0 else None for name, share in zip(names, found.recalls, strict=True)
+        }
         numbers |= {f"{name} as {answer}": share for name, answer, share in _list_most_confused(arrays, 5)}
         return Finding(numbers | {"per_class_acc": each}, arrays, _write_caption(subject.split, len(shown), len(names)))
 
@@ -119,10 +121,6 @@ def _normalize(finding: Finding) -> np.ndarray:
     """The counts of the classes shown as shares of each one's examples, [k,k]."""
     arrays = finding.arrays
     return arrays["counts"] / np.maximum(arrays["examples"][arrays["shown"], None], 1)
-
-
-def _read_share(share: float) -> float | None:
-    return None if np.isnan(share) else float(share)
 
 
 def _list_most_confused(arrays: Mapping[str, np.ndarray], num: int) -> list[tuple[str, str, float]]:

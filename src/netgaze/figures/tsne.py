@@ -134,7 +134,7 @@ def _describe(finding: Finding) -> str:
     numbers = finding.numbers
     return (
         f"trustworthiness {numbers['trustworthiness']:.2f}\n"
-        f"5-NN: plane {numbers['knn5_plane']:.2f}, features {numbers['knn5_features']:.2f}"
+        f"5-NN plane {numbers['knn5_plane']:.2f}, features {numbers['knn5_features']:.2f}"
     )
 
 

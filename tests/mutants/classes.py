@@ -1,0 +1,323 @@
+"""Breakages of the figures of classes, neighbors and training: each must make one of its tests fail."""
+
+_CONFUSION = "tests/figures/test_confusion.py"
+_PAIRS = "tests/figures/test_confused_pairs.py"
+_CURVES = "tests/figures/test_curves.py"
+_EXTREMES = "tests/figures/test_extremes.py"
+_KNN = "tests/figures/test_knn.py"
+_NEIGHBORS = "tests/figures/test_neighbors.py"
+_TSNE = "tests/figures/test_tsne.py"
+_CARD = "tests/figures/test_data_card.py"
+_NUMBERS = "tests/figures/test_numbers.py"
+
+MUTANTS = [
+    # What a confusion matrix counts.
+    (
+        "measures/confusion.py",
+        "cls(codes // num_classes, codes % num_classes,",
+        "cls(codes % num_classes, codes // num_classes,",
+        _CONFUSION,
+    ),
+    ("measures/confusion.py", "matrix[row[within], column[within]]", "matrix[column[within], row[within]]", _CONFUSION),
+    (
+        "measures/confusion.py",
+        "np.lexsort((-self.counts[wrong], -self.shares[wrong]))",
+        "np.lexsort((-self.shares[wrong], -self.counts[wrong]))",
+        _CONFUSION,
+    ),
+    (
+        "measures/confusion.py",
+        "np.lexsort((-self.counts[wrong], -self.shares[wrong]))",
+        "np.lexsort((self.counts[wrong], self.shares[wrong]))",
+        _CONFUSION,
+    ),
+    (
+        "measures/confusion.py",
+        "self.counts / self.examples[self.true]",
+        "self.counts / self.examples[self.answer]",
+        _CONFUSION,
+    ),
+    ("measures/confusion.py", "np.where(self.examples > 0, 0.0, np.nan)", "np.zeros(len(self.examples))", _CONFUSION),
+    (
+        "measures/confusion.py",
+        "in ((self.true, self.answer), (true, answer))",
+        "in ((self.true, self.answer), (answer, true))",
+        _PAIRS,
+    ),
+    ("measures/confusion.py", "self.counts[self.true != self.answer].sum()", "self.counts.sum()", _PAIRS),
+    # confusion
+    (
+        "figures/confusion.py",
+        "np.ceil(confidence * _BINS).astype(int) - 1",
+        "np.ceil(confidence * _BINS).astype(int)",
+        _CONFUSION,
+    ),
+    (
+        "figures/confusion.py",
+        "np.ceil(confidence * _BINS).astype(int) - 1",
+        "(confidence * _BINS).astype(int)",
+        _CONFUSION,
+    ),
+    (
+        "figures/confusion.py",
+        "np.bincount(place, weights=right, minlength=_BINS) / filled",
+        "np.bincount(place, weights=right, minlength=_BINS)",
+        _CONFUSION,
+    ),
+    (
+        "figures/confusion.py",
+        "np.bincount(place, weights=confidence, minlength=_BINS)",
+        "np.bincount(place, weights=right, minlength=_BINS)",
+        _CONFUSION,
+    ),
+    ("figures/confusion.py", "(np.arange(_BINS) + 0.5) / _BINS", "(np.arange(_BINS) + 1.5) / _BINS", _CONFUSION),
+    (
+        "figures/confusion.py",
+        'np.nan_to_num(finding.arrays["bin_accuracy"])',
+        'np.nan_to_num(finding.arrays["bin_confidence"])',
+        _CONFUSION,
+    ),
+    (
+        "figures/confusion.py",
+        'centers, finding.arrays["bin_share"]',
+        'centers, finding.arrays["bin_share"][::-1]',
+        _CONFUSION,
+    ),
+    (
+        "figures/confusion.py",
+        'arrays["examples"][arrays["shown"], None]',
+        'arrays["examples"][None, arrays["shown"]]',
+        _CONFUSION,
+    ),
+    (
+        "figures/confusion.py",
+        'arrays["counts"] / np.maximum(arrays["examples"][arrays["shown"], None], 1)',
+        'arrays["counts"] / arrays["counts"].max()',
+        _CONFUSION,
+    ),
+    ("figures/confusion.py", "_MATRIX, shares, names,", "_MATRIX, shares.T, names,", _CONFUSION),
+    ("figures/confusion.py", "matrix.text(col, row, str(count)", "matrix.text(row, col, str(count)", _CONFUSION),
+    ("figures/confusion.py", '"black" if shares[row, col] > 0.6', '"black" if shares[row, col] < 0.6', _CONFUSION),
+    ("figures/confusion.py", "shares.diagonal(), finding", "shares.max(axis=1), finding", _CONFUSION),
+    ("figures/confusion.py", '"ylim": matrix.get_ylim()', '"ylim": matrix.get_ylim()[::-1]', _CONFUSION),
+    ("figures/confusion.py", 'finding.numbers["acc_macro"]\n', 'finding.numbers["acc"]\n', _CONFUSION),
+    ("figures/confusion.py", 'arrays["pairs"][:, 0]]', 'arrays["pairs"][:, 1]]', _CONFUSION),
+    ("figures/confusion.py", 'of {name} as {answer}", (width', 'of {answer} as {name}", (width', _CONFUSION),
+    ("figures/confusion.py", "shares[num:].count(shares[num - 1])", "shares.count(shares[num - 1])", _CONFUSION),
+    (
+        "figures/confusion.py",
+        '_describe_ends("best", sorted(known, key=lambda pair: -pair[0])',
+        '_describe_ends("best", sorted(known, key=lambda pair: pair[0])',
+        _PAIRS,
+    ),
+    (
+        "figures/confusion.py",
+        "np.stack([found.true[worst], found.answer[worst]], axis=1).ravel()",
+        "found.true[worst]",
+        _CONFUSION,
+    ),
+    (
+        "figures/confusion.py",
+        'zip(arrays["names"], arrays["examples"], strict=True)',
+        'zip(arrays["names"], arrays["examples"][::-1], strict=True)',
+        _CONFUSION,
+    ),
+    # confused_pairs
+    ("figures/confused_pairs.py", '(arrays["right"] == right)', '(arrays["right"] != right)', _PAIRS),
+    ("figures/confused_pairs.py", "lefts = {False: 0.1 + _WORDS, True:", "lefts = {True: 0.1 + _WORDS, False:", _PAIRS),
+    ("figures/confused_pairs.py", '(arrays["pair"] == number) & ', "", _PAIRS),
+    ("figures/confused_pairs.py", 'float(arrays["confidence"][each])', 'float(arrays["confidence"][own[0]])', _PAIRS),
+    (
+        "figures/confused_pairs.py",
+        'first, second = arrays["pairs"][number]',
+        'second, first = arrays["pairs"][number]',
+        _PAIRS,
+    ),
+    (
+        "figures/confused_pairs.py",
+        "format_percent(arrays['reverse'][number])",
+        "format_percent(arrays['shares'][number])",
+        _PAIRS,
+    ),
+    ("figures/confused_pairs.py", "found.find_shares(meant, taken)", "found.find_shares(taken, meant)", _PAIRS),
+    (
+        "figures/confused_pairs.py",
+        "np.argsort(-probabilities[own, meant]",
+        "np.argsort(probabilities[own, meant]",
+        _PAIRS,
+    ),
+    (
+        "figures/confused_pairs.py",
+        "(targets == true) & (predicted == meant)",
+        "(targets == true) & (predicted != meant)",
+        _PAIRS,
+    ),
+    ("figures/confused_pairs.py", "found.shares[most].min(initial=1)", "found.shares[most].max(initial=0)", _PAIRS),
+    ("figures/confused_pairs.py", "found.examples[taken]", "found.examples[meant]", _PAIRS),
+    (
+        "figures/confused_pairs.py",
+        "found.counts[most].sum() / num_errors",
+        "found.counts[most].sum() / found.counts.sum()",
+        _PAIRS,
+    ),
+    # curves
+    ("figures/curves.py", '"accuracy": ("train/acc", "val/acc")', '"accuracy": ("train/acc", "train/acc")', _CURVES),
+    ("figures/curves.py", '"val/loss": ("validation", 1)', '"val/loss": ("validation", 0)', _CURVES),
+    (
+        "figures/curves.py",
+        '"train/acc": ("train", 0),\n    "val/acc": ("validation", 1)',
+        '"train/acc": ("train", 1),\n    "val/acc": ("validation", 0)',
+        _CURVES,
+    ),
+    (
+        "figures/curves.py",
+        "epochs[known], finding.arrays[name][known]",
+        "epochs[: known.sum()], finding.arrays[name][known]",
+        _CURVES,
+    ),
+    (
+        "figures/curves.py",
+        "epochs[known], finding.arrays[name][known]",
+        "epochs[known] - 1, finding.arrays[name][known]",
+        _CURVES,
+    ),
+    ("figures/curves.py", 'axvline(finding.numbers["best/epoch"]', "axvline(epochs[-1]", _CURVES),
+    (
+        "figures/curves.py",
+        "_plot(axes, finding, _PLOTS[title])",
+        "_plot(axes, next(iter(findings.values())), _PLOTS[title])",
+        _CURVES,
+    ),
+    ("figures/curves.py", "ylim=limits, xlabel", "ylim=_find_limits({title: finding}, _PLOTS[title]), xlabel", _CURVES),
+    ("figures/curves.py", '{words: numbers[f"best/{name}"]', '{words: numbers[f"last/{name}"]', _CURVES),
+    (
+        "figures/curves.py",
+        '{"best": arrays[name][best], "last": arrays[name][-1]}',
+        '{"best": arrays[name].max(), "last": arrays[name][-1]}',
+        _CURVES,
+    ),
+    ("figures/curves.py", "np.nanargmax(accuracy)", "np.nanargmin(accuracy)", _CURVES),
+    ("figures/curves.py", "if len(kept):\n        return int(kept[0])", "if len(kept):\n        return -1", _CURVES),
+    ("figures/curves.py", '"epoch" if is_last', '"epoch" if not is_last', _CURVES),
+    # extremes
+    (
+        "figures/extremes.py",
+        '("largest loss", range(half)), ("lowest loss", range(half, 2 * half))',
+        '("lowest loss", range(half)), ("largest loss", range(half, 2 * half))',
+        _EXTREMES,
+    ),
+    ("figures/extremes.py", "range(half, 2 * half)", "range(2 * half - 1, half - 1, -1)", _EXTREMES),
+    ("figures/extremes.py", "true == predicted)", "true != predicted)", _EXTREMES),
+    (
+        "figures/extremes.py",
+        'f"says {predicted}"] * (true != predicted)',
+        'f"says {true}"] * (true != predicted)',
+        _EXTREMES,
+    ),
+    ("figures/extremes.py", "finding.arrays['losses'][place]", "finding.arrays['losses'][place - 1]", _EXTREMES),
+    ("figures/extremes.py", 'for name in ("true", "predicted"))', 'for name in ("predicted", "true"))', _EXTREMES),
+    ("figures/extremes.py", "np.argsort(-losses", "np.argsort(losses", _NUMBERS),
+    ("figures/extremes.py", "order[::-1][:num]", "order[-num:]", _NUMBERS),
+    (
+        "figures/extremes.py",
+        "median {format_value(numbers['median_loss'])}",
+        "median {format_value(numbers['mean_loss'])}",
+        _EXTREMES,
+    ),
+    # knn and neighbors
+    (
+        "drawing/nearest.py",
+        'arrays["neighbor_labels"][query] == asked',
+        'arrays["neighbor_labels"][query] != asked',
+        _KNN,
+    ),
+    ("drawing/nearest.py", 'arrays["neighbor_labels"][query] == asked', 'arrays["neighbor_labels"][0] == asked', _KNN),
+    (
+        "drawing/nearest.py",
+        'enumerate(arrays["neighbors"][query])',
+        'enumerate(arrays["neighbors"][query][::-1])',
+        _KNN,
+    ),
+    ("drawing/nearest.py", "_make_query(first, query)", "_make_query(first, 0)", _KNN),
+    (
+        "drawing/nearest.py",
+        "_make_found(label, finding, query, pitch, across)",
+        "_make_found(label, first, query, pitch, across)",
+        _KNN,
+    ),
+    (
+        "drawing/nearest.py",
+        'arrays["names"][arrays["neighbor_labels"][query][place]]',
+        'arrays["names"][arrays["query_labels"][query]]',
+        _NEIGHBORS,
+    ),
+    ("drawing/nearest.py", 'arrays["distances"][query][place]', 'arrays["distances"][query][place - 1]', _NEIGHBORS),
+    (
+        "drawing/nearest.py",
+        'arrays["names"][label]] if label >= 0',
+        'arrays["names"][label]] if label >= -1',
+        _NEIGHBORS,
+    ),
+    ("drawing/nearest.py", "bool(same[place]) if asked >= 0 else None", "bool(same[place])", _NEIGHBORS),
+    ("figures/knn.py", 'f"knn{k}" in finding.numbers', 'f"knn{k}" in finding.numbers and k == 20', _KNN),
+    ("figures/knn.py", "bank_labels[near] == labels[queries, None]", "bank_labels[near] == labels[near]", _NUMBERS),
+    (
+        "figures/neighbors.py",
+        "distances = (1 - distances).clamp_min(0)",
+        "distances = distances.clamp_min(0)",
+        _NEIGHBORS,
+    ),
+    ("figures/neighbors.py", "leave_out = False if own is None else own", "leave_out = False", _NEIGHBORS),
+    ("figures/neighbors.py", "np.bincount(row).max() / len(row)", "np.bincount(row).min() / len(row)", _NEIGHBORS),
+    ("figures/neighbors.py", "np.isin(*pair).mean()", "np.equal(*pair).mean()", _NEIGHBORS),
+    # tsne
+    ("figures/tsne.py", "zip(present, places, strict=True)}", "zip(present, np.roll(places, 1), strict=True)}", _TSNE),
+    (
+        "figures/tsne.py",
+        'finding.arrays["plane"][labels == number].T',
+        'finding.arrays["plane"][labels == number].T[::-1]',
+        _TSNE,
+    ),
+    ("figures/tsne.py", "present if len(finding", "range(len(present)) if len(finding", _TSNE),
+    ("figures/tsne.py", "shorten(str(names[k])", "shorten(str(names[k - 1])", _TSNE),
+    ("figures/tsne.py", "plane {numbers['knn5_plane']", "plane {numbers['knn5_features']", _TSNE),
+    ("figures/tsne.py", "(votes == labels).mean()", "(votes == votes[0]).mean()", _NUMBERS),
+    ("figures/tsne.py", "np.searchsorted(filled, num) + 1]", "np.searchsorted(filled, num)]", _TSNE),
+    ("figures/tsne.py", "len(classes) * _LEAST_EACH <= num", "len(classes) <= num", _TSNE),
+    # data_card
+    ("figures/data_card.py", "counts=counts[:, classes]", "counts=counts[:, : len(classes)]", _CARD),
+    ("figures/data_card.py", 'finding.arrays["names"][classes]', 'finding.arrays["names"][: len(classes)]', _CARD),
+    ("figures/data_card.py", "0.26 * (place - 1), counts[place]", "0.26 * (1 - place), counts[place]", _CARD),
+    ("figures/data_card.py", "0.26 * (place - 1), counts[place]", "0.26 * (place - 1), counts[0]", _CARD),
+    ("figures/data_card.py", '"val": WRONG, "test": GRAY', '"val": GRAY, "test": WRONG', _CARD),
+    ("figures/data_card.py", "np.sort(counts[place])[::-1]", "np.sort(counts[place])", _CARD),
+    (
+        "figures/data_card.py",
+        "np.array_equal(finding.arrays[name], known.arrays[name]) for name in known.arrays",
+        'np.array_equal(finding.arrays[name], known.arrays[name]) for name in ["counts"]',
+        _CARD,
+    ),
+    ("figures/data_card.py", "ylim=(num - 0.5, -0.5)", "ylim=(-0.5, num - 0.5)", _CARD),
+    ("figures/data_card.py", "counts[0].max() / least", "counts.max() / least", _CARD),
+    (
+        "figures/data_card.py",
+        "least, most = counts[0].min(), counts[0].max()\n    each",
+        "least, most = counts.min(), counts.max()\n    each",
+        _CARD,
+    ),
+    # what they share
+    (
+        "drawing/rows.py",
+        "for start in range(0, len(labels), across)]",
+        "for start in range(0, len(labels), most)]",
+        _TSNE,
+    ),
+    (
+        "drawing/rows.py",
+        "{label: findings[label] for label in band}",
+        "{label: findings[other] for label, other in zip(band, labels)}",
+        _TSNE,
+    ),
+    ("text.py", "100 * share:.3g", "100 * share:.0f", "tests/test_text.py"),
+    ("text.py", "digits - 1 - int(power)", "digits - int(power)", "tests/test_text.py"),
+]
