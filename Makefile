@@ -7,8 +7,8 @@ READY := .venv/.ready
 
 .DEFAULT_GOAL := help
 # Wherever the environment forbids to keep bytecode, each of the tests' processes compiles some 4000 modules anew.
-test check fuzz: export PYTHONDONTWRITEBYTECODE =
-.PHONY: help quickstart setup test check format readme fuzz bench lock clean
+test check fuzz mutants: export PYTHONDONTWRITEBYTECODE =
+.PHONY: help quickstart setup test check format readme fuzz mutants bench lock clean
 
 help: ## show this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -48,6 +48,10 @@ N ?= 250
 SEED ?= 0
 fuzz: $(READY) ## judge N random commands (N=1000 SEED=3): each must train, or be answered in a sentence
 	$(BIN)/python -m tests.fuzz $(N) $(SEED)
+
+ONLY ?=
+mutants: $(READY) ## break the code on purpose, one mistake at a time (ONLY=figures/knn): its tests must fail
+	$(BIN)/python -m tests.mutants $(ONLY)
 
 bench: $(READY) ## all benchmarks, side by side with their peers
 	@for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from netgaze import cli
-from netgaze.schema import check_analyze
+from netgaze.early_checks import check_analyze
 
 USAGE = """\
 Look at finished runs side by side: a column a run, untrained networks beside them, one report.html.
@@ -24,11 +24,10 @@ Or at what a network costs and sees, layer by layer, without any run:
 
 def job(config, folder, request):
     """Imports torch only now: the config has been composed, and asks for something that can be done."""
-    check_analyze(config)
     from netgaze.analysis import analyze
 
     analyze(config, folder, request)
 
 
 if __name__ == "__main__":
-    cli.run(Path(__file__).with_name("conf"), "analyze", job, USAGE)
+    cli.run(Path(__file__).with_name("conf"), "analyze", lambda config, _: check_analyze(config), job, USAGE)

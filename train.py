@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from netgaze import cli
+from netgaze.early_checks import check_train
 
 USAGE = """\
 Train a small vision network, look inside it, keep everything in one folder below outputs/.
@@ -19,11 +20,11 @@ Any key can be typed as group.key=value. A sweep takes values with commas in bet
 
 
 def job(config, folder, request):
-    """Imports torch only now: the config has been composed."""
+    """Imports torch only now: the config has been composed, and asks for something that can be done."""
     from netgaze.experiment import fit
 
     fit(config, folder, request)
 
 
 if __name__ == "__main__":
-    cli.run(Path(__file__).with_name("conf"), "train", job, USAGE)
+    cli.run(Path(__file__).with_name("conf"), "train", check_train, job, USAGE)

@@ -5,7 +5,7 @@ import itertools
 import pytest
 
 from netgaze.files import write_json
-from netgaze.labels import label_runs, list_settings, name_groups
+from netgaze.labels import label_runs, list_hyperparameters, list_settings, name_groups
 from netgaze.run import Run
 
 CHOICES = {"task": "supervised", "model": "resnet_small", "data": "cifar10"}
@@ -95,3 +95,22 @@ def test_labels_are_distinct_whatever_was_typed(made):
 def test_groups_that_only_look_alike_are_numbered():
     settings = [{"init": "a b"}, {"init": "a b", "seed": "1"}, {}]
     assert name_groups(settings, ["init"]) == ["init=a b", "init=a b", "as it is"]
+
+
+def test_what_was_typed_comes_before_the_main_settings_and_the_rest_is_left_out(made):
+    config = {
+        "optim": {"lr": 0.1, "momentum": 0.9},
+        "data": {"batch_size": 64, "dir": "x"},
+        "trainer": {"max_epochs": 5},
+    }
+    run = made("model.depths=[1,2]", "optim.lr=0.3", "figure=[cam]", config=config | {"seed": 4}, data="digits")
+    assert list(list_hyperparameters(run).items()) == [
+        ("model.depths", "[1,2]"),
+        ("optim.lr", "0.3"),
+        ("task", "supervised"),
+        ("data", "digits"),
+        ("model", "resnet_small"),
+        ("trainer.max_epochs", "5"),
+        ("data.batch_size", "64"),
+        ("seed", "4"),
+    ]

@@ -78,11 +78,11 @@ def test_a_notebook_shows_names_as_they_are(tmp_path):
 
 
 def test_tensorboard_takes_any_setting(tmp_path):
-    settings = {"data": {"dir": NASTY[18], "names": NASTY}, "name": NASTY[17]}
-    write_results(tmp_path, settings, {"test/acc": 0.5}, 1)
+    settings = {"data.dir": NASTY[18], "names": str(NASTY), "name": NASTY[17]}
+    write_results(tmp_path, settings, {"val/acc": 0.5}, 1)
     events = EventAccumulator(str(tmp_path / "tensorboard"))
     events.Reload()
     text = b"".join(events.PluginTagToContent("hparams").values()).decode("utf-8", "replace")
     assert r"caf\xe9" in text
     assert r"\x1b[31mred" in text
-    assert events.Tags()["scalars"] == ["test/acc"]
+    assert events.Tags()["scalars"] == ["val/acc"]

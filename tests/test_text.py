@@ -4,13 +4,23 @@ import io
 import logging
 import unicodedata
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.nasty import NASTY
 
 from netgaze.errors import NetgazeError, sentence
 from netgaze.tables import align
-from netgaze.text import VisibleFormatter, count_columns, format_percent, format_value, shorten, show, split_clusters
+from netgaze.text import (
+    VisibleFormatter,
+    count_columns,
+    format_percent,
+    format_share,
+    format_value,
+    shorten,
+    show,
+    split_clusters,
+)
 
 ANY = st.text(st.characters(exclude_categories=()))
 
@@ -86,11 +96,51 @@ def test_a_sentence_is_one_line():
     assert sentence(FileNotFoundError(2, "No such file", "a\nb\udcff")) == r"Cannot use a\nb\xff: No such file."
 
 
-def test_measured_numbers_have_digits_that_count():
-    values = (0.0, 0.01234, 0.5, 1.999, 12.345, 6243.0, 123456.0, 1.2e-5, -0.25, 3.1e7)
-    expected = ["0", "0.0123", "0.500", "2.00", "12.3", "6,240", "123,000", "1.20×10⁻⁵", "-0.250", "3.10×10⁷"]
-    assert [format_value(value) for value in values] == expected
-    assert format_value(0.0456, 2) == "0.046"
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (0, "0"),
+        (-0.0, "0"),
+        (0.01234, "0.0123"),
+        (0.5, "0.500"),
+        (-1.2, "-1.20"),
+        (12.345, "12.3"),
+        (999.96, "1,000"),
+        (6240.3, "6,240"),
+        (123456, "123,000"),
+        (0.00012345, "0.000123"),
+        (0.000012, "1.20×10⁻⁵"),
+        (-3.3e-12, "-3.30×10⁻¹²"),
+        (1e7, "1.00×10⁷"),
+        (float("nan"), "nan"),
+        (float("-inf"), "-inf"),
+    ],
+)
+def test_a_measured_number_has_three_digits_that_count(value, shown):
+    assert format_value(value) == shown
+
+
+def test_fewer_digits_count_where_fewer_are_wanted():
+    assert [format_value(value, 2) for value in (0.0046, 0.995, 6240, 1.2345e-6)] == [
+        "0.0046",
+        "0.99",
+        "6,200",
+        "1.2×10⁻⁶",
+    ]
+
+
+@given(st.floats(1e-30, 1e30), st.integers(1, 5))
+def test_what_is_shown_is_as_near_as_its_digits(value, digits):
+    text = format_value(value, digits).replace(",", "")
+    mantissa, _, power = text.partition("×10")
+    plain = power.translate(str.maketrans("⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "-0123456789")) or "0"
+    assert float(mantissa) * 10.0 ** int(plain) == pytest.approx(value, rel=0.51 * 10 ** (1 - digits))
+
+
+def test_shares_have_two_digits_and_small_ones_the_first_that_counts():
+    values = (0, 1, 0.5, 0.996, 0.005, 0.0049, 0.00123, 0.0001, 0.00009)
+    shown = ["0.00", "1.00", "0.50", "1.00", "0.01", "0.005", "0.001", "0.0001", "<0.0001"]
+    assert [format_share(value) for value in values] == shown
 
 
 def test_counted_shares_have_no_zeros_at_their_ends():

@@ -10,22 +10,25 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 
 from netgaze import report, tables
 from netgaze.build import build, resolve_config, trust
-from netgaze.data.decode import find_pictures
+from netgaze.callbacks.tensorboard import write_hyperparameters
+from netgaze.early_checks import check_analyze, check_labels
 from netgaze.errors import NetgazeError
 from netgaze.failures import Failure, explain_run
 from netgaze.files import read_json, write_csv
+from netgaze.folders.pictures import find_pictures
 from netgaze.gallery import Found, look
-from netgaze.labels import label_runs
+from netgaze.labels import find_differing, label_runs, list_settings
 from netgaze.pictures import write_failure
 from netgaze.plots import plot_matrix, plot_sweep
 from netgaze.request import Request
-from netgaze.results import average_repeats, choose_pictured, name_winner
+from netgaze.results import average_repeats, choose_pictured
 from netgaze.run import Run
 from netgaze.runs import Row, find_runs, make_rows
-from netgaze.schema import check_analyze, num_cpus
+from netgaze.schema import num_cpus
 from netgaze.subject import Subject
 from netgaze.subjects import controls, open_model
 from netgaze.trainer import set_globals
+from netgaze.winner import name_winner
 
 log = logging.getLogger(__name__)
 
@@ -58,8 +61,8 @@ def analyze(config: DictConfig, folder: Path, request: Request) -> list[Row]:
         The table's rows; none of a network without a run.
 
     Raises:
-        NetgazeError: nothing to look at, no run where one was named, titles that do not fit, figures that need
-            more than a network without a run has; or, once all is written, figures that failed: any where
+        NetgazeError: what `early_checks.check_analyze` says; figures that need more than a network without a run has;
+            or, once all is written, figures that failed: any where
             `figures.strict` is true, else where none was drawn.
     """
     check_analyze(config)
@@ -70,10 +73,7 @@ def analyze(config: DictConfig, folder: Path, request: Request) -> list[Row]:
     runs = find_runs(settings["runs"] or [])
     names = [*label_runs(runs), *([_name_model(request)] if config.model else [])]
     labels = settings["labels"] or names
-    if len(labels) != len(names) or len(set(labels)) < len(labels):
-        raise NetgazeError(
-            f"labels: give as many titles as there are networks, {len(names)}, all different; got {labels}."
-        )
+    check_labels(labels, len(names))
     rows = make_rows(runs, labels[: len(runs)])
     checkpoint = settings["checkpoint"]
     other_data, data_dir = _choose_data(settings["data"])
@@ -165,6 +165,7 @@ def compare(folder: Path) -> list[Row]:
     runs = find_runs([str(folder)])
     labels = label_runs(runs)
     rows = make_rows(runs, labels)
+    _leave_out_what_never_changes(runs)
     every = [run.open(label=label) for run, label in zip(runs, labels, strict=True) if run.has_checkpoint("best")]
     best = {row["run"] for row in choose_pictured(rows, MAX_COLUMNS)}
     subjects = [subject for subject in every if subject.label in best]
@@ -183,6 +184,15 @@ def compare(folder: Path) -> list[Row]:
     if said := [f"{place}: {words}." for place, words in why.items() if words]:
         raise NetgazeError(" ".join(said))
     return rows
+
+
+def _leave_out_what_never_changes(runs: Sequence[Run]) -> None:
+    """Leave TensorBoard's HPARAMS those settings in which the runs of a sweep differ."""
+    told = [run for run in runs if run.metrics]
+    settings = list_settings(told)
+    if differing := find_differing(settings):
+        for run, own in zip(told, settings, strict=True):
+            write_hyperparameters(run.folder, {key: own[key] for key in differing if key in own})
 
 
 def _is_strict(run: Run) -> bool:
@@ -304,9 +314,11 @@ def _plot(rows: list[Row], out: Path, found: Found) -> list[str]:
 
 def _say(rows: list[Row]) -> None:
     """The table, the winner, and what went wrong, into the log."""
-    log.info("\n%s", tables.align(*tables.tabulate(rows)))
+    columns, cells = tables.tabulate(rows)
+    log.info("\n%s", tables.align(tables.name_columns(columns), cells))
     if means := average_repeats(rows):
-        log.info("\n%s", tables.align(*tables.tabulate_means(means)))
+        columns, cells = tables.tabulate_means(means)
+        log.info("\n%s", tables.align(tables.name_columns(columns), cells))
     log.info("%s", name_winner(rows))
     for row in rows:
         if row["error"]:

@@ -11,7 +11,6 @@ import hydra
 import torch
 from hydra.errors import InstantiationException
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 from pytorch_lightning import Callback, LightningDataModule, LightningModule
 from pytorch_lightning.loggers import Logger
 from pytorch_lightning.strategies import Strategy
@@ -22,6 +21,7 @@ from torch.optim.lr_scheduler import LRScheduler
 
 from netgaze.constructors import check_arguments, check_given, check_numbers
 from netgaze.errors import NetgazeError, raise_if_too_large
+from netgaze.schema import resolve
 
 MAKE_TRAINER = "netgaze.trainer.make_trainer"  # the one function that a config may name
 # Of the group `trainer`: set_globals reads the first two, build_task the next two, and the callback `budget` the last.
@@ -221,15 +221,7 @@ def resolve_config(config: DictConfig) -> Any:
         NetgazeError: a value is missing, or a resolver refuses it, in its own words; or a key does not fit what it is
             an argument of.
     """
-    try:
-        settings: Any = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
-    except MissingMandatoryValue as error:
-        raise NetgazeError(f"{error.full_key} must be given: type {error.full_key}=...") from error
-    except RecursionError as error:
-        raise NetgazeError("A value leads back to itself through ${...}. Look at those that were typed.") from error
-    except OmegaConfBaseException as error:
-        said = str(error).splitlines()[0]
-        raise NetgazeError(said.removeprefix("NetgazeError raised while resolving interpolation: ")) from error
+    settings = resolve(config)
     _check_targets(settings)
     check_numbers(settings, "")
     for group, content in settings.items():

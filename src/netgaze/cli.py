@@ -23,14 +23,17 @@ from netgaze.errors import NetgazeError, sentence
 from netgaze.request import Request
 
 Job = Callable[[DictConfig, Path, Request], Any]
+Check = Callable[[DictConfig, Path], None]
 
 
-def run(conf: Path, name: str, job: Job, usage: str) -> None:
-    """Compose the config, call `job(config, folder, request)`, and turn a user's mistake into a sentence.
+def run(conf: Path, name: str, check: Check, job: Job, usage: str) -> None:
+    """Compose the config, check it, call `job(config, folder, request)`, and turn a user's mistake into a sentence.
 
     Args:
         conf: the folder of configs.
         name: "train" or "analyze".
+        check: says of a config and a folder what cannot be done, without torch; a sweep's jobs ask it themselves, as
+            their folders say what failed.
         job: does the work; imports torch itself.
         usage: what `--help` prints first.
 
@@ -47,7 +50,7 @@ def run(conf: Path, name: str, job: Job, usage: str) -> None:
     try:
         command = shlex.join(["python", f"{name}.py", *words])
         sys.argv[1:] = arguments.prepare(words, conf, name)
-        _hydra(conf, name, job, command)
+        _hydra(conf, name, check, job, command)
     except KeyboardInterrupt:
         sys.exit(130)
     except (NetgazeError, HydraException, OmegaConfBaseException, OSError) as error:
@@ -70,7 +73,7 @@ def _print_whatever_comes() -> None:
             stream.reconfigure(errors="backslashreplace")
 
 
-def _hydra(conf: Path, name: str, job: Job, command: str) -> None:
+def _hydra(conf: Path, name: str, check: Check, job: Job, command: str) -> None:
     failed: list[NetgazeError] = []
 
     def task(config: DictConfig) -> None:
@@ -81,6 +84,7 @@ def _hydra(conf: Path, name: str, job: Job, command: str) -> None:
             _job_of_sweep(job, config, folder, request)
             return
         try:
+            check(config, folder)
             _single(job, config, folder, request)
         except NetgazeError as error:  # raised below: Hydra would print lines of its own about it
             failed.append(error)

@@ -13,8 +13,9 @@ from netgaze.build import build
 from netgaze.callbacks.tensorboard import write_results
 from netgaze.files import write_json
 from netgaze.gallery import Found, look, pick_numbers
-from netgaze.labels import label_runs
+from netgaze.labels import label_runs, list_hyperparameters
 from netgaze.run import Run
+from netgaze.runs import count_examples
 from netgaze.subject import Subject, device_of, evaluating
 from netgaze.subjects import controls
 from netgaze.tables import format_numbers
@@ -22,8 +23,6 @@ from netgaze.trainer import choose_device, set_globals
 from netgaze.weights import restore
 
 log = logging.getLogger(__name__)
-
-_NO_HYPERPARAMETERS = ("callback", "figure", "figures", "control")
 
 
 def end(
@@ -59,14 +58,16 @@ def end(
     task.to(choose_device(settings["trainer"]["accelerator"]))  # Lightning hands it back on the CPU
     if settings.get("export_predictions"):
         write_json(run.folder / "results.json", _predict(task, data))
+    if task.predictions is not None:
+        task.predictions.save(run.folder / "predictions.npz")
     epoch = best["epoch"] + 1 if run.epochs else 0
     numbers = {name: value for row in run.epochs if row["epoch"] == epoch for name, value in row.items() if "/" in name}
     numbers |= tested | {"best/epoch": epoch, "test/images": len(data.labels("test"))}
     numbers |= task.save_artifacts(data, run.folder) | stage_metrics
     if task.variants:
         write_json(run.folder / "variants.json", task.variants)
-    _write_numbers(run, settings, numbers)
-    log.info("%s", format_numbers(numbers))
+    _write_numbers(run, numbers)
+    log.info("%s", format_numbers(numbers, count_examples(run)))
     subject = Subject(
         label_runs([run])[0],
         task=lambda: task,
@@ -104,11 +105,10 @@ def draw_missing(run: Run, settings: dict[str, Any]) -> bool:
     return True
 
 
-def _write_numbers(run: Run, settings: dict[str, Any], numbers: dict[str, Any]) -> None:
+def _write_numbers(run: Run, numbers: dict[str, Any]) -> None:
     """Write a run's final numbers, for people and for TensorBoard."""
     write_json(run.folder / "metrics.json", numbers)
-    hyperparameters = {name: value for name, value in settings.items() if name not in _NO_HYPERPARAMETERS}
-    write_results(run.folder, hyperparameters, numbers, numbers["best/epoch"])
+    write_results(run.folder, list_hyperparameters(run), numbers, numbers["best/epoch"])
 
 
 def _test(trainer: Any, task: Any, data: Any, training_data: Any) -> tuple[dict[str, float], float | None]:
@@ -134,9 +134,9 @@ def _look(
         own = pick_numbers(findings[subject.label], figures[name]) if subject.label in findings else {}
         new = {f"test/{metric}": value for metric, value in own.items() if f"test/{metric}" not in numbers}
         added = new | added
-    _write_numbers(run, settings, added | numbers)
+    _write_numbers(run, added | numbers)
     if added:
-        log.info("%s", format_numbers(added))
+        log.info("%s", format_numbers(added, numbers | count_examples(run)))
     return found
 
 

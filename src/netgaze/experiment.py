@@ -12,6 +12,7 @@ from netgaze.analysis import compare_stages, is_complete
 from netgaze.build import build, build_task, build_trainer, trust
 from netgaze.callbacks.keep import Keep
 from netgaze.checks import check_export, check_seen, check_source
+from netgaze.early_checks import Known, check_named, check_train
 from netgaze.ending import draw_missing, end
 from netgaze.errors import NetgazeError, explaining_memory
 from netgaze.failures import explain_run
@@ -54,6 +55,7 @@ def fit(config: DictConfig, folder: Path, request: Request) -> Run:
     whole, done, changed = Run(folder), dict[str, Run](), False
     *earlier, last = list(map(str, config.stages)) or [""]
     with whole.noting_failure(request, config), explaining_memory(_LESS):
+        check_train(config, folder)
         if not request.is_of_stored_config:
             trust(config)
         check_stages(config, whole)
@@ -104,6 +106,7 @@ def train(stage: Stage) -> None:
     chosen = settings["trainer"]
     set_globals(seed=settings["seed"], threads=chosen["threads"], deterministic=chosen["deterministic"])
     data, task = _build_both(stage)
+    check_named(settings["figure"], [Known(_list_layers(task), task.class_names, len(data.labels("test")))])
     figures = {name: build(figure) for name, figure in settings["figure"].items()}
     controls([], settings["control"])  # says before training what it does not know
     trainer = build_trainer(
@@ -179,6 +182,11 @@ def _load_init(stage: Stage, task: Any, data: Any) -> dict[str, Any]:
     return facts
 
 
+def _list_layers(task: Any) -> list[str]:
+    """The names by which figures can be asked for layers of a task's network."""
+    return [name for name, _ in task.model.named_modules() if name]
+
+
 def _count_parameters(task: Any) -> str:
     """How many parameters a task has, and how many of them are trained where some are not."""
     num = sum(p.numel() for p in task.parameters())
@@ -191,6 +199,7 @@ def _describe(settings: Mapping[str, Any], data: Any, task: Any) -> dict[str, An
     return {
         "task": settings["task"]["_target_"],
         "classes": list(task.class_names),
+        "layers": _list_layers(task),
         "monitor": task.monitor,
         "monitor_mode": task.monitor_mode,
         "seed": settings["seed"],

@@ -12,6 +12,7 @@ import numpy as np
 from matplotlib.figure import Figure as Picture
 
 from netgaze.files import atomic_write, read_arrays, to_plain
+from netgaze.glossary import Glossary
 from netgaze.subject import NEEDS, Subject
 
 Controls = Literal["drawn", "numbers", "none"]
@@ -63,6 +64,8 @@ class Figure(ABC):
         title: the heading in a report.
         question: what it answers, with a question mark.
         needs: parts of a Subject, see `subject.NEEDS`; a subject that lacks one is left out and named.
+        glossary: what its numbers mean, those of `compare` and the columns of `table` too, by their names; `<layer>` in
+            a name stands for any words. A number without a meaning is shown by its name.
         metrics: names of the numbers in a finding that belong among the run's own: `knn20` becomes `test/knn20`.
         controls: what becomes of untrained networks and raw pixels: "drawn" beside the others; "numbers" alone, where a
             picture of them would tell nothing; "none" where they are not asked at all.
@@ -72,6 +75,7 @@ class Figure(ABC):
     title: ClassVar[str]
     question: ClassVar[str]
     needs: ClassVar[tuple[str, ...]]
+    glossary: ClassVar[Glossary] = Glossary()
     metrics: ClassVar[tuple[str, ...]] = ()
     controls: ClassVar[Controls] = "drawn"
     images: Sequence[str] = ()

@@ -10,6 +10,7 @@ from netgaze.run import Run
 
 REPEATS = ("seed", "data.split_seed")  # runs that differ in nothing else are repetitions of one setting
 _NO_DIFFERENCE = ("callback", "control", "export_predictions", "figure", "figures", "hydra", "name")  # to the network
+_MAIN = ("task", "data", "model", "optim.lr", "trainer.max_epochs", "data.batch_size", "seed")  # of any run
 _NOTHING_TYPED = "as it is"
 _FILE_AND_KEY = re.compile(r"\{file:'?(.*?)'?,key:'?(.*?)'?\}")  # an `init` that names a key in its file
 
@@ -30,6 +31,12 @@ def list_settings(runs: Sequence[Run]) -> list[dict[str, str]]:
     keys = dict.fromkeys(key for run in runs for key in run.request.typed)
     keys = dict.fromkeys(key for key in keys if key.partition(".")[0].partition("/")[0] not in _NO_DIFFERENCE)
     return [{key: value for key in keys if (value := _find_value(run, key)) is not None} for run in runs]
+
+
+def list_hyperparameters(run: Run) -> dict[str, str]:
+    """What a run is told from others by before these are known: what was typed for it, then its main settings."""
+    main = {key: value for key in _MAIN if (value := _find_value(run, key)) is not None}
+    return list_settings([run])[0] | main
 
 
 def find_differing(settings: Sequence[dict[str, str]]) -> list[str]:

@@ -25,11 +25,11 @@ from netgaze.files import saying_what_cannot_be_written
 from netgaze.inline import Comparison, Seen
 from netgaze.labels import label_runs
 from netgaze.request import Request
-from netgaze.results import name_winner
 from netgaze.run import Run
 from netgaze.subject import Subject
 from netgaze.subjects import controls, forget_data
 from netgaze.text import VisibleFormatter
+from netgaze.winner import name_winner
 
 log = logging.getLogger(__name__)
 

@@ -2,22 +2,26 @@
 
 import logging
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure as Picture
 from PIL import Image
 
 from netgaze.errors import NetgazeError
 from netgaze.failures import Failure
 from netgaze.figure import Figure, Finding, pick_drawn
 from netgaze.files import atomic_write, make_file_names, write_csv, write_json
+from netgaze.glossary import explain_all
 
 log = logging.getLogger(__name__)
 
+_DPI = 120
 _FRAME, _LAST_FRAME = 120, 1500  # milliseconds of an animation
 
 
@@ -56,7 +60,7 @@ def write_figure(name: str, figure: Figure, answers: Answers, out: Path) -> None
     drawn = pick_drawn(figure, findings, answers.controls)
     picture = figure.draw(drawn)
     with atomic_write(out / f"{name}.png") as beside:
-        picture.savefig(beside, format="png", dpi=120)
+        picture.savefig(beside, format="png", dpi=_DPI)
     for folder, finding in zip(make_file_names(drawn), drawn.values(), strict=True):
         _write_files(figure.files(finding), out / name / folder)
     content = _make_head(name, figure.title, figure.question, answers)
@@ -69,10 +73,20 @@ def write_figure(name: str, figure: Figure, answers: Answers, out: Path) -> None
     if any(tables.values()):
         content["tables"] = tables
         _write_table(tables, out / f"{name}.csv")
+    if meanings := explain_all(_list_names(answers, compared, tables), figure.glossary):
+        content["glossary"] = meanings
     write_json(out / f"{name}.json", content)
     if summary := figure.summary(findings):
         log.info("%s", summary)
     log.info("%s", out / f"{name}.png")
+
+
+def render(picture: Picture) -> np.ndarray:
+    """A drawn figure as pixels, uint8 [H,W,3], as its file would show it."""
+    picture.set_dpi(_DPI)
+    canvas = FigureCanvasAgg(picture)
+    canvas.draw()
+    return np.asarray(canvas.buffer_rgba())[..., :3].copy()
 
 
 def write_failure(
@@ -121,6 +135,13 @@ def _make_head(name: str, title: str, question: str, answers: Answers) -> dict[s
         "controls": sorted(answers.controls),
         "left_out": answers.left_out,
     }
+
+
+def _list_names(answers: Answers, compared: Mapping[str, Any], tables: Mapping[str, list[dict[str, Any]]]) -> list[str]:
+    """All that a figure's numbers and columns are called."""
+    named = [finding.numbers for finding in answers.findings.values()]
+    named += [compared, *(row for rows in tables.values() for row in rows)]
+    return list(dict.fromkeys(name for each in named for name in each))
 
 
 def _write_table(tables: dict[str, list[dict[str, Any]]], path: Path) -> None:

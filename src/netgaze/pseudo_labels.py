@@ -15,9 +15,9 @@ from torch import Tensor
 
 from netgaze.errors import NetgazeError
 from netgaze.files import atomic_write, read_arrays
+from netgaze.places import PSEUDO_LABELS, find_pseudo_labels
 from netgaze.upgrade import upgrade_arrays
 
-FILE = "pseudo_labels.npz"
 _AT_ONCE = 2**22  # scores that are sorted at a time: their places need twice their room
 _ARRAYS = {"index": "i8", "label": "i8", "score": "f4", "rank": "i8"}
 
@@ -49,7 +49,7 @@ class PseudoLabels:
         """Write `pseudo_labels.npz` into `folder`, whole."""
         arrays: dict[str, np.ndarray] = {name: getattr(self, name).numpy() for name in _ARRAYS}
         arrays |= {"unlabeled": np.array(self.unlabeled), "class_names": np.array(self.class_names)}
-        with atomic_write(folder / FILE) as beside, open(beside, "wb") as file:
+        with atomic_write(folder / PSEUDO_LABELS) as beside, open(beside, "wb") as file:
             np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
 
 
@@ -102,10 +102,7 @@ def read(path: Path | str) -> PseudoLabels:
     Raises:
         NetgazeError: nothing is there, or it is no such file.
     """
-    path = Path(path)
-    path = path / FILE if path.is_dir() else path
-    if not path.is_file():
-        raise NetgazeError(f"There are no pseudo-labels at {path}. A run of task=pseudo_labels writes them.")
+    path = find_pseudo_labels(path)
     arrays = upgrade_arrays(read_arrays(path) or {})
     fits = all(name in arrays and arrays[name].dtype == kind for name, kind in _ARRAYS.items())
     if not fits or not {"unlabeled", "class_names"} <= set(arrays) or not _is_sound(arrays):

@@ -1,18 +1,22 @@
 """One self-contained page from saved pictures and JSON: nothing is computed here."""
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from netgaze.files import read_json, write_text
-from netgaze.results import average_repeats, name_winner
+from netgaze.glossary import RUN_NUMBERS, Meaning, find_margin, format_number
+from netgaze.results import average_repeats
 from netgaze.run import Run
-from netgaze.runs import Row
+from netgaze.runs import COUNTS, Row
 from netgaze.tables import tabulate, tabulate_means
 from netgaze.text import show
+from netgaze.winner import name_winner
+
+MOST_ROWS = 200  # of a figure's own table on the page; the CSV has all
 
 
 def write(
@@ -34,22 +38,24 @@ def write(
         plots: of the table, in `figures/<plot>.png`.
         note: a sentence under the table.
     """
-    titles, cells = tabulate(rows)
+    columns, cells = tabulate(rows)
+    counts = {row["label"]: {name: row[name] for name in COUNTS if name in row} for row in rows}
     page = (
         _environment()
         .get_template("report.html")
         .render(
             title=title,
-            titles=titles,
+            columns=_explain_columns(columns),
             rows=[
                 {"cells": line, "status": row["status"], "error": row["error"]}
                 for line, row in zip(cells, rows, strict=True)
             ],
-            means=tabulate_means(means) if (means := average_repeats(rows)) else None,
+            means=_describe_means(rows),
+            meanings=[RUN_NUMBERS[name] for name in columns if name in RUN_NUMBERS],
             winner=name_winner(rows),
             note=note,
             plots=[_inline(folder / "figures" / f"{plot}.png") for plot in plots],
-            figures=[_figure(folder / "figures", name) for name in figures],
+            figures=[_figure(folder / "figures", name, counts) for name in figures],
             runs=[_provenance(Path(row["folder"]), row["label"]) for row in rows],
         )
     )
@@ -57,22 +63,41 @@ def write(
     return folder / "report.html"
 
 
+def _describe_means(rows: Sequence[Row]) -> dict[str, Any] | None:
+    """The table of repeated runs, where some were repeated."""
+    means = average_repeats(rows)
+    if not means:
+        return None
+    columns, cells = tabulate_means(means)
+    return {"columns": _explain_columns(columns), "rows": cells}
+
+
+def _explain_columns(columns: Sequence[str]) -> list[Meaning]:
+    return [RUN_NUMBERS.get(name, Meaning(name)) for name in columns]
+
+
 def _environment() -> Environment:
     return Environment(
         loader=PackageLoader("netgaze", "."),
         autoescape=True,
-        finalize=lambda value: show(value, keep="\n") if isinstance(value, str) else value,
+        finalize=lambda value: show(value, keep="\n") if type(value) is str else value,  # Markup has been through it
         undefined=StrictUndefined,
         trim_blocks=True,
     )
 
 
-def _figure(folder: Path, name: str) -> dict[str, Any]:
+def _figure(folder: Path, name: str, counts: Mapping[str, Mapping[str, float]]) -> dict[str, Any]:
     content = read_json(folder / f"{name}.json")
-    labels = list(content["numbers"])
-    names = list(dict.fromkeys(key for numbers in content["numbers"].values() for key in numbers))
-    simple = [key for key in names if all(_is_simple(content["numbers"][label].get(key)) for label in labels)]
-    table = [[key, *(format_number(content["numbers"][label].get(key)) for label in labels)] for key in simple]
+    glossary = {key: Meaning(**meaning) for key, meaning in content.get("glossary", {}).items()}
+    numbers = content["numbers"]
+    beside = [counts.get(label, {}) for label in numbers]
+    names = list(dict.fromkeys(key for own in numbers.values() for key in own))
+    simple = [key for key in names if all(_is_simple(own.get(key)) for own in numbers.values())]
+    own = [key for key in simple if len(numbers) > 1 and sum(key in each for each in numbers.values()) == 1]
+    told = [label for label in numbers if label not in content["controls"]]
+    owners = [label for label in told if any(key in numbers[label] for key in own)]
+    compared = content.get("compared", {})
+    tables = content.get("tables", {})
     return {
         "name": name,
         "title": content["title"],
@@ -80,24 +105,58 @@ def _figure(folder: Path, name: str) -> dict[str, Any]:
         "captions": list(dict.fromkeys(caption for caption in content["captions"].values() if caption)),
         "error": content.get("error"),
         "picture": None if "error" in content else _inline(folder / f"{name}.png"),
-        "labels": labels,
+        "labels": list(numbers),
         "controls": content["controls"],
-        "table": table,
-        "compared": [[key, format_number(value)] for key, value in content.get("compared", {}).items()],
+        "table": [_line(key, glossary.get(key), numbers.values(), beside) for key in simple if key not in own],
+        "own": [
+            _list_own(label, [key for key in own if key in numbers[label]], numbers[label], glossary)
+            for label in owners
+        ],
+        "compared": [_line(key, glossary.get(key), [compared], [{}]) for key in compared],
         "left_out": _left_out(content["left_out"]),
-        "tables": [_table(label, rows) for label, rows in content.get("tables", {}).items()],
+        "meanings": _list_said(glossary, [*simple, *compared, *(key for rows in tables.values() for key in rows[0])]),
+        "tables": [_table(label, rows, glossary) for label, rows in tables.items() if rows],
     }
 
 
-def _table(label: str, rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """A figure's own table of one network: titles, cells, and which columns are numbers."""
-    titles = list(dict.fromkeys(name for row in rows for name in row))
-    numeric = [any(isinstance(row.get(name), int | float) for row in rows) for name in titles]
+def _line(
+    key: str, meaning: Meaning | None, each: Iterable[Mapping[str, Any]], counts: Iterable[Mapping[str, float]]
+) -> dict[str, Any]:
+    """A number as a line of a table: what it means, and a cell for each network, whose run may say counts too."""
+    cells = [
+        format_number(own.get(key), meaning, find_margin({**some, **own}, key, meaning))
+        for own, some in zip(each, counts, strict=True)
+    ]
+    return {"meaning": meaning or Meaning(key), "cells": cells}
+
+
+def _list_own(label: str, names: Sequence[str], numbers: Mapping[str, Any], glossary: Mapping[str, Meaning]) -> str:
+    """A sentence with the numbers that one network alone has: columns of a table they would leave empty."""
+    said = [f"{glossary.get(name, Meaning(name)).words}: {_show(numbers, name, glossary)}" for name in names]
+    return f"Of {label} alone: {'; '.join(said)}."
+
+
+def _show(numbers: Mapping[str, Any], name: str, glossary: Mapping[str, Meaning]) -> str:
+    meaning = glossary.get(name)
+    return format_number(numbers.get(name), meaning, find_margin(numbers, name, meaning))
+
+
+def _list_said(glossary: Mapping[str, Meaning], names: Iterable[str]) -> list[Meaning]:
+    """The meanings to be read below a table: of several that say the same of other things, as of layers, the first."""
+    said = {glossary[name].says: glossary[name] for name in reversed(list(names)) if name in glossary}
+    return [meaning for meaning in reversed(said.values()) if meaning.says]
+
+
+def _table(label: str, rows: Sequence[dict[str, Any]], glossary: Mapping[str, Meaning]) -> dict[str, Any]:
+    """A figure's own table of one network: its columns, the first of its lines, and which columns are numbers."""
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    lines = [[_show(row, name, glossary) for name in names] for row in rows[:MOST_ROWS]]
     return {
         "label": label,
-        "titles": [name.replace("_", " ") for name in titles],
-        "numeric": numeric,
-        "lines": [[format_number(row.get(name)) for name in titles] for row in rows],
+        "columns": [glossary.get(name, Meaning(name.replace("_", " "))) for name in names],
+        "numeric": [any(isinstance(row.get(name), int | float) for row in rows) for name in names],
+        "lines": lines,
+        "num": len(rows),
     }
 
 
@@ -126,17 +185,6 @@ def _provenance(folder: Path, label: str) -> dict[str, Any]:
 
 def _is_simple(value: Any) -> bool:
     return value is None or isinstance(value, bool | int | float | str)
-
-
-def format_number(value: Any) -> str:
-    """A number as a reader wants it: four digits behind the point, whole numbers whole, by thousands."""
-    if value is None:
-        return "-"
-    if type(value) is int:
-        return f"{value:,}"
-    if isinstance(value, float):
-        return f"{value:.4f}" if abs(value) < 1000 else f"{value:.0f}"
-    return str(value)
 
 
 def _inline(path: Path) -> str:

@@ -1,10 +1,11 @@
-"""From rows of runs to an answer: means of runs that repeat one setting, a ranking, who is shown and who wins."""
+"""From rows of runs to an answer: means of runs that repeat one setting, a ranking, and who is shown."""
 
 import statistics
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from netgaze.glossary import NUMBERS, explain, find_margin
 from netgaze.runs import Row
 
 SHARED_NUMBER = "test/knn20"  # compares networks that were trained to predict different things
@@ -32,12 +33,15 @@ def rank(rows: Sequence[Row]) -> tuple[str | None, list[Row]]:
     """The number by which runs can be told apart fairly, and the finished runs, best first.
 
     Runs that predict the same classes of the same data compare by what chose their best epochs, on the validation
-    split. Others compare by a shared number where every one has it, or else not at all: then the number is None.
+    split; where nothing was chosen, as of published networks that were only tested, by the same number of the test.
+    Others compare by a shared number where every one has it, or else not at all: then the number is None.
     """
     finished = [row for row in rows if row["status"] == "finished"]
     kinds = {(row.get("kind"), row.get("monitor"), row.get("eval_fingerprint")) for row in finished}
     if len(kinds) == 1:
         number, sign = str(finished[0].get("monitor")), 1 if finished[0].get("monitor_mode") == "max" else -1
+        if all(map(is_only_tested, finished)):
+            number = f"test/{number.rpartition('/')[2]}"
     else:
         number, sign = SHARED_NUMBER, 1
     same_data = len({row.get("eval_fingerprint") for row in finished}) == 1
@@ -46,25 +50,20 @@ def rank(rows: Sequence[Row]) -> tuple[str | None, list[Row]]:
     return number, sorted(finished, key=lambda row: -sign * row[number])
 
 
-def name_winner(rows: Sequence[Row]) -> str:
-    """A sentence that names the winner, by its mean where runs differ in their seeds, or says why there is none."""
-    means = average_repeats(rows)
-    number, order = rank(means or rows)
-    if len(order) < 2:
-        return "No winner: fewer than two runs finished." if len(rows) > 1 else ""
-    if number is None:
-        return "No winner is named: the runs do not share a number that could be compared fairly."
-    first, second = order[0], order[1]
-    if first[number] == second[number]:
-        tied = ", ".join(row["label"] for row in order if row[number] == first[number])
-        return f"No single winner: {tied} tie at {number} {first[number]:.4f}."
-    test = f"; its test accuracy is {first['test/acc']:.4f}" if "test/acc" in first and number != "test/acc" else ""
-    why = "" if number == first.get("monitor") else " (the tasks differ; this number they share)"
-    why += " (means over runs)" if means else ""
-    return (
-        f"Winner: {first['label']}, with {number} {first[number]:.4f} against {second[number]:.4f} "
-        f"of the next, {second['label']}{why}{test}."
-    )
+def is_only_tested(row: Row) -> bool:
+    """Whether a network was tested as it came: no epoch of it was trained or chosen here."""
+    return row.get("best/epoch") == 0 and row.get(str(row.get("monitor"))) is None
+
+
+def measure_margin(row: Row, name: str) -> float | None:
+    """What stands behind the ± of a number; None where nothing is known of it.
+
+    Of a mean over repeated runs their standard deviation, of one run's share of examples the distance to the farther
+    end of its 95 % Wilson interval.
+    """
+    if "std" in row:
+        return row["std"].get(name)
+    return find_margin(row, name, explain(name, NUMBERS))
 
 
 @dataclass(frozen=True)

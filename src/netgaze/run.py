@@ -14,6 +14,8 @@ from omegaconf import DictConfig, OmegaConf
 from netgaze.errors import NetgazeError
 from netgaze.files import write_json, write_text
 from netgaze.inline import draw_page, make_table
+from netgaze.places import locate_checkpoint
+from netgaze.predictions import Predictions
 from netgaze.provenance import collect_provenance
 from netgaze.request import Request
 from netgaze.stored import check_checkpoint, read_facts, read_history, read_numbers, read_variants
@@ -94,6 +96,11 @@ class Run:
         path = self.folder / "variants.json"
         return read_variants(path) if path.exists() else []
 
+    @cached_property
+    def predictions(self) -> Predictions | None:
+        """What it answered to each test example; None where it kept none, as runs of earlier versions."""
+        return Predictions.load(self.folder / "predictions.npz")
+
     @property
     def figures(self) -> list[Path]:
         """Its pictures, by name."""
@@ -108,7 +115,7 @@ class Run:
 
     def locate_checkpoint(self, name: str) -> Path:
         """Where the checkpoint "best" or "last" lies."""
-        return self.folder / "checkpoints" / f"{name}.ckpt"
+        return locate_checkpoint(self.folder, name)
 
     def has_checkpoint(self, name: str) -> bool:
         """Whether it got far enough to have the checkpoint "best" or "last"."""
@@ -175,7 +182,7 @@ class Run:
 
     def _write_facts(self, facts: dict[str, Any]) -> None:
         write_json(self.folder / "run.json", facts)
-        for stale in ("request", "epochs", "metrics", "variants", "subject"):
+        for stale in ("request", "epochs", "metrics", "variants", "predictions", "subject"):
             self.__dict__.pop(stale, None)
         self.facts = facts
 

@@ -1,46 +1,22 @@
 """Many runs: found below paths, and `rows`, the one source of every table."""
 
-import glob
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 from typing import Any
 
-from netgaze.errors import NetgazeError
 from netgaze.files import digest
 from netgaze.labels import REPEATS, find_differing, label_runs, list_settings, name_groups
+from netgaze.measures.uncertainty import count_effective
+from netgaze.places import find_run_folders
 from netgaze.run import Run
 
 Row = dict[str, Any]  # one network of the table
 
+COUNTS = ("val/examples", "test/examples", "test/images")  # of a run, whichever of its networks is meant
+
 
 def find_runs(paths: Iterable[str]) -> list[Run]:
-    """The runs that were meant: their own folders, folders with runs below (a sweep), patterns with `*`.
-
-    Raises:
-        NetgazeError: a path leads to no run.
-    """
-    found: list[Run] = []
-    for path in paths:
-        matches = sorted(map(Path, glob.glob(path))) if "*" in path else [Path(path)]
-        below = [run for match in matches for run in _find_below(match)]
-        if not below:
-            raise NetgazeError(f"runs: {path} leads to no run. Give folders below outputs/ that train.py wrote.")
-        known = [run.folder for run in found]
-        found += [run for run in below if run.folder not in known]
-    return found
-
-
-def _find_below(folder: Path) -> list[Run]:
-    if (run := Run(folder)).exists:
-        return [run]
-    below = [path.parent for path in folder.glob("**/run.json")]
-    # Its stages lie inside a run; they are found by their own paths.
-    outermost = [place for place in below if not any(other in place.parents for other in below)]
-    return [Run(place) for place in sorted(outermost, key=_by_number)]
-
-
-def _by_number(folder: Path) -> tuple[str, int, str]:
-    return (str(folder.parent), int(folder.name) if folder.name.isdigit() else -1, folder.name)
+    """The runs that were meant; see `places.find_run_folders`."""
+    return list(map(Run, find_run_folders(paths)))
 
 
 def make_rows(runs: Sequence[Run], titles: Sequence[str] | None = None) -> list[Row]:
@@ -48,7 +24,8 @@ def make_rows(runs: Sequence[Run], titles: Sequence[str] | None = None) -> list[
 
     A run that trained several networks at once (the heads of a linear probe) has a row for each; `run` is what they
     share. `setting` is what runs of several seeds, or of several divisions of the data, share; `drawn` is the division
-    where it differs between the runs. `last/val_acc` is the last epoch's validation accuracy.
+    where it differs between the runs. `last/val_acc` is the last epoch's validation accuracy. `<split>/examples` and
+    `<split>/examples_macro` are the counts of `count_examples`.
 
     Args:
         runs: the runs.
@@ -71,12 +48,36 @@ def make_rows(runs: Sequence[Run], titles: Sequence[str] | None = None) -> list[
             | {"kind": digest(run.facts.get("classes", run.facts.get("task")))}  # other classes do not compare
             | {key: run.facts.get(key) for key in ("seed", "monitor", "monitor_mode")}
             | {"eval_fingerprint": run.facts.get("eval_fingerprint", run.facts.get("data")), "drawn": division}
+            | count_examples(run)
             | run.metrics
             | ({"last/val_acc": last["val/acc"]} if "val/acc" in last else {})
             | {"seconds": run.seconds, "error": run.facts.get("error")}
         )
         table += [_make_variant_row(row, variant, last, len(runs)) for variant in run.variants] or [row]
     return table
+
+
+def count_examples(run: Run) -> dict[str, float]:
+    """Of how many examples a run's accuracies are, so that one can say how sure they are.
+
+    `val/examples` and `test/examples` are images, also where a task asks several questions of each; in a mean over
+    classes `val/examples_macro` and `test/examples_macro` stand for them, see `count_effective`. Empty of runs that
+    tell pairs apart, and of those from before runs kept what they found.
+    """
+    found = run.facts.get("found", {})
+    images, classes = found.get("images", {}), found.get("classes", {})
+    if any(name.endswith("/eer") for name in run.metrics):
+        return {}
+    counts: dict[str, float] = {}
+    for place, split in enumerate(("train", "val", "test")):
+        if split == "train" or not images.get(split):
+            continue
+        own = list(classes) == run.facts.get("classes")
+        counts[f"{split}/examples"] = images[split]
+        counts[f"{split}/examples_macro"] = (
+            count_effective([each[place] for each in classes.values()]) if own else images[split]
+        )
+    return counts
 
 
 def _make_variant_row(row: Row, variant: dict[str, float], last: dict[str, float], num_runs: int) -> Row:
@@ -88,7 +89,9 @@ def _make_variant_row(row: Row, variant: dict[str, float], last: dict[str, float
         parts = [part for part in row[key].split(", ") if not part.startswith(("lr=", "lrs="))]
         named[key] = ", ".join([*(parts if num_runs > 1 else []), rate])
     row = {
-        name: value for name, value in row.items() if name == "last/val_acc" or ("/" not in name and name != "task.lrs")
+        name: value
+        for name, value in row.items()
+        if name == "last/val_acc" or name.startswith(COUNTS) or ("/" not in name and name != "task.lrs")
     }
     last_acc = last.get(f"val/acc {rate}", row.get("last/val_acc"))
     numbers = {name: value for name, value in variant.items() if name != "lr"}

@@ -6,6 +6,7 @@ from typing import Any
 
 from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING, DictConfig, OmegaConf
+from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
 from netgaze.data.count import count_categories, count_classes, count_identities, count_people
 from netgaze.errors import NetgazeError
@@ -58,36 +59,21 @@ class Analyze:
     figures: Figures = field(default_factory=Figures)
 
 
-def check_analyze(config: DictConfig) -> None:
-    """Say what an analysis lacks before anything heavy is imported.
-
-    Args:
-        config: composed from `conf/analyze.yaml`.
+def resolve(config: DictConfig) -> Any:
+    """A config as a plain dict; what it describes is not looked at.
 
     Raises:
-        NetgazeError: nothing to look at, or an input that is none, is not needed, or is not known.
+        NetgazeError: a value is missing, or a resolver refuses it, in its own words.
     """
-    for key in ("runs", "labels", "images"):
-        if not all(isinstance(text, str) for text in config[key] or ()):
-            raise NetgazeError(f"{key}={config[key]}: expected a list of texts, as in {key}=[a,b].")
-    if not config.runs and not config.model:
-        raise NetgazeError(
-            "runs must be given: type runs=outputs/<run>, or a network without one, as in model=vgg19 "
-            "input=[3,224,224]."
-        )
-    if config.input is None:
-        if config.model and not config.runs and "_target_" not in config.data:
-            raise NetgazeError("input must be given: type what the network reads, as in input=[3,224,224].")
-        return
-    if not config.model:
-        raise NetgazeError("input is what a network without a run reads: add model=..., or leave it out.")
-    said = OmegaConf.to_container(config.input) if OmegaConf.is_config(config.input) else config.input
-    whole = isinstance(said, list) and all(type(size) is int and size > 0 for size in said)
-    if not isinstance(said, list) or len(said) != 3 or not whole:
-        raise NetgazeError(
-            f"input={str(said).replace(' ', '')}: expected channels, height and width, whole numbers of 1 or more, as "
-            "in input=[3,224,224]."
-        )
+    try:
+        return OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
+    except MissingMandatoryValue as error:
+        raise NetgazeError(f"{error.full_key} must be given: type {error.full_key}=...") from error
+    except RecursionError as error:
+        raise NetgazeError("A value leads back to itself through ${...}. Look at those that were typed.") from error
+    except OmegaConfBaseException as error:
+        said = str(error).splitlines()[0]
+        raise NetgazeError(said.removeprefix("NetgazeError raised while resolving interpolation: ")) from error
 
 
 def num_cpus() -> int:

@@ -21,6 +21,8 @@ _FACTS: dict[str, Any] = {
     "choices": dict,
     "config": dict,
     "classes": list,
+    "layers": list,
+    "found": dict,
     "versions": dict,
     "seconds": _NUMBER,
     "seed": _NUMBER,

@@ -1,61 +1,64 @@
 """Rows of runs as tables for people, in text and on a page."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from netgaze.glossary import NUMBERS, RUN_NUMBERS, explain, find_margin, format_number
+from netgaze.results import measure_margin
 from netgaze.runs import Row
 from netgaze.text import count_columns, shorten, show
 
 _MOST_COLUMNS = 60  # of the terminal, for a cell; the report has the whole
 
-SHOWN = (
-    "train/acc",
-    "val/acc",
-    "last/val_acc",
-    "test/acc",
-    "test/acc_macro",
-    "test/top5",
-    "val/auc",
-    "test/eer",
-    "test/auc",
-    "test/knn20",
-    "test/knn200",
-    "teacher/acc",
-    "student/acc",
-    "unlabeled/right",
-    "best/epoch",
-    "seconds",
-)
+SHOWN = [name for name in RUN_NUMBERS if name != "last/val_acc"]  # that one is in the CSV: none chooses by it
 
 
 def tabulate(rows: Sequence[Row]) -> tuple[list[str], list[list[str]]]:
-    """The table for people: (column titles, one list of cells per run); columns that no run fills are left out."""
-    names = _filled(rows)
-    cells = [[row["label"], row["status"], *(_cell(name, row.get(name)) for name in names)] for row in rows]
-    return ["run", "status", *(name.replace("best/", "best ") for name in names)], cells
+    """The table for people: (columns, one list of cells per run); columns that no run fills are left out.
+
+    A column is called by its key; `name_columns` says what readers see in its place.
+    """
+    names = list_shown(rows)
+    cells = [[row["label"], row["status"], *(_cell(row, name) for name in names)] for row in rows]
+    return ["run", "status", *names], cells
 
 
 def tabulate_means(means: Sequence[Row]) -> tuple[list[str], list[list[str]]]:
-    """The table of `average_repeats` for people: mean ± standard deviation."""
-    names = [name for name in _filled(means) if name != "best/epoch"]
-
-    def cell(row: Row, name: str) -> str:
-        std = row["std"].get(name)
-        return _cell(name, row.get(name)) + ("" if std is None else f" ± {_cell(name, std)}")
-
+    """The table of `average_repeats` for people, its columns called as by `tabulate`: mean ± standard deviation."""
+    names = [name for name in list_shown(means) if name != "best/epoch"]
     return ["setting", "runs", *names], [
-        [row["label"], str(row["runs"]), *(cell(row, name) for name in names)] for row in means
+        [row["label"], str(row["runs"]), *(_cell(row, name) for name in names)] for row in means
     ]
 
 
-def _filled(rows: Sequence[Row]) -> list[str]:
-    return [name for name in SHOWN if any(row.get(name) is not None for row in rows)]
+def name_columns(columns: Sequence[str]) -> list[str]:
+    """The columns of a table in a reader's words."""
+    return [RUN_NUMBERS[name].words if name in RUN_NUMBERS else name for name in columns]
 
 
-def format_numbers(numbers: dict[str, Any]) -> str:
-    """A run's final numbers, one per line."""
+def list_shown(rows: Sequence[Row]) -> list[str]:
+    """Which numbers readers see: those of `SHOWN` that a run has, the class mean only where it is another number."""
+    names = [name for name in SHOWN if any(row.get(name) is not None for row in rows)]
+    same = all(_is_close(row.get("test/acc_macro"), row.get("test/acc")) for row in rows)
+    return [name for name in names if not (same and name == "test/acc_macro" and "test/acc" in names)]
+
+
+def _is_close(value: float | None, other: float | None) -> bool:
+    return value == other or (value is not None and other is not None and abs(value - other) < 5e-4)
+
+
+def format_numbers(numbers: Mapping[str, Any], counts: Mapping[str, float]) -> str:
+    """A run's final numbers, one per line, by their keys in `metrics.json`.
+
+    Args:
+        numbers: by name.
+        counts: of how many examples they are, see `runs.count_examples`.
+    """
+    meant = {name: explain(name, NUMBERS) for name in numbers}
+    sure = {name: find_margin({**numbers, **counts}, name, meaning) for name, meaning in meant.items()}
     return align(
-        ["number", "value"], [[name.replace("best/", "best "), _cell(name, value)] for name, value in numbers.items()]
+        ["number", "value"],
+        [[name, format_number(value, meant[name], sure[name])] for name, value in numbers.items()],
     )
 
 
@@ -69,9 +72,8 @@ def align(titles: Sequence[str], cells: Sequence[Sequence[str]]) -> str:
     )
 
 
-def _cell(name: str, value: Any) -> str:
-    if value is None:
-        return "-"
-    if name in ("best/epoch", "test/images"):
+def _cell(row: Row, name: str) -> str:
+    value = row.get(name)
+    if name == "best/epoch" and value is not None:
         return str(int(value)) if value else "-"
-    return f"{value:.1f}" if name == "seconds" else f"{value:.4f}"
+    return format_number(value, RUN_NUMBERS[name], measure_margin(row, name))

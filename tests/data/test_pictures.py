@@ -11,8 +11,9 @@ from PIL import Image
 from torchvision import transforms
 
 from netgaze.data import decode
-from netgaze.data.decode import Form, find_pictures, read_images, read_picture
+from netgaze.data.decode import Form, read_images, read_picture
 from netgaze.errors import NetgazeError
+from netgaze.folders.pictures import find_pictures
 
 FITS = ("crop", "center", "squash")
 RED = (200, 30, 30)

@@ -3,6 +3,7 @@
 import pytest
 from matplotlib.lines import Line2D
 from matplotlib.text import Text
+from tests.figures.reader import read
 
 from netgaze.drawing.panels import GRAY, TEXT, WIDTH, measure_titles
 from netgaze.drawing.rows import (
@@ -10,6 +11,8 @@ from netgaze.drawing.rows import (
     Row,
     align,
     lay_out,
+    lay_out_columns,
+    make_bands,
     make_bar,
     make_head,
     make_legend,
@@ -19,6 +22,7 @@ from netgaze.drawing.rows import (
     stack,
 )
 from netgaze.drawing.words import measure_lines, wrap_words
+from netgaze.figure import Finding
 
 LONG = "a label that is so long that a narrow column breaks it, lr=0.1"
 
@@ -46,6 +50,23 @@ def test_a_page_is_as_high_as_its_rows_and_draws_each_where_those_above_end(reco
     picture = lay_out(recorder.row(name, height) for name, height in (("a", 1.0), ("b", 2.5), ("c", 0.5)))
     assert recorder.drawn == [("a", 0.0), ("b", 1.0), ("c", 3.5)]
     assert picture.get_size_inches().tolist() == [WIDTH, 4.0]
+
+
+def test_bands_are_evenly_filled_and_below_one_another(recorder):
+    seen = []
+
+    def make_rows(findings, columns):
+        seen.append((list(findings), columns.lefts, columns.width))
+        return [recorder.row("".join(findings), 2.0), Row(0.5)]
+
+    picture = lay_out([make_bands(dict.fromkeys("abcde", Finding()), make_rows)])
+    assert [labels for labels, _, _ in seen] == [["a", "b", "c"], ["d", "e"]]
+    assert recorder.drawn == [("abc", 0.0), ("de", 2.5)]
+    assert picture.get_size_inches()[1] == 5.0
+    three = Columns(3)
+    assert [width for _, _, width in seen] == [three.width] * 2
+    assert seen[0][1] == three.lefts
+    assert seen[1][1] == pytest.approx([sum(three.lefts[:2]) / 2, sum(three.lefts[1:]) / 2]), "in the middle"
 
 
 def test_stacks_have_gaps_between_their_rows_alone(recorder):
@@ -135,3 +156,27 @@ def test_color_bars_and_legends_lie_within_their_rows():
         box = axes.get_position()
         assert height * (1 - box.y1) == pytest.approx(top + 0.08)
     assert picture.legends[0].get_bbox_to_anchor().y1 == pytest.approx((0.5 - 0.1) * picture.dpi)
+
+
+def test_columns_of_more_than_four_networks_stand_in_bands():
+    findings = {name: Finding({"cells": num}) for name, num in zip("abcdefg", (2, 1, 2, 2, 3, 1, 1), strict=True)}
+    drawn = []
+
+    def list_cells(finding, x, width):
+        (name,) = (name for name, other in findings.items() if other is finding)
+        for number in range(finding.numbers["cells"]):
+            yield Row(1.0, lambda sheet, y, cell=f"{name}{number}": drawn.append((cell, round(x, 2), y, width)))
+
+    drawing = read(lay_out_columns(findings, list_cells, left=0.3, head=[make_text("head")]))
+    titles = {word.text: word for word in drawing.words[::-1]}  # of those that are said twice the first
+    assert [cell for cell, *_ in drawn] == ["a0", "b0", "c0", "d0", "a1", "c1", "d1", "e0", "f0", "g0", "e1", "e2"]
+    assert len({width for *_, width in drawn}) == 1
+    assert drawn[0][1] == 0.3
+    places = {cell: (x, y) for cell, x, y, _ in drawn}
+    assert places["a1"] == (places["a0"][0], places["a0"][1] + 1)
+    assert places["d1"] == (places["d0"][0], places["a1"][1])
+    assert places["a0"][0] < places["e0"][0] < places["b0"][0] < places["f0"][0] < places["c0"][0]
+    assert titles["head"].y < titles["a"].y < places["a0"][1]
+    for name in findings:
+        assert titles[name].x == pytest.approx(places[f"{name}0"][0] + drawn[0][3] / 2, abs=0.01)
+    assert places["a1"][1] + 1 < titles["e"].y < places["e0"][1]

@@ -43,6 +43,19 @@ def test_what_is_shortened_or_broken_fits(words):
         assert measure(clipped) <= width + 0.02
 
 
+@pytest.mark.parametrize(
+    ("words", "lines"),
+    [
+        ("smoothness -0.06", ["smoothness", "-0.06"]),
+        ("optim.momentum=0.05", ["optim.", "momentum=", "0.05"]),
+        ("task=supervised,x", ["task=", "supervised,", "x"]),
+        ("static_per_class", ["static_per_", "class"]),
+    ],
+)
+def test_names_break_at_their_joints_and_numbers_nowhere(words, lines):
+    assert wrap_words(words, 11.5 * measure_cell(TEXT), TEXT).split("\n") == lines
+
+
 def test_what_is_broken_is_whole():
     for words in NASTY:
         lines = wrap_words(words, 1.0, SMALL)

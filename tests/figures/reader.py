@@ -181,6 +181,7 @@ class Drawing:
     height: float
     tiles: list[Tile] = field(default_factory=list)
     frames: list[Frame] = field(default_factory=list)
+    crosses: list[Words] = field(default_factory=list)
     bars: list[Bar] = field(default_factory=list)
     lines: list[Line] = field(default_factory=list)
     words: list[Words] = field(default_factory=list)
@@ -206,7 +207,7 @@ class Drawing:
     def frame_of(self, tile: Tile) -> str | None:
         """What the frame around a tile says: "right" (blue) or "wrong" (vermilion, and crossed); None without one."""
         colors = {frame.color for frame in self.frames if frame.covers(tile)}
-        crossed = any(word.text == "×" and tile.holds(word.x, word.y) for word in self.words)
+        crossed = any(tile.holds(cross.x, cross.y) for cross in self.crosses)
         said = {color: name for color, name in ((RIGHT.lower(), "right"), (WRONG.lower(), "wrong")) if color in colors}
         if not said:
             assert not crossed, "a cross without a frame"
@@ -271,7 +272,9 @@ def read(picture: Picture) -> Drawing:
                 Frame(place.x, place.y, place.width, place.height, _hex(patch.get_edgecolor()), patch.get_linewidth())
             )
     drawing.lines = [_read_line(line) for line in paper.get_lines()]
-    drawing.words = [_read_words(text) for text in paper.texts if text.get_text().strip()]
+    words = [_read_words(text) for text in paper.texts if text.get_text().strip()]
+    drawing.crosses = [each for each in words if each.text == "×"]
+    drawing.words = [each for each in words if each.text != "×"]
     for axes in others:
         if hasattr(axes, "_colorbar"):
             drawing.color_bars.append(_read_color_bar(axes, drawing))

@@ -5,11 +5,17 @@ import pytest
 import torch
 from pytorch_grad_cam import GradCAM
 from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
+from tests.figures.reader import assert_shows, make_pictures, read
+from tests.figures.test_response_maps import filters_a_class
 
-from netgaze.drawing.heat import describe_mass, enlarge, find_top_pixels, measure_drops, overlay, score_pointing
+from netgaze.drawing.evidence import overlay
+from netgaze.drawing.heat import describe_mass, enlarge, find_top_pixels, measure_drops, score_pointing
+from netgaze.drawing.panels import RIGHT, WRONG
 from netgaze.errors import NetgazeError
+from netgaze.figure import Finding
 from netgaze.figures.cam import Cam
 from netgaze.subject import evaluating
+from netgaze.text import format_value
 
 
 def scaled(maps):
@@ -134,7 +140,184 @@ def test_a_coarse_map_is_called_coarse(supervised):
     assert "image_size" in _write_caption({"map_height": 2, "map_width": 2})
 
 
-def test_laid_over_nothing_is_the_gray_picture():
-    picture = np.random.default_rng(0).integers(0, 256, (4, 4, 3)).astype(np.uint8)
-    laid = overlay(picture, np.zeros((4, 4)), 1.0)
-    np.testing.assert_allclose(laid, picture.mean(axis=2, keepdims=True).repeat(3, axis=2), atol=1)
+UNITS = ["logits", "filter response"]
+KINDS = ["shared", "shared", "best", "best", "error"]
+ANSWERS = {  # of each network's examples: true and predicted class, their probabilities
+    "one": [
+        ("cat", "cat", 0.91, 0.91),
+        ("dog", "emu", 0.2, 0.75),
+        ("emu", "emu", 0.83, 0.83),
+        None,
+        ("cat", "dog", 0.12, 0.65),
+    ],
+    "two": [
+        ("cat", "emu", 0.31, 0.42),
+        ("dog", "dog", 0.5, 0.5),
+        ("emu", "emu", 0.77, 0.77),
+        ("fox", "fox", 0.6, 0.6),
+        None,
+    ],
+}
+WORDS = {
+    "one": [["✓ cat 0.91"], ["is dog 0.20", "× says emu 0.75"], ["✓ emu 0.83"], [], ["is cat 0.12", "× says dog 0.65"]],
+    "two": [["is cat 0.31", "× says emu 0.42"], ["✓ dog 0.50"], ["✓ emu 0.77"], ["✓ fox 0.60"], []],
+}
+NUMBERS = {
+    "one": {"map_height": 4, "map_width": 5, "drop": 0.25, "drop_random": 0.125},
+    "two": {"map_height": 8, "map_width": 7, "drop": -0.001, "drop_random": 0.5, "peak_on_object": 0.75}
+    | {"center_on_object": 0.35, "mass_on_object": 0.45, "object_area": 0.15},
+}
+SIZES = {"one": 10.0, "two": 0.001}  # of the values of their maps
+
+
+def make_findings():
+    pictures, maps = make_pictures(2, 5), np.random.default_rng(0).normal(size=(2, 5, 4, 4))
+    findings = {}
+    for place, (label, answers) in enumerate(ANSWERS.items()):
+        there = np.array([answer is not None for answer in answers])
+        true, predicted, probability_true, probability_predicted = zip(
+            *(answer or ("", "", 0.0, 0.0) for answer in answers), strict=True
+        )
+        arrays = {
+            "kinds": np.array(KINDS),
+            "there": there,
+            "images": pictures[place],
+            "unit": np.array(UNITS[place % 2]),
+            "maps": np.where(there[:, None, None], maps[place] * SIZES[label], 1e6),
+            "asked": np.array(["cat", "dog", "emu", "fox", "dog"]),
+            "true": np.array(true),
+            "predicted": np.array(predicted),
+            "probability_true": np.array(probability_true),
+            "probability_predicted": np.array(probability_predicted),
+        }
+        findings[label] = Finding(NUMBERS[label], arrays)
+    return findings
+
+
+@pytest.fixture
+def findings():
+    return make_findings()
+
+
+@pytest.fixture
+def drawn(findings):
+    return read(Cam().draw(findings))
+
+
+def scale_of(finding):
+    return float(np.quantile(np.abs(finding.arrays["maps"][finding.arrays["there"]]), 0.99))
+
+
+def test_each_image_is_left_of_the_map_that_lies_over_it(drawn, findings):
+    """A row per example and in it a pair per network, each on its network's scale; nothing where there is none."""
+    lines = drawn.grid()
+    assert len(lines) == 5
+    for number, line in enumerate(lines):
+        pairs = []
+        for finding in findings.values():
+            arrays = finding.arrays
+            if arrays["there"][number]:
+                heat = overlay(arrays["images"][number], arrays["maps"][number], scale_of(finding))
+                pairs += [arrays["images"][number], heat]
+        assert_shows(line, pairs)
+    firsts = [line[0].x for line in lines]
+    assert len({round(x, 3) for x in firsts[:3]}) == 1
+    assert firsts[3] > lines[2][1].x  # the second network's alone
+    assert lines[4][1].x < lines[2][2].x  # the first network's alone
+
+
+def test_the_words_below_each_pair_are_its_answer(drawn):
+    for number, line in enumerate(drawn.grid()):
+        shown = [label for label in ANSWERS if ANSWERS[label][number]]
+        for label, pair in zip(shown, zip(line[::2], line[1::2], strict=True), strict=True):
+            words = drawn.words_below(pair[0], within=0.28)
+            assert [each.text for each in words] == WORDS[label][number]
+            color = RIGHT if len(words) == 1 else WRONG
+            assert {each.color for each in words} == {color.lower()}
+            assert not drawn.words_below(pair[1], within=0.28)
+
+
+def test_what_is_not_there_is_said_in_its_place(drawn):
+    lines = drawn.grid()
+    never = drawn.say("never right about")
+    (about,) = (each for each in drawn.words if each.text == "fox")
+    assert lines[2][0].x < never.x < lines[2][1].x + lines[2][1].width
+    assert lines[3][0].y - 0.35 < never.y < about.y < lines[3][0].y + lines[3][0].height
+    error = drawn.say("never wrong")
+    assert lines[2][2].x < error.x < lines[2][3].x + lines[2][3].width
+    assert error.y > lines[3][0].y + lines[3][0].height
+
+
+def test_rows_that_no_network_has_take_a_line(findings):
+    whole = read(Cam().draw(findings))
+    for finding in findings.values():
+        finding.arrays["there"][2:4] = False
+    short = read(Cam().draw(findings))
+    side = whole.tiles[0].height
+    assert short.height < whole.height - 1.5 * side
+    assert sum(each.text.startswith("never right") for each in short.words) == 4
+
+
+def test_each_column_has_its_title_numbers_and_scale(drawn, findings):
+    lines = drawn.grid()
+    columns = {"one": lines[0][:2], "two": lines[0][2:]}
+    bars = sorted(drawn.color_bars, key=lambda bar: bar.x)
+    for (label, (left, right)), bar in zip(columns.items(), bars, strict=True):
+        title = drawn.say(label)
+        assert left.x < title.x < right.x + right.width
+        assert title.bold
+        assert title.y < left.y
+        assert left.x < bar.middle[0] < right.x + right.width
+        assert bar.y > lines[-1][0].y
+        assert (bar.low, bar.high) == pytest.approx((-scale_of(findings[label]), scale_of(findings[label])))
+        assert bar.words == f"evidence ({findings[label].arrays['unit']})"
+        assert bar.colors == "RdBu_r"
+        assert bar.ticks == [format_value(-bar.high), "0", format_value(bar.high)]
+    middle = columns["two"][0].x
+    first, second = (
+        " ".join(
+            each.text for each in drawn.words if each.size == 7 and each.y < lines[0][0].y and (each.x > middle) is side
+        )
+        for side in (False, True)
+    )
+    assert first == "4x5 map; drop 0.25, by noise 0.12"
+    assert second == "8x7 map; drop 0.00, by noise 0.50 peak on object 0.75 (middle 0.35), mass 0.45 (chance 0.15)"
+
+
+def test_the_kinds_stand_beside_their_rows(drawn):
+    tops = [line[0].y for line in drawn.grid()]
+    bottoms = [line[0].y + line[0].height for line in drawn.grid()]
+    for words, first, last in (("same images", 0, 1), ("most confident\n", 2, 3), ("most confident error", 4, 4)):
+        said = [each for each in drawn.words if each.upright and words in each.text]
+        assert len(said) == 1
+        assert tops[first] < said[0].y < bottoms[last]
+        assert said[0].x < drawn.tiles[0].x
+
+
+def test_small_probabilities_keep_a_digit_and_long_names_their_distance(findings):
+    arrays = findings["one"].arrays
+    long = "a name that is a great deal longer than the two tiles that it describes"
+    arrays["true"] = arrays["predicted"] = np.array([long] * 5)
+    arrays["probability_true"][0] = 0.0012
+    drawn = read(Cam().draw(findings))
+    (words,) = drawn.words_below(drawn.grid()[0][0], within=0.28)
+    assert words.text.startswith("✓ a name that")
+    assert "…" in words.text
+    assert words.text.endswith(" 0.001")
+
+
+def test_more_than_five_networks_stand_in_bands(findings):
+    one = findings["one"]
+    drawn = read(Cam().draw({f"network {number}": one for number in range(8)}))
+    lines = drawn.grid()
+    assert [len(line) for line in lines] == [8, 8, 8, 8] * 2
+    titles = [drawn.say(f"network {number}") for number in range(8)]
+    assert [title.y < lines[0][0].y for title in titles] == [True] * 4 + [False] * 4
+    for title, tile in zip(titles, [*lines[0][::2], *lines[4][::2]], strict=True):
+        assert tile.x < title.x < tile.x + 2 * tile.width + 0.1
+
+
+@pytest.mark.parametrize("kind", ["supervised", "dynamic"])
+def test_maps_have_their_heads_unit(kind, supervised, data):
+    subject = supervised if kind == "supervised" else filters_a_class(data)
+    assert str(Cam().compute(subject).arrays["unit"]) == {"supervised": "logits", "dynamic": "filter response"}[kind]

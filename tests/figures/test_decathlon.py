@@ -2,8 +2,10 @@
 
 import pytest
 from tests.conftest import CONF
+from tests.figures.reader import read
 from tests.figures.test_figures import assert_readable, texts_of
 
+from netgaze.drawing.panels import RIGHT, WRONG
 from netgaze.figures.decathlon import Decathlon
 from netgaze.figures.decathlon.standing import OFFICIAL
 from netgaze.gallery import look
@@ -149,9 +151,73 @@ def test_runs_that_cannot_count_say_why():
     assert Decathlon().compare(findings)["sets counted"] == "1 of 10"
     words = drawn(findings)
     assert "Not counted: digits (its data is none of the ten sets)." in words
+    more = Subject("shapes", metrics={"test/acc": 0.9}, config=digits.config)
+    words = drawn(asked(digits, run("svhn", None, label="unfinished"), more))
+    assert "Not counted: digits; shapes (its data is none of the ten sets). Not counted: unfinished (it has" in words
 
 
 def test_what_is_written_is_json_and_controls_stay_out(tmp_path):
     look({"decathlon": Decathlon()}, [run("dtd", 0.6), Subject("random", config={}, control=True)], tmp_path)
     assert '"missing sets (no points)": "aircraft' in (tmp_path / "decathlon.json").read_text()
     assert (tmp_path / "decathlon.png").stat().st_size > 5000
+
+
+def draw_three():
+    """Half of the test images of one set, a whole one, and one that cannot count."""
+    findings = asked(run("dtd", 0.75, label="part", images=400), run("svhn", 0.99, label="whole"))
+    return findings, read(Decathlon().draw(findings))
+
+
+def test_each_set_has_its_bar_as_long_as_its_points():
+    findings, drawn = draw_three()
+    (plot,) = drawn.plots
+    assert plot.yticks == {name: place for place, name in enumerate(OFFICIAL)}
+    assert plot.ylim[0] > plot.ylim[1]  # the first set on top
+    assert plot.xlim == (0, 1000)
+    bars = {round(bar.y + bar.height / 2): bar for bar in plot.bars}
+    for place, name in enumerate(OFFICIAL):
+        own = {"dtd": "part", "svhn": "whole"}.get(name)
+        assert bars[place].width == pytest.approx(findings[own].numbers["points"] if own else 1000)
+        assert bars[place].x == 0
+    order = list(OFFICIAL)
+    part, whole = bars[order.index("dtd")], bars[order.index("svhn")]
+    assert (whole.color, whole.hatch, whole.filled) == (RIGHT.lower(), None, True)
+    assert (part.color, part.hatch, part.filled) == (WRONG.lower(), "///", False)
+    assert {round(each.y) for each in plot.words if each.text == "missing"} == {
+        place for place, name in enumerate(OFFICIAL) if name not in ("dtd", "svhn")
+    }
+    (baseline,) = plot.lines
+    assert set(baseline.x) == {250}
+    assert "250" in plot.xlabel
+
+
+def test_beside_each_bar_stand_points_errors_and_run():
+    findings, drawn = draw_three()
+    (plot,) = drawn.plots
+    for place, name in enumerate(OFFICIAL):
+        middle = plot.y + (place + 0.5) * plot.height / len(OFFICIAL)
+        beside = [each for each in drawn.words if abs(each.y - middle) < 0.5 * plot.height / len(OFFICIAL)]
+        beside = [each for each in beside if each.x > plot.x + plot.width]
+        baseline = f"{DECATHLON_ERRORS[name] / 2:.2f} %"
+        if name == "dtd":
+            points = findings["part"].numbers["points"]
+            first, second = beside
+            assert first.text == f"{points:.0f}: error 25.00 % (baseline {baseline}), part"
+            assert (second.text, second.color) == ("400 of 1,880 test images", WRONG.lower())
+        elif name == "svhn":
+            points = findings["whole"].numbers["points"]
+            assert [each.text for each in beside] == [f"{points:.0f}: error 1.00 % (baseline {baseline}), whole"]
+        else:
+            assert [each.text for each in beside] == [f"no run; baseline's error {baseline}"]
+
+
+def test_points_are_of_the_error_not_of_the_accuracy():
+    (finding,) = asked(run("svhn", 0.99)).values()
+    assert finding.numbers["error"] == pytest.approx(0.01)
+    assert finding.numbers["points"] == pytest.approx(score_decathlon({"svhn": 0.01})["svhn"])
+
+
+def test_sets_stand_in_their_order_however_the_runs_came():
+    findings = asked(run("svhn", 0.9, images=1), run("dtd", 0.9, images=1), run("aircraft", 0.5))
+    assert "(hatched: dtd, svhn)" in drawn(findings)
+    assert Decathlon().compare(findings)["missing sets (no points)"].startswith("cifar100, daimlerpedcls, gtsrb")

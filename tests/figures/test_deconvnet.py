@@ -8,7 +8,7 @@ from tests.figures.test_figures import assert_readable, texts_of
 
 from netgaze.drawing.examples import balanced_choice
 from netgaze.errors import NetgazeError
-from netgaze.figures.deconvnet import Deconvnet, correlate, find_edges
+from netgaze.figures.deconvnet import Deconvnet
 from netgaze.figures.deconvnet.patches import cut_patches, find_frames, find_tiles
 from netgaze.inside.deconvolution import PATHS, carry_back, keep_all, keep_channel, keep_place
 from netgaze.inside.receptive_bounds import Field
@@ -132,38 +132,6 @@ def test_numbers_against_numpy(finding, supervised):
                         steps[y, x] = np.sqrt((right**2).sum() + (below**2).sum())
                 edges.append(np.corrcoef(np.sqrt((one**2).sum(axis=0)).ravel(), steps.ravel())[0, 1])
             assert finding.numbers[f"{layer}/{path}/edges"] == pytest.approx(np.mean(edges), abs=1e-5)
-
-
-def test_correlation_bounds():
-    values = torch.randn(3, 3, 5, 5)
-    assert torch.allclose(correlate(values, 2 * values + 7), torch.ones(3).double())
-    assert torch.allclose(correlate(values, -values), -torch.ones(3).double())
-    assert correlate(values, torch.ones_like(values)).tolist() == [0, 0, 0]
-    assert find_edges(torch.ones(2, 3, 4, 4)).count_nonzero() == 0
-
-
-def test_tiles_have_their_own_scales():
-    values = torch.linspace(-1, 1, 100).view(1, 1, 10, 10)
-    both = find_tiles(torch.cat([values, 1000 * values, 0 * values]))
-    assert np.array_equal(both[0], both[1])
-    assert (both[2] == 128).all()
-    assert both[0, 0, 0].tolist() == [0] * 3
-    assert both[0, -1, -1].tolist() == [255] * 3
-    assert (np.diff(both[0, :, :, 0].ravel().astype(int)) >= 0).all()
-
-
-def test_frames_and_cuts():
-    field = Field(5, 2, -2)
-    found = find_frames(field, np.array([0, 7]), 4, 8)
-    assert found.tolist() == [[-2, -2, 5], [4, 0, 5]]
-    images = np.arange(2 * 64).reshape(2, 8, 8, 1).repeat(3, axis=3).astype(np.uint8)
-    patches = cut_patches(images, found)
-    assert patches[0, :, :, 0].tolist() == [[128] * 5, [128] * 5] + [
-        [128, 128, *range(8 * y, 8 * y + 3)] for y in range(3)
-    ]
-    assert patches[1, 0, :, 0].tolist() == [68, 69, 70, 71, 128]
-    for large in (None, Field(9, 2, 0), Field(3, None, 0)):
-        assert find_frames(large, np.array([3]), 4, 8).tolist() == [[0, 0, 8]]
 
 
 def test_plain_networks_have_one_path(supervised):

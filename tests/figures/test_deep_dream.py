@@ -23,6 +23,7 @@ from netgaze.schedules import Constant
 from netgaze.subject import Subject
 from netgaze.tasks.siamese import Siamese
 from netgaze.tasks.supervised import Supervised
+from netgaze.text import format_value
 
 SMALL = {"size": 48, "octaves": 2, "steps": 4, "jitter": 8}
 NAME = "a class with a long name 1"
@@ -283,7 +284,7 @@ def test_draws_from_what_was_saved(subjects, tmp_path, photo, num_columns):
     words = " ".join(text for text, _ in texts_of(picture))
     assert words.count("a photo.png") == words.count("b.png") == num_columns
     first = findings["supervised"].numbers["a photo.png/layer2/before"]
-    assert f"layer2: mean squared activation {first:.3g} to" in words.replace("\n", " ")
+    assert f"layer2: {format_value(first)} to" in words.replace("\n", " ")
 
 
 def test_the_gallery_leaves_out_raw_pixels_and_writes_files(subjects, tmp_path):

@@ -19,6 +19,7 @@ from netgaze.figures.feature_maps import FeatureMaps
 from netgaze.models.base import PooledNet
 from netgaze.models.siamese_cnn import SiameseCNN
 from netgaze.tasks.siamese import Siamese
+from netgaze.text import format_value
 
 LAYERS = ["conv1", "layer1", "layer2"]
 
@@ -225,8 +226,8 @@ def test_colors_are_signed_only_where_values_are(supervised):
     finding = FeatureMaps(layers=["conv1", "layer1"]).compute(supervised)
     ticks = [text for text, _ in texts_of(FeatureMaps().draw({"run": finding}))]
     full = [np.quantile(np.abs(finding.arrays[f"maps{j}"]), 0.99) for j in range(2)]
-    assert [f"-{full[0]:.2g}" in ticks, f"{full[0]:.2g}" in ticks] == [True, True]
-    assert [f"-{full[1]:.2g}" in ticks, f"{full[1]:.2g}" in ticks] == [False, True]
+    assert [f"-{format_value(full[0])}" in ticks, format_value(full[0]) in ticks] == [True, True]
+    assert [f"-{format_value(full[1])}" in ticks, format_value(full[1]) in ticks] == [False, True]
 
 
 def test_a_network_that_embeds(make_data):

@@ -5,12 +5,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from matplotlib.colors import to_rgb
 from omegaconf import OmegaConf
 from PIL import Image
+from tests.figures.reader import assert_shows, make_pictures, read
 from tests.figures.test_deep_dream import subject_of
 from tests.figures.test_figures import assert_readable, texts_of
 from torch import nn
 
+from netgaze.drawing.panels import GRAY, WRONG
 from netgaze.errors import NetgazeError
 from netgaze.figure import Finding
 from netgaze.figures.inversion import Inversion
@@ -18,6 +21,7 @@ from netgaze.gallery import look
 from netgaze.inside import feature_match
 from netgaze.inside.feature_match import FeatureMatch, draw_noise
 from netgaze.models.base import PooledNet
+from netgaze.text import format_value
 
 BRIEF = {"layers": ["layer1", "layer2"], "steps": 20}
 
@@ -315,8 +319,8 @@ def test_draws_from_what_was_saved(subjects, tmp_path, num_columns):
     words = [text for text, _ in texts_of(picture)]
     numbers = next(iter(findings.values())).numbers
     for key in ("image 0/layer1", "image 1/layer2"):
-        assert f"error {numbers[f'{key}/error']:.2g}" in words
-        assert f"distance {numbers[f'{key}/distance']:.2g}" in words
+        assert f"error {format_value(numbers[f'{key}/error'], 2)}" in words
+        assert f"distance {format_value(numbers[f'{key}/distance'], 2)}" in words
     left = next(axes for axes in picture.axes if axes.get_title() == "error by layer")
     drawn = [list(line.get_ydata()) for line in left.get_lines()]
     expected = [np.mean([numbers[f"image {row}/{layer}/error"] for row in (0, 1)]) for layer in ("layer1", "layer2")]
@@ -340,3 +344,112 @@ def test_the_gallery_leaves_out_raw_pixels(subjects, tmp_path):
     assert list(seen["inversion"]) == ["supervised"]
     pixels = np.asarray(Image.open(tmp_path / "inversion.png").convert("L"))
     assert 0.02 < (pixels < 200).mean() < 0.9
+
+
+NAMES, LAYERS = ["image 4", "image 9"], ["conv1", "layer1", "layer2"]
+
+
+def make_findings():
+    """Two networks, two images, three layers; every number is another one."""
+    findings = {}
+    pictures = make_pictures(2, 2, 4)
+    for place, label in enumerate(("one", "two")):
+        images = np.moveaxis(pictures[place] / np.float32(255), -1, -3)
+        numbers, arrays = {}, {"images": images[:, 0], "found": images[:, 1:], "names": np.array(NAMES)}
+        arrays["layers"] = np.array(LAYERS)
+        for i, name in enumerate(NAMES):
+            numbers[f"{name}/start_distance"] = 0.2 + 0.1 * i + 0.02 * place
+            for j, layer in enumerate(LAYERS):
+                size = 1 + j + 3 * i + 6 * place
+                numbers |= {f"{name}/{layer}/error": 0.001 * size, f"{name}/{layer}/distance": 0.01 * size}
+                numbers |= {f"{name}/{layer}/steps": 10 * size, f"{name}/{layer}/converged": j != place}
+                arrays[f"curve{i}_{j}"] = np.array([1.0, 0.1, 0.001 * size])
+        findings[label] = Finding(numbers, arrays)
+    return pictures, findings
+
+
+def test_each_found_image_is_right_of_its_own_in_the_layers_order():
+    pictures, findings = make_findings()
+    lines = read(Inversion().draw(findings)).grid()
+    assert len(lines) == 4
+    for line, expected in zip(lines, pictures.reshape(4, 4, 4, 4, 3), strict=True):
+        assert_shows(line, expected)
+
+
+def test_the_words_below_say_what_was_found_of_whom():
+    drawn = read(Inversion().draw(make_findings()[1]))
+    for number, (image, *found) in enumerate(drawn.grid()):
+        place, i = divmod(number, 2)
+        assert [each.text for each in drawn.words_below(image, 0.3)] == [NAMES[i]]
+        for j, tile in enumerate(found):
+            size = 1 + j + 3 * i + 6 * place
+            words = drawn.words_below(tile, 0.65)
+            end = "not converged" if j == place else f"converged in {10 * size}"
+            expected = [
+                LAYERS[j],
+                f"error {format_value(0.001 * size, 2)}",
+                f"distance {format_value(0.01 * size, 2)}",
+                end,
+            ]
+            assert [each.text for each in words] == expected
+            assert {each.color for each in words} == {(WRONG if j == place else GRAY).lower()}
+
+
+def test_titles_stand_above_their_networks():
+    drawn = read(Inversion().draw(make_findings()[1]))
+    lines = [line[0].y for line in drawn.grid()]
+    (one,), (two,) = ([each for each in drawn.words if each.text == label and each.bold] for label in ("one", "two"))
+    assert one.y < lines[0] < lines[1] < two.y < lines[2]
+
+
+def test_the_course_of_the_errors_is_beside_its_image_in_the_layers_colors():
+    _, findings = make_findings()
+    drawn = read(Inversion().draw(findings))
+    courses = [plot for plot in drawn.plots if plot.title == "error by step"]
+    for number, (plot, tiles) in enumerate(zip(courses, drawn.grid(), strict=True)):
+        place, i = divmod(number, 2)
+        assert tiles[-1].x + tiles[-1].width < plot.x
+        assert tiles[0].y < plot.middle[1] < tiles[0].y + tiles[0].height + 0.6
+        assert plot.yscale == "log"
+        assert [line.y for line in plot.lines] == [
+            pytest.approx([1.0, 0.1, 0.001 * (1 + j + 3 * i + 6 * place)]) for j in range(3)
+        ]
+        assert [line.x for line in plot.lines] == [[0, 1, 2]] * 3
+        colors = [drawn.outline_of(tile)[0] for tile in tiles[1:]]
+        assert [line.color for line in plot.lines] == colors
+        shades = [sum(to_rgb(color)) for color in colors]
+        assert shades == sorted(set(shades))  # dark for shallow layers
+        assert drawn.outline_of(tiles[0]) is None
+
+
+def test_errors_and_distances_by_layer_a_line_per_network():
+    drawn = read(Inversion().draw(make_findings()[1]))
+    errors, distances = drawn.plot("error by layer"), drawn.plot("distance of the image by layer")
+    assert errors.x < distances.x
+    for place, label in enumerate(("one", "two")):
+        means = np.array([1 + j + 1.5 + 6 * place for j in range(3)])
+        for plot, factor in ((errors, 0.001), (distances, 0.01)):
+            line = plot.lines[place]
+            assert line.x == [1, 2, 3]
+            assert line.y == pytest.approx(factor * means)
+            assert line.color == drawn.legend[label]
+            assert plot.xlabel == "layer, shallow to deep"
+            assert plot.xticks == {name: place + 1 for place, name in enumerate(LAYERS)}
+    assert drawn.legend["one"] != drawn.legend["two"]
+    assert errors.yscale == "log"
+    assert errors.ylim[0] == pytest.approx(0.001)
+    assert errors.ylim[1] > 0.0115
+    start = distances.lines[2]
+    assert start.y == pytest.approx([0.26, 0.26])
+    assert (start.style, start.color) == (":", drawn.legend["the noise to start from"])
+    assert distances.ylim[0] == 0
+    assert distances.ylim[1] > 0.26
+
+
+def test_layers_of_other_names_are_counted():
+    _, findings = make_findings()
+    findings["two"] = Finding(
+        {name.replace("conv1", "stem"): number for name, number in findings["two"].numbers.items()},
+        findings["two"].arrays | {"layers": np.array(["stem", *LAYERS[1:]])},
+    )
+    assert list(read(Inversion().draw(findings)).plot("error by layer").xticks) == ["1", "2", "3"]

@@ -38,6 +38,21 @@ def test_controls_alone_are_not_drawn(subjects, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+def test_controls_that_are_numbers_stay_out_of_the_picture(subjects, tmp_path, monkeypatch):
+    drawn = []
+    draw = Filters.draw
+    monkeypatch.setattr(Filters, "draw", lambda self, findings: drawn.append(list(findings)) or draw(self, findings))
+    for controls in ("drawn", "numbers", "none"):
+        monkeypatch.setattr(Filters, "controls", controls)
+        look({"filters": Filters(save_each=True)}, subjects[1:3], tmp_path / controls)
+    own, control = (subject.label for subject in subjects[1:3])
+    assert drawn == [[own, control], [own], [own]]
+    known = {name: json.loads((tmp_path / name / "filters.json").read_text()) for name in ("numbers", "none")}
+    assert list(known["numbers"]["numbers"]) == [own, control]
+    assert list(known["none"]["numbers"]) == [own]
+    assert len(list((tmp_path / "numbers" / "filters").iterdir())) == 1
+
+
 def test_numbers_alone(subjects, tmp_path):
     assert look({"knn": Knn()}, subjects[:1], tmp_path, draw=False)["knn"]["supervised"].numbers["knn20"] >= 0
     assert not list(tmp_path.iterdir())

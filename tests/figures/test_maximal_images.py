@@ -142,6 +142,6 @@ def test_draws_from_what_was_saved(subjects, tmp_path, num_columns):
     picture = figure.draw(findings)
     assert_readable(picture)
     words = [text for text, _ in texts_of(picture)]
-    assert "-1234" in words or "-1235" in words
+    assert "-1,234" in words or "-1,235" in words
     for channel in findings["0 supervised"].arrays["channels"]:
         assert any(text.startswith(f"channel {channel}: ") for text in words)

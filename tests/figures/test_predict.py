@@ -10,13 +10,18 @@ from matplotlib.patches import Rectangle
 from matplotlib.text import Text
 from omegaconf import OmegaConf
 from PIL import Image
+from tests.figures.reader import assert_shows, make_pictures, read
 from tests.figures.test_figures import CONF, assert_readable, make_figure
+from tests.figures.test_words import find_wordless
 
+from netgaze.drawing.evidence import overlay
 from netgaze.drawing.heat import enlarge
 from netgaze.errors import NetgazeError
+from netgaze.figure import Finding
 from netgaze.figures import predict
-from netgaze.figures.predict import Predict
+from netgaze.figures.predict import Predict, page
 from netgaze.subject import Subject, evaluating
+from netgaze.text import format_value
 
 SIZE = 16
 
@@ -123,6 +128,7 @@ def test_numbers_and_words(supervised, files):
         assert list(tops[name].values()) == finding.arrays["probabilities"][row].tolist()
         first, probability = next(iter(tops[name].items()))
         assert finding.numbers[name] == f"{first} {probability:.2f}"
+    assert find_wordless(figure, {"one": finding}) == []
     lines = figure.summary({"one": finding, "two": finding}).split("\n")
     assert len(lines) == 6
     words = ", ".join(f"{name} {probability:.2f}" for name, probability in tops["wide.png"].items())
@@ -231,7 +237,7 @@ def test_bars_are_as_long_as_probabilities(supervised, files):
     finding = figure.compute(supervised)
     patches = [patch for axes in figure.draw({"run": finding}).axes for patch in axes.patches]
     full, parts = ([bar.get_width() for bar in patches if bar.get_alpha() == alpha] for alpha in (0.08, 0.35))
-    assert max(full) == min(full) <= predict._MOST_BARS
+    assert max(full) == min(full) <= page._MOST_BARS
     shares = np.array(parts) / np.array(full)
     np.testing.assert_allclose(shares, finding.arrays["probabilities"].ravel())
 
@@ -249,3 +255,103 @@ def test_leaves_the_network_as_it_was(supervised, files):
     Predict(images=files).compute(supervised)
     assert supervised.task.training
     assert all(torch.equal(before[key], value) for key, value in supervised.task.state_dict().items())
+
+
+UNITS = ["logits", "filter response"]
+CLASSES = {
+    "one": [["cat", "dog", "emu"], ["fox", "cat", "gnu"]],
+    "two": [["dog", "cat", "fox"], ["emu", "gnu", "dog"]],
+}
+PROBABILITIES = {"one": [[0.75, 0.2, 0.0012], [0.5, 0.4, 0.05]], "two": [[0.625, 0.25, 0.1], [1.0, 0.00001, 0.0]]}
+SAID = {"one": [["0.75", "0.20", "0.001"], ["0.50", "0.40", "0.05"]], "two": [["0.62", "0.25", "0.10"]]}
+SAID["two"].append(["1.00", "<0.0001", "0.00"])
+
+
+def make_findings(num=2):
+    pictures, maps, found = make_pictures(num, 2), np.random.default_rng(0).normal(size=(num, 2, 4, 4)), {}
+    for place in range(num):
+        label = ["one", "two"][place % 2]
+        arrays = {
+            "names": np.array(["first.png", "second.png"]),
+            "classes": np.array(CLASSES[label]),
+            "probabilities": np.array(PROBABILITIES[label]),
+            "pictures": pictures[place],
+            "unit": np.array(UNITS[place % 2]),
+            "maps": maps[place] * 10.0 ** (3 * place),
+        }
+        found[label if place < 2 else f"{label} {place}"] = Finding({}, arrays)
+    return found
+
+
+def cells_of(drawn, findings):
+    """Label, row, the picture's tile and the map's, and where the next column begins."""
+    for row, line in enumerate(drawn.grid()):
+        assert len(line) == 2 * len(findings)
+        ends = [tile.x for tile in line[2::2]] + [drawn.width]
+        for label, picture, over, end in zip(findings, line[::2], line[1::2], ends, strict=True):
+            yield label, row, picture, over, end
+
+
+def read_bars(drawn, picture, right, num=3):
+    """The lines beside or below a picture: class, what is said of it, the bar's share, is it bold."""
+    inside = [bar for bar in drawn.bars if picture.x - 0.02 <= bar.x < right and bar.y >= picture.y - 0.02]
+    tops = sorted({round(bar.y, 3) for bar in inside})[:num]
+    for top in tops:
+        small, large = sorted((bar for bar in inside if round(bar.y, 3) == top), key=lambda bar: bar.width)
+        name, number = (each for each in drawn.words if top < each.y < top + large.height and large.x < each.x < right)
+        assert large.x < name.x < number.x < large.x + large.width
+        assert (name.align, number.align) == ("left", "right")
+        yield name.text, number.text, small.width / large.width, name.bold and number.bold
+
+
+@pytest.mark.parametrize("num", [1, 2, 5])
+def test_each_picture_and_map_stands_in_its_row_and_column(num):
+    findings = make_findings(num)
+    drawn = read(Predict(images=["a"]).draw(findings))
+    for label, row, picture, over, end in cells_of(drawn, findings):
+        arrays = findings[label].arrays
+        scale = float(np.quantile(np.abs(arrays["maps"]), 0.99))
+        heat = overlay(arrays["pictures"][row], arrays["maps"][row], scale)
+        assert_shows([picture, over], [arrays["pictures"][row], heat])
+        (title,) = (each for each in drawn.words if each.text == label and each.bold)
+        assert picture.x < title.x < end
+
+
+@pytest.mark.parametrize("num", [1, 2, 5])
+def test_bars_are_of_the_cells_classes_likeliest_first(num):
+    findings = make_findings(num)
+    drawn = read(Predict(images=["a"]).draw(findings))
+    for label, row, picture, _, end in cells_of(drawn, findings):
+        names, said, shares, bold = zip(*read_bars(drawn, picture, end), strict=True)
+        assert list(names) == CLASSES[label[:3]][row]
+        assert list(said) == SAID[label[:3]][row]
+        assert list(shares) == pytest.approx(PROBABILITIES[label[:3]][row])
+        assert bold == (True, False, False)
+
+
+def test_bars_stand_beside_the_pictures_where_there_is_room_else_below():
+    for num, beside in ((1, True), (2, True), (5, False)):
+        drawn = read(Predict(images=["a"]).draw(make_findings(num)))
+        picture, over = drawn.grid()[0][:2]
+        first = min(drawn.bars, key=lambda bar: (bar.y, bar.x))
+        assert (first.x > over.x + over.width) is beside
+        assert (first.y > picture.y + picture.height) is not beside
+
+
+def test_each_row_has_its_files_name_and_each_column_its_scale():
+    findings = make_findings()
+    drawn = read(Predict(images=["a"]).draw(findings))
+    lines = drawn.grid()
+    for name, line in zip(("first.png", "second.png"), lines, strict=True):
+        assert line[0].y - 0.25 < drawn.say(name).y < line[0].y
+        assert abs(drawn.say(name).x - line[0].x) < 0.05
+    bars = sorted(drawn.color_bars, key=lambda bar: bar.x)
+    for bar, (label, finding), picture in zip(bars, findings.items(), lines[0][::2], strict=True):
+        high = float(np.quantile(np.abs(finding.arrays["maps"]), 0.99))
+        assert (bar.low, bar.high) == pytest.approx((-high, high))
+        assert bar.ticks == [format_value(-high), "0", format_value(high)]
+        assert (bar.colors, bar.words) == ("RdBu_r", f"evidence ({finding.arrays['unit']})")
+        assert picture.x < bar.middle[0] < picture.x + 3 * picture.width
+        assert abs(drawn.say(label).x - picture.x) < 4.6
+        assert bar.y > lines[1][0].y + lines[1][0].height
+    assert drawn.say("one").x < bars[0].x + bars[0].width < drawn.say("two").x

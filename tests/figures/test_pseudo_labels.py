@@ -9,6 +9,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.figures.test_figures import CONF, assert_readable, make_figure, texts_of
+from tests.figures.test_words import find_wordless
 
 from netgaze.errors import NetgazeError
 from netgaze.figure import Finding
@@ -186,6 +187,7 @@ def test_classes_without_images_and_nothing_at_all(tmp_path):
     assert "2 images 50% right" in words
     assert "1 image 0% right" in words
     assert "3 pseudo-labels for 2 images, 33% right" in words
+    assert find_wordless(figure, {"few": figure.compute(few)}) == []
     rows = figure.table(figure.compute(few))
     assert [row["images"] for row in rows] == [2, 0, 1, 0]
     assert [row["share right"] for row in rows] == [0.5, None, 0.0, None]

@@ -1,23 +1,27 @@
 """Response maps: which images, whose peak, which frame, against naive loops; on networks with a filter a class."""
 
 import functools
+import itertools
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
+from tests.figures.reader import assert_shows, make_pictures, read
 from tests.figures.test_figures import assert_readable, texts_of
 
 from netgaze.drawing.examples import balanced_choice, choose_right
-from netgaze.drawing.heat import compute_maps
-from netgaze.drawing.panels import Sheet, color_signed
+from netgaze.drawing.heat import compute_maps, enlarge
+from netgaze.drawing.panels import GRAY, RIGHT, WRONG, color_signed
 from netgaze.errors import NetgazeError
+from netgaze.figure import Finding
 from netgaze.figures.cam import Cam
 from netgaze.figures.response_maps import ResponseMaps, count_peaks
 from netgaze.models.dynamic_conv import DynamicConv
 from netgaze.schedules import Constant
 from netgaze.subject import Subject, evaluating
 from netgaze.tasks.supervised import Supervised
+from netgaze.text import format_value
 
 
 def filters_a_class(data, filter="dynamic"):
@@ -224,19 +228,11 @@ def test_the_frame_is_around_the_true_class_on_the_sheet(supervised):
     assert thick_frames(picture) == [(left, top) for left, _, _, top in expected]
 
 
-def test_one_color_scale_for_all_maps_of_a_network(supervised, monkeypatch):
-    figure, bars, seen = ResponseMaps(num_images=3), [], []
-    finding = figure.compute(supervised)
-    finding.arrays["maps"] = np.zeros_like(finding.arrays["maps"])
-    finding.arrays["maps"][0], finding.arrays["maps"][1] = 4.0, -2.0
-    monkeypatch.setattr(Sheet, "bar", lambda self, x, y, width, ticks, colors, words: bars.append((ticks, words)))
-    monkeypatch.setattr(Sheet, "image", lambda self, picture, *place: seen.append(picture))
-    figure.draw({"run": finding})
-    assert bars == [([-4.0, 0, 4.0], "response / evidence")]
-    for row, value in enumerate((4.0, -2.0, 0.0)):
-        picture = seen[4 * row + 1]  # an image, then its three maps
-        expected = color_signed(np.full((16, 16), value), 4.0) * 255
-        np.testing.assert_allclose(picture, expected, atol=0.51)
+def test_maps_of_nothing_are_white(findings):
+    findings["one"].arrays["maps"][:] = 0.0
+    drawn = read(ResponseMaps().draw({"one": findings["one"]}))
+    assert all((tile.image > 240).all() for tile in drawn.grid()[0][1:])
+    assert drawn.color_bars[0].high == 1.0
 
 
 @pytest.mark.parametrize("num_classes", [2, 12, pytest.param(40, marks=pytest.mark.slow)])
@@ -245,3 +241,149 @@ def test_networks_of_many_classes_are_readable(num_classes, make_data):
     for figure in (ResponseMaps(), ResponseMaps(max_classes=20)):
         findings = {name: figure.compute(filters_a_class(data, name)) for name in ("dynamic", "static_shared")}
         assert_readable(figure.draw(findings))
+
+
+UNITS = ["logits", "filter response"]
+CLASSES = {"one": [["cat", "dog", "emu"]] * 2, "two": [["emu", "cat", "dog"], ["dog", "fox", "cat"]]}
+ANSWERS = {  # of each network's images: is the true class known, true and predicted class, their probabilities
+    "one": [(True, "cat", "cat", 0.9, 0.9), (True, "dog", "emu", 0.25, 0.7)],
+    "two": [(True, "emu", "dog", 0.15, 0.65), (False, "", "fox", np.nan, 0.55)],
+}
+FRAMED = {"one": [0, 1], "two": [0, None]}  # the columns of the true classes
+SCORES = {"one": [[3.25, -1.5, 0.5], [0.25, 2.125, -12.0]], "two": [[1.25, 0.5, 1.75], [-0.001, 8.5, -123.4]]}
+SAID = {"one": [["3.25", "-1.50", "0.50"], ["0.25", "2.12", "-12.0"]], "two": [["1.25", "0.50", "1.75"]]}
+SAID["two"].append(["0.00", "8.50", "-123"])
+BOLD = {"one": [0, 2], "two": [2, 1]}  # the columns of the answers
+WORDS = {
+    "one": ["✓ cat 0.90", "is dog 0.25 × says emu 0.70"],
+    "two": ["is emu 0.15 × says dog 0.65", "says fox 0.55"],
+}
+COLORS = {"one": [RIGHT, WRONG], "two": [WRONG, GRAY]}
+
+
+@pytest.fixture
+def findings():
+    """Two networks: one whose rows have the same classes, and maps as large as its images; and another."""
+    pictures, rng, found = make_pictures(2, 2), np.random.default_rng(0), {}
+    for place, label in enumerate(CLASSES):
+        known, true, predicted, *probabilities = map(np.array, zip(*ANSWERS[label], strict=True))
+        arrays = {
+            "images": pictures[place],
+            "unit": np.array(UNITS[place % 2]),
+            "maps": rng.normal(size=(2, 3, 4, 4) if label == "one" else (2, 3, 2, 3)).astype(np.float32) * 10**place,
+            "classes": np.array(CLASSES[label]),
+            "scores": np.array(SCORES[label]),
+            "framed": np.array([[column == framed for column in range(3)] for framed in FRAMED[label]]),
+            "answers": np.array([[column == bold for column in range(3)] for bold in BOLD[label]]),
+            "known": known,
+            "true": true,
+            "predicted": predicted,
+            "probability_true": probabilities[0],
+            "probability_predicted": probabilities[1],
+        }
+        numbers = {"map_height": 4, "map_width": 5, "num_scored": 1234, "peak_highest": 0.5, "trough_lowest": 0.25}
+        found[label] = Finding(numbers | {"chance": 0.001}, arrays)
+    found["two"].numbers |= {"peak_on_object": 0.75, "trough_on_object": 0.65, "center_on_object": 0.35}
+    found["two"].numbers |= {"mass_on_object": 0.45, "object_area": 0.15}
+    return found
+
+
+@pytest.fixture
+def drawn(findings):
+    return read(ResponseMaps().draw(findings))
+
+
+def rows_of(drawn):
+    """Network, row of its images, tiles of the line."""
+    places = [(label, row) for label in CLASSES for row in range(2)]
+    return [(*place, line) for place, line in zip(places, drawn.grid(), strict=True)]
+
+
+def test_each_map_stands_in_its_images_row_and_its_classs_column(drawn, findings):
+    for label, row, (image, *maps) in rows_of(drawn):
+        arrays = findings[label].arrays
+        np.testing.assert_array_equal(image.image, arrays["images"][row])
+        heats = [enlarge(torch.from_numpy(of_one), (4, 4)).numpy() for of_one in arrays["maps"]]
+        expected = color_signed(heats[row], float(np.quantile(np.abs(heats), 0.99)))
+        assert_shows(maps, (expected * 255).round().astype(np.uint8))
+        assert all(image.x < one.x < other.x for one, other in itertools.pairwise(maps))
+
+
+def test_names_stand_above_their_maps_once_where_rows_share_them(drawn):
+    for label, row, (image, *maps) in rows_of(drawn):
+        names = [[each.text for each in drawn.words_above(tile, 0.14) if each.text.isalpha()] for tile in maps]
+        expected = [[name] for name in CLASSES[label][row]]
+        assert names == ([[]] * 3 if (label, row) == ("one", 1) else expected)
+        assert not drawn.words_above(image, within=0.14)
+
+
+def test_scores_stand_below_their_maps_and_the_answers_is_bold(drawn):
+    for label, row, (image, *maps) in rows_of(drawn):
+        (scores,) = zip(*(drawn.words_below(tile, within=0.2) for tile in maps), strict=True)
+        assert [each.text for each in scores] == SAID[label][row]
+        assert [each.bold for each in scores] == [column == BOLD[label][row] for column in range(3)]
+        assert not drawn.words_below(image, within=0.2)
+
+
+def test_the_true_classs_map_alone_has_the_thick_line(drawn):
+    for label, row, (image, *maps) in rows_of(drawn):
+        outlines = [drawn.outline_of(tile) for tile in maps]
+        expected = [("#000000", 2.0) if column == FRAMED[label][row] else ("#bbbbbb", 0.5) for column in range(3)]
+        assert outlines == expected
+        assert drawn.outline_of(image) is None
+
+
+def test_the_words_left_of_an_image_are_its_answer(drawn):
+    for label, row, (image, *_) in rows_of(drawn):
+        words = drawn.words_left_of(image)
+        assert " ".join(each.text for each in words) == WORDS[label][row]
+        assert {each.color for each in words} == {COLORS[label][row].lower()}
+
+
+def test_each_block_has_its_title_numbers_and_scale(drawn, findings):
+    lines = [line[0] for line in drawn.grid()]
+    one, two = drawn.say("one"), drawn.say("two")
+    assert one.y < lines[0].y < lines[1].y < two.y < lines[2].y
+    peaks = [each for each in drawn.words if "4x5 maps; of 1,234 images" in each.text]
+    assert [one.y < peaks[0].y < lines[0].y, two.y < peaks[1].y < lines[2].y] == [True, True]
+    assert "the highest peak in 0.50, the lowest trough in 0.25 (chance 0.001)" in peaks[0].text
+    pointing = drawn.say("peak on object 0.75, trough 0.65 (middle 0.35), mass 0.45 (chance 0.15)")
+    assert pointing.y > two.y
+    ends = ((lines[1], two), (lines[3], None))
+    for bar, finding, (above, below) in zip(drawn.color_bars, findings.values(), ends, strict=True):
+        heats = [enlarge(torch.from_numpy(of_one), (4, 4)).numpy() for of_one in finding.arrays["maps"]]
+        assert bar.high == pytest.approx(np.quantile(np.abs(heats), 0.99))
+        assert bar.low == -bar.high
+        assert (bar.colors, bar.words) == ("RdBu_r", f"evidence ({finding.arrays['unit']})")
+        assert bar.ticks == [format_value(-bar.high), "0", format_value(bar.high)]
+        assert bar.y > above.y + above.height
+        assert below is None or bar.y < below.y
+
+
+def test_of_many_networks_the_first_images_are_drawn(findings):
+    one = findings["one"].arrays
+    for name in ("images", "maps", "classes", "scores", "framed", "answers", "known", "true", "predicted"):
+        one[name] = np.concatenate([one[name]] * 2)
+    for name in ("probability_true", "probability_predicted"):
+        one[name] = np.concatenate([one[name]] * 2)
+    drawn = read(ResponseMaps().draw({f"network {number}": findings["one"] for number in range(8)}))
+    lines = drawn.grid()
+    assert len(lines) == 3 * 8
+    assert [[tile.image.tolist() for tile in line[:1]] for line in lines[:3]] == one["images"][:3, None].tolist()
+    assert drawn.say("Of 4 images the first 3 are drawn").y > lines[-1][0].y
+    few = read(ResponseMaps().draw({f"network {number}": findings["one"] for number in range(6)}))
+    assert len(few.grid()) == 4 * 6
+    assert "are drawn" not in few.text
+
+
+def test_many_maps_have_upright_names(findings):
+    arrays = findings["one"].arrays
+    for name in ("maps", "classes", "scores", "framed", "answers"):
+        arrays[name] = np.concatenate([arrays[name]] * 7, axis=1)
+    drawn = read(ResponseMaps().draw({"one": findings["one"]}))
+    first = drawn.grid()[0]
+    assert len(first) == 22
+    for place, tile in enumerate(first[1:]):
+        (name,) = (each for each in drawn.words if each.upright and tile.x < each.x < tile.x + tile.width)
+        assert name.text == CLASSES["one"][0][place % 3]
+        assert tile.y - 0.2 < name.y < tile.y

@@ -12,6 +12,7 @@ from matplotlib.text import Text
 from PIL import Image
 from sklearn.metrics import roc_auc_score, roc_curve
 from tests.figures.test_figures import assert_readable
+from tests.figures.test_words import find_wordless
 
 from netgaze.data.faces import GLASSES, FaceData
 from netgaze.data.images import Images
@@ -76,6 +77,16 @@ def columns(faces):
         for name, task in zip(names, tasks, strict=True)
     ]
     return [*subjects, Subject("raw pixels", data=lambda: faces, pixels=True, control=True)]
+
+
+def test_numbers_have_their_words(columns, tmp_path):
+    figure = Verification(replicates=20)
+    assert find_wordless(figure, {subject.label: figure.compute(subject) for subject in columns}) == []
+    files = [str(tmp_path / f"{name}.png") for name in "ab"]
+    for file in files:
+        Image.new("L", (SIZE, SIZE)).save(file)
+    figure = Verify(images=files)
+    assert find_wordless(figure, {"one": figure.compute(columns[0])}) == []
 
 
 def words_of(picture):

@@ -140,7 +140,7 @@ class TestSweep:
             runs = [float(row["test/acc"]) for row in table if row["setting"] == setting]
             mean, half = sum(runs) / 2, abs(runs[0] - runs[1])
             assert f"{mean:.4f} ± {half / 2**0.5:.4f}" in printed
-        assert re.search(r"Winner: filter=.*, with val/acc .* \(means over runs\)", printed)
+        assert re.search(r"Winner: filter=.*, with val acc .* \(means ± standard deviations over runs\)", printed)
 
     def test_the_literal_control_is_at_chance(self, sweep):
         folder, _ = sweep

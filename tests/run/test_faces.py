@@ -73,7 +73,7 @@ class TestSweep:
             aucs = {row["label"]: float(row["val/auc"]) for row in csv.DictReader(file)}
         assert set(aucs) == {"contrastive", "mining_contrastive"}
         best = max(aucs, key=aucs.__getitem__)
-        assert re.search(rf"Winner: {best}, with val/auc {aucs[best]:.4f}", printed), printed
+        assert re.search(rf"Winner: {best}, with val AUC {aucs[best]:#.3g}", printed), printed
 
     @pytest.mark.parametrize("number", ["0", "1"])
     def test_what_a_run_says_of_itself(self, sweep, number):

@@ -9,7 +9,6 @@ from tests.conftest import TINY
 from tests.tiny_runs import read_history, read_metrics, read_run, same, weights
 
 from netgaze import analysis, analyze, fit
-from netgaze.callbacks.tensorboard import write_results
 from netgaze.errors import NetgazeError
 from netgaze.figures.confusion import Confusion
 from netgaze.figures.curves import Curves
@@ -89,7 +88,7 @@ def test_the_rest_of_the_run_is_there_and_resume_draws_what_is_missing(
     assert read_run(run)["figures_failed"] == {}
     assert read_run(run)["status"] == "finished"
     assert json.loads((run / "figures" / "confusion.json").read_text())["numbers"]
-    assert len(list((run / "tensorboard").glob("events*"))) == 1
+    assert len(list((run / "tensorboard").glob("events*"))) == 2, "results and hyperparameters, and no earlier ones"
     before = age_of(run, "run.json")
     code, printed = command("resume=run", cwd=tmp_path)
     assert "is finished already" in printed
@@ -303,9 +302,3 @@ def test_what_control_does_not_know_is_said_before_training(tmp_path):
     assert code == 1
     assert "control=full" in printed
     assert not (tmp_path / "run" / "checkpoints").exists()
-
-
-def test_results_for_tensorboard_take_the_place_of_earlier_ones(tmp_path):
-    for accuracy in (0.1, 0.2):
-        write_results(tmp_path, {"seed": 0}, {"test/acc": accuracy}, epoch=1)
-    assert len(list((tmp_path / "tensorboard").glob("events*"))) == 1

@@ -8,7 +8,7 @@ import pytest
 from tests.conftest import ROOT, TINY, composed, typed
 from tests.tiny_runs import analyze, train
 
-from netgaze import schema
+from netgaze.early_checks import check_analyze
 from netgaze.errors import NetgazeError
 
 pytestmark = pytest.mark.slow  # each command starts a process
@@ -108,7 +108,7 @@ MISTAKES = [
 @pytest.mark.parametrize(("words", "said"), MISTAKES)
 def test_what_is_missing_is_said(words, said):
     with pytest.raises(NetgazeError, match=said):
-        schema.check_analyze(composed(*words, name="analyze"))
+        check_analyze(composed(*words, name="analyze"))
 
 
 def test_mistakes_are_said_before_torch_is_imported(tmp_path):

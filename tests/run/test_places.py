@@ -65,8 +65,8 @@ def test_own_pictures_are_predicted_compared_and_dreamed_of(places):
         ("predict", ["images=[empty]"], "empty holds no pictures"),
         ("predict", ["images=[none.jpg]"], "there is no file none.jpg"),
         ("predict", [], "predict needs pictures of your own"),
-        ("deep_dream", ["figure.deep_dream.layers=[layer9]"], "The network has no layer layer9. Nearest names: layer"),
-        ("deep_dream", ["figure.deep_dream.class_name=stair"], "is no class of this network. Nearest names: star"),
+        ("deep_dream", ["figure.deep_dream.layers=[layer9]"], "the network has no layer layer9. Nearest names: layer"),
+        ("deep_dream", ["figure.deep_dream.class_name=stair"], "the network has no class stair. Nearest names: star"),
     ],
 )
 def test_what_cannot_be_is_a_sentence(places, figures, words, said):

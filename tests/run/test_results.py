@@ -2,17 +2,19 @@
 
 import statistics
 
+import numpy as np
 import pytest
+from tests.figures.reader import read
 from tests.figures.test_figures import assert_readable
 from tests.nasty import NASTY
 
-from netgaze.drawing.rows import lay_out
 from netgaze.files import read_json, write_json
-from netgaze.plots import _make_matrix, plot_matrix
-from netgaze.results import average_repeats, choose_pictured, name_winner, rank
+from netgaze.plots import draw_matrix, plot_matrix
+from netgaze.results import average_repeats, choose_pictured, rank
 from netgaze.run import Run
 from netgaze.runs import make_rows
 from netgaze.tables import tabulate_means
+from netgaze.winner import name_winner
 
 
 def row(setting, seed, acc, status="finished", **more):
@@ -39,8 +41,8 @@ def test_means_and_standard_deviations():
     assert third["std"] == {}
     titles, cells = tabulate_means([first, second, third])
     assert titles == ["setting", "runs", "val/acc", "test/acc", "seconds"]
-    assert cells[0] == ["a", "2", "0.7000 ± 0.2828", "0.6000 ± 0.2828", "15.0 ± 7.1"]
-    assert cells[2][2] == "0.1000"
+    assert cells[0] == ["a", "2", "70.0 ± 28.3 %", "60.0 ± 28.3 %", "15.0 ± 7.07 s"]
+    assert cells[2][2] == "10.0 %"
 
 
 @pytest.mark.parametrize(
@@ -57,8 +59,9 @@ def test_no_means_where_there_is_nothing_to_average(rows):
 
 
 def test_the_winner_is_the_best_mean_not_the_luckiest_run():
-    assert name_winner(ROWS).startswith("Winner: b, with val/acc 0.7600 against 0.7000 of the next, a")
-    assert "means over runs" in name_winner(ROWS)
+    said = name_winner(ROWS)
+    assert said.startswith("Winner: b, with val acc (best epoch) 76.0 ± 5.7 % against 70.0 ± 28.3 % of the next, a")
+    assert "over runs" in said
 
 
 def test_one_run_of_each_of_the_best_settings_is_shown():
@@ -76,7 +79,7 @@ def test_divisions_of_the_data_are_repetitions_too():
     means = average_repeats(rows)
     assert [(mean["label"], mean["runs"]) for mean in means] == [("a", 2), ("b", 2)]
     assert means[1]["val/acc"] == pytest.approx(0.65)
-    assert name_winner(rows).startswith("Winner: b, with val/acc 0.6500 against 0.6000")
+    assert name_winner(rows).startswith("Winner: b, with val acc (best epoch) 65.0 ± 35.4 % against 60.0 ± 14.1 %")
     assert [run["label"] for run in choose_pictured(rows, 2)] == ["b, split_seed=0", "a, split_seed=0"]
 
 
@@ -106,22 +109,50 @@ def test_settings_seen_on_different_divisions_do_not_compare():
     assert name_winner(rows).startswith("No winner is named")
 
 
-def test_a_matrix_of_sources_and_targets(tmp_path, monkeypatch):
-    """Random and two sources against two sets, by probe and finetuning: the best by validation stands in a cell."""
-    drawn = {}
-    monkeypatch.setattr("matplotlib.axes.Axes.imshow", lambda axes, values, **_: drawn.update({len(drawn): values}))
+def matrix_rows():
+    """Random and two sources against two sets, by two tasks: the better by validation is not the better by test.
+
+    Of one task the better by validation comes first.
+    """
     rows = []
-    for task, gain in (("linear_probe", 0.0), ("finetune", 0.3)):
+    for task, gain in (("linear_probe", 0.0), ("finetune", 0.31)):
         for down, init in enumerate(("null", "outputs/a", "outputs/b")):
             for across, data in enumerate(("decathlon/dtd", "shapes")):
-                for val, test in ((0.5, 0.9), (0.6, 0.1 * down + 0.2 * across + gain)):
+                accuracies = [(0.5, 0.95), (0.6, 0.1 * down + 0.2 * across + gain)]
+                for val, test in accuracies[:: -1 if gain else 1]:
                     about = {"init": init, "data": data, "task": task, "val/acc": val, "test/acc": test}
                     rows.append(row(f"{task} {init} {data} {val}", 0, 0.5) | about)
-    assert plot_matrix(rows, tmp_path / "matrix.png")
-    for place, gain in ((0, 0.0), (1, 0.3)):
+    return rows
+
+
+def test_a_matrix_of_sources_and_targets(tmp_path):
+    """Sources down, sets across, a panel per task; in a cell the test accuracy of the best by validation."""
+    rows = matrix_rows()
+    drawn = read(draw_matrix(rows))
+    assert [plot.title for plot in drawn.plots] == ["linear_probe", "finetune"]
+    for plot, gain in zip(drawn.plots, (0, 0.31), strict=True):
         expected = [[0.1 * down + 0.2 * across + gain for across in range(2)] for down in range(3)]
-        assert drawn[place].tolist() == [pytest.approx(line) for line in expected]
+        assert plot.matrix.tolist() == [pytest.approx(line) for line in expected]
+        assert plot.colors == ("viridis", 0, 1)
+        assert plot.xticks == {"dtd": 0, "shapes": 1}
+        for down, line in enumerate(expected):
+            assert [plot.cell(down, across) for across in range(2)] == [f"{value:.3f}" for value in line]
+        assert plot.ylim[0] > plot.ylim[1]
+    assert drawn.plots[0].yticks == {"random": 0, "a": 1, "b": 2}
+    colors = {float(each.text): each.color for each in drawn.plots[1].words}
+    assert {value: color == "#000000" for value, color in colors.items()} == {
+        value: value > 0.6 for value in colors
+    }  # dark words on bright cells
+    assert plot_matrix(rows, tmp_path / "matrix.png")
     assert not plot_matrix([one for one in rows if one["init"] == "null"], tmp_path / "none.png")
+
+
+def test_a_cell_of_no_run_is_empty():
+    rows = [one for one in matrix_rows() if not (one["init"] == "outputs/b" and one["data"] == "shapes")]
+    plot = read(draw_matrix(rows)).plots[0]
+    assert np.isnan(plot.matrix[2, 1])
+    assert np.isnan(plot.matrix).sum() == 1
+    assert plot.cell(2, 1) == "-"
 
 
 def test_a_matrix_of_nasty_names_is_readable():
@@ -131,7 +162,7 @@ def test_a_matrix_of_nasty_names_is_readable():
         for data in NASTY[:3] + NASTY[-8:-6]
         for task in ("$task$", "other")
     ]
-    assert_readable(lay_out([_make_matrix(rows)]))
+    assert_readable(draw_matrix(rows))
 
 
 def made(folder, *overrides, seed=0):

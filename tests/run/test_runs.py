@@ -1,16 +1,20 @@
 """A run from the command to its folder; opened again from the folder alone; resumed; failing in a sentence."""
 
 import json
+import re
 
+import numpy as np
 import pytest
 import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tests.commands import command
 from tests.conftest import NO_FIGURES, ROOT, TINY, start, typed
-from tests.tiny_runs import read_metrics, read_rows, read_run, same, train, weights
+from tests.tiny_runs import read_metrics, read_rows, read_run, same, tabulate, train, weights
 
 from netgaze.errors import NetgazeError
 from netgaze.experiment import open_run
+from netgaze.run import Run
+from netgaze.winner import name_winner
 
 pytestmark = pytest.mark.slow  # each test trains
 
@@ -25,7 +29,8 @@ def run(tmp_path_factory):
 
 
 def test_what_lies_on_disk(run):
-    for name in ("run.json", "metrics.json", "history.csv", "train.log", ".hydra/config.yaml"):
+    files = ("run.json", "metrics.json", "history.csv", "predictions.npz", "train.log", ".hydra/config.yaml")
+    for name in files:
         assert (run / name).stat().st_size > 0
     for figure in ("curves", "filters", "cam", "tsne", "knn", "extremes", "confusion", "data_card"):
         assert (run / "figures" / f"{figure}.png").stat().st_size > 5000
@@ -91,9 +96,33 @@ def test_a_folder_alone_opens_its_network_again(run):
     assert same(subject.task.state_dict(), weights(run, "best"))
 
 
+def test_the_answers_to_the_test_are_kept(run):
+    """Those of the network that was tested, a line per turn of each image."""
+    outputs, kept = open_run(run).outputs("test"), Run(run).predictions
+    order = np.lexsort((outputs.targets, outputs.index))
+    assert len(kept.index) == 4 * len(np.unique(outputs.index))
+    assert (kept.index == outputs.index[order]).all()
+    assert (kept.targets == outputs.targets[order]).all()
+    assert (kept.predicted == outputs.logits.argmax(axis=1)[order]).all()
+    np.testing.assert_allclose(kept.confidence, outputs.probabilities.max(axis=1)[order], atol=2e-3)
+    assert kept.right.mean() == pytest.approx(read_metrics(run)["test/acc"])
+
+
+def test_two_networks_that_were_only_tested_are_compared(tmp_path):
+    """As published ones are: by the test, and whether that is more than chance."""
+    train(tmp_path / "source", *TINY, *NO_FIGURES, "trainer.max_epochs=8")
+    for seed, init in ((1, tmp_path / "source"), (2, "null")):
+        train(tmp_path / str(seed), *TINY, *NO_FIGURES, f"seed={seed}", f"init={init}", "trainer.max_epochs=0")
+    rows = tabulate(tmp_path / "1", tmp_path / "2")
+    said = name_winner([row | {"setting": row["label"]} for row in rows])
+    assert re.match(r"(Winner|No clear winner, but ahead): seed=1, .*, with test acc ", said)
+    assert f"Of the same {read_metrics(tmp_path / '1')['test/images']:,} test examples the first alone has" in said
+    assert "McNemar's test" in said
+
+
 def test_tensorboard_finds_what_the_readme_promises(run):
     charts = {}
-    for split in ("train", "val"):
+    for split in ("train", "val", "test"):
         reader = EventAccumulator(str(run / "tensorboard" / split)).Reload()
         charts[split] = {tag: [event.step for event in reader.Scalars(tag)] for tag in reader.Tags()["scalars"]}
     for tag in ("loss", "acc"):
@@ -102,11 +131,10 @@ def test_tensorboard_finds_what_the_readme_promises(run):
     assert "knn20" in charts["val"]
     reader = EventAccumulator(str(run / "tensorboard")).Reload()
     assert {"cam", "curves", "knn"} <= set(reader.Tags()["images"])
-    assert "test/acc" in reader.Tags()["scalars"]
-    plugin = reader.SummaryMetadata("_hparams_/session_start_info").plugin_data
-    assert plugin.plugin_name == "hparams"
-    assert b"optim.lr" in plugin.content
-    assert b"test/acc" in reader.SummaryMetadata("_hparams_/experiment").plugin_data.content
+    assert charts["test"]["acc"] == [read_metrics(run)["best/epoch"]]
+    assert "best/epoch" in reader.Tags()["scalars"]
+    drawn = EventAccumulator(str(run / "tensorboard" / "val")).Reload()
+    assert [event.step for event in drawn.Images("knn")] == [1, 2], "while it trained, too"
 
 
 def test_two_runs_in_the_same_second_are_two_and_equal(tmp_path):
@@ -134,6 +162,19 @@ def test_resume_goes_on_as_if_never_stopped(tmp_path):
     assert same(weights(tmp_path / "whole"), weights(tmp_path / "parts"))
     assert same(weights(tmp_path / "whole", "best"), weights(tmp_path / "parts", "best"))
     assert read_rows(tmp_path / "whole") == read_rows(tmp_path / "parts")
+
+
+def test_looking_and_drawing_while_training_changes_no_bit(tmp_path):
+    """Nor does it where the run is stopped in between, and resumed."""
+    four = [*TINY, *NO_FIGURES, "trainer.max_epochs=4"]
+    train(tmp_path / "blind", *four)
+    looking = [*four, "callback.online_eval.every=1", "+figure@callback.online_eval.figures.tsne=tsne"]
+    train(tmp_path / "seen", *looking, "trainer.max_time=0")
+    train(tmp_path / "seen", *looking)
+    assert same(weights(tmp_path / "blind"), weights(tmp_path / "seen"))
+    reader = EventAccumulator(str(tmp_path / "seen" / "tensorboard" / "val")).Reload()
+    for name in ("knn", "tsne"):
+        assert [event.step for event in reader.Images(name)] == [1, 2, 3, 4]
 
 
 def test_a_finished_run_returns_at_once(tmp_path):

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 from tests.conftest import ROOT
+from tests.figures.reader import read
 from tests.figures.test_figures import assert_readable, texts_of
 from tests.nasty import NASTY
 
@@ -328,6 +329,47 @@ def test_numbers_that_are_missing():
 def test_any_numbers_stay_readable(ks):
     long = "a student with a very long label, ResNet-18, ImageNet weights, lr=0.003, k="
     draw(*(student(k, p=p, label=f"{long}{k}{p}") for k in ks for p in (1, 2, 5)), make_row(long), make_row("x" * 90))
+
+
+def test_panels_stand_below_one_another_and_the_key_beside_them():
+    rows = [student(k, p=p, acc=0.5 + p / 10) for k in (5, 10) for p in (1, 2)]
+    drawn = read(draw_sweep(read_sweep(rows)))
+    words = [" ".join(plot.ylabel.split()) for plot in drawn.plots]
+    assert words == ["test accuracy", "validation accuracy", "share of right pseudo-labels"]
+    first, *others = drawn.plots
+    for above, below in zip(drawn.plots, others, strict=False):
+        assert 0 < below.y - above.y - above.height < 0.5
+        assert (below.x, below.width) == (above.x, above.width)
+        assert below.height < first.height
+    assert [bool(plot.xlabel) for plot in drawn.plots] == [False, False, True]
+    assert drawn.plots[-1].xlabel == "K: pseudo-labels per class"
+    key = [word for word in drawn.words if word.text in ("p=1", "p=2", "teacher:")]
+    assert len(key) == 3
+    assert all(word.x > first.x + first.width for word in key)
+    head = [word for word in drawn.words if "best k by validation" in word.text]
+    assert [word.text[:3] for word in head] == ["p=1", "p=2"]
+    assert all(word.y < first.y for word in head)
+
+
+def test_the_key_shows_each_curve_as_it_is_drawn():
+    rows = [student(k, p=p, acc=0.5 + p / 10, student=p + k) for k in (5, 10) for p in (1, 2)]
+    drawn = read(draw_sweep(read_sweep(rows)))
+    curves = {tuple(line.y): line for line in drawn.plots[0].lines if len(line.x) == 2 and line.x == [5, 10]}
+    samples = {drawn_words(drawn, line): line for line in drawn.lines if line.marker or line.style == "--"}
+    for place, name in enumerate(("p=1", "p=2")):
+        curve, sample = curves[(0.6 + place / 10,) * 2], samples[name]
+        assert (curve.color, curve.marker, curve.style) == (sample.color, sample.marker, sample.style)
+        other = curves[6 + place, 11 + place]
+        assert other.color == curve.color
+        assert other.style == samples["student"].style != curve.style
+    assert curves[0.6, 0.6].color != curves[0.7, 0.7].color
+    assert curves[0.6, 0.6].marker != curves[0.7, 0.7].marker
+
+
+def drawn_words(drawn, sample):
+    """What stands beside a sample of the key."""
+    beside = [word for word in drawn.words if abs(word.y - sample.y[0]) < 0.1 and word.x > sample.x[0]]
+    return min(beside, key=lambda word: abs(word.y - sample.y[0])).text
 
 
 def test_from_folders_a_number_that_was_not_typed_is_a_point_too(tmp_path):

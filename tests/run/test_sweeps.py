@@ -5,6 +5,7 @@ import json
 import re
 
 import pytest
+from tests.callbacks.test_tensorboard import open_hparams
 from tests.commands import command
 from tests.conftest import TINY, typed
 
@@ -47,6 +48,16 @@ def test_the_report_holds_everything(sweep):
     assert not re.search(r'(src|href)="(?!data:|#)', page), "the page needs another file"
 
 
+def test_tensorboard_compares_by_what_differs(sweep):
+    """Nothing else is a column: neither what was typed for all runs nor what all have by default."""
+    folder, _, _ = sweep
+    names, differing, numbers = open_hparams(folder / "sweep")
+    assert names == differing == ["task"], "the runs that finished have the same learning rate"
+    assert numbers[0] == "test.acc"
+    content = (folder / "sweep" / "0" / "run.json").read_text()
+    assert json.loads(content)["overrides"][0] == "data=digits", "which was typed, too"
+
+
 def test_controls_stand_beside(sweep):
     folder, _, _ = sweep
     said = json.loads((folder / "sweep" / "figures" / "knn.json").read_text())
@@ -57,7 +68,7 @@ def test_controls_stand_beside(sweep):
 
 def test_different_tasks_compare_by_what_they_share(sweep):
     _, _, printed = sweep
-    assert re.search(r"Winner: .* with test/knn20", printed)
+    assert re.search(r"Winner: .* with test kNN-20", printed)
 
 
 def test_starting_again_finishes_the_rest(sweep):
@@ -77,7 +88,7 @@ def test_a_swept_number_gets_a_plot_and_a_winner(tmp_path):
     assert code == 0, printed
     (folder,) = (tmp_path / "outputs" / "sweeps" / "two_networks").iterdir()
     assert (folder / "figures" / "sweep.png").stat().st_size > 5000
-    assert re.search(r"Winner: lr=0\.\d+, with val/acc", printed) or "tie" in printed
+    assert re.search(r"Winner: lr=0\.\d+, with val acc", printed) or "tie" in printed
     assert [row["optim.lr"] for row in table(folder)] == ["0.001", "0.01", "0.1"]
 
 

@@ -13,6 +13,7 @@ from netgaze.experiment import open_run
 from netgaze.plots import plot_sweep
 from netgaze.plots.sweep_curves import read_sweep
 from netgaze.results import rank
+from netgaze.run import Run
 
 pytestmark = pytest.mark.slow  # each test trains
 
@@ -122,6 +123,8 @@ def test_a_head_is_a_row_of_the_table(source, tmp_path):
         *("task=finetune, lr=0.1", "task=finetune, lr=0.01"),
     ]
     assert rank(table)[0] == "val/acc"
+    kept, best = Run(tmp_path / "a").predictions, max(table[:2], key=lambda row: row["val/acc"])
+    assert kept.right.mean() == pytest.approx(best["test/acc"])  # those of the best head
     sweep = read_sweep(table)
     assert sweep.key == "optim.lr"
     assert [curve.name for curve in sweep.curves] == ["probe", "finetune"]

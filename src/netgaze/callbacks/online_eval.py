@@ -1,4 +1,4 @@
-"""Figures computed while the network trains; their metrics become numbers of the epoch."""
+"""Figures asked while the network trains; their metrics become numbers of the epoch, their pictures those of it."""
 
 import logging
 from collections.abc import Mapping
@@ -8,7 +8,8 @@ from pytorch_lightning import Callback, LightningModule, Trainer
 
 from netgaze.failures import Failure
 from netgaze.figure import Figure
-from netgaze.gallery import look, pick_numbers
+from netgaze.gallery import Found, look, pick_numbers
+from netgaze.pictures import render
 from netgaze.subject import Subject
 
 log = logging.getLogger(__name__)
@@ -18,12 +19,13 @@ class OnlineEval(Callback):
     """Every `every` epochs and after the last, ask `figures` of the network as it stands, on the validation split.
 
     Args:
-        figures: by name; only their numbers are wanted here, so nothing is drawn.
+        figures: by name.
         every: epochs between two looks; 0 never.
+        draw: whether their pictures are wanted too; else only their numbers.
     """
 
-    def __init__(self, *, figures: Mapping[str, Figure], every: int = 0):
-        self.figures, self.every = figures, every
+    def __init__(self, *, figures: Mapping[str, Figure], every: int = 0, draw: bool = True):
+        self.figures, self.every, self.draw = figures, every, draw
         self._warned: set[str] = set()
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -39,18 +41,28 @@ class OnlineEval(Callback):
             training=True,
         )
         seen = look(self.figures, [subject], Path(trainer.default_root_dir) / "figures", draw=False)
-        self._warn(seen.failed)
+        for name, failure in seen.failed.items():
+            self._warn(f"{name} fails while training, and has no numbers", failure)
         for name, findings in seen.items():
             numbers = pick_numbers(findings["now"], self.figures[name])
             for metric, value in numbers.items():
                 if f"val/{metric}" not in pl_module.numbers:  # type: ignore[operator]
                     pl_module.numbers[f"val/{metric}"] = value  # type: ignore[operator, index]
                     pl_module.log(f"val/{metric}", value)  # for early stopping, which may wait for it
+        if self.draw and trainer.is_global_zero:
+            self._draw(seen, pl_module)
 
-    def _warn(self, failed: Mapping[str, Failure]) -> None:
-        """Say of each figure that fails that it does, the first time."""
-        for name, failure in failed.items():
-            if name not in self._warned:
-                log.warning("%s fails while training, and has no numbers: %s", name, failure.error)
-                log.debug("%s", failure.trace)
-            self._warned.add(name)
+    def _draw(self, seen: Found, pl_module: LightningModule) -> None:
+        """Hand the pictures to whoever shows those of an epoch."""
+        for name, findings in seen.items():
+            try:
+                pl_module.pictures[name] = render(self.figures[name].draw(findings))  # type: ignore[operator, index]
+            except Exception as error:
+                self._warn(f"{name} cannot be drawn while training", Failure.of(error))
+
+    def _warn(self, what: str, failure: Failure) -> None:
+        """Say what fails, the first time."""
+        if what not in self._warned:
+            log.warning("%s: %s", what, failure.error)
+            log.debug("%s", failure.trace)
+        self._warned.add(what)

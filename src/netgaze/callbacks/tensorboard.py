@@ -1,8 +1,10 @@
-"""TensorBoard: one tag, two folders (`train/`, `val/`), step = epoch, so that both curves share a chart."""
+"""TensorBoard: one tag, a folder for each split (`train/`, `val/`), step = epoch, so that curves share a chart."""
 
+import math
 import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import matplotlib.image
 from pytorch_lightning import Callback, LightningModule, Trainer
@@ -40,7 +42,7 @@ class TensorBoard(Callback):
                     self._writers[split] = SummaryWriter(str(folder / split), purge_step=trainer.current_epoch + 1)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Write the epoch's numbers."""
+        """Write the epoch's numbers, and the pictures that were drawn of it."""
         if not self._writers:
             return
         row = History.last_row(trainer)
@@ -51,6 +53,8 @@ class TensorBoard(Callback):
                 if split in self._writers:
                     self._writers[split].add_scalar(tag, value, epoch)
             self._writers["train"].add_scalar("lr", row["lr"], epoch)
+            for name, picture in pl_module.pictures.items():  # type: ignore[operator, union-attr]
+                self._writers["val"].add_image(name, picture, epoch, dataformats="HWC")
             for writer in self._writers.values():
                 writer.flush()
 
@@ -64,38 +68,62 @@ class TensorBoard(Callback):
             self._writers.clear()
 
 
-def write_results(folder: Path, settings: dict[str, Any], numbers: dict[str, float], epoch: int) -> None:
-    """Write a finished run's figures and fill the HPARAMS tab with its final numbers, in the place of earlier ones.
+def write_results(folder: Path, settings: Mapping[str, str], numbers: Mapping[str, float], epoch: int) -> None:
+    """Write a finished run's pictures, its final numbers and its hyperparameters, in the place of earlier ones.
+
+    Numbers of the test lie in a folder of their own, so that they share a chart with the curves.
 
     Args:
         folder: the run's folder.
-        settings: hyper-parameters, as the config has them.
+        settings: see `write_hyperparameters`.
         numbers: final numbers by name.
-        epoch: the step under which the pictures appear.
+        epoch: the step under which pictures and numbers appear.
     """
-    plain = {
-        name: value if isinstance(value, bool | int | float) else show(str(value))
-        for name, value in _flatten(settings).items()
-    }
-    earlier, place = list((folder / "tensorboard").glob("events.out.*")), str(folder / "tensorboard")
-    with saying_what_cannot_be_written(place), SummaryWriter(place) as writer:
+    with _replacing(folder / "tensorboard", "results") as writer:
         for picture in sorted((folder / "figures").glob("*.png")):
             writer.add_image(picture.stem, matplotlib.image.imread(picture)[..., :3], epoch, dataformats="HWC")
-        file = writer._get_file_writer()
-        for summary in hparams(plain, numbers):
-            file.add_summary(summary)
         for name, value in numbers.items():
-            writer.add_scalar(name, value, epoch)
+            if not name.startswith("test/"):
+                writer.add_scalar(name, value, epoch)
+    with _replacing(folder / "tensorboard" / "test", "results") as writer:
+        for name, value in numbers.items():
+            if name.startswith("test/"):
+                writer.add_scalar(name.removeprefix("test/"), value, epoch)
+    write_hyperparameters(folder, settings)
+
+
+def write_hyperparameters(folder: Path, settings: Mapping[str, str]) -> None:
+    """Fill a run's line of the HPARAMS tab, in the place of an earlier one.
+
+    TensorBoard is told of no columns: it then shows those of all runs below the folder that it was started with, first
+    those in which they differ. One run's list of columns would stand for all runs.
+
+    Args:
+        folder: the run's folder.
+        settings: by key, as they are typed.
+    """
+    plain = {name: _to_number(value) for name, value in settings.items()}
+    with _replacing(folder / "tensorboard", "hparams") as writer:
+        file = writer._get_file_writer()
+        _, start, end = hparams(plain, {})  # without the first, which lists columns
+        for summary in (start, end):
+            file.add_summary(summary)
+
+
+@contextmanager
+def _replacing(place: Path, kind: str) -> Iterator[SummaryWriter]:
+    """A writer of a file of events that takes the place of those of its kind."""
+    earlier = list(place.glob(f"events.out.*.{kind}"))
+    with saying_what_cannot_be_written(place), SummaryWriter(str(place), filename_suffix=f".{kind}") as writer:
+        yield writer
     for path in earlier:
         path.unlink(missing_ok=True)
 
 
-def _flatten(settings: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    """A nested config as `group.key` names, without `_target_` and the like."""
-    content: dict[str, Any] = {}
-    for name, value in settings.items():
-        if isinstance(value, dict):
-            content |= _flatten(value, f"{prefix}{name}.")
-        elif not name.startswith("_"):
-            content[f"{prefix}{name}"] = value
-    return content
+def _to_number(value: str) -> float | str:
+    """A setting as a number where it is one, so that TensorBoard sorts by it; other text in printable signs."""
+    try:
+        number = float(value)
+    except ValueError:
+        return show(value)
+    return number if math.isfinite(number) else value

@@ -1,7 +1,5 @@
 """Image files as squares of 8 bits, whatever their kind: upright, transparent parts white; a person's own pictures."""
 
-import glob
-import logging
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -16,9 +14,7 @@ from torch import Tensor
 
 from netgaze.data.values import Range, Ranges, is_deep, read_values, stretch, to_bytes
 from netgaze.errors import NetgazeError
-from netgaze.folders.scan import describe_beginning, scan
-
-log = logging.getLogger(__name__)
+from netgaze.folders.scan import describe_beginning
 
 # Pillow hands some formats (PostScript) to other programs: files from others meet these readers only. TGA comes last:
 # it has no mark by which it is known.
@@ -163,33 +159,6 @@ def _sentences(path: str) -> Iterator[None]:
         raise NetgazeError(f"images: {path} cannot be read as a picture: {what}.") from error
 
 
-def find_pictures(paths: Sequence[str]) -> list[str]:
-    """A person's own pictures: files as they are named, all pictures below folders, and what fits patterns (*.jpg).
-
-    Raises:
-        NetgazeError: a folder holds no picture, or nothing fits a pattern.
-    """
-    found = {os.path.realpath(file): file for path in paths for file in _below(os.path.expanduser(path))}  # none twice
-    return list(found.values())
-
-
 def _own(path: str) -> Path:
     """A path as a person types it: ~ is the home folder, but ~notes.jpg may be a file."""
     return Path(os.path.expanduser(path))
-
-
-def _below(path: str) -> list[str]:
-    if os.path.isdir(path):
-        found = scan(path)
-        if not found.pictures:
-            kinds = found.empty.get((), "")
-            raise NetgazeError(f"images: {path} holds no pictures{f', only files of {kinds}' if kinds else ''}.")
-        for why, names in found.ignored.items():
-            log.info("images: in %s %d are left out (%s), %s first", path, len(names), why, names[0])
-        return [found.locate(place) for place in found.list_below(())]
-    if os.path.lexists(path) or not glob.has_magic(path):
-        return [path]
-    files = sorted(file for file in glob.glob(path, recursive=True) if os.path.isfile(file))
-    if not files:
-        raise NetgazeError(f"images: no file fits {path}.")
-    return files

@@ -1,4 +1,4 @@
-"""Maps of evidence over images: enlarged, scored against object masks, tried by taking pixels away, laid over."""
+"""Maps of evidence: computed, enlarged, scored against object masks, tried by taking pixels away."""
 
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -8,10 +8,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from netgaze.drawing.examples import balanced_choice
-from netgaze.drawing.panels import color_signed
 from netgaze.subject import Subject, device_of
 
-_OPACITY = 0.8
 _COARSE = 4  # pixels of a map, across
 _BATCH, _MOST_MAPS = 100, 20_000
 
@@ -121,11 +119,3 @@ def measure_drops(task: nn.Module, examples: Tensor, targets: Tensor, maps: Sequ
     before = probability(examples)
     kept = [~find_top_pixels(heat, share).to(examples.device) for heat in maps]
     return torch.stack([before - probability(examples * some.unsqueeze(1)) for some in kept])
-
-
-def overlay(picture: np.ndarray, heat: np.ndarray, scale: float) -> np.ndarray:
-    """A signed map [H,W] over the gray of a picture, uint8 [H,W,3] -> uint8 [H,W,3]: the stronger the less gray."""
-    gray = picture.mean(axis=2, keepdims=True) / 255
-    opacity = _OPACITY * np.clip(np.abs(heat) / (scale or 1.0), 0, 1)[..., None]
-    mixed = (1 - opacity) * gray + opacity * color_signed(heat, scale)
-    return (mixed * 255).round().astype(np.uint8)

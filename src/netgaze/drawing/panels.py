@@ -138,7 +138,7 @@ class Sheet:
         axes = self.axes(x, y, side, side, title=title)
         axes.imshow(values, cmap=colors, vmin=low, vmax=1, aspect="auto")
         axes.spines[:].set_visible(False)
-        step = 1 if len(names) <= MOST_NAMES else 10 if len(names) <= 500 else 100
+        step = 1 if len(names) <= MOST_NAMES else 10 if len(names) <= 250 else 100
         size = min(SMALL, 72 * side / len(names) * 0.85 * step)
         ticks = np.arange(0, len(names), step)
         lines = 2 if side / len(names) > 2.5 * size * LINE else 1

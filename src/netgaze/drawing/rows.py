@@ -1,7 +1,8 @@
 """Rows: a figure lists the bands of its page, each a height in inches and what draws it; the page sums the heights."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import Any
 
 from matplotlib.figure import Figure as Picture
@@ -129,6 +130,32 @@ def make_bands(
         stack(make_rows({label: findings[label] for label in band}, Columns(len(band), left, gap, max(across, least))))
         for band in bands
     )
+
+
+def lay_out_columns(
+    findings: Mapping[str, Finding],
+    list_cells: Callable[[Finding, float, float], Iterable[Row]],
+    left: float = 0.1,
+    gap: float = 0.2,
+    head: Sequence[Row] = (),
+) -> Picture:
+    """A page with a column of cells per label, the n-th cells on one line; more than four stand in bands.
+
+    Args:
+        findings: by label.
+        list_cells: the cells of a finding from the top, from the left edge and the width of its column in inches.
+        left: see `Columns`.
+        gap: see `Columns`.
+        head: rows above the columns of each band.
+    """
+
+    def make_rows(band: Mapping[str, Finding], columns: Columns) -> Iterator[Row]:
+        yield from head
+        yield columns.titles(band, below=0.05)
+        cells = [list_cells(band[label], x, columns.width) for label, x in zip(band, columns.lefts, strict=True)]
+        yield from (align(filter(None, row)) for row in zip_longest(*cells))
+
+    return lay_out([make_bands(findings, make_rows, left, gap)])
 
 
 def make_title(label: str, below: float = 0.0) -> Row:

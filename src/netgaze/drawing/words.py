@@ -13,8 +13,8 @@ from netgaze.text import is_mark, show, split_clusters
 
 _EM, _MOST_OF_ONE = 0.60, 0.66  # font sizes: the width of a cell, of the widest letter that counts as one
 _CELL, LINE = _EM / 72, 1.3 / 72  # inches a point of font size: the width of a cell, the height of a line
-# Words break at blanks, and names such as static_per_class or init=a/b at their joints.
-_JOINTS = re.compile(r"(\s+|(?<=[-_=/,])(?=\w))")
+# Words break at blanks, and names such as static_per_class, optim.lr or init=a/b at their joints; -0.5 stays whole.
+_JOINTS = re.compile(r"(\s+|(?<=\w[-_=/,])(?=\w)|(?<=\w\.)(?=[^\W\d]))")
 
 
 def measure_cell(size: float) -> float:

@@ -12,6 +12,7 @@ from netgaze.drawing.rows import Row, align, lay_out, make_aside, make_head, mak
 from netgaze.drawing.tiles import Tile, make_tiles
 from netgaze.drawing.words import clip_words
 from netgaze.figure import Figure, Finding
+from netgaze.glossary import Glossary, Meaning
 from netgaze.measures.confusion import PairCounts
 from netgaze.subject import Subject
 from netgaze.text import format_percent, format_share
@@ -30,11 +31,6 @@ class ConfusedPairs(Figure):
     Pairs are ordered by the share of A's examples, then by their number, then by the classes' order. Each stands
     beside A's examples that are most surely taken for B, and B's own that are most surely recognized.
 
-    Numbers:
-        `<A> as <B>`: share of A's examples that are taken for B, 0..1, for each pair shown.
-        `num_errors`: wrong answers in all.
-        `share_of_errors`: share of them that are confusions of these pairs, 0..1; null without errors.
-
     Args:
         num_pairs: at most so many pairs.
         num_each: at most so many examples of either class.
@@ -44,6 +40,18 @@ class ConfusedPairs(Figure):
     question = "Which two classes does the network confuse most, and what do they look like?"
     needs = ("classes", "data")
     controls = "numbers"  # an untrained network takes nearly all images for one class
+    glossary = Glossary(
+        {
+            "<class> as <other>": Meaning(
+                "<class> as <other>",
+                "Share of the first class's examples taken for the second, of the pairs shown.",
+                "%",
+                "lower",
+            ),
+            "num_errors": Meaning("errors", "Wrong answers in all.", "", "lower"),
+            "share_of_errors": Meaning("errors that are of these pairs", "- without errors.", "%"),
+        }
+    )
 
     def __init__(self, *, num_pairs: int = 10, num_each: int = 4):
         self.num_pairs, self.num_each = num_pairs, num_each

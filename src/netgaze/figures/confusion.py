@@ -14,8 +14,10 @@ from netgaze.drawing.panels import MOST_NAMES, NAMES, SEQUENTIAL, SMALL, TEXT, W
 from netgaze.drawing.rows import Columns, Row, align, lay_out, make_bands
 from netgaze.drawing.words import measure_cell, shorten
 from netgaze.figure import Figure, Finding
+from netgaze.glossary import Glossary, Meaning
 from netgaze.measures.confusion import PairCounts
 from netgaze.measures.metrics import calibration_error, classification_metrics
+from netgaze.measures.uncertainty import count_effective
 from netgaze.subject import Subject
 from netgaze.text import format_percent
 
@@ -30,19 +32,44 @@ class Confusion(Figure):
 
     Of more than 28 classes the picture shows those of the most frequent confusions; numbers and table are of all.
 
-    Numbers:
-        `acc`, `acc_macro`: share of all examples, and mean over classes, 0..1.
-        `ece`: expected calibration error over 15 bins (Guo et al. 2017), 0..1: the mean distance between
-            confidence and accuracy.
-        `top5`: share of all examples whose class is among the five likeliest, 0..1, of more than five classes.
-        `<class> as <class>`: the five most frequent confusions, as shares of the first class.
-        `per_class_acc`: by name, 0..1; null for a class without examples.
     """
 
     title = "Confusion"
     question = "Which classes does the network take for which, and is its confidence justified?"
     needs = ("classes", "data")
     controls = "numbers"  # an untrained network gives nearly all images one answer: a stripe
+    glossary = Glossary(
+        {
+            "acc": Meaning("accuracy", "Share of all examples classified correctly.", "%", "higher", "num_images"),
+            "acc_macro": Meaning(
+                "accuracy, class mean", "Mean over the classes of their accuracies.", "%", "higher", "num_images_macro"
+            ),
+            "top5": Meaning(
+                "top-5", "Share of all examples whose class is among the five likeliest.", "%", "higher", "num_images"
+            ),
+            "ece": Meaning(
+                "calibration error",
+                "Mean distance between confidence and accuracy over 15 bins (Guo et al. 2017): 0 where the network "
+                "is right as often as it is sure.",
+                "%",
+                "lower",
+            ),
+            "<class> as <other>": Meaning(
+                "<class> as <other>",
+                "Share of the first class's examples taken for the second: the five largest.",
+                "%",
+                "lower",
+            ),
+            "num_images": Meaning("images", "Of how many the accuracies are."),
+            "num_images_macro": Meaning("images (class mean)", "The class mean is as sure as the accuracy on so many."),
+            "per_class_acc": Meaning("accuracy of each class", "", "%", "higher"),
+            "class": Meaning("class"),
+            "examples": Meaning("examples"),
+            "accuracy": Meaning(
+                "accuracy", "Share of the class's examples classified correctly.", "%", "higher", "examples"
+            ),
+        }
+    )
 
     def compute(self, subject: Subject) -> Finding:
         """Pairs of truth and answer [P,2] and how often each occurs [P]; accuracy and confidence [15] by confidence.
@@ -69,6 +96,7 @@ class Confusion(Figure):
             str(name): float(share) if share >= 0 else None for name, share in zip(names, found.recalls, strict=True)
         }
         numbers |= {f"{name} as {answer}": share for name, answer, share in _list_most_confused(arrays, 5)}
+        numbers |= _count_images(outputs.index, found.examples)
         return Finding(numbers | {"per_class_acc": each}, arrays, _write_caption(subject.split, len(shown), len(names)))
 
     def table(self, finding: Finding) -> list[dict[str, Any]]:
@@ -95,6 +123,12 @@ def bin_reliability(probabilities: np.ndarray, targets: np.ndarray) -> dict[str,
         "bin_accuracy": np.bincount(place, weights=right, minlength=_BINS) / filled,
         "bin_confidence": np.bincount(place, weights=confidence, minlength=_BINS) / filled,
     }
+
+
+def _count_images(index: np.ndarray, examples: np.ndarray) -> dict[str, float]:
+    """Of how many images accuracies are, and on how many the mean over classes is as sure; turns are not counted."""
+    num = len(np.unique(index))
+    return {"num_images": num, "num_images_macro": round(count_effective(examples.tolist()) * num / len(index), 1)}
 
 
 def _choose_classes(found: PairCounts) -> np.ndarray:

@@ -1,6 +1,7 @@
 """How did training go, epoch by epoch?"""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from matplotlib.ticker import MaxNLocator
 from netgaze.drawing.panels import GRAY, TEXT, Sheet, choose_line
 from netgaze.drawing.rows import Columns, Row, lay_out, make_bands, make_legend
 from netgaze.figure import Figure, Finding
+from netgaze.glossary import NUMBERS, Glossary, explain
 from netgaze.subject import Subject
 
 _PLOTS = {
@@ -30,6 +32,8 @@ _LEGEND = {  # what each number's line is called, and its place among the lines 
 }
 _CAPTION = {"val/loss": "validation loss", "val/acc": "validation accuracy"}
 _NAMES = [name for names in _PLOTS.values() for name in names]
+_MEANINGS = {name: meaning for name in _NAMES if (meaning := explain(name, NUMBERS))}
+_MEANINGS["val/acc"] = replace(_MEANINGS["val/acc"], words="val acc")
 _HEIGHT, _LOW, _BETWEEN = 1.7, 0.8, 0.3  # inches: a plot, that of the learning rate, between them
 _MOST_MARKED = 15  # epochs whose values are marked
 
@@ -39,13 +43,19 @@ class Curves(Figure):
 
     Epochs count from 1, as in `history.csv`. The best epoch is the one whose weights the run kept (`best/epoch` of
     its metrics); where that is not known, the one with the highest validation accuracy.
-
-    Numbers: `best/epoch`, and `best/<name>` and `last/<name>` for every number of the history.
     """
 
     title = "Learning curves"
     question = "How did loss and accuracy move over the epochs, and which epoch was best?"
     needs = ("history",)
+    glossary = Glossary(
+        {"best/epoch": NUMBERS["best/epoch"]}
+        | {
+            f"{end}/{name}": replace(meaning, words=f"{meaning.words}, {end} epoch")
+            for end in ("best", "last")
+            for name, meaning in _MEANINGS.items()
+        }
+    )
 
     def compute(self, subject: Subject) -> Finding:
         """Every number of the history over epochs; NaN where an epoch has none."""

@@ -14,6 +14,7 @@ from netgaze.drawing.rows import Row, align, lay_out, make_aside, make_text, sta
 from netgaze.drawing.tiles import Tile, make_tiles
 from netgaze.drawing.words import clip_words, wrap_words
 from netgaze.figure import Figure, Finding
+from netgaze.glossary import Glossary, Meaning
 from netgaze.subject import Subject
 
 _COLORS = {"train": RIGHT, "val": WRONG, "test": GRAY}
@@ -28,10 +29,6 @@ class DataCard(Figure):
     Where not all classes are shown, a plot of the images per class, in falling order, shows how even all of them are.
     Subjects that look at the same data share one card.
 
-    Numbers: `classes`, the images of each split by its name, and `imbalance`: in the training split, the images of
-    the largest class over those of the smallest. `found`: what the run said at its start of values, of what was
-    ignored and of what may be a mistake.
-
     Args:
         num_classes: classes to show, by seed where there are more.
         num_each: training images of each, by seed.
@@ -41,6 +38,19 @@ class DataCard(Figure):
     title = "Data card"
     question = "What is in the data: which classes, how many images of each, and what do they look like?"
     needs = ("data",)
+    glossary = Glossary(
+        {
+            "classes": Meaning("classes"),
+            "train": Meaning("training images"),
+            "val": Meaning("validation images"),
+            "test": Meaning("test images"),
+            "imbalance": Meaning(
+                "imbalance",
+                "In the training split, the images of the largest class over those of the smallest: 1 is equal.",
+            ),
+            "found": Meaning("what the run said at its start", "Values, what was ignored, what may be a mistake."),
+        }
+    )
 
     def __init__(self, *, num_classes: int = 10, num_each: int = 6, seed: int = 0):
         self.num_classes, self.num_each, self.seed = num_classes, num_each, seed

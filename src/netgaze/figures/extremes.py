@@ -11,6 +11,7 @@ from netgaze.drawing.rows import Row, lay_out, make_head, make_text, stack
 from netgaze.drawing.tiles import Tile, make_tiles
 from netgaze.drawing.words import clip_words
 from netgaze.figure import Figure, Finding
+from netgaze.glossary import Glossary, Meaning
 from netgaze.subject import Subject
 from netgaze.text import format_value
 
@@ -23,11 +24,6 @@ class Extremes(Figure):
 
     Each network chooses its own; the loss is cross-entropy in nats.
 
-    Numbers:
-        `mean_loss`, `median_loss`: over all examples of the split.
-        `worst_tenth_share`: share of the summed loss that the worst 10 % of examples carry; 0.1 where all are
-            alike.
-
     Args:
         num_each: examples of each kind.
     """
@@ -36,6 +32,17 @@ class Extremes(Figure):
     question = "Which images does the network find easiest and hardest?"
     needs = ("classes", "data")
     controls = "numbers"  # to an untrained network all images are about as hard
+    glossary = Glossary(
+        {
+            "mean_loss": Meaning("mean loss", "Over all examples of the split.", "nats", "lower"),
+            "median_loss": Meaning("median loss", "Over all examples of the split.", "nats", "lower"),
+            "worst_tenth_share": Meaning(
+                "loss of the worst tenth",
+                "Share of the summed loss that the worst 10 % carry; 10 % where all are alike.",
+                "%",
+            ),
+        }
+    )
 
     def __init__(self, *, num_each: int = 8):
         self.num_each = num_each

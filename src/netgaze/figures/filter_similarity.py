@@ -1,7 +1,7 @@
 """Do classes with similar filters get confused?"""
 
 from collections.abc import Mapping
-from functools import partial
+from typing import Any
 
 import numpy as np
 import torch
@@ -11,15 +11,16 @@ from scipy.stats import rankdata, spearmanr
 from sklearn.metrics.pairwise import cosine_similarity
 
 from netgaze.drawing.panels import GRAY, MOST_NAMES, NAMES, SEQUENTIAL, SIGNED, SMALL, TEXT, WIDTH, Sheet, measure_names
-from netgaze.drawing.rows import Columns, Row, align, lay_out, make_bar, make_signed_bar, make_text, make_title, stack
+from netgaze.drawing.rows import Columns, Row, align, lay_out, make_bar, make_text, make_title, stack
 from netgaze.drawing.words import wrap_words
 from netgaze.figure import Figure, Finding
+from netgaze.glossary import Glossary, Meaning
 from netgaze.measures.confusion import PairCounts
 from netgaze.subject import Subject, evaluating
 
 _MOST_VALUES = 12
 _MOST_CLASSES = 500  # of which all pairs are compared, a thousand times in the test
-_MATRIX = 3.2  # inches
+_MATRIX, _LEAST_MATRIX = 3.2, 1.2  # inches
 _DIGITS = 9  # of what is ranked: equal pairs are to be equal, whatever the order of the sums
 
 
@@ -31,14 +32,6 @@ class FilterSimilarity(Figure):
     (Bar-Joseph et al. 2001). A filter of nothing but zeros is similar to none, not even to itself. Of more than 500
     classes so many are compared, drawn by the seed.
 
-    Numbers, over pairs of different classes:
-        `similarity_mean`: mean cosine, -1..1.
-        `similarity_max`, `most_similar`: the largest cosine, and whose.
-        `spearman`: rank correlation of cosine and confusion, the mean of both directions' shares; null where one of
-            them is the same for all pairs.
-        `p_permutation`: of Mantel's test (1967), one-sided: the share of permutations of the classes of one matrix
-            that correlate at least as highly, the identity counted in; null with `spearman`.
-
     Args:
         num_permutations: of the test.
         seed: of the permutations, and of the classes where there are too many.
@@ -47,6 +40,26 @@ class FilterSimilarity(Figure):
     title = "Similarity of filters"
     question = "Which classes have similar filters, and are these the ones that the network confuses?"
     needs = ("classes", "data")
+    controls = "numbers"  # untrained filters are alike by chance, and nearly all images get one answer
+    glossary = Glossary(
+        {
+            "similarity_mean": Meaning(
+                "mean similarity", "Mean cosine of two classes' filters, -1..1, over all pairs."
+            ),
+            "similarity_max": Meaning("largest similarity", "The largest cosine of two classes' filters, -1..1."),
+            "most_similar": Meaning("most similar classes"),
+            "spearman": Meaning(
+                "rank correlation",
+                "Of similarity and confusion (the mean of both directions' shares), -1..1, over pairs of different "
+                "classes; - where one of them is the same for all pairs.",
+            ),
+            "p_permutation": Meaning(
+                "p of the correlation",
+                "Mantel's test (1967), one-sided: share of permutations of one matrix's classes that correlate at "
+                "least as highly, the identity counted in.",
+            ),
+        }
+    )
 
     def __init__(self, *, num_permutations: int = 999, seed: int = 0):
         self.num_permutations, self.seed = num_permutations, seed
@@ -70,11 +83,25 @@ class FilterSimilarity(Figure):
         if len(names) < total:
             caption += f" Of {total:,} classes {len(names)} are compared, drawn by the seed."
         if len(names) > MOST_NAMES:
-            caption += " The numbers at the edges are places in that order."
+            caption += " The numbers at the edges are places in that order, which the table names."
         numbers = _summarize(similarity, names) | correlate_mantel(
             similarity, confusion, self.num_permutations, self.seed
         )
         return Finding(numbers, arrays, caption)
+
+    def table(self, finding: Finding) -> list[dict[str, Any]]:
+        """A row per class, in the picture's order: its place there, and the class whose filter is most similar."""
+        names, others = finding.arrays["names"], finding.arrays["similarity"].copy()
+        np.fill_diagonal(others, -np.inf)
+        return [
+            {
+                "place": place,
+                "class": str(name),
+                "nearest_class": str(names[row.argmax()]),
+                "similarity": float(row.max()),
+            }
+            for place, (name, row) in enumerate(zip(names, others, strict=True))
+        ]
 
     def draw(self, findings: Mapping[str, Finding]) -> Picture:
         """A block per network: the similarities left, the confusion right."""
@@ -136,36 +163,33 @@ def _describe(finding: Finding) -> str:
 
 
 def _make_block(label: str, finding: Finding) -> Row:
-    columns = Columns(2)
-    left, right = (x + (columns.width + NAMES - _MATRIX) / 2 for x in columns.lefts)
-    similarity, confusion, names = (finding.arrays[key] for key in ("similarity", "confusion", "names"))
-    draw = partial(_draw_matrix, names=names)
+    columns, names = Columns(2), finding.arrays["names"]
+    side = min(_MATRIX, _LEAST_MATRIX + 0.2 * len(names))
+    left, right = (x + (columns.width + NAMES - side) / 2 for x in columns.lefts)
+    similarity, confusion = finding.arrays["similarity"], finding.arrays["confusion"]
     matrices = [
-        partial(draw, x=left, values=similarity, colors=SIGNED, low=-1.0, black=np.abs(similarity) < 0.6),
-        partial(draw, x=right, values=confusion, colors=SEQUENTIAL, low=0.0, black=confusion > 0.6),
+        _make_matrix(left, side, similarity, names, SIGNED, "cosine similarity of filters"),
+        _make_matrix(right, side, confusion, names, SEQUENTIAL, "confusion: share of a row's examples"),
     ]
-    bars = [
-        make_signed_bar(left, _MATRIX, 1.0, "cosine similarity of filters"),
-        make_bar(right, _MATRIX, [0, 0.5, 1], SEQUENTIAL, "confusion: share of a row's examples"),
-    ]
-    return stack(
-        [
-            make_title(label, below=0.02),
-            make_text(_describe(finding), WIDTH / 2, below=0.1, ha="center", color=GRAY),
-            align(Row(_MATRIX + measure_names(names), matrix) for matrix in matrices),
-            align(bars),
-        ]
-    )
+    words = make_text(_describe(finding), WIDTH / 2, below=0.1, ha="center", color=GRAY)
+    return stack([make_title(label, below=0.02), words, align(matrices)])
 
 
-def _draw_matrix(
-    sheet: Sheet, y: float, x: float, values: np.ndarray, names: np.ndarray, colors: str, low: float, black: np.ndarray
-) -> None:
-    """A matrix with its values [K,K] in its cells, black or white [K,K], where they are few."""
-    axes = sheet.matrix(x, y, _MATRIX, values, names, colors, low)
-    if len(values) > _MOST_VALUES:
-        return
-    size = min(SMALL, 72 * _MATRIX / len(values) / (0.7 * 5))
-    for (row, column), value in np.ndenumerate(values):
-        color = "black" if black[row, column] else "white"
-        axes.text(column, row, f"{value:z.2f}", ha="center", va="center", fontsize=size, color=color)
+def _make_matrix(x: float, side: float, values: np.ndarray, names: np.ndarray, colors: str, words: str) -> Row:
+    """A matrix [K,K], with its values in its cells where they are few, and its color bar."""
+    low = -1.0 if colors == SIGNED else 0.0
+    black = np.abs(values) < 0.6 if colors == SIGNED else values > 0.6  # on light colors
+
+    def draw(sheet: Sheet, y: float) -> None:
+        axes = sheet.matrix(x, y, side, values, names, colors, low)
+        if len(values) > MOST_NAMES:
+            axes.set_xlabel("place in the order of the clustering", fontsize=SMALL, labelpad=1)
+        if len(values) > _MOST_VALUES:
+            return
+        size = min(SMALL, 72 * side / len(values) / (0.7 * 5))
+        for (row, column), value in np.ndenumerate(values):
+            color = "black" if black[row, column] else "white"
+            axes.text(column, row, f"{value:z.2f}", ha="center", va="center", fontsize=size, color=color)
+
+    bar = make_bar(x, side, [low, (low + 1) / 2, 1], colors, words)
+    return stack([Row(side + measure_names(names), draw), bar])

@@ -12,6 +12,7 @@ from netgaze.drawing.panels import TEXT
 from netgaze.drawing.rows import Row, lay_out, make_text
 from netgaze.drawing.words import shorten
 from netgaze.figure import Figure, Finding
+from netgaze.glossary import Glossary, Meaning
 from netgaze.measures.metrics import knn_accuracy
 from netgaze.measures.neighbors import find_nearest
 from netgaze.subject import Subject
@@ -24,11 +25,6 @@ class Knn(Figure):
 
     They are compared by Euclidean distance there; cosine is what kNN evaluations use since Wu et al. 2018.
 
-    Numbers:
-        `knn20`, `knn200`: weighted kNN accuracy over the whole split, 0..1: votes weigh exp(cosine / 0.07) (Wu et
-            al. 2018); the bank is the training split under test transforms. Left out where the bank is smaller.
-        `shown_right`: share of the neighbors shown that are of their query's class, 0..1.
-
     Args:
         num_queries: images of different classes, by seed.
         num_neighbors: of each.
@@ -40,6 +36,22 @@ class Knn(Figure):
     question = "Which training images are nearest to a test image, and are they of its class?"
     needs = ("data", "features")
     metrics = ("knn20", "knn200")
+    glossary = Glossary(
+        {
+            "knn<k>": Meaning(
+                "kNN-<k> accuracy",
+                "Of a vote of the nearest training images by the features, each weighing exp(cosine / 0.07) (Wu et "
+                "al. 2018), over the whole split; left out where there are fewer.",
+                "%",
+                "higher",
+                "num_images",
+            ),
+            "shown_right": Meaning(
+                "neighbors shown that are right", "Share that is of its query's class.", "%", "higher"
+            ),
+            "num_images": Meaning("images", "Of how many the accuracies are."),
+        }
+    )
 
     def __init__(
         self, *, num_queries: int = 5, num_neighbors: int = 10, indices: Sequence[int] | None = None, seed: int = 0
@@ -55,6 +67,7 @@ class Knn(Figure):
         similarities, near = find_nearest(features[queries], bank, min(self.num_neighbors, len(bank)))
         right = bank_labels[near] == labels[queries, None]
         numbers = knn_accuracy(bank, bank_labels, features, labels) | {"shown_right": float(right.double().mean())}
+        numbers["num_images"] = len(labels)
         neighbors = to_rgb(data.images("train", near.flatten()))
         arrays = {
             "queries": to_rgb(data.images(split, queries)),

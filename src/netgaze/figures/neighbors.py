@@ -14,6 +14,7 @@ from netgaze.drawing.nearest import make_queries
 from netgaze.drawing.rows import Row, lay_out, make_text
 from netgaze.errors import NetgazeError
 from netgaze.figure import Figure, Finding
+from netgaze.glossary import Glossary, Meaning
 from netgaze.measures.neighbors import find_nearest
 from netgaze.subject import Subject
 from netgaze.text import show
@@ -28,13 +29,6 @@ class Neighbors(Figure):
 
     The queries are a person's own pictures, at most twelve, or else images of the same split, which do not find
     themselves.
-
-    Numbers:
-        `distances of <query>`: to its neighbors, ascending; of `cosine` 1 - cosine, 0..2.
-        `classes of <query>`: those of its neighbors.
-        `agree_together`: share of the neighbors shown that are of the commonest class among their query's, 0..1.
-        `agree_query`: share of those that are of their query's class, 0..1; null for own pictures, whose class is
-            not known.
 
     Args:
         images: picture files.
@@ -53,6 +47,24 @@ class Neighbors(Figure):
     title = "Nearest images"
     question = "Which images of the data are nearest to a picture?"
     needs = ("data", "features")
+    glossary = Glossary(
+        {
+            "distances of <query>": Meaning(
+                "distances of <query>", "To its neighbors, ascending; of cosine 1 - cosine, 0..2."
+            ),
+            "classes of <query>": Meaning("classes of <query>", "Those of its neighbors."),
+            "agree_together": Meaning(
+                "neighbors agree",
+                "Share of those shown that are of the commonest class among their query's.",
+                "%",
+                "higher",
+            ),
+            "agree_query": Meaning(
+                "neighbors are of the query's class", "Share of those shown; - for own pictures.", "%", "higher"
+            ),
+            "common to <network>": Meaning("common to <network>", "Share of the neighbors that both found.", "%"),
+        }
+    )
 
     def __init__(
         self,

@@ -17,6 +17,7 @@ from netgaze.drawing.panels import GRAY, NUM_STYLES, PALE, TEXT, WIDTH, Sheet, c
 from netgaze.drawing.rows import Columns, Row, align, lay_out, make_bands, make_legend, make_text
 from netgaze.drawing.words import count_cells, shorten
 from netgaze.figure import Figure, Finding
+from netgaze.glossary import Glossary, Meaning
 from netgaze.subject import Subject
 
 _MOST_NAMES = 60
@@ -33,12 +34,6 @@ class Tsne(Figure):
     images. Distances between far groups and sizes of groups mean nothing in such a map: the numbers say how far to
     trust it.
 
-    Numbers:
-        `trustworthiness`: do neighbors in the plane come from near by in the features (Venna and Kaski 2001)?
-            0..1, over 10 neighbors; about 0.5 for a random map.
-        `knn5_plane`, `knn5_features`: share of images whose 5 nearest others (Euclidean) are mostly of their class,
-            in the plane and in the features. The network's quality shows in the second one.
-
     Args:
         num_images: how many; fewer where the split has fewer.
         seed: of the choice of images and of the map.
@@ -47,6 +42,32 @@ class Tsne(Figure):
     title = "t-SNE map"
     question = "Do images of the same class lie together in the space of features?"
     needs = ("data", "features")
+    glossary = Glossary(
+        {
+            "trustworthiness": Meaning(
+                "trustworthiness",
+                "Do neighbors in the plane come from near by in the features (Venna and Kaski 2001)? 0..1 over 10 "
+                "neighbors; about 0.5 for a random map. It judges the map, not the network.",
+                "",
+                "higher",
+            ),
+            "knn5_plane": Meaning(
+                "5 nearest agree, in the plane",
+                "Share of the images shown whose 5 nearest others (Euclidean) are mostly of their class.",
+                "%",
+                "higher",
+                "num_images",
+            ),
+            "knn5_features": Meaning(
+                "5 nearest agree, in the features",
+                "The same in the features: the network's quality shows here.",
+                "%",
+                "higher",
+                "num_images",
+            ),
+            "num_images": Meaning("images shown"),
+        }
+    )
 
     def __init__(self, *, num_images: int = 100, seed: int = 0):
         self.num_images, self.seed = num_images, seed
@@ -63,6 +84,7 @@ class Tsne(Figure):
                 "trustworthiness": float(trustworthiness(features, plane, n_neighbors=min(10, (len(plane) - 1) // 2))),
                 "knn5_plane": leave_one_out(plane, labels, 5),
                 "knn5_features": leave_one_out(features, labels, 5),
+                "num_images": len(index),
             }
         arrays = {"plane": plane, "labels": labels, "names": np.array(subject.data.class_names)}
         caption = f"{len(index)} images of the {subject.split} split, the same for every network, colored by class."

@@ -1,7 +1,6 @@
 """Do two pictures show the same person?"""
 
 from collections.abc import Mapping, Sequence
-from functools import partial
 from itertools import combinations
 from typing import Any
 
@@ -10,28 +9,27 @@ from matplotlib.figure import Figure as Picture
 
 from netgaze.drawing.examples import name_files, read_size, to_rgb
 from netgaze.drawing.panels import GRAY, RIGHT, SMALL, WIDTH, WRONG, Sheet
-from netgaze.drawing.rows import Row, align, lay_out, stack
+from netgaze.drawing.rows import Row, align, lay_out, make_text, stack
+from netgaze.drawing.tiles import Tile, make_tiles
 from netgaze.drawing.words import clip_words, shorten
 from netgaze.errors import NetgazeError
 from netgaze.figure import Figure, Finding
+from netgaze.glossary import Glossary, Meaning
 from netgaze.subject import Subject
 from netgaze.text import show
 
 _MOST_PAIRS = 12
-_TILE, _NAMES, _ROW, _GAP = 0.95, 0.3, 0.44, 0.18  # inches: a picture, its name, a network's line, between pairs
-_LEFT = 2 * _TILE + 0.35  # inches: where the lines begin
+_TILE, _LINE, _GAP = 0.95, 0.36, 0.15  # inches: a picture, a network's line, between pairs
+_LEFT, _RIGHT = 2 * _TILE + 0.35, WIDTH - 0.2  # inches: where the lines begin and end
 _ANSWERS = {0: "same person", 1: "different people"}
+_COLORS = {0: RIGHT, 1: WRONG, -1: "black"}
+_KEY = "Diamond: the distance, from 0 on. Blue: up to the threshold, the same person. Vermilion: different people."
 
 
 class Verify(Figure):
     """Two pictures are of the same person where the distance of their embeddings is at most the threshold.
 
     Of more than two pictures all pairs are compared, in order, the first twelve.
-
-    Numbers:
-        `threshold`: the subject's, null where it has none.
-        `distance of <file>, <file>`: Euclidean, between what `Subject.embed` makes of the pictures.
-        `answer to <file>, <file>`: 0 for the same person, 1 for different people; null without a threshold.
 
     Args:
         images: picture files.
@@ -43,6 +41,17 @@ class Verify(Figure):
     title = "The same person?"
     question = "Do two pictures show the same person?"
     needs = ("data", "verifier")
+    glossary = Glossary(
+        {
+            "threshold": Meaning(
+                "threshold", "Distance up to which two pictures count as the same person; - without one."
+            ),
+            "distance of <file>": Meaning(
+                "distance of <file>", "Euclidean, between the network's vectors of the pictures."
+            ),
+            "answer to <file>": Meaning("answer to <file>", "0 for the same person, 1 for different people."),
+        }
+    )
 
     def __init__(self, *, images: Sequence[str] | None = None):
         if images is None or len(images) < 2:
@@ -84,19 +93,13 @@ class Verify(Figure):
     def draw(self, findings: Mapping[str, Finding]) -> Picture:
         """A row per pair: the pictures as the networks see them, and for each network the distance on a line."""
         first = next(iter(findings.values()))
-        rows = [Row(0.15)]
-        for number in range(len(first.arrays["pairs"])):
-            pair = Row(_TILE + _NAMES, partial(_draw_pair, finding=first, number=number))
-            lines = [
-                Row(_ROW, partial(_draw_line, label=label, finding=finding, number=number))
-                for label, finding in findings.items()
-            ]
-            rows += [align([pair, stack([*lines, Row(0.1)])]), Row(_GAP)]
-        words = (
-            "Diamond: the distance, from 0 on. Blue: up to the threshold, the same person. Vermilion: different people."
-        )
-        rows.append(Row(0.3, lambda sheet, y: sheet.text(WIDTH / 2, y + 0.02, words, ha="center", color=GRAY)))
-        return lay_out(rows)
+        names = [clip_words(str(name), _TILE, SMALL, 2) for name in first.arrays["names"]]
+        tiles, rows = list(map(Tile, first.arrays["pictures"], names)), [Row(0.15)]
+        for number, pair in enumerate(first.arrays["pairs"]):
+            pictures = make_tiles([tiles[image] for image in pair], 0.1, _TILE + 0.05, 0.05)
+            lines = [_make_line(label, finding, number) for label, finding in findings.items()]
+            rows += [align([pictures, stack(lines)]), Row(_GAP)]
+        return lay_out([*rows, make_text(_KEY, WIDTH / 2, height=0.3, ha="center", color=GRAY)])
 
     def summary(self, findings: Mapping[str, Finding]) -> str:
         """A line per pair and network."""
@@ -117,26 +120,22 @@ def _describe(finding: Finding, number: int, digits: int) -> str:
     return f"{distance}, threshold {threshold:.{digits}f}: {answer} ({_ANSWERS[answer]})"
 
 
-def _draw_pair(sheet: Sheet, y: float, finding: Finding, number: int) -> None:
-    """Two pictures with their names."""
-    for x, image in zip((0.1, 0.15 + _TILE), finding.arrays["pairs"][number], strict=True):
-        name = clip_words(str(finding.arrays["names"][image]), _TILE, SMALL, 2)
-        sheet.image(finding.arrays["pictures"][image], x, y, _TILE, _TILE)
-        sheet.text(x + _TILE / 2, y + _TILE + 0.04, name, SMALL, ha="center")
-
-
-def _draw_line(sheet: Sheet, y: float, label: str, finding: Finding, number: int) -> None:
+def _make_line(label: str, finding: Finding, number: int) -> Row:
     """From 0 to the largest distance or the threshold of a network: the same scale for all its pairs."""
     threshold, distances = finding.numbers["threshold"], finding.arrays["distances"]
-    right, answer = WIDTH - 0.2, int(finding.arrays["answers"][number])
-    words = _describe(finding, number, 3)
-    sheet.text(right, y, words, SMALL, ha="right", weight="bold", color={0: RIGHT, 1: WRONG}.get(answer, "black"))
-    sheet.text(_LEFT, y, shorten(label, right - _LEFT - len(words) * SMALL * 0.7 / 72, SMALL), SMALL)
-    scale = (right - _LEFT) / (1.05 * max(distances.max(), threshold or 0) or 1.0)
-    line, middle = y + 0.24, right if threshold is None else _LEFT + threshold * scale
-    parts = ((_LEFT, right, GRAY),) if threshold is None else ((_LEFT, middle, RIGHT), (middle, right, WRONG))
-    for start, end, color in parts:
-        sheet.paper.plot([start, end], [line, line], color=color, linewidth=3, alpha=0.6, solid_capstyle="butt")
-    if threshold is not None:
-        sheet.paper.plot([middle, middle], [line - 0.07, line + 0.07], color="black", linewidth=1.5)
-    sheet.paper.plot([_LEFT + distances[number] * scale], [line], "D", color="black", markersize=5)
+    words, color = _describe(finding, number, 3), _COLORS[int(finding.arrays["answers"][number])]
+    scale = (_RIGHT - _LEFT) / (1.05 * max(distances.max(), threshold or 0) or 1.0)
+    middle = _RIGHT if threshold is None else _LEFT + threshold * scale
+    style: Any = {"linewidth": 3, "alpha": 0.6, "solid_capstyle": "butt"}
+
+    def draw(sheet: Sheet, y: float) -> None:
+        line = y + 0.22
+        sheet.text(_RIGHT, y, words, SMALL, ha="right", weight="bold", color=color)
+        sheet.text(_LEFT, y, shorten(label, _RIGHT - _LEFT - len(words) * SMALL * 0.7 / 72, SMALL), SMALL)
+        sheet.paper.plot([_LEFT, middle], [line, line], color=GRAY if threshold is None else RIGHT, **style)
+        if threshold is not None:
+            sheet.paper.plot([middle, _RIGHT], [line, line], color=WRONG, **style)
+            sheet.paper.plot([middle, middle], [line - 0.07, line + 0.07], color="black", linewidth=1.5)
+        sheet.paper.plot([_LEFT + distances[number] * scale], [line], "D", color="black", markersize=5)
+
+    return Row(_LINE, draw)

@@ -4,7 +4,8 @@
 `num_features` (F, channels of the maps), `head_hidden_size` (D, features before the last layer; F where the head is a
 global average), `reset_classifier(num_classes)`. Beyond timm: `head_layers`, the children that are no part of the
 backbone; `filter_layers` and `feature_layers`, worth a look; `class_filters() -> [K,D]`, what is laid over the features
-for each class, and `class_maps(maps) -> [B,K,h,w]`, where it finds something. Constructors never load weights.
+for each class, and `class_maps(maps) -> [B,K,h,w]`, where it finds something, in `map_unit`. Constructors never load
+weights.
 """
 
 import torch
@@ -26,12 +27,14 @@ class LinearNet(nn.Module):
         feature_layers: the stages whose outputs are maps worth a look, shallow to deep; finetuning slows its learning
             rate from one to the stage before (`task.layer_decay`).
         num_features: F, channels of the maps that `forward_features` gives.
+        map_unit: of `class_maps`, in a word: the logit of a linear head is a map's mean, and a bias.
     """
 
     last_layer: str
     filter_layers: tuple[str, ...]
     feature_layers: tuple[str, ...]
     num_features: int
+    map_unit = "logits"
 
     def forward_features(self, images: Tensor) -> Tensor:
         """[B,C,H,W] -> the last feature maps, [B,F,h,w]."""

@@ -95,6 +95,7 @@ class DynamicConv(ResNetTrunk):
     """
 
     head_layers = ("filters", "predictor")
+    map_unit = "filter response"  # which the predictor reads: its mean is no logit
 
     def __init__(
         self,

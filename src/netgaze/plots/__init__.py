@@ -38,8 +38,13 @@ def plot_matrix(rows: Sequence[Row], path: Path) -> bool:
     rows = [row for row in average_repeats(rows) or rows if row["status"] == "finished" and "test/acc" in row]
     if any(len({row.get(key) for row in rows}) < 2 for key in ("init", "data")):
         return False
-    _save(lay_out([_make_matrix(rows)]), path)
+    _save(draw_matrix(rows), path)
     return True
+
+
+def draw_matrix(rows: Sequence[Row]) -> Figure:
+    """A heat map per task."""
+    return lay_out([_make_matrix(rows)])
 
 
 def _make_matrix(rows: Sequence[Row]) -> Band:

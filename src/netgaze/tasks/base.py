@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from pytorch_lightning import LightningModule
 from torch import Tensor, nn
@@ -13,6 +14,7 @@ from torch.optim.lr_scheduler import LambdaLR
 
 from netgaze.batch import Batch
 from netgaze.measures.metrics import classification_metrics
+from netgaze.predictions import Predictions
 from netgaze.tasks.step import Means, Step
 
 
@@ -33,8 +35,10 @@ class Task(LightningModule):
         monitor: the number that chooses the best epoch, as `val/loss`.
         monitor_mode: whether the largest ("max") or the smallest ("min") is best.
         numbers: of the current epoch by name; callbacks may add theirs.
+        pictures: of the current epoch by name, uint8 [H,W,3]; callbacks draw them.
         num_classes, class_names: of what *this task* predicts.
         variants: settings and numbers of each network, where a run trained several at once; set by the test.
+        predictions: what a classification answered to each test example; set by the test.
 
     Args:
         model: the network.
@@ -63,10 +67,12 @@ class Task(LightningModule):
         self.num_classes = num_classes
         self.optimizer, self.schedule = optimizer, schedule
         self.numbers: dict[str, float] = {}
+        self.pictures: dict[str, np.ndarray] = {}
         self.variants: list[dict[str, float]] = []
+        self.predictions: Predictions | None = None
         self._frozen: list[nn.Module] = []
         self._means: dict[str, Means] = defaultdict(Means)
-        self._outputs: list[tuple[Tensor, Tensor]] = []
+        self._outputs: list[tuple[Tensor, Tensor, Tensor]] = []
 
     def name_classes(self, data_classes: Sequence[str]) -> None:
         """Set `class_names` from the data's: the same, unless the task predicts something of its own."""
@@ -101,6 +107,10 @@ class Task(LightningModule):
         Asked only where steps have outputs. `split` is "val" or "test".
         """
         return {"loss": float(self.criterion(outputs, targets))} | classification_metrics(outputs, targets)
+
+    def choose_logits(self, outputs: Tensor) -> Tensor:
+        """The logits [M,K] that are the network's answer, of what a step put out: all, unless it has several heads."""
+        return outputs
 
     def class_maps(self, images: Tensor) -> Tensor:
         """Where the head finds what it looks for, a map for each class, [B,K,h,w]: the network's `class_maps`."""
@@ -153,7 +163,7 @@ class Task(LightningModule):
 
     def on_train_epoch_start(self) -> None:
         """Begin the means of an epoch and its numbers."""
-        self.numbers = {}
+        self.numbers, self.pictures = {}, {}
         self._means["train"] = Means()
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
@@ -190,7 +200,8 @@ class Task(LightningModule):
         """Count a step of validation or test among the split's means, and hold its outputs, where it has some."""
         self._means[split].add(len(batch), step)
         if step.outputs is not None and step.targets is not None:
-            self._outputs.append((step.outputs.float(), step.targets))
+            index = batch.index.repeat(len(step.targets) // len(batch))
+            self._outputs.append((step.outputs.float(), step.targets, index))
 
     def on_validation_epoch_end(self) -> None:
         """Log the numbers of the validation split."""
@@ -203,16 +214,18 @@ class Task(LightningModule):
     def _log_numbers(self, split: str) -> None:
         numbers = self._means.pop(split).read(self.trainer.strategy)
         if kept := self._gather_outputs():
-            outputs, targets = (torch.cat(part) for part in zip(*kept, strict=True))
+            outputs, targets, index = (torch.cat(part) for part in zip(*kept, strict=True))
             kept.clear()  # of thousands of classes the outputs are the largest thing there is
             numbers |= self.compute_metrics(split, outputs, targets)
+            if split == "test" and self.classifies and len(index) == len(targets):
+                self.predictions = Predictions.of(self.choose_logits(outputs), targets, index)
         named = {f"{split}/{name}": value for name, value in numbers.items()}
         self.numbers |= named
         self.log_dict(named, sync_dist=True)
 
-    def _gather_outputs(self) -> list[tuple[Tensor, Tensor]]:
-        """The outputs and targets that were kept, of all processes, on the CPU; forgets them."""
-        mine = [(outputs.cpu(), targets.cpu()) for outputs, targets in self._outputs]
+    def _gather_outputs(self) -> list[tuple[Tensor, ...]]:
+        """The outputs, targets and places that were kept, of all processes, on the CPU; forgets them."""
+        mine = [tuple(part.cpu() for part in parts) for parts in self._outputs]
         self._outputs.clear()
         if self.trainer.world_size == 1:
             return mine

@@ -113,6 +113,10 @@ class LinearProbe(Supervised):
             numbers |= {f"acc lr={lr:g}": head["acc"] for lr, head in zip(self.lrs, found, strict=True)}
         return numbers
 
+    def choose_logits(self, outputs: Tensor) -> Tensor:
+        """The best head's, of all heads' logits [N,H,K]."""
+        return outputs[:, self._leader]
+
     def _keep_best(self, accuracies: Sequence[float]) -> None:
         """Keep the heads that are better than ever before; the best of all becomes the network's last layer."""
         for place, accuracy in enumerate(accuracies):

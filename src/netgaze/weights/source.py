@@ -1,6 +1,5 @@
 """What `init` names: a run, a file, or torchvision's ImageNet weights; and in a file, which weights."""
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -10,10 +9,9 @@ from torch import nn
 
 from netgaze.download import fetch
 from netgaze.errors import NetgazeError
+from netgaze.places import find_weights
 
 IMAGENET_URL = "https://download.pytorch.org/models"
-
-_ENDINGS = (".safetensors", ".pth", ".pt", ".ckpt", ".bin", ".th", ".tar")
 
 
 class Init(NamedTuple):
@@ -53,20 +51,7 @@ def locate(model: nn.Module, source: str) -> Path:
     Raises:
         NetgazeError: there is none.
     """
-    if source == "imagenet":
-        return _fetch_imagenet(model)
-    path = Path(source).expanduser()
-    if os.path.isfile(path / "checkpoints" / "best.ckpt"):
-        return path / "checkpoints" / "best.ckpt"
-    if os.path.isdir(path) and (inside := sorted(each.name for each in path.iterdir() if each.suffix in _ENDINGS)):
-        raise NetgazeError(
-            f"init={source} is a folder, and not that of a run. Give a file in it: init={path / inside[0]}."
-        )
-    if not os.path.isfile(path):  # of a name that cannot be, too
-        raise NetgazeError(
-            f"init={source}: there is no such file of weights, nor a run with {path}/checkpoints/best.ckpt."
-        )
-    return path
+    return _fetch_imagenet(model) if source == "imagenet" else find_weights(source)
 
 
 def _fetch_imagenet(model: nn.Module) -> Path:

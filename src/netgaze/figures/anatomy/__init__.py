@@ -8,8 +8,10 @@ from matplotlib.figure import Figure as Picture
 
 from netgaze.figure import Figure, Finding
 from netgaze.figures.anatomy.bars import draw_bars
+from netgaze.glossary import Glossary, Meaning
 from netgaze.inside.anatomy import Layer, estimate_memory, group_parts, list_layers, sum_totals
 from netgaze.subject import Subject
+from netgaze.text import format_value
 
 _TITLES = ("layer", "kind", "output", "activations", "params", "no bias", "macs", "field", "stride")
 _NUM_WORDS = 3  # of these columns are words, the others numbers
@@ -20,13 +22,6 @@ class Anatomy(Figure):
 
     See `netgaze.inside.anatomy` for what counts as an activation, a parameter and a multiply-accumulate, and for the
     receptive field. All numbers but those of training are of one image; an MB is a million bytes.
-
-    Numbers:
-        `params`, `params_no_bias`, `activations` (the image among them), `macs`: totals of the network.
-        `activation_mb`: all activations at the precision.
-        `training_mb`: what a training step of the whole network holds at its fullest, and of it `training_mb/weights`,
-            `/gradients`, `/optimizer` and `/activations`; see `netgaze.inside.anatomy.training_memory`.
-        `parts`: the totals of each child of the network, by name; of what it does itself under "".
 
     Args:
         every_layer: True also shows what costs nothing (activation functions, dropout, sums of branches).
@@ -42,6 +37,31 @@ class Anatomy(Figure):
     question = "What does each layer cost, in parameters, memory and work, and how much of the image does it see?"
     needs = ("model",)
     controls = "none"  # an untrained network costs and sees the same
+    glossary = Glossary(
+        {
+            "params": Meaning("parameters"),
+            "params_no_bias": Meaning("parameters without biases"),
+            "activations": Meaning(
+                "activations", "Numbers that an image's way through the network holds, the image among them."
+            ),
+            "macs": Meaning("multiply-adds", "For one image.", "", "lower"),
+            "activation_mb": Meaning("all activations", "At the precision.", "MB"),
+            "training_mb": Meaning(
+                "memory of a training step", "What a step of the whole network holds at its fullest.", "MB", "lower"
+            ),
+            "training_mb/<part>": Meaning("of it <part>", "", "MB"),
+            "precision": Meaning("bits of an activation"),
+            "batch_size": Meaning("images of a step"),
+            "parts": Meaning("totals of each part"),
+            "layer": Meaning("layer"),
+            "kind": Meaning("kind"),
+            "output": Meaning("output", "Channels and places of what it gives."),
+            "activation_bytes": Meaning("activations, bytes"),
+            "receptive_field": Meaning("sees", "Side of the square of pixels that a place sees.", "px"),
+            "stride": Meaning("stride", "Between the centers of neighboring places.", "px"),
+            "start": Meaning("first center", "Of the first place.", "px"),
+        }
+    )
 
     def __init__(
         self, *, every_layer: bool = False, precision: int = 32, batch_size: int = 128, optimizer_states: int = 1
@@ -158,9 +178,9 @@ def _describe_totals(numbers: dict[str, Any], image: list[int]) -> str:
     """The totals in a line or two."""
     return (
         f"{numbers['params']:,} parameters ({numbers['params_no_bias']:,} without biases), "
-        f"{numbers['activations']:,} activations ({numbers['activation_mb']:,.1f} MB) and {numbers['macs']:,} "
-        f"multiply-accumulates for an image of {' x '.join(map(str, image))}; "
-        f"{numbers['training_mb']:,.0f} MB to train on {numbers['batch_size']} at once"
+        f"{numbers['activations']:,} activations ({format_value(numbers['activation_mb'])} MB) and {numbers['macs']:,} "
+        f"multiply-accumulates for an image of {'x'.join(map(str, image))}; "
+        f"{format_value(numbers['training_mb'])} MB to train on {numbers['batch_size']} at once"
     )
 
 

@@ -1,7 +1,6 @@
 """Layers as bars: parameters, activations, work and receptive field, a line per layer or block of layers."""
 
 import itertools
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -11,7 +10,7 @@ from matplotlib.figure import Figure as Picture
 from matplotlib.ticker import EngFormatter, MaxNLocator
 
 from netgaze.drawing.panels import GRAY, RIGHT, SMALL, TEXT, TITLE, WIDTH, WRONG, Sheet
-from netgaze.drawing.rows import Row, align, lay_out, make_text, stack
+from netgaze.drawing.rows import Row, align, lay_out, make_aside, make_text, stack
 from netgaze.drawing.words import shorten, wrap_words
 from netgaze.inside.anatomy import Layer
 
@@ -37,6 +36,7 @@ def draw_bars(rows: Mapping[str, Sequence[Layer]], words: Mapping[str, str], sid
     most = max(_FEWEST_ROWS, _MOST_ROWS // len(rows))
     lines = {label: group_blocks(own, most) for label, own in rows.items()}
     largest = {name: max(_read_value(line, name) for own in lines.values() for line in own) for name in _PANELS}
+    largest["receptive_field"] = max(largest["receptive_field"], *sides.values())
     blocks = [Row(0.1)]
     for label, own in lines.items():
         blocks += [
@@ -79,7 +79,7 @@ def _read_value(row: Layer, name: str) -> int:
 
 def _make_block(rows: Sequence[Layer], largest: Mapping[str, int], side: int) -> Row:
     """The layers' names, and beside them a panel of bars for each of their numbers."""
-    names = stack(Row(_ROW, partial(_draw_name, row=row)) for row in rows)
+    names = stack(_make_name(row) for row in rows)
     draw = partial(_draw_panel, rows=rows, side=side)
     panels = [
         Row(names.height, partial(draw, name=name, x=_NAMES + column * (_PANEL + _GAP), largest=largest[name]))
@@ -88,38 +88,35 @@ def _make_block(rows: Sequence[Layer], largest: Mapping[str, int], side: int) ->
     return align([names, *panels])
 
 
-def _draw_name(sheet: Sheet, y: float, row: Layer) -> None:
-    size, middle = "x".join(map(str, row.output_shape)), y + _ROW / 2
+def _make_name(row: Layer) -> Row:
     title = f"{row.name or '(itself)'} {row.kind}" if row.name != "input" else row.name
-    sheet.text(0.1, middle, shorten(title, _NAMES - 0.95, SMALL), SMALL, va="center")
-    sheet.text(_NAMES - 0.08, middle, shorten(size, 0.8, SMALL), SMALL, va="center", ha="right", color=GRAY)
+    size = shorten("x".join(map(str, row.output_shape)), 0.8, SMALL)
+    name = make_aside(shorten(title, _NAMES - 0.95, SMALL), 0.1, _ROW)
+    return align([name, make_aside(size, _NAMES - 0.08, _ROW, ha="right", color=GRAY)])
 
 
 def _draw_panel(sheet: Sheet, y: float, rows: Sequence[Layer], side: int, name: str, x: float, largest: int) -> None:
-    """A bar per layer with its number; `side` is the image's, `largest` the longest bar of all networks."""
-    axes, title = sheet.axes(x, y, _PANEL, _ROW * len(rows)), _PANELS[name]
+    """A bar per layer with its number; `side` is the image's, `largest` the largest number of all networks."""
     field = name == "receptive_field"
+    top = max(largest, 1)
+    title = _PANELS[name] + (f"\n(dashed: the image's {side})" if field else "")
+    limits = {"xlim": (0, 1.35 * top), "ylim": (len(rows) - 0.5, -0.5), "yticks": []}
+    axes = sheet.axes(x, y, _PANEL, _ROW * len(rows), xlabel=title, **limits)
     values = [_read_value(row, name) for row in rows]
     axes.barh(range(len(rows)), values, height=0.72, color=WRONG if field else RIGHT)
-    top = max(largest, side if field else 0, 1)
-    axes.set(xlim=(0, 1.35 * top), ylim=(len(rows) - 0.5, -0.5), yticks=[])
     axes.xaxis.set_major_locator(MaxNLocator(nbins=3, integer=True))
     axes.xaxis.set_major_formatter(EngFormatter(sep="") if not field else "{x:.0f}")
+    behind = {"facecolor": "white", "edgecolor": "none", "pad": 0.4}  # the dashed line gives way
+    style: Any = {"fontsize": SMALL - 1, "va": "center", "color": GRAY, "bbox": behind}
     for place, value in enumerate(values):
-        words = f"{value}" if field else _shorten(value)
-        behind = {"facecolor": "white", "edgecolor": "none", "pad": 0.4}  # the dashed line gives way
-        style: Any = {"fontsize": SMALL - 1, "va": "center", "color": GRAY, "bbox": behind}
-        axes.text(value + 0.02 * top, place, words if value else "", **style)
-    if field and side <= 1.35 * top:
+        if value:
+            axes.text(value + 0.02 * top, place, str(value) if field else shorten_count(value), **style)
+    if field:
         axes.axvline(side, color=GRAY, linewidth=0.8, linestyle="--", zorder=0)
-        title += f"\n(dashed: the image's {side})"
-    axes.set_xlabel(title, fontsize=SMALL)
 
 
-def _shorten(value: float) -> str:
-    """1790 as 1.79k: three digits that count."""
-    thousands = max(0, (len(str(int(value))) - 1) // 3)
-    if not thousands:
-        return str(int(value))
-    shown = value / 1000**thousands
-    return f"{shown:.{max(0, 2 - int(math.log10(shown)))}f}{'kMGTP'[thousands - 1]}"
+def shorten_count(value: int) -> str:
+    """A count with three digits that count: 999, 1.79k, 36.9k, 2.36M."""
+    mantissa, power = f"{value:.2e}".split("e")
+    thousands, rest = divmod(int(power), 3)
+    return f"{float(mantissa) * 10**rest:.{2 - rest}f}{'kMGTP'[thousands - 1]}" if thousands else str(value)

@@ -17,6 +17,7 @@ from netgaze.drawing.heat import (
 )
 from netgaze.figure import Figure, Finding
 from netgaze.figures.cam.page import draw_examples
+from netgaze.glossary import Glossary, Meaning
 from netgaze.subject import Subject, device_of, evaluating
 
 
@@ -32,19 +33,6 @@ class Cam(Figure):
     choice, its most confident right answer for some of its classes, and its most confident error with the map of
     the class that it wrongly names, where activations may seem counter-intuitive.
 
-    Numbers:
-        `map_height`, `map_width`: of the maps before they are enlarged.
-        `drop`: mean fall of the true class's probability when the `share` most activated pixels are replaced by the
-            mean image value, over `num_dropped` images; `drop_random`: the same for the top pixels of maps of
-            noise of the same size, so that the holes have the same shapes (single random pixels would blur every
-            edge and hurt more than any map). A map that says something drops more than noise.
-        On data with object masks, over `num_scored` images and the map of the true class:
-        `peak_on_object`: share of maps whose highest pixel is on the object (Zhang et al. 2016's pointing game).
-        `mass_on_object`: mean share of a map's positive evidence on the object; maps without any are left out.
-        `object_area`: mean share of the image that is object: what both would be by chance.
-        `center_on_object`: share of images whose middle is object: what always pointing there would reach.
-        `num_scored`: of the images that have masks, so many.
-
     Args:
         num_shared: images that every network is shown, and classes for which each shows its best.
         indices: images of the split to show in place of the seed's choice.
@@ -57,6 +45,51 @@ class Cam(Figure):
     title = "Class activation maps"
     question = "Where does the network see the evidence for a class, and is the object there?"
     needs = ("classes", "data")
+    glossary = Glossary(
+        {
+            "map_height": Meaning("height of the maps", "Before they are enlarged."),
+            "map_width": Meaning("width of the maps", "Before they are enlarged."),
+            "drop": Meaning(
+                "drop without the map's pixels",
+                "Mean fall of the true class's probability when the most activated pixels are replaced by the mean "
+                "image value: a map that says something drops more than noise.",
+                "%",
+                "higher",
+            ),
+            "drop_random": Meaning(
+                "drop without random pixels",
+                "The same for the top pixels of maps of noise of the same size, so that the holes have the same "
+                "shapes (single random pixels would blur every edge and hurt more than any map).",
+                "%",
+            ),
+            "peak_on_object": Meaning(
+                "peak on the object",
+                "Share of maps whose highest pixel is on the object (Zhang et al. 2016's pointing game); to be held "
+                "against the middle.",
+                "%",
+                "higher",
+                "num_scored",
+            ),
+            "mass_on_object": Meaning(
+                "evidence on the object",
+                "Mean share of a map's positive evidence on the object; maps without any are left out. By chance the "
+                "object's area.",
+                "%",
+                "higher",
+            ),
+            "object_area": Meaning(
+                "area of the object", "Mean share of the image that is object: chance for both above.", "%"
+            ),
+            "center_on_object": Meaning(
+                "middle on the object",
+                "Share of images: what always pointing at the middle would reach.",
+                "%",
+                "",
+                "num_scored",
+            ),
+            "num_scored": Meaning("images scored", "Of those that have object masks."),
+        }
+    )
 
     def __init__(
         self,
@@ -86,6 +119,7 @@ class Cam(Figure):
             "there": there,
             "images": denormalize(examples, subject.data.mean, subject.data.std),
             "maps": maps.numpy(),
+            "unit": np.array(subject.task.model.map_unit),
             "asked": names[classes],
             "true": names[outputs.targets[rows]],
             "predicted": names[predicted],

@@ -1,18 +1,18 @@
 """How `Cam` lays out its examples: the image and the map upon it, two columns per network."""
 
-from collections.abc import Mapping
-from functools import partial
-from typing import Any
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 from matplotlib.figure import Figure as Picture
 
-from netgaze.drawing.heat import describe_mass, overlay
-from netgaze.drawing.panels import GRAY, RIGHT, SMALL, WRONG, Sheet
-from netgaze.drawing.rows import Columns, Row, align, lay_out, make_signed_bar, stack
-from netgaze.drawing.words import shorten
+from netgaze.drawing.evidence import describe_answer, make_evidence_bar, make_pair, measure_scale
+from netgaze.drawing.heat import describe_mass
+from netgaze.drawing.panels import GRAY, SMALL
+from netgaze.drawing.rows import Columns, Row, align, lay_out_bands, make_aside, make_text, stack
+from netgaze.drawing.words import count_cells, measure_cell, measure_lines, shorten
 from netgaze.figure import Finding
 
+_MOST_COLUMNS = 5
 _KINDS = {
     "shared": "same images,\nmap of the true class",
     "best": "its most confident\nright answers",
@@ -22,17 +22,18 @@ _KINDS = {
 
 def draw_examples(findings: Mapping[str, Finding]) -> Picture:
     """The page, from findings of `Cam`."""
-    columns = Columns(len(findings), left=0.5)
-    tile = min(columns.width / 2, 1.35)
-    lefts = [x + columns.width / 2 - tile for x in columns.lefts]
-    placed = list(zip(findings.values(), lefts, strict=True))
-    groups = [
-        _make_group(kind, [_stack_examples(finding, kind, x, tile) for finding, x in placed], lefts[0] - 0.42)
-        for kind in _KINDS
-    ]
-    bars = [make_signed_bar(x, 2 * tile, _measure_scale(found), "evidence", above=0.1) for found, x in placed]
+    return lay_out_bands(findings, _MOST_COLUMNS, _make_band)
+
+
+def _make_band(findings: Mapping[str, Finding], across: int) -> Row:
+    columns = Columns(len(findings), left=0.5, least=across)
+    pitch = min(columns.width / 2, 1.35)
+    lefts = [x + columns.width / 2 - pitch for x in columns.lefts]
+    networks = [_Network(finding, x, pitch) for finding, x in zip(findings.values(), lefts, strict=True)]
+    groups = stack((_make_group(kind, networks, lefts[0] - 0.42) for kind in _KINDS), gap=0.1)
+    bars = align(make_evidence_bar(each.x, 2 * pitch, each.scale, each.arrays["unit"]) for each in networks)
     captions = columns.captions(map(_describe, findings.values()), SMALL, below=0.1)
-    return lay_out([columns.titles(findings), captions, stack(groups, gap=0.15), align(bars)])
+    return stack([columns.titles(findings), captions, groups, bars])
 
 
 def _describe(finding: Finding) -> str:
@@ -45,40 +46,38 @@ def _describe(finding: Finding) -> str:
     return words
 
 
-def _measure_scale(finding: Finding) -> float:
-    """The value that has the full color, of all maps of a network."""
-    return float(np.quantile(np.abs(finding.arrays["maps"][finding.arrays["there"]]), 0.99))
+class _Network:
+    """A network's column: its examples at x, their two tiles so far apart, and the scale of its maps."""
+
+    def __init__(self, finding: Finding, x: float, pitch: float):
+        self.arrays, self.x, self.pitch = finding.arrays, x, pitch
+        self.scale = measure_scale(self.arrays["maps"][self.arrays["there"]])
+
+    def list_examples(self, kind: str) -> list[int]:
+        return np.flatnonzero(self.arrays["kinds"] == kind).tolist()
+
+    def make_example(self, number: int, height: float) -> Row:
+        """The image, the map and the answer; of an example that is not there why, beside others of that height."""
+        if not self.arrays["there"][number]:
+            asked = shorten(str(self.arrays["asked"][number]), 2 * self.pitch, SMALL)
+            words = "never wrong" if self.arrays["kinds"][number] == "error" else f"never right about\n{asked}"
+            height = max(height, measure_lines(words, SMALL) + 0.15)
+            return make_aside(words, self.x + self.pitch, height, ha="center", color=GRAY)
+        words, color = describe_answer(self.arrays, number, 2 * self.pitch)
+        pair = make_pair(self.arrays["images"][number], self.arrays["maps"][number], self.scale, self.x, self.pitch)
+        return stack([pair, Row(0.03), make_text(words, self.x, SMALL, below=0.1, color=color)])
 
 
-def _make_group(kind: str, cells: list[Row], x: float) -> Row:
-    """The examples of a kind of all networks, and its words at x."""
-    height = align(cells).height
-    style: dict[str, Any] = {"rotation": 90, "va": "center", "ha": "left", "color": GRAY}
-    words = Row(height, lambda sheet, y: sheet.text(x, y + height / 2, _KINDS[kind], SMALL, **style))
-    return align([*cells, words] if height else cells)
-
-
-def _stack_examples(finding: Finding, kind: str, x: float, tile: float) -> Row:
-    """A network's examples of a kind, below one another."""
-    numbers = np.flatnonzero(finding.arrays["kinds"] == kind)
-    draw = partial(_draw_example, finding=finding, x=x, tile=tile)
-    return stack(Row(tile + 0.36, partial(draw, number=int(number))) for number in numbers)
-
-
-def _draw_example(sheet: Sheet, y: float, finding: Finding, number: int, x: float, tile: float) -> None:
-    arrays = finding.arrays
-    if not arrays["there"][number]:
-        missing = f"never right about\n{shorten(str(arrays['asked'][number]), 2 * tile, SMALL)}"
-        missing = "never wrong" if arrays["kinds"][number] == "error" else missing
-        sheet.text(x + tile, y + tile / 2, missing, SMALL, ha="center", va="center", color=GRAY)
-        return
-    true, predicted = str(arrays["true"][number]), str(arrays["predicted"][number])
-    right = true == predicted
-    lines = [f"{'✓' if right else 'is'} {true} {arrays['probability_true'][number]:.2f}"]
-    lines += [] if right else [f"× says {predicted} {arrays['probability_predicted'][number]:.2f}"]
-    words = "\n".join(shorten(line, 2 * tile, SMALL) for line in lines)
-    sheet.text(x + 0.02, y + 0.3, words, SMALL, va="bottom", color=RIGHT if right else WRONG)
-    picture, side = arrays["images"][number], tile - 0.04
-    heat = overlay(picture, arrays["maps"][number], _measure_scale(finding))
-    sheet.image(picture, x + 0.02, y + 0.31, side, side)
-    sheet.image(heat, x + tile + 0.02, y + 0.31, side, side)
+def _make_group(kind: str, networks: Iterable[_Network], x: float) -> Row:
+    """The examples of a kind of all networks, a row for each, and the kind's words at x."""
+    lists = [(network, network.list_examples(kind)) for network in networks]
+    rows = []
+    for place in range(max(len(numbers) for _, numbers in lists)):
+        shown = [(network, numbers[place]) for network, numbers in lists if place < len(numbers)]
+        height = max(network.pitch * network.arrays["there"][number] for network, number in shown)
+        rows.append(align(network.make_example(number, height) for network, number in shown))
+    words = _KINDS[kind]
+    length = max(count_cells(line) for line in words.split("\n")) * measure_cell(SMALL)
+    height = max(stack(rows).height, length)
+    beside = make_aside(words, x, height, rotation=90, ha="left", color=GRAY)
+    return align([stack(rows), beside]) if rows else Row(0.0)

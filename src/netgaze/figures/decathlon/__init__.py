@@ -1,6 +1,7 @@
 """How many points of the Visual Decathlon are a set of runs worth?"""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from matplotlib.figure import Figure as Picture
@@ -16,6 +17,7 @@ from netgaze.figures.decathlon.standing import (
     list_unofficial,
     sum_points,
 )
+from netgaze.glossary import RUN_NUMBERS, Glossary, Meaning
 from netgaze.measures.metrics import score_decathlon
 from netgaze.subject import Subject
 
@@ -27,13 +29,28 @@ class Decathlon(Figure):
     run has the official number of classes and was tested on the official number of images: a subset is easier, and
     half of a validation split is not the test.
 
-    Numbers of a run: `set`, `error` (of the test, 0..1), `points` (0..1000), `val/acc`, and `official`: yes, or what
-    differs. Of a run that cannot count, `not_counted` says why.
     """
 
     title = "Visual Decathlon"
     question = "How many points of the Visual Decathlon are these runs worth, and which sets are missing?"
     needs = ("metrics", "config")
+    glossary = Glossary(
+        {
+            "set": Meaning("set"),
+            "error": Meaning("test error", "Share of the official test answered wrongly.", "%", "lower"),
+            "points": Meaning(
+                "points", "0 to 1000; 250 for the error of the challenge's finetuned baseline.", "", "higher"
+            ),
+            "val/acc": replace(RUN_NUMBERS["val/acc"], count=""),
+            "official": Meaning("official", "Yes, or what differs from the challenge."),
+            "not_counted": Meaning("not counted", "Why the run cannot count."),
+            "sets counted": Meaning("sets counted"),
+            "missing sets (no points)": Meaning("missing sets (no points)"),
+            "not official (<why>)": Meaning("not official (<why>)"),
+            "of several runs <which>": Meaning("of several runs <which>"),
+            "score": Meaning("score", "Sum of the points of all sets counted, 0 to 10,000.", "", "higher"),
+        }
+    )
 
     def compute(self, subject: Subject) -> Finding:
         """The set of a run, its error and its points."""

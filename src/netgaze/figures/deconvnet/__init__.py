@@ -15,8 +15,9 @@ from netgaze.drawing.rows import lay_out
 from netgaze.drawing.shown_layers import check_images, choose_layers, describe_left_out, name_images
 from netgaze.errors import NetgazeError
 from netgaze.figure import Figure, Finding
-from netgaze.figures.deconvnet.blocks import Block
+from netgaze.figures.deconvnet.blocks import make_block
 from netgaze.figures.deconvnet.patches import cut_patches, find_frames, find_tiles
+from netgaze.glossary import Glossary, Meaning
 from netgaze.inside.anatomy import find_fields
 from netgaze.inside.deconvolution import PATHS, carry_back, keep_all, keep_channel, keep_place
 from netgaze.inside.layers import flatten_channels, reach_all
@@ -35,12 +36,6 @@ class Deconvnet(Figure):
     Reconstructions have values of both signs; each is drawn on its own scale, zero in middle gray. Below that of a
     whole layer stands its own likeness to the image.
 
-    Numbers, for each layer:
-        `<layer>/<path>/likeness`: correlation of the whole layer's reconstruction with the normalized image, -1..1.
-        `<layer>/<path>/edges`: correlation of its strength at a pixel with that of the image's differences to the
-            right and below, -1..1. Both are means over `num_scored` images of the split.
-        `<layer>/receptive_field`: of a place, in pixels; may be more than the image has.
-
     Args:
         layers: `named_modules` names; null for the model's stages.
         channel: its number, in every layer; null for the one whose mean activation by the image is largest.
@@ -57,6 +52,23 @@ class Deconvnet(Figure):
     title = "Deconvnet"
     question = "Which pixels drove a layer's activation?"
     needs = ("task", "data")
+    glossary = Glossary(
+        {
+            "<layer>/likeness": Meaning(
+                "<layer>: likeness",
+                "Correlation of the whole layer's reconstruction with the normalized image, -1..1, a mean over the "
+                "images scored: to be held against the untrained network's.",
+            ),
+            "<layer>/edges": Meaning(
+                "<layer>: edges",
+                "Correlation of the reconstruction's strength at a pixel with that of the image's differences to the "
+                "right and below, -1..1, likewise a mean.",
+            ),
+            "<layer>/receptive_field": Meaning(
+                "<layer>: receptive field", "Of a place; may be more than the image has.", "px"
+            ),
+        }
+    )
 
     def __init__(
         self,
@@ -184,7 +196,7 @@ class Deconvnet(Figure):
 
     def draw(self, findings: Mapping[str, Finding]) -> Picture:
         """A block per network, one below the other: its layers from shallow to deep, then patches of the split."""
-        return lay_out(Block(label, finding).make_row() for label, finding in findings.items())
+        return lay_out(make_block(label, finding) for label, finding in findings.items())
 
 
 def _read_activations(model: nn.Module, layers: Sequence[str], images: Tensor) -> dict[str, tuple[Tensor, int]]:

@@ -2,7 +2,6 @@
 
 import sys
 from collections.abc import Mapping, Sequence
-from itertools import zip_longest
 from typing import Any
 
 import numpy as np
@@ -12,13 +11,15 @@ from torch import Tensor
 from tqdm import tqdm
 
 from netgaze.drawing.examples import choose_examples, name_files
-from netgaze.drawing.rows import Columns, align, lay_out
+from netgaze.drawing.panels import GRAY, WIDTH
+from netgaze.drawing.rows import Row, lay_out_columns, make_text
 from netgaze.errors import NetgazeError
 from netgaze.figure import Figure, Finding
 from netgaze.figures.deep_dream.goals import choose_goals
 from netgaze.figures.deep_dream.octaves import Octaves, resize, to_frames, to_picture
 from netgaze.figures.deep_dream.tiles import list_cells, name_dreams
 from netgaze.files import make_file_names
+from netgaze.glossary import Glossary, Meaning
 from netgaze.inside import image_search
 from netgaze.subject import Subject, device_of, evaluating
 from netgaze.text import show
@@ -34,12 +35,6 @@ class DeepDream(Figure):
     image at random, follows the gradient of half the squared norm of the layer with a mean change of `step`, and cuts
     off at black and white. Deviation: the gradient is that of pixel values where networks divide them by a deviation
     per channel.
-
-    Numbers, for each layer (with more images than one, after the image's name):
-        `<layer>/before`: mean squared activation of the image at its full size; of a channel its mean; of a class its
-            logit.
-        `<layer>/after`: the same of the dream.
-        `<layer>/ratio`: after / before, of a layer; `<layer>/gain`: after - before, of a channel or class.
 
     Args:
         layers: `named_modules` names; null for the last three of the model's stages. Maps have channels first, tokens
@@ -65,6 +60,17 @@ class DeepDream(Figure):
     title = "Deep Dream"
     question = "What does a layer make of an image that is changed until the layer responds more?"
     needs = ("task", "data")
+    glossary = Glossary(
+        {
+            "<layer>/before": Meaning(
+                "<layer>: before",
+                "Mean squared activation of the image at its full size; of a channel its mean, of a class its logit.",
+            ),
+            "<layer>/after": Meaning("<layer>: after", "The same of the dream."),
+            "<layer>/ratio": Meaning("<layer>: ratio", "After over before."),
+            "<layer>/gain": Meaning("<layer>: gain", "After minus before."),
+        }
+    )
 
     def __init__(
         self,
@@ -175,13 +181,9 @@ class DeepDream(Figure):
 
     def draw(self, findings: Mapping[str, Finding]) -> Picture:
         """A column per network; for each image a row for itself, then a row for each of its dreams."""
-        columns = Columns(len(findings), gap=0.12)
-        cells = [
-            list_cells(finding, self._unit, x, columns.width)
-            for finding, x in zip(findings.values(), columns.lefts, strict=True)
-        ]
-        rows = [align(cell for cell in row if cell) for row in zip_longest(*cells)]
-        return lay_out([columns.titles(findings, below=0.05), *rows])
+        words = f"Numbers below: {self._unit} by the image, and by its dream"
+        head = [Row(0.05), make_text(words, WIDTH / 2, ha="center", color=GRAY)]
+        return lay_out_columns(findings, list_cells, gap=0.12, head=head)
 
     def files(self, finding: Finding) -> dict[str, np.ndarray]:
         """Of each goal the dream, what each octave ended with, and all steps as an animation at the dream's size."""

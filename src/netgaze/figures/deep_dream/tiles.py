@@ -8,13 +8,22 @@ from netgaze.drawing.panels import GRAY, SMALL, Sheet
 from netgaze.drawing.rows import Row
 from netgaze.drawing.words import measure_lines, wrap_words
 from netgaze.figure import Finding
+from netgaze.text import format_value
 
 _LARGEST_TILE = 3.0  # inches
 
 
-def list_cells(finding: Finding, unit: str, x: float, width: float) -> list[Row]:
-    """What a column at x shows, from the top: pictures and the words below them."""
-    return [_make_cell(tile, words, x, width) for tile, words in _list_tiles(finding, unit)]
+def list_cells(finding: Finding, x: float, width: float) -> list[Row]:
+    """What a column at x shows, from the top: images, their dreams, and words below each."""
+    arrays, cells = finding.arrays, list[Row]()
+    for (i, j), key in name_dreams(arrays, "/").items():
+        if j == 0:
+            cells.append(_make_cell(arrays[f"base{i}"], str(arrays["images"][i]), x, width))
+        before, after = (format_value(finding.numbers[f"{key}/{when}"]) for when in ("before", "after"))
+        ratio = finding.numbers.get(f"{key}/ratio")
+        times = "" if ratio is None else f" (x {format_value(ratio)})"
+        cells.append(_make_cell(arrays[f"dream{i}_{j}"], f"{arrays['goals'][j]}: {before} to {after}{times}", x, width))
+    return cells
 
 
 def name_dreams(arrays: Mapping[str, np.ndarray], between: str) -> dict[tuple[int, int], str]:
@@ -25,19 +34,6 @@ def name_dreams(arrays: Mapping[str, np.ndarray], between: str) -> dict[tuple[in
         for i, image in enumerate(images)
         for j, goal in enumerate(goals)
     }
-
-
-def _list_tiles(finding: Finding, unit: str) -> list[tuple[np.ndarray, str]]:
-    """What a column shows, from the top: pictures and the words below them."""
-    arrays, tiles = finding.arrays, list[tuple[np.ndarray, str]]()
-    for (i, j), key in name_dreams(arrays, "/").items():
-        if j == 0:
-            tiles.append((arrays[f"base{i}"], str(arrays["images"][i])))
-        before, after = (finding.numbers[f"{key}/{when}"] for when in ("before", "after"))
-        ratio = finding.numbers.get(f"{key}/ratio")
-        times = "" if ratio is None else f" (x {ratio:.3g})"
-        tiles.append((arrays[f"dream{i}_{j}"], f"{arrays['goals'][j]}: {unit} {before:.3g} to {after:.3g}{times}"))
-    return tiles
 
 
 def _make_cell(tile: np.ndarray, words: str, x: float, width: float) -> Row:

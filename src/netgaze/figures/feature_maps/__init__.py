@@ -1,7 +1,7 @@
 """Which channels of a layer respond to an image, and which never do?"""
 
 from collections.abc import Mapping, Sequence
-from itertools import zip_longest
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -10,11 +10,12 @@ from matplotlib.figure import Figure as Picture
 from torch import Tensor
 
 from netgaze.drawing.examples import to_rgb
-from netgaze.drawing.rows import Columns, align, lay_out
+from netgaze.drawing.rows import lay_out_columns
 from netgaze.drawing.shown_layers import check_images, choose_layers, describe_left_out, name_images, to_maps
 from netgaze.errors import NetgazeError
 from netgaze.figure import Figure, Finding
-from netgaze.figures.feature_maps.blocks import Block, make_images
+from netgaze.figures.feature_maps.blocks import list_cells
+from netgaze.glossary import Glossary, Meaning
 from netgaze.inside.layers import reach_all
 from netgaze.subject import Subject, device_of, evaluating
 
@@ -27,12 +28,6 @@ class FeatureMaps(Figure):
     A channel's strength is its mean absolute activation over places, and over the images shown, so that a place in
     the grid is the same channel for all images of a network. Tokens are shown on their grid, without those in front of
     it (class tokens); features without places as maps of one pixel. Images are shown upright to a rotation network.
-
-    Numbers, for each layer, over all images of the split:
-        `<layer>/dead`: share of channels that are above zero at no place of any image, 0..1.
-        `<layer>/active`: share of values above zero, 0..1.
-        `<layer>/channels`, `<layer>/height`, `<layer>/width`: of the maps.
-        `num_scored`: how many images.
 
     Args:
         layers: `named_modules` names; null for the first layer with filters and the model's stages.
@@ -51,6 +46,21 @@ class FeatureMaps(Figure):
     title = "Feature maps"
     question = "Which channels of each layer respond to an image, and which never do?"
     needs = ("task", "data")
+    glossary = Glossary(
+        {
+            "<layer>/dead": Meaning(
+                "<layer>: dead channels",
+                "Share of channels above zero at no place of any image of the split.",
+                "%",
+                "lower",
+            ),
+            "<layer>/active": Meaning("<layer>: active", "Share of values above zero, over the split.", "%"),
+            "<layer>/channels": Meaning("<layer>: channels"),
+            "<layer>/height": Meaning("<layer>: height of the maps"),
+            "<layer>/width": Meaning("<layer>: width of the maps"),
+            "num_scored": Meaning("images scored"),
+        }
+    )
 
     def __init__(
         self,
@@ -109,16 +119,8 @@ class FeatureMaps(Figure):
 
     def draw(self, findings: Mapping[str, Finding]) -> Picture:
         """A column per network; for each image itself, then its maps layer by layer."""
-        columns, every = Columns(len(findings), gap=0.25), list(findings.values())
-        blocks = [
-            [Block(finding, j, x, columns.width, self.scale) for j in range(len(finding.arrays["layers"]))]
-            for finding, x in zip(every, columns.lefts, strict=True)
-        ]
-        rows = [columns.titles(findings, below=0.1)]
-        for number in range(max(len(finding.arrays["images"]) for finding in every)):
-            rows.append(make_images(every, number, columns))
-            rows += [align(block.make_cell(number) for block in layer if block) for layer in zip_longest(*blocks)]
-        return lay_out(rows)
+        most = max(len(finding.arrays["layers"]) for finding in findings.values())
+        return lay_out_columns(findings, partial(list_cells, most=most, scale=self.scale), gap=0.25)
 
 
 def _count_active(subject: Subject, model: Any, layers: Sequence[str]) -> tuple[dict[str, Tensor], dict[str, float]]:

@@ -1,90 +1,78 @@
 """How `FeatureMaps` lays out an image and, layer by layer, its maps."""
 
-from collections.abc import Sequence
-from functools import partial
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 from matplotlib import colormaps
 
-from netgaze.drawing.panels import GRAY, SEQUENTIAL, SIGNED, SMALL, Sheet, color_signed, fill_rows
-from netgaze.drawing.rows import Columns, Row, make_bar, stack
-from netgaze.drawing.words import measure_lines, shorten, wrap_words
+from netgaze.drawing.panels import GRAY, PALE, SEQUENTIAL, SIGNED, SMALL, color_signed, fill_rows
+from netgaze.drawing.rows import Row, make_bar, make_text, stack
+from netgaze.drawing.tiles import Tile, make_tiles
+from netgaze.drawing.words import shorten, wrap_words
 from netgaze.figure import Finding
+from netgaze.text import format_value
 
 _PICTURE, _LEAST_PITCH, _MOST_PITCH, _GAP = 1.3, 0.4, 0.95, 0.05  # inches: the image, from map to map, between them
-_NUMBER = 0.15  # inches: a line below a map
 _QUANTILE = 0.99
 _MOST_ACROSS = 8  # of a few maps; of many a grid about twice as wide as high
+_WORDS = {"color": GRAY}
 
 
-def make_images(findings: Sequence[Finding], number: int, columns: Columns) -> Row:
-    """Image `number` in each column, with its name."""
-    side = min(_PICTURE, columns.width)
-
-    def draw(sheet: Sheet, y: float) -> None:
-        for x, finding in zip(columns.lefts, findings, strict=True):
-            name = shorten(str(finding.arrays["names"][number]), columns.width, SMALL)
-            sheet.image(finding.arrays["images"][number], x + (columns.width - side) / 2, y, side, side)
-            sheet.text(x + columns.width / 2, y + side + 0.03, name, SMALL, ha="center", color=GRAY)
-
-    return Row(side + _NUMBER + 0.1, draw)
-
-
-class Block:
-    """The maps of one layer of one network in a grid.
+def list_cells(finding: Finding, x: float, width: float, most: int, scale: str) -> Iterator[Row]:
+    """What a column at x shows: each image and its maps, layer by layer.
 
     Args:
         finding: of `FeatureMaps`.
-        j: the place of the layer.
         x: the left edge of the column.
         width: of the column.
+        most: layers of the network that has most; others leave blanks, so that the next image is on one line.
         scale: "layer" or "channel".
     """
+    num, side = len(finding.arrays["layers"]), min(_PICTURE, width)
+    for number, (image, name) in enumerate(zip(finding.arrays["images"], finding.arrays["names"], strict=True)):
+        tile = Tile(image, shorten(str(name), width, SMALL), style=_WORDS)
+        yield make_tiles([tile], x + (width - side) / 2, side, gap=0, below=0.1)
+        for j in range(most):
+            yield _make_maps(finding, number, j, x, width, scale) if j < num else Row(0)
 
-    def __init__(self, finding: Finding, j: int, x: float, width: float, scale: str):
-        arrays, layer = finding.arrays, str(finding.arrays["layers"][j])
-        self.maps, self.x, self.width, self.by_channel = arrays[f"maps{j}"], x, width, scale == "channel"
-        self.signed, channels = bool(self.maps.min() < 0), arrays[f"channels{j}"]
-        self.words = wrap_words(_describe(finding.numbers, layer, len(channels)), width, SMALL)
-        strongest = np.abs(self.maps).max(axis=(0, 2, 3))
-        self.full = float(np.quantile(np.abs(self.maps), _QUANTILE)) or float(strongest.max()) or 1.0
-        self.tops = strongest if self.by_channel else np.full_like(strongest, self.full)
-        self.names = [
-            f"{channel} ×" if dead else str(channel) for channel, dead in zip(channels, arrays[f"dead{j}"], strict=True)
+
+def _make_maps(finding: Finding, number: int, j: int, x: float, width: float, scale: str) -> Row:
+    """The maps of layer j for image `number` in a grid, between words and a color bar."""
+    arrays, layer = finding.arrays, str(finding.arrays["layers"][j])
+    maps, channels = arrays[f"maps{j}"], arrays[f"channels{j}"]
+    signed, tops = bool(maps.min() < 0), find_tops(maps, scale)
+    names = [
+        f"{channel} ×" if dead else str(channel) for channel, dead in zip(channels, arrays[f"dead{j}"], strict=True)
+    ]
+    full, unit = float(tops[0]), "activation"
+    if scale == "channel":
+        names = [f"{name}\n{format_value(float(top))}" for name, top in zip(names, tops, strict=True)]
+        full, unit = 1.0, "share of the channel's largest"
+    tiles = [
+        Tile(_color_map(values, float(top), signed), name, line=(PALE, 0.4), style=_WORDS)
+        for values, top, name in zip(maps[number], tops, names, strict=True)
+    ]
+    most = max(1, min(int(width / _LEAST_PITCH), max(_MOST_ACROSS, round((2 * len(tiles)) ** 0.5))))
+    across = fill_rows(len(tiles), most)[1]
+    pitch, wide = min(_MOST_PITCH, width / across), min(2.4, width)
+    words = wrap_words(_describe(finding.numbers, layer, len(tiles)), width, SMALL)
+    ticks, colors = ([-full, 0, full], SIGNED) if signed else ([0, full], SEQUENTIAL)
+    return stack(
+        [
+            make_text(words, x + width / 2, SMALL, below=0.05, ha="center", color=GRAY),
+            make_tiles(tiles, x + (width - across * pitch + _GAP) / 2, pitch, _GAP, across, below=0.02),
+            make_bar(x + (width - wide) / 2, wide, ticks, colors, unit),
         ]
-        if self.by_channel:
-            self.names = [f"{name}\n{top:.2g}" for name, top in zip(self.names, self.tops, strict=True)]
-        num = len(self.names)
-        most = max(1, min(int(width / _LEAST_PITCH), max(_MOST_ACROSS, round((2 * num) ** 0.5))))
-        self.down, self.across = fill_rows(num, most)
-        self.pitch = min(_MOST_PITCH, width / self.across)
-        self.row = self.pitch - _GAP + _NUMBER * (1 + self.by_channel)
+    )
 
-    def make_cell(self, number: int) -> Row:
-        """The maps for image `number`, between words and a color bar."""
-        wide = min(2.4, self.width)
-        words, top = ("share of the channel's largest", 1.0) if self.by_channel else ("activation", self.full)
-        ticks, colors = ([-top, 0, top], SIGNED) if self.signed else ([0, top], SEQUENTIAL)
-        return stack(
-            [
-                Row(measure_lines(self.words, SMALL) + 0.05, self._draw_words),
-                Row(self.down * self.row, partial(self._draw_maps, number=number)),
-                make_bar(self.x + (self.width - wide) / 2, wide, ticks, colors, words),
-            ]
-        )
 
-    def _draw_words(self, sheet: Sheet, y: float) -> None:
-        sheet.text(self.x + self.width / 2, y, self.words, SMALL, ha="center", color=GRAY)
-
-    def _draw_maps(self, sheet: Sheet, y: float, number: int) -> None:
-        left, side = self.x + (self.width - self.across * self.pitch + _GAP) / 2, self.pitch - _GAP
-        for place, (values, top, name) in enumerate(zip(self.maps[number], self.tops, self.names, strict=True)):
-            tile_x = left + place % self.across * self.pitch
-            tile_y = y + place // self.across * self.row
-            sheet.image(_color_map(values, float(top), self.signed), tile_x, tile_y, side, side)
-            sheet.outline(tile_x, tile_y, side, "#BBBBBB", 0.4)
-            sheet.text(tile_x + side / 2, tile_y + side + 0.01, name, SMALL, ha="center", color=GRAY)
+def find_tops(maps: np.ndarray, scale: str) -> np.ndarray:
+    """The activation at which each channel of maps [n,c,h,w] has its full color, [c]; see `FeatureMaps`, scale."""
+    strongest = np.abs(maps).max(axis=(0, 2, 3))
+    if scale == "channel":
+        return strongest
+    return np.full_like(strongest, np.quantile(np.abs(maps), _QUANTILE) or strongest.max() or 1.0)
 
 
 def _describe(numbers: dict[str, Any], layer: str, num: int) -> str:

@@ -1,17 +1,19 @@
 """What do the filters look like?"""
 
 import difflib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 from matplotlib.figure import Figure as Picture
 from torch import nn
 
-from netgaze.drawing.panels import SMALL
-from netgaze.drawing.rows import Columns, align, lay_out
+from netgaze.drawing.panels import GRAY, SMALL
+from netgaze.drawing.rows import Row, lay_out_columns, make_text
+from netgaze.drawing.words import wrap_words
 from netgaze.errors import NetgazeError
 from netgaze.figure import Figure, Finding
 from netgaze.figures.filters.grids import DEAD, color_tiles, is_tiled, paste_grid, stack_layer, tile_rgb
+from netgaze.glossary import Glossary, Meaning
 from netgaze.subject import Subject
 
 
@@ -23,16 +25,6 @@ class Filters(Figure):
     crossed out. Deeper layers are a grid of signed k x k tiles, a row for each filter (output channel) and a column
     for each input channel, on one scale for the layer.
 
-    Numbers, for each layer:
-        `<layer>/dead`: share of filters whose norm is below 1 % of the layer's largest, 0..1.
-        `<layer>/norm_std`: standard deviation of the norms over their mean; random weights have about
-            1 / sqrt(2 * weights of a filter).
-        `<layer>/smoothness`: 1 - mean squared difference of neighboring weights / (2 * mean square): about 0 for
-            white noise, as untrained weights are, towards 1 for smooth shapes (the lag-one correlation of von
-            Neumann's ratio); only for kernels larger than 1 x 1.
-        `<layer>/color`: for RGB filters, share of the energy that is not the same in all three channels: about 2/3
-            for random weights, 0 for gray ones.
-
     Args:
         layers: their `named_modules` names; null for the two that the model names itself.
         save_each: True also writes each filter as an image of its own, of its true size.
@@ -41,6 +33,30 @@ class Filters(Figure):
     title = "Filters"
     question = "What do the filters of the network look like, beside those of an untrained one?"
     needs = ("task",)
+    glossary = Glossary(
+        {
+            "<layer>/dead": Meaning(
+                "<layer>: dead filters", "Share whose norm is below 1 % of the layer's largest.", "%", "lower"
+            ),
+            "<layer>/norm_std": Meaning(
+                "<layer>: spread of norms",
+                "Standard deviation of the norms over their mean; random weights have about 1 / sqrt(2 * weights of "
+                "a filter).",
+            ),
+            "<layer>/smoothness": Meaning(
+                "<layer>: smoothness",
+                "1 - mean squared difference of neighboring weights / (2 * mean square), von Neumann's ratio: about "
+                "0 for white noise, as untrained weights are, towards 1 for smooth shapes; for kernels larger than 1 "
+                "x 1.",
+            ),
+            "<layer>/color": Meaning(
+                "<layer>: color",
+                "Of RGB filters, share of the energy that is not the same in all channels: about 67 % for random "
+                "weights, 0 for gray ones.",
+                "%",
+            ),
+        }
+    )
 
     def __init__(self, *, layers: Sequence[str] | None = None, save_each: bool = False):
         self.layers, self.save_each = layers, save_each
@@ -67,19 +83,7 @@ class Filters(Figure):
 
     def draw(self, findings: Mapping[str, Finding]) -> Picture:
         """A column per network, a row per layer."""
-        columns = Columns(len(findings), left=0.5, gap=0.5)
-        rows = [columns.titles(findings, below=0.05)]
-        for place in range(max(len(finding.arrays["layers"]) for finding in findings.values())):
-            rows.append(columns.captions([_describe(found, place) for found in findings.values()], SMALL, below=0.12))
-            layers = [finding.arrays.get(f"weights{place}") for finding in findings.values()]
-            rows.append(
-                align(
-                    stack_layer(weights, x, columns.width)
-                    for x, weights in zip(columns.lefts, layers, strict=True)
-                    if weights is not None
-                )
-            )
-        return lay_out(rows)
+        return lay_out_columns(findings, _list_cells, left=0.5, gap=0.5)
 
     def files(self, finding: Finding) -> dict[str, np.ndarray]:
         """Each filter as an image of its own, k x k pixels for each channel shown, if `save_each`."""
@@ -115,13 +119,19 @@ def _find_convolution(model: nn.Module, name: str) -> nn.Conv2d:
     return layers[name]
 
 
-def _describe(finding: Finding, place: int) -> str:
-    if place >= len(finding.arrays["layers"]):
-        return ""
-    name, shape = finding.arrays["layers"][place], finding.arrays[f"weights{place}"].shape
-    numbers = [
-        f"{what.replace('_', ' ')} {finding.numbers[f'{name}/{what}']:z.2f}"
+def _list_cells(finding: Finding, x: float, width: float) -> Iterator[Row]:
+    """What a column at x shows: each layer's words, then its filters."""
+    for place, layer in enumerate(finding.arrays["layers"]):
+        weights = finding.arrays[f"weights{place}"]
+        words = wrap_words(_describe(finding.numbers, str(layer), weights.shape), width, SMALL)
+        yield make_text(words, x + width / 2, SMALL, below=0.12, ha="center", color=GRAY)
+        yield stack_layer(weights, x, width)
+
+
+def _describe(numbers: Mapping[str, float], layer: str, shape: Sequence[int]) -> str:
+    said = [
+        f"{what.replace('_', ' ')} {numbers[f'{layer}/{what}']:z.2f}"
         for what in ("smoothness", "color", "norm_std", "dead")
-        if finding.numbers.get(f"{name}/{what}") is not None
+        if numbers.get(f"{layer}/{what}") is not None
     ]
-    return f"{name}: {shape[0]} filters of {shape[1]} x {shape[2]} x {shape[3]}\n{', '.join(numbers)}"
+    return f"{layer}: {shape[0]} filters of {shape[1]} x {shape[2]} x {shape[3]}\n{', '.join(said)}"

@@ -5,20 +5,22 @@ from functools import partial
 import numpy as np
 from matplotlib.ticker import MaxNLocator
 
-from netgaze.drawing.panels import GRAY, SMALL, TEXT, Sheet, color_signed
-from netgaze.drawing.rows import Row, make_signed_bar, stack
+from netgaze.drawing.panels import GRAY, TEXT, Sheet, color_signed
+from netgaze.drawing.rows import Row, align, make_aside, make_signed_bar, stack
+from netgaze.drawing.tiles import Tile, make_tiles
 
 DEAD = 0.01  # of the largest norm of a layer
+_ACROSS, _MOST_PITCH, _MOST_HEIGHT = 8, 0.5, 5.0  # of tiles: in a line, inches from one to the next; inches of a grid
 
 
 def stack_layer(weights: np.ndarray, x: float, width: float) -> Row:
-    """A layer's grid; below one of signed tiles its axis and a color bar."""
-    wide, high = _measure(weights, width)
-    draw = _draw_tiles if is_tiled(weights) else _draw_grid
-    left = x + (width - wide) / 2
-    grid = Row(high, partial(draw, weights=weights, x=left, wide=wide, high=high))
+    """A layer's filters in the middle of a column at x; below a grid its axis and a color bar."""
     if is_tiled(weights):
-        return stack([grid, Row(0.2)])
+        return _make_lines(weights, x, width)
+    num, across = weights.shape[:2]
+    pitch = min(width / across, _MOST_HEIGHT / num)
+    left, wide = x + (width - pitch * across) / 2, pitch * across
+    grid = Row(pitch * num, partial(_draw_grid, weights=weights, x=left, wide=wide, high=pitch * num))
     return stack([grid, make_signed_bar(left, wide, float(np.abs(weights).max()), "weight", height=0.9, above=0.42)])
 
 
@@ -53,41 +55,30 @@ def paste_grid(tiles: np.ndarray, gap: int, across: int | None = None) -> np.nda
     return picture
 
 
-def _count_across(weights: np.ndarray) -> int:
-    return min(len(weights), 8) if is_tiled(weights) else weights.shape[1]
-
-
-def _measure(weights: np.ndarray, width: float) -> tuple[float, float]:
-    """Width and height in inches of a layer's grid."""
-    across = _count_across(weights)
-    down = -(-len(weights) // across) if is_tiled(weights) else len(weights)
-    tile = min(width / across, 0.5 if is_tiled(weights) else 5.0 / down)
-    return tile * across, tile * down
-
-
-def _draw_tiles(sheet: Sheet, y: float, weights: np.ndarray, x: float, wide: float, high: float) -> None:
-    """Filters on images as pictures, with the number of the first of each line."""
-    across, norms = _count_across(weights), np.sqrt((weights**2).sum(axis=(1, 2, 3)))
-    tile = wide / across
-    for number, picture in enumerate(tile_rgb(weights)):
-        left, top = x + number % across * tile, y + number // across * tile
-        sheet.image(picture, left, top, tile * 0.92, tile * 0.92)
-        if norms[number] < DEAD * norms.max():
-            sheet.text(left + tile * 0.46, top + tile * 0.46, "×", TEXT, ha="center", va="center")
-        if number % across == 0:
-            sheet.text(x - 0.06, top + tile * 0.46, str(number), SMALL, ha="right", va="center", color=GRAY)
+def _make_lines(weights: np.ndarray, x: float, width: float) -> Row:
+    """Filters on images as pictures, dead ones crossed out, with the number of the first of each line."""
+    tiles, norms = [*map(Tile, tile_rgb(weights))], np.sqrt((weights**2).sum(axis=(1, 2, 3)))
+    across = min(len(tiles), _ACROSS)
+    pitch = min(width / across, _MOST_PITCH)
+    side, left = 0.92 * pitch, x + (width - pitch * across) / 2
+    lines = []
+    for first in range(0, len(tiles), across):
+        dead = np.flatnonzero(norms[first : first + across] < DEAD * norms.max())
+        crosses = [make_aside("×", left + place * pitch + side / 2, side, TEXT, ha="center") for place in dead]
+        number = make_aside(str(first), left - 0.06, side, ha="right", color=GRAY)
+        own = make_tiles(tiles[first : first + across], left, pitch, pitch - side, below=pitch - side)
+        lines.append(align([number, own, *crosses]))
+    return stack([*lines, Row(0.2)])
 
 
 def _draw_grid(sheet: Sheet, y: float, weights: np.ndarray, x: float, wide: float, high: float) -> None:
     """Other filters as a grid of signed tiles with axes."""
     tiles = color_tiles(weights)
-    axes = sheet.axes(x, y, wide, high)
-    shape = (-0.5, tiles.shape[1] - 0.5, len(tiles) - 0.5, -0.5)
     grid = paste_grid(tiles.reshape(-1, *tiles.shape[2:]), gap=1, across=tiles.shape[1])
+    axes = sheet.axes(x, y, wide, high, xlabel="input channel", ylabel="filter")
     sharp = "nearest" if grid.shape[1] < 120 * wide else "auto"  # enlarged pixels stay squares
+    shape = (-0.5, tiles.shape[1] - 0.5, len(tiles) - 0.5, -0.5)
     axes.imshow(grid, extent=shape, aspect="auto", interpolation=sharp)
-    axes.set_xlabel("input channel", fontsize=SMALL)
-    axes.set_ylabel("filter", fontsize=SMALL, labelpad=1)
     axes.spines[:].set_visible(False)
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_locator(MaxNLocator(integer=True))

@@ -15,7 +15,8 @@ from netgaze.drawing.shown_layers import check_images, choose_layers, describe_l
 from netgaze.errors import NetgazeError
 from netgaze.figure import Figure, Finding
 from netgaze.figures.inversion.depths import make_plots
-from netgaze.figures.inversion.images import InversionRow
+from netgaze.figures.inversion.images import make_image
+from netgaze.glossary import Glossary, Meaning
 from netgaze.inside import image_search
 from netgaze.inside.feature_match import FeatureMatch, Match, draw_noise
 from netgaze.inside.layers import reach
@@ -31,14 +32,6 @@ class Inversion(Figure):
     The image is a parameter of the input's size; the search begins at middle gray with a little noise, the same for
     every network and layer, and minimizes the sum of squared differences of the features, with the penalties that are
     asked for; see `FeatureMatch` for the formula, the search and when it counts as converged.
-
-    Numbers, for each layer (with more images than one, after the image's name):
-        `<layer>/error`: squared distance of the features from the image's over the squared norm of these, 0 for equal.
-        `<layer>/start`: the same of the start.
-        `<layer>/distance`: root mean square of the differences of pixel values in 0..1 to the image.
-        `<layer>/correlation`: of pixel values with the image's, -1..1; null where either is constant.
-        `<layer>/steps`: taken. `<layer>/converged`: true or false.
-        `start_distance`: of the start to the image.
 
     Args:
         layers: `named_modules` names; null for the model's stages.
@@ -59,6 +52,33 @@ class Inversion(Figure):
     title = "Inversion"
     question = "Which image has the same features at a layer: how much of the image is left at each depth?"
     needs = ("task", "data")
+    glossary = Glossary(
+        {
+            "start_distance": Meaning("start: pixel distance", "Of the start to the image, as below."),
+            "<image>/start_distance": Meaning("<image>: start: pixel distance", "Of the start to the image, as below."),
+            "<layer>/error": Meaning(
+                "<layer>: feature error",
+                "Squared distance of the features from the image's over the squared norm of these, 0 for equal.",
+                "",
+                "lower",
+            ),
+            "<layer>/start": Meaning("<layer>: feature error of the start", "The same before the search.", "", "lower"),
+            "<layer>/distance": Meaning(
+                "<layer>: pixel distance",
+                "Root mean square of the differences of pixel values, 0..1, to the image: what the features have lost.",
+                "",
+                "lower",
+            ),
+            "<layer>/correlation": Meaning(
+                "<layer>: correlation",
+                "Of pixel values with the image's, -1..1; - where either is constant.",
+                "",
+                "higher",
+            ),
+            "<layer>/steps": Meaning("<layer>: steps", "Taken by the search."),
+            "<layer>/converged": Meaning("<layer>: converged", "Whether the search ended by itself."),
+        }
+    )
 
     def __init__(
         self,
@@ -146,7 +166,7 @@ class Inversion(Figure):
         rows: list[Row] = []
         for label, finding in findings.items():
             images = range(len(finding.arrays["names"]))
-            rows += [make_title(label, below=0.08), *(InversionRow(finding, i).make_row() for i in images)]
+            rows += [make_title(label, below=0.08), *(make_image(finding, i) for i in images)]
         return lay_out([*rows, make_plots(findings)])
 
 

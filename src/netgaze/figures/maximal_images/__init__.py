@@ -1,7 +1,7 @@
 """Which images activate a channel most, and which image would?"""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,15 +10,18 @@ from matplotlib.figure import Figure as Picture
 from torch import Tensor
 
 from netgaze.drawing.examples import balanced_choice, to_rgb
-from netgaze.drawing.panels import GRAY, SMALL, Sheet
-from netgaze.drawing.rows import Columns, Row, align, lay_out, make_text
+from netgaze.drawing.panels import GRAY, SMALL
+from netgaze.drawing.rows import Row, align, lay_out_columns, make_text, stack
+from netgaze.drawing.tiles import Tile, make_tiles
 from netgaze.drawing.words import wrap_words
 from netgaze.errors import NetgazeError
 from netgaze.figure import Figure, Finding
 from netgaze.figures.maximal_images.search import optimize_images
+from netgaze.glossary import Glossary, Meaning
 from netgaze.inside import image_search
 from netgaze.inside.layers import flatten_channels, reach
 from netgaze.subject import Subject, device_of, evaluating
+from netgaze.text import format_value
 
 _GAP = 0.16  # inches between the optimized image and the others
 
@@ -33,11 +36,6 @@ class MaximalImages(Figure):
     other, and the network sees the middle of the result, of the size that it knows; where a channel is silent on the
     gray noise to start from, noise of more and more contrast is tried. Images are shown upright to a
     rotation network, too.
-
-    Numbers, for each channel shown:
-        `channel <k>/optimized`: the maximum over places for the optimized image, as it is shown.
-        `channel <k>/best_image`: the largest score of an image; `channel <k>/median_image`: the median score.
-        `dead_channels`: share of all channels with the same score for all scored images, 0..1; `num_scored`: of them.
 
     Args:
         layer: a `named_modules` name; null for the last of the model's stages.
@@ -55,6 +53,19 @@ class MaximalImages(Figure):
     title = "Maximal images"
     question = "Which images activate a channel most, and what would an image look like that is made for it?"
     needs = ("task", "data")
+    glossary = Glossary(
+        {
+            "channel <k>/optimized": Meaning(
+                "channel <k>: optimized image", "The maximum over places for the optimized image, as it is shown."
+            ),
+            "channel <k>/best_image": Meaning("channel <k>: best image", "The largest score of an image."),
+            "channel <k>/median_image": Meaning("channel <k>: median image", "The median of the images' scores."),
+            "dead_channels": Meaning(
+                "dead channels", "Share of all channels that have the same score for all scored images.", "%", "lower"
+            ),
+            "num_scored": Meaning("images scored"),
+        }
+    )
 
     def __init__(
         self,
@@ -138,18 +149,7 @@ class MaximalImages(Figure):
 
     def draw(self, findings: Mapping[str, Finding]) -> Picture:
         """A row per channel, a column per network: the optimized image large, then the strongest images."""
-        columns = Columns(len(findings))
-        rows = [columns.titles(findings, below=0.05)]
-        for place in range(max(len(finding.arrays["channels"]) for finding in findings.values())):
-            shown = [
-                (finding, x)
-                for finding, x in zip(findings.values(), columns.lefts, strict=True)
-                if place < len(finding.arrays["channels"])
-            ]
-            words = [(wrap_words(_describe(finding, place), columns.width, SMALL), x) for finding, x in shown]
-            rows.append(align(make_text(text, x, SMALL, below=0.04, color=GRAY) for text, x in words))
-            rows.append(align(_make_images(finding, place, x, columns.width) for finding, x in shown))
-        return lay_out(rows)
+        return lay_out_columns(findings, _list_cells)
 
 
 def _find_maxima(activation: Tensor) -> Tensor:
@@ -165,32 +165,24 @@ def _write_caption(layer: str, num: int) -> str:
     )
 
 
-def _describe(finding: Finding, place: int) -> str:
-    channel = finding.arrays["channels"][place]
-    optimized, best, median = (
-        _shorten(finding.numbers[f"channel {channel}/{name}"]) for name in ("optimized", "best_image", "median_image")
-    )
-    return f"channel {channel}: optimized {optimized}, best image {best}, median {median}"
-
-
-def _shorten(value: float) -> str:
-    """A number of about three digits."""
-    digits = 0 if abs(value) >= 100 else 1 if abs(value) >= 10 else 2
-    return f"{value:z.{digits}f}"
+def _list_cells(finding: Finding, x: float, width: float) -> Iterator[Row]:
+    """What a column at x shows: each channel's words, then its images."""
+    for place, channel in enumerate(finding.arrays["channels"]):
+        names = ("optimized", "best_image", "median_image")
+        made, best, median = (format_value(finding.numbers[f"channel {channel}/{name}"]) for name in names)
+        words = f"channel {channel}: optimized {made}, best image {best}, median {median}"
+        yield make_text(wrap_words(words, width, SMALL), x, SMALL, below=0.04, color=GRAY)
+        yield _make_images(finding, place, x, width)
 
 
 def _make_images(finding: Finding, place: int, x: float, width: float) -> Row:
     """A channel of one network: the optimized image large, and right of it the others with their scores."""
     images, scores = finding.arrays["images"][place], finding.arrays["scores"][place]
     across, large = math.ceil(math.sqrt(len(images))), min(0.4 * width, 1.9)
-    left, tile = x + large + _GAP, min((width - large - _GAP) / across, 0.7)
-
-    def draw(sheet: Sheet, y: float) -> None:
-        sheet.image(finding.arrays["optimized"][place], x, y, large, large)
-        for number, (image, score) in enumerate(zip(images, scores, strict=True)):
-            tile_x, tile_y = left + number % across * tile, y + number // across * (tile + 0.14)
-            words = _shorten(float(score))
-            sheet.image(image, tile_x, tile_y, tile * 0.92, tile * 0.92)
-            sheet.text(tile_x + tile * 0.46, tile_y + tile * 0.92 + 0.01, words, SMALL, ha="center", color=GRAY)
-
-    return Row(max(large, -(-len(images) // across) * (tile + 0.14)) + 0.16, draw)
+    pitch = min((width - large - _GAP) / across, 0.7)
+    tiles = [
+        Tile(image, format_value(float(score)), style={"color": GRAY})
+        for image, score in zip(images, scores, strict=True)
+    ]
+    optimized = make_tiles([Tile(finding.arrays["optimized"][place])], x, large, gap=0)
+    return align([optimized, stack([make_tiles(tiles, x + large + _GAP, pitch, 0.08 * pitch, across), Row(0.1)])])

@@ -14,6 +14,7 @@ from netgaze.errors import NetgazeError
 from netgaze.figure import Figure, Finding
 from netgaze.figures.pseudo_labels.blocks import make_block
 from netgaze.figures.pseudo_labels.tenths import TENTHS, make_plot
+from netgaze.glossary import Glossary, Meaning
 from netgaze.pseudo_labels import Labeler
 from netgaze.subject import Subject
 
@@ -25,15 +26,6 @@ class PseudoLabels(Figure):
     """The pseudo-labels that a network gives (Yalniz et al. 2019, arXiv 1905.00546), against the labels taken away.
 
     Each network chooses its own images: of a class those of which it is surest. The task does it, by its `choose`.
-
-    Numbers (of none the shares are null):
-        `images`: pseudo-labels in all; an image counts once for each class that took it.
-        `distinct`, `in_several`: different images, and those among them that several classes took.
-        `share_right`: share of the pseudo-labels that are the true ones, 0..1.
-        `share_right_first_tenth`, `share_right_last_tenth`: the same of each class's tenth with the highest and the
-            lowest scores, at least one image of it.
-        `coverage`: share of the unlabeled images that were chosen at least once.
-        `chance`: the `share_right` to expect where each class takes as many images as it did, but at random.
 
     Args:
         num_classes: at most so many rows; of more classes, as many by the seed.
@@ -47,6 +39,29 @@ class PseudoLabels(Figure):
     title = "Pseudo-labels"
     question = "Which unlabeled images did the network choose for each class, and how many of them are right?"
     needs = ("classes", "data", "config")
+    glossary = Glossary(
+        {
+            "images": Meaning("pseudo-labels", "In all; an image counts once for each class that took it."),
+            "distinct": Meaning("different images"),
+            "in_several": Meaning("of them in several classes"),
+            "share_right": Meaning(
+                "right", "Share of the pseudo-labels that are the true ones.", "%", "higher", "images"
+            ),
+            "share_right_first_tenth": Meaning(
+                "right, highest scores", "The same of each class's tenth with the highest scores.", "%", "higher"
+            ),
+            "share_right_last_tenth": Meaning(
+                "right, lowest scores", "The same of each class's tenth with the lowest scores.", "%", "higher"
+            ),
+            "coverage": Meaning("coverage", "Share of the unlabeled images that were chosen at least once.", "%"),
+            "chance": Meaning("chance", "The share right where each class takes as many images at random.", "%"),
+            "class": Meaning("class"),
+            "score of the <which>": Meaning("score of the <which>", "What the teacher gave the image for the class."),
+            "share right": Meaning(
+                "right", "Share of the class's pseudo-labels that are true.", "%", "higher", "images"
+            ),
+        }
+    )
 
     def __init__(self, *, num_classes: int = 10, num_each: int = 3, seed: int = 0):
         if num_classes < 1:

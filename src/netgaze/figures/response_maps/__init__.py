@@ -13,7 +13,8 @@ from netgaze.drawing.heat import choose_masked, compute_maps, describe_coarsenes
 from netgaze.drawing.rows import lay_out
 from netgaze.errors import NetgazeError
 from netgaze.figure import Figure, Finding
-from netgaze.figures.response_maps.rows import MapRows
+from netgaze.figures.response_maps.rows import make_blocks
+from netgaze.glossary import Glossary, Meaning
 from netgaze.subject import Subject, device_of, evaluating
 
 
@@ -32,20 +33,6 @@ class ResponseMaps(Figure):
     For a network with a filter per class these are the responses to the filters; for a pooled network its class
     activation maps (Zhou et al. 2016); for a rotation network a map for each angle, the image upright.
 
-    Numbers, over `num_scored` images spread over the classes:
-        `map_height`, `map_width`: of the maps before they are enlarged.
-        `peak_highest`: share of examples whose true class's map has the highest peak of all classes' maps, before
-            they are enlarged; n maps that tie for it count 1/n each. A rotation network is scored on all four
-            turns of each image.
-        `trough_lowest`: likewise the lowest trough. A head that reads its maps through a predictor of its own may as
-            well take low responses for evidence: this number shows it, and the maps of such a network are to be
-            read with the signs exchanged.
-        `chance`: 1/K: what a network with the same map for all classes scores exactly.
-        On data with object masks, for the true class's map of the upright images: `peak_on_object`,
-        `mass_on_object`, `object_area`, `center_on_object`, see `Cam`; and of the maps with their signs exchanged
-        `trough_on_object` and `negative_mass_on_object`.
-        `num_scored`: how many images these numbers are of.
-
     Args:
         num_images: shown, of different classes as far as there are such; see the caption for the rule.
         indices: images of the split to show in place of the rule's choice.
@@ -61,6 +48,59 @@ class ResponseMaps(Figure):
     title = "Response maps"
     question = "What does the filter of each class find in an image, and is it strongest for the true class?"
     needs = ("classes", "data")
+    glossary = Glossary(
+        {
+            "map_height": Meaning("height of the maps", "Before they are enlarged."),
+            "map_width": Meaning("width of the maps", "Before they are enlarged."),
+            "peak_highest": Meaning(
+                "true class peaks highest",
+                "Share of examples whose true class's map has the highest peak of all, before they are enlarged; n "
+                "maps that tie count 1/n each. A rotation network is scored on all four turns.",
+                "%",
+                "higher",
+                "num_scored",
+            ),
+            "trough_lowest": Meaning(
+                "true class's trough is lowest",
+                "Likewise. A head that reads its maps through a predictor of its own may take low responses for "
+                "evidence: where this is high, the maps are to be read with the signs exchanged.",
+                "%",
+                "",
+                "num_scored",
+            ),
+            "chance": Meaning("chance", "What a network with the same map for all classes scores.", "%"),
+            "peak_on_object": Meaning(
+                "peak on the object",
+                "Share of maps whose highest place is on the object (Zhang et al. 2016's pointing game); to be held "
+                "against the middle.",
+                "%",
+                "higher",
+                "num_scored",
+            ),
+            "mass_on_object": Meaning(
+                "evidence on the object",
+                "Mean share of a map's positive evidence on the object; maps without any are left out. By chance the "
+                "object's area.",
+                "%",
+                "higher",
+            ),
+            "object_area": Meaning(
+                "area of the object", "Mean share of the image that is object: chance for both above.", "%"
+            ),
+            "center_on_object": Meaning(
+                "middle on the object",
+                "Share of images: what always pointing at the middle would reach.",
+                "%",
+                "",
+                "num_scored",
+            ),
+            "trough_on_object": Meaning(
+                "trough on the object", "Share of maps whose lowest place is on it.", "%", "", "num_scored"
+            ),
+            "negative_mass_on_object": Meaning("negative evidence on the object", "As the positive one.", "%"),
+            "num_scored": Meaning("images scored", "How many these numbers are of, spread over the classes."),
+        }
+    )
 
     def __init__(
         self,
@@ -91,6 +131,7 @@ class ResponseMaps(Figure):
         arrays = {
             "images": denormalize(picked.examples, subject.data.mean, subject.data.std),
             "maps": maps[rows[:, None], classes],
+            "unit": np.array(subject.task.model.map_unit),
             "classes": names[classes],
             "scores": picked.logits[rows[:, None], classes],
             "framed": classes == picked.targets[:, None],
@@ -161,7 +202,7 @@ class ResponseMaps(Figure):
 
     def draw(self, findings: Mapping[str, Finding]) -> Picture:
         """A block per network: a row per image, which stands left of the maps of its classes."""
-        return lay_out(MapRows(label, finding).make_row() for label, finding in findings.items())
+        return lay_out(make_blocks(findings))
 
 
 def count_peaks(maps: Tensor, targets: Tensor) -> Tensor:

@@ -11,8 +11,9 @@ from torch import Tensor
 
 from netgaze.drawing.examples import balanced_choice, to_rgb
 from netgaze.figure import Figure, Finding
-from netgaze.figures.verification.columns import LEAST_PEOPLE, PairColumns
+from netgaze.figures.verification.columns import LEAST_PEOPLE, draw_pairs
 from netgaze.figures.verification.plots import bin_distances, list_eers, name_comparisons, trace_curve
+from netgaze.glossary import Glossary, Meaning
 from netgaze.measures.verification import FARS, verify, verify_folds
 from netgaze.measures.verification import Verification as Counted
 from netgaze.subject import Subject
@@ -27,15 +28,6 @@ class Verification(Figure):
     """Distances of pairs of one person and of two, ROC curves and the hardest pairs, a panel per comparison.
 
     The comparisons are the data's (`ImageData.comparisons`): all pairs, and by glasses; or the protocols of a set.
-
-    Numbers:
-        `threshold`: the subject's, null where it has none.
-        `eer`, `auc`, `rank1`, `acc`, `acc_macro`: of the first comparison, see `verification.Verification.numbers`.
-        `tar_far<rate>`: its TAR at a FAR, left out where fewer than 30 different pairs support the rate.
-        `ten_folds_mean`, `ten_folds_error`, `ten_folds_pairs`: of the first comparison, see
-            `verification.verify_folds`; left out where it has fewer than ten pairs of a kind.
-        `eer_<comparison>`: of each other comparison.
-        `comparisons`: all numbers of each, with 95 % intervals.
 
     Args:
         num_hardest: pairs of each kind shown.
@@ -58,6 +50,53 @@ class Verification(Figure):
         "eer_without_glasses",
         "eer_with_glasses",
         "eer_mixed",
+    )
+    glossary = Glossary(
+        {
+            "threshold": Meaning(
+                "threshold", "Distance up to which two images count as the same person; - without one."
+            ),
+            "eer": Meaning(
+                "EER",
+                "Error where false accepts and false rejects are equally frequent; of the first comparison.",
+                "%",
+                "lower",
+            ),
+            "auc": Meaning("AUC", "Area under the ROC curve of the first comparison; 0.5 is chance.", "", "higher"),
+            "rank1": Meaning(
+                "rank 1",
+                "Share of images whose nearest other image is of the same person; first comparison.",
+                "%",
+                "higher",
+            ),
+            "acc": Meaning(
+                "accuracy at the threshold",
+                "Share of pairs told rightly, first comparison. Pairs share people: its interval is in the picture.",
+                "%",
+                "higher",
+            ),
+            "acc_macro": Meaning(
+                "accuracy, mean of both kinds", "Mean of the accuracies on same and on different pairs.", "%", "higher"
+            ),
+            "tar_far<far>": Meaning(
+                "true accepts at FAR <far>",
+                "Share of same pairs accepted where this share of different ones is; left out where fewer than 30 "
+                "different pairs support it.",
+                "%",
+                "higher",
+            ),
+            "ten_folds_mean": Meaning(
+                "accuracy over ten folds",
+                "Thresholds chosen on nine, tested on the tenth; first comparison.",
+                "%",
+                "higher",
+            ),
+            "ten_folds_error": Meaning("its standard error", "Over the ten folds.", "%", "lower"),
+            "ten_folds_pairs": Meaning("pairs in the folds"),
+            "eer_<comparison>": Meaning("EER, <comparison>", "Of this comparison, as above.", "%", "lower"),
+            "EER, <comparison>: <network>": Meaning("EER, <comparison>: <network>", "", "%", "lower"),
+            "comparisons": Meaning("all comparisons", "All numbers of each, with 95 % intervals."),
+        }
     )
 
     def __init__(self, *, num_hardest: int = 4, num_scored: int = 2000, replicates: int = 200, seed: int = 0):
@@ -115,14 +154,14 @@ class Verification(Figure):
 
     def draw(self, findings: Mapping[str, Finding]) -> Picture:
         """A column per network: histograms, ROC curves, the hardest pairs."""
-        return PairColumns(findings).draw()
+        return draw_pairs(findings)
 
     def compare(self, findings: Mapping[str, Finding]) -> dict[str, float]:
         """The EER of each comparison and network, and what glasses on one of two images add to it."""
         found = {label: list_eers(finding) for label, finding in findings.items()}
         compared = {
             f"EER, {name}: {label}": some[name]
-            for name in name_comparisons(findings)
+            for name in name_comparisons(findings.values())
             for label, some in found.items()
             if name in some
         }
@@ -134,7 +173,7 @@ class Verification(Figure):
 
     def summary(self, findings: Mapping[str, Finding]) -> str:
         """A table, a line per network."""
-        compared = name_comparisons(findings)
+        compared = name_comparisons(findings.values())
         lines = [["", *(f"EER {name}" for name in compared), "accuracy", "AUC", "TAR at FAR 0.01"]]
         for label, finding in findings.items():
             values = [list_eers(finding).get(name) for name in compared]

@@ -1,184 +1,128 @@
 """Distances of pairs in columns, one per network: how `Verification` lays out what it found."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure as Picture
 
-from netgaze.drawing.panels import GRAY, SMALL, TEXT, WIDTH, Sheet, fill_rows
-from netgaze.drawing.rows import Columns, Row, align, lay_out, make_legend, stack
-from netgaze.drawing.words import measure_lines, shorten, wrap_words
+from netgaze.drawing.panels import GRAY, SMALL, TEXT, WIDTH
+from netgaze.drawing.rows import Columns, Row, align, lay_out, make_bands, make_legend, make_text, stack
+from netgaze.drawing.tiles import Tile, make_tiles
+from netgaze.drawing.words import measure_cell, shorten, wrap_words
 from netgaze.figure import Finding
 from netgaze.figures.verification.plots import (
-    draw_bars,
-    draw_chance,
-    draw_curve,
-    list_comparisons,
+    has_threshold,
     make_color_handles,
+    make_curves,
+    make_histogram,
     make_line_handles,
     name_comparisons,
 )
 
 LEAST_PEOPLE = 5  # for an interval in words
-_MOST_ACROSS = 4
-_BARS, _ROC, _AXIS, _LEFT, _LEGEND = 0.75, 1.7, 0.4, 0.42, 0.19  # inches
-_TILE, _PAIR_GAP, _UNDER, _HEADING = 0.62, 0.12, 0.22, 0.18  # inches: a picture at most, between pairs, below, above
+_TILE, _PAIR_GAP, _LEGEND = 0.62, 0.12, 0.19  # inches: a picture at most, between pairs, a legend's line
 _KINDS = {"same": "Same person, far apart", "different": "Different people, close"}
+_FRAMES = "Blue frames: told rightly by the threshold; crossed ones: wrongly. Below: the distance."
+
+_Pair = tuple[np.ndarray, float, bool | None]  # see `find_hardest`
 
 
-class PairColumns:
-    """Histograms, ROC curves and hardest pairs; four networks side by side at most.
-
-    Args:
-        findings: of `Verification`, by label.
-    """
-
-    def __init__(self, findings: Mapping[str, Finding]):
-        self.findings, self.names = findings, name_comparisons(findings)
-        self.columns = Columns(fill_rows(len(findings), _MOST_ACROSS)[1], least=2)
-        self.width = self.columns.width
-        self.per_row = 2 if self.width < 3.5 else 4
-        self.tile = min(_TILE, (self.width - _PAIR_GAP * self.per_row) / (2 * self.per_row))
-        most = [
-            numbers["num_different"] for finding in findings.values() for numbers in list_comparisons(finding).values()
-        ]
-        self.least = min(0.1, 1 / max(most, default=1))
-
-    def draw(self) -> Picture:
-        """The page."""
-        labels, across = list(self.findings), len(self.columns.lefts)
-        return lay_out(self._make_block(labels[start : start + across]) for start in range(0, len(labels), across))
-
-    def _make_block(self, labels: Sequence[str]) -> Row:
-        """Some of the networks beside one another."""
-        rows = [self.columns.titles(labels, below=0.05)]
-        for name in self.names:
-            bars = partial(self._make_histogram, name=name, last=name == self.names[-1])
-            rows += [self._align(labels, partial(self._make_words, name=name)), self._align(labels, bars)]
-        rows += [
-            _make_key(make_color_handles(self.findings.values())),
-            self._align(labels, self._make_curves),
-            _make_key(make_line_handles(self.names)),
-            *(self._align(labels, partial(self._make_pairs, kind=kind)) for kind in _KINDS),
-            Row(0.3, self._explain_frames),
-        ]
-        return stack(rows)
-
-    def _align(self, labels: Sequence[str], make: Callable[[Finding, float], Row]) -> Row:
-        """What is made of each network, at its column's left edge."""
-        return align(make(self.findings[label], x) for label, x in zip(labels, self.columns.lefts, strict=False))
-
-    def _make_words(self, finding: Finding, x: float, name: str) -> Row:
-        """What stands above a histogram; its first line is bold."""
-        words = wrap_words("\n".join(self._describe(finding, name)), self.width, SMALL)
-        first, rest = words.split("\n", 1)
-
-        def draw(sheet: Sheet, y: float) -> None:
-            sheet.text(x, y, first, SMALL, weight="bold")
-            sheet.text(x, y + measure_lines(first, SMALL), rest, SMALL)
-
-        return Row(measure_lines(words, SMALL) + 0.05, draw)
-
-    def _describe(self, finding: Finding, name: str) -> list[str]:
-        numbers = list_comparisons(finding).get(name)
-        if numbers is None:
-            return [name, "no pairs"]
-        lines = [
-            shorten(name, 0.85 * self.width, SMALL),
-            f"EER {numbers['eer']:.3f}{_describe_interval(numbers, 'eer')}",
-        ]
-        if "acc" in numbers:
-            lines.append(f"accuracy {numbers['acc']:.3f}{_describe_interval(numbers, 'acc')}")
-        people, same, different = (numbers[f"num_{what}"] for what in ("people", "same", "different"))
-        return [*lines, f"{people:,} people: {same:,} same, {different:,} different"]
-
-    def _make_histogram(self, finding: Finding, x: float, name: str, last: bool) -> Row:
-        def draw(sheet: Sheet, y: float) -> None:
-            axes = sheet.axes(x, y, self.width - 0.05, _BARS)
-            draw_bars(axes, finding, name)
-            if last:
-                axes.set_xlabel("distance", fontsize=SMALL, labelpad=1)
-            else:
-                axes.tick_params(labelbottom=False)
-
-        height = _BARS + (_AXIS if last else 0.12)
-        return Row(height, draw) if name in list_comparisons(finding) else Row(height)
-
-    def _make_curves(self, finding: Finding, x: float) -> Row:
-        def draw(sheet: Sheet, y: float) -> None:
-            axes = sheet.axes(x + _LEFT, y + 0.05, self.width - _LEFT - 0.1, _ROC - 0.05)
-            draw_chance(axes, self.least)
-            for place, name in enumerate(self.names):
-                if name in list_comparisons(finding):
-                    draw_curve(axes, finding, name, place)
-            axes.set_xlabel("FAR: different people accepted", fontsize=SMALL, labelpad=1)
-            if x == self.columns.lefts[0]:
-                axes.set_ylabel("TAR: same people accepted", fontsize=SMALL, labelpad=1)
-
-        return Row(_ROC + _AXIS, draw)
-
-    def _make_pairs(self, finding: Finding, x: float, kind: str) -> Row:
-        """The hardest pairs of a kind below their heading; nothing where there are none."""
-        pairs = find_hardest(finding, kind)
-        if not pairs:
-            return Row(0.0)
-        heading = Row(_HEADING, lambda sheet, y: sheet.text(x, y, _KINDS[kind], SMALL, weight="bold"))
-        lines = [
-            Row(self.tile + _UNDER, partial(self._draw_pairs, x=x, pairs=pairs[start : start + self.per_row]))
-            for start in range(0, len(pairs), self.per_row)
-        ]
-        return stack([heading, *lines])
-
-    def _draw_pairs(
-        self, sheet: Sheet, y: float, x: float, pairs: Sequence[tuple[np.ndarray, float, bool | None]]
-    ) -> None:
-        side = self.tile - 0.03
-        for place, (pair, distance, right) in enumerate(pairs):
-            first = x + place * (2 * self.tile + _PAIR_GAP)
-            for picture, left in zip(pair, (first, first + self.tile), strict=True):
-                sheet.image(picture, left, y, side, side)
-                if right is None:
-                    sheet.outline(left, y, side, GRAY, 0.8)
-                else:
-                    sheet.frame(left, y, side, right)
-            sheet.text(first + self.tile - 0.015, y + self.tile, f"{distance:#.4g}", SMALL, ha="center")
-
-    def _explain_frames(self, sheet: Sheet, y: float) -> None:
-        if any(finding.numbers["threshold"] is not None for finding in self.findings.values()):
-            words = "Blue frames: told rightly by the threshold; crossed ones: wrongly. Below: the distance."
-            sheet.text(WIDTH / 2, y + 0.05, words, TEXT, ha="center")
+def draw_pairs(findings: Mapping[str, Finding]) -> Picture:
+    """Histograms, ROC curves and hardest pairs in columns, from findings of `Verification`."""
+    known = [numbers["num_different"] for each in findings.values() for numbers in each.numbers["comparisons"].values()]
+    least, names = min(0.1, 1 / max(known, default=1)), name_comparisons(findings.values())
+    return lay_out([make_bands(findings, partial(_make_band, names=names, least=least), least=2)])
 
 
-def _make_key(handles: Sequence[Any]) -> Row:
+def _make_band(findings: Mapping[str, Finding], columns: Columns, names: Sequence[str], least: float) -> Iterator[Row]:
+    """Some of the networks beside one another; curves begin at the FAR of `least`."""
+
+    def make_all(make: Callable[[Finding, float, float], Row]) -> Row:
+        return align(make(each, x, columns.width) for each, x in zip(findings.values(), columns.lefts, strict=True))
+
+    yield columns.titles(findings, below=0.05)
+    for name in names:
+        yield make_all(partial(_make_words, name=name))
+        yield make_all(partial(make_histogram, name=name, last=name == names[-1]))
+    yield _make_key(make_color_handles(findings.values()))
+    yield make_all(partial(make_curves, names=names, least=least))
+    yield _make_key(make_line_handles(names))
+    for kind in _KINDS:
+        yield make_all(partial(_make_pairs, kind=kind))
+    yield Row(0.05)
+    yield make_text(_FRAMES if any(map(has_threshold, findings.values())) else "", WIDTH / 2, height=0.25, ha="center")
+
+
+def _make_words(finding: Finding, x: float, width: float, name: str) -> Row:
+    """What stands above a histogram; its first line is bold."""
+    head, *rest = _describe(finding, name)
+    words = wrap_words("\n".join(rest), width, SMALL)
+    bold = make_text(shorten(head, 0.85 * width, SMALL), x, SMALL, weight="bold")
+    return stack([bold, make_text(words, x, SMALL, below=0.05)])
+
+
+def _make_pairs(finding: Finding, x: float, width: float, kind: str) -> Row:
+    """The hardest pairs of a kind below their heading; nothing where there are none."""
+    pairs, across = find_hardest(finding, kind), 2 if width < 3.5 else 4
+    tile = min(_TILE, width / (2 * across) - _PAIR_GAP / 2)
+    lefts = [x + place * (2 * tile + _PAIR_GAP) for place in range(across)]
+    lines = [
+        align(_make_pair(pair, left, tile) for pair, left in zip(pairs[start:], lefts, strict=False))
+        for start in range(0, len(pairs), across)
+    ]
+    heading = make_text(_KINDS[kind], x, SMALL, below=0.05, weight="bold")
+    return stack([heading, *lines] if lines else [])
+
+
+def _describe(finding: Finding, name: str) -> list[str]:
+    """A comparison's name, rates and counts."""
+    numbers = finding.numbers["comparisons"].get(name)
+    if numbers is None:
+        return [name, "no pairs"]
+    accuracy = f"accuracy {_describe_rate(numbers, 'acc')}" if "acc" in numbers else "no threshold"
+    people, same, different = (numbers[f"num_{what}"] for what in ("people", "same", "different"))
+    counts = f"{people:,} people: {same:,} same, {different:,} different"
+    return [name, f"EER {_describe_rate(numbers, 'eer')}", accuracy, counts]
+
+
+def _describe_rate(numbers: dict[str, Any], name: str) -> str:
+    """A rate with its interval; of a few people a bootstrap says nothing."""
+    interval = numbers.get(f"{name}_interval") if numbers["num_people"] >= LEAST_PEOPLE else None
+    return f"{numbers[name]:.3f}" + (f" ({interval[0]:.3f} to {interval[1]:.3f})" if interval else "")
+
+
+def _make_pair(pair: _Pair, x: float, tile: float) -> Row:
+    """Two pictures in their frames, and the distance below both."""
+    pictures, distance, right = pair
+    line = (GRAY, 0.8) if right is None else None
+    tiles = make_tiles([Tile(picture, right=right, line=line) for picture in pictures], x, tile, gap=0.03, below=0.03)
+    return stack([tiles, make_text(f"{distance:#.4g}", x + tile - 0.015, SMALL, below=0.09, ha="center")])
+
+
+def _make_key(handles: Iterable[Any]) -> Row:
     """A legend with as many entries in a line as have room."""
-    longest = max(len(handle.get_label()) for handle in handles) * TEXT * 0.6 / 72 + 0.55
+    handles = list(handles)
+    longest = max(len(handle.get_label()) for handle in handles) * measure_cell(TEXT) + 0.55
     across = min(len(handles), max(1, int((WIDTH - 0.2) / longest)))
     return make_legend(handles, 0.13 + _LEGEND * -(-len(handles) // across), 0.03, across, handle=2.0)
 
 
-def find_hardest(finding: Finding, kind: str) -> list[tuple[np.ndarray, float, bool | None]]:
+def find_hardest(finding: Finding, kind: str) -> list[_Pair]:
     """The hardest "same" or "different" pairs of all comparisons, each once, as many as one comparison keeps.
 
     Returns:
         Of each pair its pictures [2,H,W,3], distance, and whether the threshold tells it rightly; None without one.
     """
-    found: dict[tuple[int, ...], tuple[np.ndarray, float, bool | None]] = {}
+    found: dict[tuple[int, ...], _Pair] = {}
     most = 0
-    for name in list_comparisons(finding):
-        pairs, shown, distances = (
-            finding.arrays[f"{name}/{kind}_{what}"] for what in ("pairs", "pictures", "distances")
-        )
-        right = finding.arrays.get(f"{name}/{kind}_right", [None] * len(pairs))
+    for name in finding.numbers["comparisons"]:
+        own = f"{name}/{kind}"
+        pairs, shown, distances = (finding.arrays[f"{own}_{what}"] for what in ("pairs", "pictures", "distances"))
+        right = finding.arrays.get(f"{own}_right", [None] * len(pairs))
         most = max(most, len(pairs))
         for pair, *seen in zip(pairs, shown, distances, right, strict=True):
             found.setdefault(tuple(sorted(pair.tolist())), tuple(seen))
     sign = -1 if kind == "same" else 1
     return sorted(found.values(), key=lambda seen: sign * seen[1])[:most]
-
-
-def _describe_interval(numbers: dict[str, Any], name: str) -> str:
-    """In words; of a few people a bootstrap says nothing."""
-    interval = numbers.get(f"{name}_interval") if numbers["num_people"] >= LEAST_PEOPLE else None
-    return f" ({interval[0]:.3f} to {interval[1]:.3f})" if interval else ""

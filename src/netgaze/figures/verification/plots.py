@@ -1,38 +1,38 @@
 """What is plotted of pairs: histograms of their distances and ROC curves."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
-from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
-from matplotlib.ticker import FormatStrFormatter, LogFormatterMathtext, MaxNLocator, NullFormatter
+from matplotlib.ticker import FormatStrFormatter, MaxNLocator, NullFormatter
 
-from netgaze.drawing.panels import GRAY, RIGHT, WRONG
+from netgaze.drawing.panels import GRAY, RIGHT, WRONG, Sheet, choose_line
+from netgaze.drawing.rows import Row
 from netgaze.figure import Finding
 from netgaze.measures.verification import FARS
 from netgaze.measures.verification import Verification as Counted
+from netgaze.text import format_value
 
+_BARS, _ROC, _AXIS, _LEFT = 0.75, 1.65, 0.4, 0.42  # inches: plots' heights, below a plot, left of a curve
 _MOST_BARS, _MOST_CORNERS = 40, 2000
-# Told apart by every kind of sight, and from the colors of same and different.
-_LINES = ("black", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#666666")
 
 
-def name_comparisons(findings: Mapping[str, Finding]) -> list[str]:
+def name_comparisons(findings: Iterable[Finding]) -> list[str]:
     """The comparisons of any of the networks, in order."""
-    return list(dict.fromkeys(name for finding in findings.values() for name in finding.numbers["comparisons"]))
-
-
-def list_comparisons(finding: Finding) -> dict[str, dict[str, Any]]:
-    """The numbers of each comparison."""
-    numbers: dict[str, dict[str, Any]] = finding.numbers["comparisons"]
-    return numbers
+    return list(dict.fromkeys(name for finding in findings for name in finding.numbers["comparisons"]))
 
 
 def list_eers(finding: Finding) -> dict[str, float]:
     """The equal error rate of each comparison."""
-    return {name: numbers["eer"] for name, numbers in list_comparisons(finding).items()}
+    return {name: numbers["eer"] for name, numbers in finding.numbers["comparisons"].items()}
+
+
+def has_threshold(finding: Finding) -> bool:
+    """Whether same and different people were told apart."""
+    return finding.numbers["threshold"] is not None
 
 
 def bin_distances(found: Counted) -> dict[str, np.ndarray]:
@@ -58,54 +58,64 @@ def trace_curve(found: Counted) -> dict[str, np.ndarray]:
     return {"far": far, "tar": tar}
 
 
-def draw_bars(axes: Axes, finding: Finding, name: str) -> None:
-    """Densities of same and different pairs, on the distances of all comparisons."""
-    edges = finding.arrays[f"{name}/edges"]
-    for kind, color in (("different", WRONG), ("same", RIGHT)):
-        counts = finding.arrays[f"{name}/{kind}"]
-        axes.stairs(counts / counts.sum() / np.diff(edges), edges, fill=True, color=color, alpha=0.55)
-    threshold = finding.numbers["threshold"]
-    if threshold is not None:
-        axes.axvline(threshold, color="black", linewidth=1.2)
-    shown = [finding.arrays[f"{each}/edges"][[0, -1]] for each in list_comparisons(finding)]
-    shown += [] if threshold is None else [np.array([threshold])]
-    low, high = (float(reach(np.concatenate(shown))) for reach in (np.min, np.max))
-    axes.set(xlim=(low - 0.02 * (high - low), high + 0.02 * (high - low)), yticks=[])
-    axes.spines["left"].set_visible(False)
-    axes.xaxis.set_major_locator(MaxNLocator(4))
-    axes.xaxis.set_major_formatter(FormatStrFormatter("%.4g"))
+def make_histogram(finding: Finding, x: float, width: float, name: str, last: bool) -> Row:
+    """Densities of same and different pairs, on the distances of all comparisons; the last one's axis has words."""
+    height, compared = _BARS + (_AXIS if last else 0.12), finding.numbers["comparisons"]
+    if name not in compared:
+        return Row(height)
+    threshold = [finding.numbers["threshold"]] if has_threshold(finding) else []
+    reached = np.concatenate([*(finding.arrays[f"{each}/edges"][[0, -1]] for each in compared), threshold])
+    margin = 0.02 * np.ptp(reached)
+    limits = (reached.min() - margin, reached.max() + margin)
+
+    def draw(sheet: Sheet, y: float) -> None:
+        axes = sheet.axes(x, y, width - 0.05, _BARS, xlabel="distance" if last else "", xlim=limits, yticks=[])
+        edges = finding.arrays[f"{name}/edges"]
+        for kind, color in (("different", WRONG), ("same", RIGHT)):
+            counts = finding.arrays[f"{name}/{kind}"]
+            axes.stairs(counts / counts.sum() / np.diff(edges), edges, fill=True, color=color, alpha=0.55)
+        for place in threshold:
+            axes.axvline(place, color="black", linewidth=1.2)
+        axes.spines["left"].set_visible(False)
+        axes.tick_params(labelbottom=last)
+        axes.xaxis.set_major_locator(MaxNLocator(4))
+        axes.xaxis.set_major_formatter(FormatStrFormatter("%.4g"))
+
+    return Row(height, draw)
 
 
-class _Powers(LogFormatterMathtext):
-    """Powers of ten, but for 1."""
+def make_curves(finding: Finding, x: float, width: float, names: Sequence[str], least: float) -> Row:
+    """ROC curves of the comparisons, TAR over FAR from `least` on, and the curve of lots."""
 
-    def __call__(self, x: float, pos: int | None = None) -> str:
-        return "1" if x == 1 else f"$10^{{{np.log10(x):.0f}}}$"
+    def draw(sheet: Sheet, y: float) -> None:
+        words = {"xlabel": "FAR: different people accepted", "ylabel": "TAR: same people accepted"}
+        limits = {"xlim": (least, 1), "ylim": (0, 1.02), "yticks": [0, 0.5, 1]}
+        axes = sheet.axes(x + _LEFT, y + 0.05, width - _LEFT - 0.1, _ROC, **words, xscale="log", **limits)
+        decades = np.arange(0, np.log10(least) - 1e-9, -1 if least > 1e-5 else -2)
+        axes.set_xticks(10.0**decades, [format_value(10.0**decade, 1) for decade in decades])
+        axes.xaxis.set_minor_formatter(NullFormatter())
+        fars = np.geomspace(least, 1, 100)
+        axes.plot(fars, fars, color=GRAY, linestyle=":", linewidth=1)
+        for place, name in enumerate(names):
+            if name in finding.numbers["comparisons"]:
+                for xs, ys, style in _trace_parts(finding, name):
+                    axes.plot(xs, ys, **_choose_line(place) | style)
+
+    return Row(_ROC + 0.05 + _AXIS, draw)
 
 
-def draw_chance(axes: Axes, least: float) -> None:
-    """The axes of a ROC curve, with the curve of lots."""
-    fars = np.geomspace(least, 1, 100)
-    axes.plot(fars, fars, color=GRAY, linestyle=":", linewidth=1)
-    decades = np.arange(0, np.log10(least) - 1e-9, -1 if least > 1e-5 else -2)
-    axes.set(xscale="log", xlim=(least, 1), ylim=(0, 1.02), yticks=[0, 0.5, 1])
-    axes.set_xticks(10.0**decades)
-    axes.xaxis.set_major_formatter(_Powers())
-    axes.xaxis.set_minor_formatter(NullFormatter())
-
-
-def draw_curve(axes: Axes, finding: Finding, name: str, place: int) -> None:
-    """From the FAR of one different pair up; dashed below that of 30, which a rate needs; dots at the usual FARs."""
-    numbers, color = list_comparisons(finding)[name], _LINES[place % len(_LINES)]
+def _trace_parts(finding: Finding, name: str) -> Iterator[tuple[Any, Any, dict[str, Any]]]:
+    """From the FAR of one different pair up; dashed below that of 30, which a rate needs; marks at the usual FARs."""
+    numbers = finding.numbers["comparisons"][name]
     far, tar = finding.arrays[f"{name}/far"], finding.arrays[f"{name}/tar"]
     one, thirty = 1 / numbers["num_different"], min(1.0, 30 / numbers["num_different"])
     for low, high, style in ((one, thirty, "--"), (thirty, 1.0, "-")):
         inside = (far > low) & (far < high)
         xs = np.concatenate([[low], far[inside], [high]])
         ys = np.concatenate([_tar_at(far, tar, low), tar[inside], _tar_at(far, tar, high)])
-        axes.plot(xs, ys, color=color, linestyle=style, linewidth=1.3)
-    dots = {float(at): rate["value"] for at, rate in numbers["tar"].items() if rate["supported"]}
-    axes.plot(list(dots), list(dots.values()), "o", color=color, markersize=3.5)
+        yield xs, ys, {"linestyle": style, "marker": ""}
+    marks = {float(at): rate["value"] for at, rate in numbers["tar"].items() if rate["supported"]}
+    yield list(marks), list(marks.values()), {"linestyle": ""}
 
 
 def _tar_at(far: np.ndarray, tar: np.ndarray, limit: float) -> np.ndarray:
@@ -113,27 +123,23 @@ def _tar_at(far: np.ndarray, tar: np.ndarray, limit: float) -> np.ndarray:
     return tar[[np.searchsorted(far, limit, side="right") - 1]]
 
 
-def make_color_handles(findings: Iterable[Finding]) -> list[Any]:
+def _choose_line(place: int) -> dict[str, Any]:
+    """A comparison's, other than the colors of same and different; its dashes say how many pairs stand behind it."""
+    return choose_line(place + 2) | {"linestyle": "-"}
+
+
+def make_color_handles(findings: Iterable[Finding]) -> Iterator[Any]:
     """What a legend of the histograms says."""
-    handles: list[Any] = [
-        Patch(color=RIGHT, alpha=0.55, label="same person"),
-        Patch(color=WRONG, alpha=0.55, label="different people"),
-    ]
-    if any(finding.numbers["threshold"] is not None for finding in findings):
-        handles.append(Line2D([], [], color="black", linewidth=1.2, label="threshold: up to it the same"))
-    return handles
+    for color, words in ((RIGHT, "same person"), (WRONG, "different people")):
+        yield Patch(color=color, alpha=0.55, label=words)
+    if any(map(has_threshold, findings)):
+        yield Line2D([], [], color="black", linewidth=1.2, label="threshold: up to it the same")
 
 
-def make_line_handles(compared: Sequence[str]) -> list[Any]:
+def make_line_handles(compared: Sequence[str]) -> Iterator[Any]:
     """What a legend of the ROC curves says."""
-    handles = [
-        Line2D([], [], linewidth=1.3, color=_LINES[place % len(_LINES)], label=name)
-        for place, name in enumerate(compared)
-    ]
-    dots = f"at FAR {', '.join(FARS[:2])}, …"
-    return [
-        *handles,
-        Line2D([], [], linestyle="", marker="o", markersize=3.5, color="black", label=dots),
-        Line2D([], [], linewidth=1.3, linestyle="--", color="black", label="fewer than 30 different pairs"),
-        Line2D([], [], linewidth=1.0, linestyle=":", color=GRAY, label="chance"),
-    ]
+    sample, marks = partial(Line2D, [], []), f"marks: at FAR {', '.join(FARS[:2])}, …"
+    yield from (sample(**_choose_line(place), label=name) for place, name in enumerate(compared))
+    yield sample(linestyle="", marker="o", markersize=4, color="black", label=marks)
+    yield sample(linewidth=1.5, linestyle="--", color="black", label="fewer than 30 different pairs")
+    yield sample(linewidth=1.0, linestyle=":", color=GRAY, label="chance")

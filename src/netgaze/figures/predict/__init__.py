@@ -1,27 +1,22 @@
 """What does the network see in your own pictures?"""
 
 from collections.abc import Mapping, Sequence
-from functools import partial
 from typing import Any
 
 import numpy as np
 import torch
 from matplotlib.figure import Figure as Picture
-from matplotlib.patches import Rectangle
 
 from netgaze.drawing.examples import denormalize, name_files, read_size
-from netgaze.drawing.heat import describe_coarseness, enlarge, overlay
-from netgaze.drawing.panels import GRAY, RIGHT, SMALL, WIDTH, Sheet
-from netgaze.drawing.rows import Columns, Row, align, lay_out, make_signed_bar, stack
-from netgaze.drawing.words import shorten
+from netgaze.drawing.heat import describe_coarseness, enlarge
 from netgaze.errors import NetgazeError
 from netgaze.figure import Figure, Finding
+from netgaze.figures.predict.page import draw_answers
+from netgaze.glossary import Glossary, Meaning
 from netgaze.subject import Subject, device_of, evaluating
-from netgaze.text import show
+from netgaze.text import format_share, show
 
 _MOST_DRAWN, _MOST_SIZES, _BATCH = 12, 6, 100
-_TILE, _LINE, _NAME, _GAP = 1.3, 0.19, 0.22, 0.16  # inches: most of a tile, a class's bar, a file's name, after a row
-_LEAST_BARS, _MOST_BARS = 1.6, 3.4  # inches: bars that cannot be as wide beside the tiles lie below them
 _FITS = {
     "crop": "the shorter side was scaled and the center cut out",
     "center": "the shorter side was scaled and the center cut out",
@@ -33,10 +28,6 @@ class Predict(Figure):
     """The likeliest classes of your own pictures, and the class activation map (Zhou et al. 2016) of the likeliest.
 
     Maps are those of `Cam`: signed, on one scale per network. At most twelve pictures are drawn.
-
-    Numbers:
-        `<file>`: the likeliest class and its probability, in words.
-        `top_classes`: for each file its likeliest classes with their probabilities, 0..1, likeliest first.
 
     Args:
         images: picture files.
@@ -50,6 +41,16 @@ class Predict(Figure):
     title = "Predictions on your pictures"
     question = "What does the network see in these pictures, and where?"
     needs = ("classes", "reader")
+    controls = "numbers"  # what an untrained network says of a picture is no answer
+    glossary = Glossary(
+        {
+            "picture": Meaning("picture"),
+            "class<place>": Meaning("class <place>", "The likeliest classes, in order."),
+            "probability<place>": Meaning("its probability", "What the network gives the class.", "%"),
+            "top_classes": Meaning("likeliest classes", "Of each file, with their probabilities, likeliest first."),
+            "<file>": Meaning("<file>", "The likeliest class and its probability."),
+        }
+    )
 
     def __init__(self, *, images: Sequence[str] | None = None, fit: str | None = None, num_classes: int = 5):
         if not images:
@@ -76,7 +77,7 @@ class Predict(Figure):
         maps = enlarge(small[torch.arange(len(small)), torch.from_numpy(top[: len(small), 0])], pictures.shape[1:3])
         likeliest = np.take_along_axis(probabilities, top, axis=1)
         arrays = {"names": np.array(names), "classes": all_classes[top], "probabilities": likeliest}
-        arrays |= {"pictures": pictures, "maps": maps.numpy()}
+        arrays |= {"pictures": pictures, "maps": maps.numpy(), "unit": np.array(subject.task.model.map_unit)}
         numbers = {name: _describe(arrays, row, 1) for row, name in enumerate(names)}
         tops = {
             name: dict(zip(arrays["classes"][row].tolist(), likeliest[row].tolist(), strict=True))
@@ -126,15 +127,7 @@ class Predict(Figure):
 
     def draw(self, findings: Mapping[str, Finding]) -> Picture:
         """A row per picture, a column per network: the picture, the map of its likeliest class, and bars."""
-        columns = Columns(len(findings), gap=0.25)
-        place = _Place(columns.width, max(finding.arrays["classes"].shape[1] for finding in findings.values()))
-        placed = [(finding, x + place.left) for finding, x in zip(findings.values(), columns.lefts, strict=True)]
-        pictures = [
-            stack([_make_name(placed[0][0], row, placed[0][1]), align(place.make_cell(*one, row) for one in placed)])
-            for row in range(len(placed[0][0].arrays["maps"]))
-        ]
-        bars = [make_signed_bar(x, 2 * place.tile, _measure_scale(found), "evidence", above=0.1) for found, x in placed]
-        return lay_out([columns.titles(findings, below=0.05), *pictures, align(bars)])
+        return draw_answers(findings)
 
     def table(self, finding: Finding) -> list[dict[str, Any]]:
         """A row per picture: its likeliest classes with their probabilities, 0..1, likeliest first."""
@@ -164,52 +157,4 @@ def _number(classes: np.ndarray, probabilities: np.ndarray) -> dict[str, Any]:
 def _describe(arrays: dict[str, np.ndarray], row: int, most: int | None = None) -> str:
     """Classes and their probabilities, likeliest first."""
     pairs = zip(arrays["classes"][row, :most], arrays["probabilities"][row, :most], strict=True)
-    return ", ".join(f"{name} {probability:.2f}" for name, probability in pairs)
-
-
-def _measure_scale(finding: Finding) -> float:
-    """The value that has the full color, of all maps of a network."""
-    return float(np.quantile(np.abs(finding.arrays["maps"]), 0.99))
-
-
-def _make_name(finding: Finding, row: int, x: float) -> Row:
-    """The name of a picture's file."""
-    name = shorten(str(finding.arrays["names"][row]), WIDTH - 0.2 - x, SMALL)
-    return Row(_NAME, lambda sheet, y: sheet.text(x, y, name, SMALL, weight="bold", color=GRAY))
-
-
-class _Place:
-    """Where a network's answer to a picture lies: two tiles, and so many bars beside or below them, in inches."""
-
-    def __init__(self, width: float, num_bars: int):
-        self.beside = width - 2 * 1.1 >= _LEAST_BARS
-        self.tile = min(_TILE, (width - _LEAST_BARS) / 2 if self.beside else width / 2)
-        self.bars = min(_MOST_BARS, width - 2 * self.tile - 0.1) if self.beside else 2 * self.tile
-        self.width = 2 * self.tile + (self.bars + 0.1 if self.beside else 0.0)
-        bars = num_bars * _LINE
-        self.height = (max(self.tile, bars) if self.beside else self.tile + 0.06 + bars) + _GAP
-        self.left = (width - self.width) / 2
-
-    def make_cell(self, finding: Finding, x: float, row: int) -> Row:
-        """One picture's answer at x."""
-        return Row(self.height, partial(self._draw, finding=finding, x=x, row=row))
-
-    def _draw(self, sheet: Sheet, y: float, finding: Finding, x: float, row: int) -> None:
-        arrays, tile, side = finding.arrays, self.tile, self.tile - 0.05
-        heat = overlay(arrays["pictures"][row], arrays["maps"][row], _measure_scale(finding))
-        sheet.image(arrays["pictures"][row], x, y, side, side)
-        sheet.image(heat, x + tile, y, side, side)
-        left, y = (x + 2 * tile + 0.1, y) if self.beside else (x, y + tile + 0.06)
-        pairs = zip(arrays["classes"][row], arrays["probabilities"][row], strict=True)
-        for number, (name, probability) in enumerate(pairs):
-            self._draw_bar(sheet, str(name), float(probability), number, left, y + number * _LINE)
-
-    def _draw_bar(self, sheet: Sheet, name: str, probability: float, number: int, x: float, y: float) -> None:
-        for share, opacity in ((1.0, 0.08), (probability, 0.35)):
-            bar = Rectangle((x, y), share * self.bars, _LINE - 0.03, facecolor=RIGHT, edgecolor="none", alpha=opacity)
-            sheet.paper.add_patch(bar)
-        weight = "bold" if number == 0 else "normal"
-        middle = y + (_LINE - 0.03) / 2
-        room = 0.88 * (self.bars - 0.4)  # bold words are wider
-        sheet.text(x + 0.04, middle, shorten(name, room, SMALL), SMALL, va="center", weight=weight)
-        sheet.text(x + self.bars - 0.04, middle, f"{probability:.2f}", SMALL, va="center", ha="right", weight=weight)
+    return ", ".join(f"{name} {format_share(float(probability))}" for name, probability in pairs)

@@ -1,0 +1,208 @@
+"""What is wrong with a command and can be seen before torch is imported: files, checkpoints and names that are missing.
+
+The same is asked again, or for the first time, where a run or an analysis starts in a sweep or a notebook.
+"""
+
+import difflib
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from netgaze.errors import NetgazeError
+from netgaze.folders.pictures import find_pictures
+from netgaze.places import find_pseudo_labels, find_run_folders, find_weights, locate_checkpoint
+from netgaze.schema import resolve
+from netgaze.stored import read_facts
+from netgaze.upgrade import upgrade_facts
+
+_CHECKPOINTS = ("best", "last")
+
+
+@dataclass(frozen=True)
+class Known:
+    """What there is in a network and its data, for those who name a part of it; an empty one says nothing.
+
+    Attributes:
+        layers: `named_modules` names.
+        classes: that it tells apart.
+        num_images: of the split that is looked at; 0 where that is not known.
+    """
+
+    layers: Sequence[str] = ()
+    classes: Sequence[str] = ()
+    num_images: int = 0
+
+    @classmethod
+    def of_facts(cls, facts: Mapping[str, Any], own_data: bool) -> "Known":
+        """As a run's `run.json` says it; runs of earlier versions name no layers."""
+        images = facts.get("found", {}).get("images") if own_data else None
+        num = images.get("test") if isinstance(images, dict) else None
+        layers, classes = ([str(name) for name in facts.get(kind, ())] for kind in ("layers", "classes"))
+        return cls(layers, classes, num if isinstance(num, int) else 0)
+
+
+def check_train(config: DictConfig, folder: Path) -> None:
+    """Say what cannot become a run; nothing of one that has begun, and needs no files but its own.
+
+    Args:
+        config: composed from `conf/train.yaml`, not resolved.
+        folder: of the run.
+
+    Raises:
+        NetgazeError: a value that cannot be worked out, another control than there is, or a file that is not there.
+    """
+    if locate_checkpoint(folder, "last").is_file():
+        return
+    if not config.stages:  # else what one of them lacks another may have
+        resolve(config)
+    _check_control(config)
+    stages = list(map(str, config.stages))
+    for place in ("", *(f"stages.{stage}." for stage in stages)):
+        source = _select(config, f"{place}init")
+        source = source.get("file") if isinstance(source, dict) else source
+        if source is not None and source not in ("imagenet", *stages):
+            find_weights(str(source))
+        labels = _select(config, f"{place}data.pseudo_labels")
+        if labels is not None and labels not in stages:
+            find_pseudo_labels(labels)
+    _check_pictures(_select(config, "figure"))
+
+
+def check_analyze(config: DictConfig) -> None:
+    """Say what an analysis lacks.
+
+    Args:
+        config: composed from `conf/analyze.yaml`.
+
+    Raises:
+        NetgazeError: nothing to look at; an input that is none, is not needed, or is not known; runs, checkpoints,
+            pictures, layers, classes or images that are not there; titles that do not fit.
+    """
+    for key in ("runs", "labels", "images"):
+        if not all(isinstance(text, str) for text in config[key] or ()):
+            raise NetgazeError(f"{key}={config[key]}: expected a list of texts, as in {key}=[a,b].")
+    if not config.runs and not config.model:
+        raise NetgazeError(
+            "runs must be given: type runs=outputs/<run>, or a network without one, as in model=vgg19 "
+            "input=[3,224,224]."
+        )
+    _check_input(config)
+    _check_control(config)
+    if config.checkpoint not in _CHECKPOINTS:
+        raise NetgazeError(f"checkpoint={config.checkpoint} is not known. It is {' or '.join(_CHECKPOINTS)}.")
+    runs = find_run_folders(config.runs or [])
+    if config.labels:
+        check_labels(config.labels, len(runs) + bool(config.model))
+    shown = [run for run in runs if locate_checkpoint(run, config.checkpoint).is_file()]
+    if runs and not shown and not config.model:
+        raise _explain_no_checkpoint(runs, config.checkpoint)
+    figures = _select(config, "figure")
+    _check_pictures(figures, config.images)
+    if not config.model:
+        own_data = "_target_" not in config.data and OmegaConf.select(config, "data.dir") is None
+        facts = [upgrade_facts(read_facts(run / "run.json")) for run in shown]
+        check_named(figures, [Known.of_facts(each, own_data) for each in facts])
+
+
+def check_labels(labels: Sequence[str], num: int) -> None:
+    """Whether there is one title for each of `num` networks, and no two are the same.
+
+    Raises:
+        NetgazeError: it is not so.
+    """
+    if len(labels) != num or len(set(labels)) < num:
+        raise NetgazeError(
+            f"labels: give as many titles as there are networks, {num}, all different; got {list(labels)}."
+        )
+
+
+def check_named(figures: Mapping[str, Any], known: Sequence[Known]) -> None:
+    """Whether the layers, classes and images that figures are asked for are there.
+
+    Args:
+        figures: their settings, by name.
+        known: of each network; what one of them has, the others may lack, and are left out.
+
+    Raises:
+        NetgazeError: none of them has one.
+    """
+    for name, settings in figures.items():
+        layers = [*(settings.get("layers") or ()), *filter(None, [settings.get("layer")])]
+        _check_name(f"figure.{name}", "layer", layers, [each.layers for each in known])
+        _check_name(f"figure.{name}", "class", filter(None, [settings.get("class_name")]), [it.classes for it in known])
+        most = max((each.num_images for each in known), default=0) if all(each.num_images for each in known) else 0
+        for index in settings.get("indices") or ():
+            if most and isinstance(index, int) and not 0 <= index < most and "split" not in settings:
+                raise NetgazeError(f"figure.{name}.indices names image {index}, but there are images 0 to {most - 1}.")
+
+
+def _check_name(figure: str, what: str, asked: Iterable[str], known: Sequence[Sequence[str]]) -> None:
+    if not known or not all(known):
+        return
+    for name in asked:
+        if not any(name in names for names in known):
+            names = list(dict.fromkeys(name for names in known for name in names))
+            near = ", ".join(difflib.get_close_matches(str(name), names, n=3, cutoff=0.0))
+            network = "the network has" if len(known) == 1 else "none of the networks has"
+            raise NetgazeError(f"{figure}: {network} no {what} {name}. Nearest names: {near}.")
+
+
+def _check_control(config: DictConfig) -> None:
+    if config.control not in (None, "random"):
+        raise NetgazeError(f"control={config.control} is not known: choose random, or null for none.")
+
+
+def _check_pictures(figures: Mapping[str, Any], images: Sequence[str] | None = None) -> None:
+    """Whether a person's own pictures are there: those of an analysis, and those of single figures."""
+    if images:
+        shown = find_pictures(images)
+        if figures and not any("images" in settings for settings in figures.values()):
+            raise NetgazeError("images: choose a figure that shows own pictures, as in figure=[response_maps].")
+        _check_files("images", shown)
+        return
+    for name, settings in figures.items():
+        _check_files(f"figure.{name}.images", settings.get("images") or ())
+
+
+def _check_files(key: str, paths: Iterable[str]) -> None:
+    for path in paths:
+        if not os.path.exists(os.path.expanduser(path)):
+            raise NetgazeError(f"{key}: there is no file {path}.")
+
+
+def _explain_no_checkpoint(runs: Sequence[Path], checkpoint: str) -> NetgazeError:
+    other = next(name for name in _CHECKPOINTS if name != checkpoint)
+    has = [run for run in runs if locate_checkpoint(run, other).is_file()]
+    advice = f"Type checkpoint={other}, which it has." if has else "It was not trained so far."
+    place = locate_checkpoint((has or list(runs))[0], checkpoint)
+    return NetgazeError(f"checkpoint={checkpoint}: there is no {place}. {advice}")
+
+
+def _check_input(config: DictConfig) -> None:
+    if config.input is None:
+        if config.model and not config.runs and "_target_" not in config.data:
+            raise NetgazeError("input must be given: type what the network reads, as in input=[3,224,224].")
+        return
+    if not config.model:
+        raise NetgazeError("input is what a network without a run reads: add model=..., or leave it out.")
+    said = OmegaConf.to_container(config.input) if OmegaConf.is_config(config.input) else config.input
+    whole = isinstance(said, list) and all(type(size) is int and size > 0 for size in said)
+    if not isinstance(said, list) or len(said) != 3 or not whole:
+        raise NetgazeError(
+            f"input={str(said).replace(' ', '')}: expected channels, height and width, whole numbers of 1 or more, as "
+            "in input=[3,224,224]."
+        )
+
+
+def _select(config: DictConfig, key: str) -> Any:
+    """A part of a config as plain values; nothing where it cannot be worked out: that is said elsewhere."""
+    try:
+        value = OmegaConf.select(config, key)
+        return OmegaConf.to_container(value, resolve=True) if OmegaConf.is_config(value) else value
+    except OmegaConfBaseException:
+        return {} if key == "figure" else None

@@ -1,0 +1,55 @@
+"""How sure a share of examples is, and whether two networks differ by more than chance on the same ones."""
+
+import math
+from collections.abc import Sequence
+
+from scipy.stats import binomtest, norm
+
+
+def find_wilson_interval(share: float, num: float, level: float = 0.95) -> tuple[float, float]:
+    """Wilson's score interval (1927) of a share of `num` independent examples, 0..1: it covers well near 0 and 1 too.
+
+    Args:
+        share: 0..1, of any number of them: scipy's `proportion_ci` takes whole ones alone.
+        num: examples, above zero.
+        level: how often such intervals shall hold the true share.
+
+    Returns:
+        The lower and the upper end.
+
+    Raises:
+        ValueError: no share, or no examples.
+    """
+    if not (0 <= share <= 1 and num > 0):
+        raise ValueError(f"expected a share of 0..1 and examples, got {share} of {num}")
+    squared = float(norm.ppf((1 + level) / 2)) ** 2 / num
+    center = (share + squared / 2) / (1 + squared)
+    half = math.sqrt(share * (1 - share) * squared + squared**2 / 4) / (1 + squared)
+    return max(0.0, center - half), min(1.0, center + half)
+
+
+def compare_paired(only_first: int, only_second: int) -> float:
+    """The exact p of McNemar's test (1947), two-sided, 0..1: are two networks right equally often?
+
+    Only the examples count that one has right and the other wrong: were they equally good, either would win each of
+    these by the toss of a coin (Dietterich 1998).
+
+    Args:
+        only_first: examples that the first alone has right.
+        only_second: examples that the second alone has right.
+    """
+    num = only_first + only_second
+    return float(binomtest(only_first, num, 0.5).pvalue) if num else 1.0
+
+
+def count_effective(examples: Sequence[int]) -> float:
+    """Of how many examples a share is as sure as a mean over classes is: K times the harmonic mean of their sizes.
+
+    Of classes of one size all of them; of others less, as the small ones count as much as the large. It takes the
+    classes for equally hard.
+
+    Args:
+        examples: of each class; classes without any are left out.
+    """
+    there = [num for num in examples if num]
+    return len(there) ** 2 / sum(1 / num for num in there) if there else 0.0
