@@ -142,6 +142,28 @@ def test_of_many_classes_those_of_the_most_frequent_confusions_are_shown():
     assert _choose_classes(PairCounts.of(targets % 28, predicted % 28, 28)).tolist() == list(range(28))
 
 
+def test_classes_that_are_shown_of_many_keep_their_names_and_examples():
+    counts = np.random.default_rng(1).permutation(1600).reshape(40, 40) + 1
+    names, shown = np.array([f"class {number}" for number in range(40)]), np.array([3, 7, 30, 38])
+    true, answer = np.nonzero(counts)
+    arrays = {"names": names, "examples": counts.sum(axis=1), "pairs": np.stack([true, answer], axis=1), "shown": shown}
+    arrays |= {"pair_counts": counts[true, answer], "counts": counts[np.ix_(shown, shown)], "worst": np.arange(1, 9)}
+    accuracies = dict(zip(names, np.linspace(0.1, 0.9, 40).round(3), strict=True))
+    bins = {name: np.zeros(_BINS) for name in ("bin_share", "bin_accuracy")}
+    numbers = {"acc": 0.5, "acc_macro": 0.25, "ece": 0.1, "top5": 0.75, "per_class_acc": accuracies}
+    drawn = read(Confusion().draw({"one": Finding(numbers, arrays | bins)}))
+    (plot,) = (plot for plot in drawn.plots if plot.matrix is not None)
+    np.testing.assert_allclose(plot.matrix, counts[np.ix_(shown, shown)] / counts.sum(axis=1)[shown, None])
+    assert plot.yticks == plot.xticks == {"class 3": 0, "class 7": 1, "class 30": 2, "class 38": 3}
+    for words in (
+        "accuracy 0.500, macro 0.250, top-5 0.750, ECE 0.100",
+        "best: class 39 90%, class 38 87.9%",
+        "worst: class 0 10%, class 1 12.1%",
+        "drawn: 4 of 40 classes, those confused most",
+    ):
+        assert drawn.say(words).text == words
+
+
 def test_three_networks_stand_in_two_lines(findings):
     drawn = read(Confusion().draw(findings | {"three": make_finding(COUNTS["one"])}))
     matrices = [plot for plot in drawn.plots if plot.matrix is not None]

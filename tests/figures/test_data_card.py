@@ -62,6 +62,22 @@ def test_a_class_that_is_only_tested_shows_its_test_images():
     assert samples[:, :, 0, 0, 0].tolist() == [[10, 10], [20, 255], [30, 30]]
 
 
+def test_samples_are_of_their_class():
+    labels = torch.tensor([2, 0, 1, 2, 0, 1, 1])
+    data = SimpleNamespace(
+        title="Shades",
+        found=found(),
+        class_names=["a", "b", "c"],
+        labels=lambda split: labels,
+        image_size=8,
+        images=lambda split, index: (
+            (50 * labels[index] + torch.as_tensor(index)).to(torch.uint8).view(-1, 1, 1, 1).expand(-1, 3, 8, 8)
+        ),
+    )
+    samples = DataCard(num_each=3).compute(SimpleNamespace(data=data)).arrays["samples"][:, :, 0, 0, 0]
+    assert [sorted(row) for row in samples.tolist()] == [[1, 4, 255], [52, 55, 56], [100, 103, 255]]
+
+
 def test_few_classes_are_all_shown_and_need_none():
     _, picture = card(10)
     assert not any("all" in axes.get_xlabel() for axes in picture.axes)

@@ -18,7 +18,6 @@ MUTANTS = [
         "cls(codes % num_classes, codes // num_classes,",
         _CONFUSION,
     ),
-    ("measures/confusion.py", "matrix[row[within], column[within]]", "matrix[column[within], row[within]]", _CONFUSION),
     (
         "measures/confusion.py",
         "np.lexsort((-self.counts[wrong], -self.shares[wrong]))",
@@ -120,6 +119,18 @@ MUTANTS = [
         "figures/confusion.py",
         'zip(arrays["names"], arrays["examples"], strict=True)',
         'zip(arrays["names"], arrays["examples"][::-1], strict=True)',
+        _CONFUSION,
+    ),
+    (
+        "figures/confusion.py",
+        'finding.arrays["names"][finding.arrays["shown"]]',
+        'finding.arrays["names"][: len(finding.arrays["shown"])]',
+        _CONFUSION,
+    ),
+    (
+        "figures/confusion.py",
+        'arrays["examples"][arrays["shown"], None]',
+        'arrays["examples"][: len(arrays["shown"]), None]',
         _CONFUSION,
     ),
     # confused_pairs
@@ -224,7 +235,17 @@ MUTANTS = [
         "median {format_value(numbers['mean_loss'])}",
         _EXTREMES,
     ),
+    ("figures/extremes.py", "float(np.median(losses))", "float(np.median(losses[rows]))", _NUMBERS),
+    (
+        "figures/extremes.py",
+        "names[outputs.logits[rows].argmax(axis=1)]",
+        "names[outputs.logits[rows].argmin(axis=1)]",
+        _NUMBERS,
+    ),
+    ("figures/extremes.py", "len(losses) / 10", "len(losses) / 100", _NUMBERS),
     # knn and neighbors
+    ("figures/knn.py", "to_rgb(data.images(split, queries))", 'to_rgb(data.images("train", queries))', _NUMBERS),
+    ("figures/knn.py", 'data.images("train", near.flatten())', 'data.images("train", near.T.flatten())', _NUMBERS),
     (
         "drawing/nearest.py",
         'arrays["neighbor_labels"][query] == asked',
@@ -284,7 +305,14 @@ MUTANTS = [
     ("figures/tsne.py", "(votes == labels).mean()", "(votes == votes[0]).mean()", _NUMBERS),
     ("figures/tsne.py", "np.searchsorted(filled, num) + 1]", "np.searchsorted(filled, num)]", _TSNE),
     ("figures/tsne.py", "len(classes) * _LEAST_EACH <= num", "len(classes) <= num", _TSNE),
+    ("figures/tsne.py", "leave_one_out(plane, labels, 5)", "leave_one_out(features, labels, 5)", _NUMBERS),
     # data_card
+    (
+        "figures/data_card.py",
+        "np.flatnonzero(labels[split] == number)",
+        "np.flatnonzero(labels[split] == row + 1)",
+        _CARD,
+    ),
     ("figures/data_card.py", "counts=counts[:, classes]", "counts=counts[:, : len(classes)]", _CARD),
     ("figures/data_card.py", 'finding.arrays["names"][classes]', 'finding.arrays["names"][: len(classes)]', _CARD),
     ("figures/data_card.py", "0.26 * (place - 1), counts[place]", "0.26 * (1 - place), counts[place]", _CARD),
@@ -319,5 +347,4 @@ MUTANTS = [
         _TSNE,
     ),
     ("text.py", "100 * share:.3g", "100 * share:.0f", "tests/test_text.py"),
-    ("text.py", "digits - 1 - int(power)", "digits - int(power)", "tests/test_text.py"),
 ]
