@@ -8,7 +8,7 @@ from matplotlib.figure import Figure as Picture
 from netgaze.drawing.evidence import describe_answer, make_evidence_bar, make_pair, measure_scale
 from netgaze.drawing.heat import describe_mass
 from netgaze.drawing.panels import GRAY, SMALL
-from netgaze.drawing.rows import Columns, Row, align, lay_out_bands, make_aside, make_text, stack
+from netgaze.drawing.rows import Columns, Row, align, lay_out, make_aside, make_bands, make_text, stack
 from netgaze.drawing.words import count_cells, measure_cell, measure_lines, shorten
 from netgaze.figure import Finding
 
@@ -22,18 +22,17 @@ _KINDS = {
 
 def draw_examples(findings: Mapping[str, Finding]) -> Picture:
     """The page, from findings of `Cam`."""
-    return lay_out_bands(findings, _MOST_COLUMNS, _make_band)
+    return lay_out([make_bands(findings, _make_rows, left=0.5, most=_MOST_COLUMNS)])
 
 
-def _make_band(findings: Mapping[str, Finding], across: int) -> Row:
-    columns = Columns(len(findings), left=0.5, least=across)
+def _make_rows(findings: Mapping[str, Finding], columns: Columns) -> list[Row]:
     pitch = min(columns.width / 2, 1.35)
     lefts = [x + columns.width / 2 - pitch for x in columns.lefts]
     networks = [_Network(finding, x, pitch) for finding, x in zip(findings.values(), lefts, strict=True)]
     groups = stack((_make_group(kind, networks, lefts[0] - 0.42) for kind in _KINDS), gap=0.1)
     bars = align(make_evidence_bar(each.x, 2 * pitch, each.scale, each.arrays["unit"]) for each in networks)
     captions = columns.captions(map(_describe, findings.values()), SMALL, below=0.1)
-    return stack([columns.titles(findings), captions, groups, bars])
+    return [columns.titles(findings), captions, groups, bars]
 
 
 def _describe(finding: Finding) -> str:

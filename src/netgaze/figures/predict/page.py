@@ -7,7 +7,7 @@ from matplotlib.patches import Rectangle
 
 from netgaze.drawing.evidence import make_evidence_bar, make_pair, measure_scale
 from netgaze.drawing.panels import GRAY, RIGHT, SMALL, WIDTH, Sheet
-from netgaze.drawing.rows import Columns, Row, align, lay_out_bands, make_aside, make_text, stack
+from netgaze.drawing.rows import Columns, Row, align, lay_out, make_aside, make_bands, make_text, stack
 from netgaze.drawing.words import count_cells, measure_cell, shorten
 from netgaze.figure import Finding
 from netgaze.text import format_share
@@ -19,11 +19,10 @@ _LEAST_BARS, _MOST_BARS = 1.6, 3.4  # inches: bars that cannot be as wide beside
 
 def draw_answers(findings: Mapping[str, Finding]) -> Picture:
     """The page, from findings of `Predict`."""
-    return lay_out_bands(findings, _MOST_COLUMNS, _make_band)
+    return lay_out([make_bands(findings, _make_rows, gap=0.25, most=_MOST_COLUMNS)])
 
 
-def _make_band(findings: Mapping[str, Finding], across: int) -> Row:
-    columns = Columns(len(findings), gap=0.25, least=across)
+def _make_rows(findings: Mapping[str, Finding], columns: Columns) -> list[Row]:
     num_bars = max(finding.arrays["classes"].shape[1] for finding in findings.values())
     cells = [_Cells(*pair, columns.width, num_bars) for pair in zip(findings.values(), columns.lefts, strict=True)]
     first, rows = cells[0], [columns.titles(findings, below=0.05)]
@@ -31,7 +30,7 @@ def _make_band(findings: Mapping[str, Finding], across: int) -> Row:
         name = shorten(str(first.arrays["names"][row]), WIDTH - 0.2 - first.x, SMALL)
         rows.append(make_text(name, first.x, SMALL, height=0.22, weight="bold", color=GRAY))
         rows.append(align(cell.make_row(row) for cell in cells))
-    return stack([*rows, align(cell.make_bar() for cell in cells)])
+    return [*rows, align(cell.make_bar() for cell in cells)]
 
 
 class _Cells:
