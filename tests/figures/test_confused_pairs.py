@@ -185,7 +185,7 @@ def test_the_confusion_figure_says_top5_and_names_the_best_and_worst_of_many(mak
         picture = figure.draw({"run": finding})
         assert_readable(picture)
         words = words_of(picture)
-        top5 = f"top-5 {finding.numbers['top5']:.3f}" if num_classes > 5 else "top-5"
+        top5 = f"top-5 {100 * finding.numbers['top5']:.1f} ± " if num_classes > 5 else "top-5"
         assert any(top5 in line for line in words) == (num_classes > 5)
         ends = [line for line in words if line.startswith(("best: ", "worst: "))]
         assert len(ends) == 2 * named

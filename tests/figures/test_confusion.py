@@ -36,6 +36,7 @@ def make_finding(counts, place=0):
         "bin_confidence": (np.arange(_BINS) + 0.3) / _BINS,
     }
     numbers = {"acc": counts.trace() / counts.sum(), "acc_macro": shares.diagonal().mean(), "ece": 0.125 + place / 10}
+    numbers |= {"num_images": int(counts.sum()), "num_images_macro": 20.0}
     return Finding(numbers | {"per_class_acc": dict(zip(NAMES, shares.diagonal(), strict=True))}, arrays)
 
 
@@ -114,9 +115,9 @@ def test_each_network_has_its_title_and_numbers_above_its_matrix(drawn):
     titles = [drawn.say(label) for label in COUNTS]
     assert all(title.bold for title in titles)
     assert abs(titles[0].x - matrices[0].middle[0]) < 1.2 < abs(titles[1].x - matrices[0].middle[0])
-    first, second = drawn.say("ECE 0.125"), drawn.say("ECE 0.225")
-    assert first.text == "accuracy 0.474, macro 0.475, ECE 0.125"
-    assert second.text == "accuracy 0.674, macro 0.674, ECE 0.225"
+    first, second = drawn.say("calibration error 12.5 %"), drawn.say("calibration error 22.5 %")
+    accuracies = [word.text for word in drawn.words if word.text.startswith("accuracy")]
+    assert accuracies == ["accuracy 47.4 ± 15.4 %, macro 47.5 ± 20.5 %", "accuracy 67.4 ± 14.4 %, macro 67.4 ± 21.8 %"]
     assert (first.x, second.x) == (titles[0].x, titles[1].x)
     pairs = [[word.text for word in drawn.words if word.x == title.x and " as " in word.text] for title in titles]
     assert pairs == [
@@ -156,7 +157,8 @@ def test_classes_that_are_shown_of_many_keep_their_names_and_examples():
     np.testing.assert_allclose(plot.matrix, counts[np.ix_(shown, shown)] / counts.sum(axis=1)[shown, None])
     assert plot.yticks == plot.xticks == {"class 3": 0, "class 7": 1, "class 30": 2, "class 38": 3}
     for words in (
-        "accuracy 0.500, macro 0.250, top-5 0.750, ECE 0.100",
+        "accuracy 50.0 %, macro 25.0 %",
+        "top-5 75.0 %, calibration error 10.0 %",
         "best: class 39 90%, class 38 87.9%",
         "worst: class 0 10%, class 1 12.1%",
         "drawn: 4 of 40 classes, those confused most",

@@ -301,7 +301,7 @@ MUTANTS = [
     ),
     ("figures/tsne.py", "present if len(finding", "range(len(present)) if len(finding", _TSNE),
     ("figures/tsne.py", "shorten(str(names[k])", "shorten(str(names[k - 1])", _TSNE),
-    ("figures/tsne.py", "plane {numbers['knn5_plane']", "plane {numbers['knn5_features']", _TSNE),
+    ("figures/tsne.py", "plane: {shown['knn5_plane']", "plane: {shown['knn5_features']", _TSNE),
     ("figures/tsne.py", "(votes == labels).mean()", "(votes == votes[0]).mean()", _NUMBERS),
     ("figures/tsne.py", "np.searchsorted(filled, num) + 1]", "np.searchsorted(filled, num)]", _TSNE),
     ("figures/tsne.py", "len(classes) * _LEAST_EACH <= num", "len(classes) <= num", _TSNE),
