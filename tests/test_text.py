@@ -11,7 +11,16 @@ from tests.nasty import NASTY
 
 from netgaze.errors import NetgazeError, sentence
 from netgaze.tables import align
-from netgaze.text import VisibleFormatter, count_columns, format_share, format_value, shorten, show, split_clusters
+from netgaze.text import (
+    VisibleFormatter,
+    count_columns,
+    format_percent,
+    format_share,
+    format_value,
+    shorten,
+    show,
+    split_clusters,
+)
 
 ANY = st.text(st.characters(exclude_categories=()))
 
@@ -132,3 +141,8 @@ def test_shares_have_two_digits_and_small_ones_the_first_that_counts():
     values = (0, 1, 0.5, 0.996, 0.005, 0.0049, 0.00123, 0.0001, 0.00009)
     shown = ["0.00", "1.00", "0.50", "1.00", "0.01", "0.005", "0.001", "0.0001", "<0.0001"]
     assert [format_share(value) for value in values] == shown
+
+
+def test_counted_shares_have_no_zeros_at_their_ends():
+    shares = (1, 0.09, 2 / 7, 1 / 500, 0, 0.625)
+    assert [format_percent(share) for share in shares] == ["100%", "9%", "28.6%", "0.2%", "0%", "62.5%"]

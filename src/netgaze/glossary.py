@@ -190,6 +190,12 @@ def format_number(value: Any, meaning: Meaning | None = None, margin: float | No
     return " ± ".join(shown) + unit
 
 
+def format_named(numbers: Mapping[str, Any], name: str, glossary: Glossary) -> str:
+    """The number of that name as a reader wants it, with the margin that the numbers beside it give."""
+    meaning = explain(name, glossary)
+    return format_number(numbers.get(name), meaning, find_margin(numbers, name, meaning))
+
+
 def _format_plain(value: float) -> str:
     if isinstance(value, int) or abs(value) >= 999.5:
         return f"{value:,.0f}"

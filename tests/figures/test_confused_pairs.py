@@ -100,6 +100,8 @@ def test_ties_go_by_number_and_then_by_order(answers):
     assert arrays["alike"] == 0
     shares = ConfusedPairs(num_each=1).compute(answers(targets, predicted)).arrays
     assert shares["pair"].tolist() == [0, 0, 1, 1, 2, 2, 3, 3]
+    unlike = answers([0] * 4 + [1] * 4 + [2] * 4, [1, 1, 1, 0, 0, 1, 1, 1, 0, 2, 2, 2])
+    assert [int(ConfusedPairs(num_pairs=num).compute(unlike).arrays["alike"]) for num in (1, 2, 3)] == [0, 1, 0]
     for num, alike in ((1, 3), (2, 2), (3, 1)):
         assert ConfusedPairs(num_pairs=num).compute(answers(targets, predicted)).arrays["alike"] == alike
 
@@ -183,7 +185,7 @@ def test_the_confusion_figure_says_top5_and_names_the_best_and_worst_of_many(mak
         picture = figure.draw({"run": finding})
         assert_readable(picture)
         words = words_of(picture)
-        top5 = f"top-5 {finding.numbers['top5']:.3f}" if num_classes > 5 else "top-5"
+        top5 = f"top-5 {100 * finding.numbers['top5']:.1f} ± " if num_classes > 5 else "top-5"
         assert any(top5 in line for line in words) == (num_classes > 5)
         ends = [line for line in words if line.startswith(("best: ", "worst: "))]
         assert len(ends) == 2 * named

@@ -36,6 +36,7 @@ def make_finding(counts, place=0):
         "bin_confidence": (np.arange(_BINS) + 0.3) / _BINS,
     }
     numbers = {"acc": counts.trace() / counts.sum(), "acc_macro": shares.diagonal().mean(), "ece": 0.125 + place / 10}
+    numbers |= {"num_images": int(counts.sum()), "num_images_macro": 20.0}
     return Finding(numbers | {"per_class_acc": dict(zip(NAMES, shares.diagonal(), strict=True))}, arrays)
 
 
@@ -114,9 +115,9 @@ def test_each_network_has_its_title_and_numbers_above_its_matrix(drawn):
     titles = [drawn.say(label) for label in COUNTS]
     assert all(title.bold for title in titles)
     assert abs(titles[0].x - matrices[0].middle[0]) < 1.2 < abs(titles[1].x - matrices[0].middle[0])
-    first, second = drawn.say("ECE 0.125"), drawn.say("ECE 0.225")
-    assert first.text == "accuracy 0.474, macro 0.475, ECE 0.125"
-    assert second.text == "accuracy 0.674, macro 0.674, ECE 0.225"
+    first, second = drawn.say("calibration error 12.5 %"), drawn.say("calibration error 22.5 %")
+    accuracies = [word.text for word in drawn.words if word.text.startswith("accuracy")]
+    assert accuracies == ["accuracy 47.4 ± 15.4 %, macro 47.5 ± 20.5 %", "accuracy 67.4 ± 14.4 %, macro 67.4 ± 21.8 %"]
     assert (first.x, second.x) == (titles[0].x, titles[1].x)
     pairs = [[word.text for word in drawn.words if word.x == title.x and " as " in word.text] for title in titles]
     assert pairs == [
@@ -140,6 +141,29 @@ def test_of_many_classes_those_of_the_most_frequent_confusions_are_shown():
     shown = _choose_classes(PairCounts.of(targets, predicted, 60))
     assert shown.tolist() == [*range(25), 41, 55, 58]
     assert _choose_classes(PairCounts.of(targets % 28, predicted % 28, 28)).tolist() == list(range(28))
+
+
+def test_classes_that_are_shown_of_many_keep_their_names_and_examples():
+    counts = np.random.default_rng(1).permutation(1600).reshape(40, 40) + 1
+    names, shown = np.array([f"class {number}" for number in range(40)]), np.array([3, 7, 30, 38])
+    true, answer = np.nonzero(counts)
+    arrays = {"names": names, "examples": counts.sum(axis=1), "pairs": np.stack([true, answer], axis=1), "shown": shown}
+    arrays |= {"pair_counts": counts[true, answer], "counts": counts[np.ix_(shown, shown)], "worst": np.arange(1, 9)}
+    accuracies = dict(zip(names, np.linspace(0.1, 0.9, 40).round(3), strict=True))
+    bins = {name: np.zeros(_BINS) for name in ("bin_share", "bin_accuracy")}
+    numbers = {"acc": 0.5, "acc_macro": 0.25, "ece": 0.1, "top5": 0.75, "per_class_acc": accuracies}
+    drawn = read(Confusion().draw({"one": Finding(numbers, arrays | bins)}))
+    (plot,) = (plot for plot in drawn.plots if plot.matrix is not None)
+    np.testing.assert_allclose(plot.matrix, counts[np.ix_(shown, shown)] / counts.sum(axis=1)[shown, None])
+    assert plot.yticks == plot.xticks == {"class 3": 0, "class 7": 1, "class 30": 2, "class 38": 3}
+    for words in (
+        "accuracy 50.0 %, macro 25.0 %",
+        "top-5 75.0 %, calibration error 10.0 %",
+        "best: class 39 90%, class 38 87.9%",
+        "worst: class 0 10%, class 1 12.1%",
+        "drawn: 4 of 40 classes, those confused most",
+    ):
+        assert drawn.say(words).text == words
 
 
 def test_three_networks_stand_in_two_lines(findings):
@@ -175,18 +199,17 @@ def test_bins_are_those_of_a_loop():
 
 
 def test_pairs_are_counted_by_class_and_answer():
-    targets, predicted = np.array([0, 0, 0, 2, 2, 1, 0]), np.array([1, 1, 0, 0, 2, 1, 3])
-    found = PairCounts.of(targets, predicted, 4)
+    answers = [(0, 0, 1), (0, 1, 3), (0, 3, 4), (1, 1, 1), (2, 0, 1), (2, 2, 1)]  # class, answer, how often
+    true, answer, counts = np.array(answers).T
+    order = np.random.default_rng(0).permutation(counts.sum())
+    found = PairCounts.of(np.repeat(true, counts)[order], np.repeat(answer, counts)[order], 4)
     pairs = zip(found.true.tolist(), found.answer.tolist(), found.counts.tolist(), strict=True)
-    assert list(pairs) == [(0, 0, 1), (0, 1, 2), (0, 3, 1), (1, 1, 1), (2, 0, 1), (2, 2, 1)]
-    assert found.examples.tolist() == [4, 1, 2, 0]
-    assert found.shares.tolist() == [0.25, 0.5, 0.25, 1, 0.5, 0.5]
-    np.testing.assert_array_equal(found.recalls, [0.25, 1, 0.5, np.nan])
-    assert found.num_errors == 4
-    assert [(int(found.true[place]), int(found.answer[place])) for place in found.rank_errors()] == [
-        (0, 1),
-        (2, 0),
-        (0, 3),
-    ]
-    assert found.find_shares(np.array([0, 1, 3, 2]), np.array([3, 0, 3, 0])).tolist() == [0.25, 0, 0, 0.5]
-    assert found.to_matrix(np.array([2, 0, 3])).tolist() == [[1, 1, 0], [0, 1, 1], [0, 0, 0]]
+    assert list(pairs) == answers
+    assert found.examples.tolist() == [8, 1, 2, 0]
+    assert found.shares.tolist() == [0.125, 0.375, 0.5, 1, 0.5, 0.5]
+    np.testing.assert_array_equal(found.recalls, [0.125, 1, 0.5, np.nan])
+    assert found.num_errors == 8
+    ranked = [(int(found.true[place]), int(found.answer[place])) for place in found.rank_errors()]
+    assert ranked == [(0, 3), (2, 0), (0, 1)], "by share, then by number, which would set (0, 1) before (2, 0)"
+    assert found.find_shares(np.array([0, 1, 3, 2]), np.array([3, 0, 3, 0])).tolist() == [0.5, 0, 0, 0.5]
+    assert found.to_matrix(np.array([2, 0, 3])).tolist() == [[1, 1, 0], [0, 1, 4], [0, 0, 0]]

@@ -26,7 +26,7 @@ def card(total, **options):
         title="Many",
         found=options.pop("found", found()),
         class_names=[f"class {number}" for number in range(total)],
-        labels=labels.get,
+        labels=options.pop("labels", labels).get,
         image_size=8,
         images=lambda split, index: torch.zeros(len(index), 3, 8, 8, dtype=torch.uint8),
     )
@@ -60,6 +60,22 @@ def test_a_class_that_is_only_tested_shows_its_test_images():
     )
     samples = DataCard(num_each=2).compute(SimpleNamespace(data=data)).arrays["samples"]
     assert samples[:, :, 0, 0, 0].tolist() == [[10, 10], [20, 255], [30, 30]]
+
+
+def test_samples_are_of_their_class():
+    labels = torch.tensor([2, 0, 1, 2, 0, 1, 1])
+    data = SimpleNamespace(
+        title="Shades",
+        found=found(),
+        class_names=["a", "b", "c"],
+        labels=lambda split: labels,
+        image_size=8,
+        images=lambda split, index: (
+            (50 * labels[index] + torch.as_tensor(index)).to(torch.uint8).view(-1, 1, 1, 1).expand(-1, 3, 8, 8)
+        ),
+    )
+    samples = DataCard(num_each=3).compute(SimpleNamespace(data=data)).arrays["samples"][:, :, 0, 0, 0]
+    assert [sorted(row) for row in samples.tolist()] == [[1, 4, 255], [52, 55, 56], [100, 103, 255]]
 
 
 def test_few_classes_are_all_shown_and_need_none():
@@ -164,3 +180,7 @@ def test_counts_are_of_splits_by_class():
     found = {"values": "0..255", "ignored": {}, "warnings": []}
     expected = {"classes": 4, "train": 10, "val": 4, "test": 4, "imbalance": 4.0, "found": found}
     assert finding.numbers == expected
+    labels = {"train": [0, 0, 0, 1, 1], "val": [0] + [1] * 6, "test": [1]}
+    finding, _ = card(2, labels={split: torch.tensor(own) for split, own in labels.items()})
+    assert finding.arrays["counts"].tolist() == [[3, 2], [1, 6], [0, 1]]
+    assert finding.numbers["imbalance"] == 1.5

@@ -18,7 +18,7 @@ def make_findings():
     pictures = make_pictures(2, 2, 4)  # networks, queries, the query and its neighbors
     return pictures, {
         label: Finding(
-            {"knn20": accuracy, "knn200": accuracy / 2, "shown_right": accuracy / 4},
+            {"knn20": accuracy, "knn200": accuracy / 2, "shown_right": accuracy / 4, "num_images": 400},
             {
                 "queries": pictures[0, :, 0],
                 "neighbors": pictures[place, :, 1:],
@@ -57,6 +57,6 @@ def test_each_row_says_its_network_and_how_many_are_right():
 def test_the_head_says_the_accuracies_by_network():
     drawn = read(Knn().draw(make_findings()[1]))
     assert drawn.say("one:").text == (
-        "one:  20-NN accuracy 0.750,  200-NN accuracy 0.375,  19% of those shown are right"
+        "one:  accuracy 20-NN 75.0 ± 4.5 %, 200-NN 37.5 ± 4.8 %;  19% of those shown are right"
     )
-    assert "20-NN accuracy 0.500" in drawn.say("two:").text
+    assert "20-NN 50.0 ± 4.9 %" in drawn.say("two:").text

@@ -136,6 +136,7 @@ def test_tsne_numbers(supervised):
         distance[number] = np.inf
         right += np.bincount(labels[np.argsort(distance)[:5]]).argmax() == labels[number]
     assert finding.numbers["knn5_features"] == pytest.approx(right / 24)
+    assert finding.numbers["knn5_plane"] == leave_one_out(finding.arrays["plane"], labels, 5) != right / 24
 
 
 def test_tsne_of_more_classes_than_images_shows_several_of_each_in_styles_of_their_own(make_data, make_subjects):
@@ -191,6 +192,14 @@ def test_knn_figure_shows_sorted_neighbors_of_different_classes(supervised):
     labels = supervised.data.labels("train"), supervised.data.labels("test")
     expected = knn_accuracy(bank, labels[0], features, labels[1])
     assert {name: finding.numbers[name] for name in expected} == expected
+    _, near = find_nearest(features[choose_examples(labels[1].numpy(), 3, 0, None)], bank, 4)
+    shown = supervised.data.images("train", near.flatten()).permute(0, 2, 3, 1).numpy()
+    np.testing.assert_array_equal(finding.arrays["neighbors"].reshape(shown.shape), shown)
+    np.testing.assert_array_equal(finding.arrays["neighbor_labels"], labels[0][near])
+    asked = choose_examples(labels[1].numpy(), 3, 0, None)
+    np.testing.assert_array_equal(finding.arrays["query_labels"], labels[1][asked])
+    images = supervised.data.images("test", torch.from_numpy(asked)).permute(0, 2, 3, 1)
+    np.testing.assert_array_equal(finding.arrays["queries"], images)
     right = finding.arrays["neighbor_labels"] == finding.arrays["query_labels"][:, None]
     assert finding.numbers["shown_right"] == pytest.approx(right.mean())
 
@@ -203,6 +212,11 @@ def test_extremes_are_the_extremes_and_shown_as_seen(rotation):
     image = rotation.data.images("test")[outputs.index[hardest]].permute(1, 2, 0).numpy()
     np.testing.assert_array_equal(finding.arrays["images"][0], np.rot90(image, outputs.targets[hardest]))
     assert finding.numbers["mean_loss"] == pytest.approx(outputs.losses.mean(), rel=1e-5)
+    assert finding.numbers["median_loss"] == pytest.approx(ordered[len(ordered) // 2 - 1 :][:2].mean(), rel=1e-5)
+    shown = np.concatenate([np.argsort(-outputs.losses)[:5], np.argsort(outputs.losses)[:5]])
+    names = np.array(rotation.task.class_names)
+    assert finding.arrays["true"].tolist() == names[outputs.targets[shown]].tolist()
+    assert finding.arrays["predicted"].tolist() == names[outputs.logits[shown].argmax(axis=1)].tolist()
     assert finding.numbers["worst_tenth_share"] == pytest.approx(ordered[-16:].sum() / ordered.sum(), rel=1e-5)
 
 

@@ -18,7 +18,12 @@ def findings():
     planes = np.random.default_rng(2).permutation(24).reshape(2, 6, 2) / 4
     return {
         label: Finding(
-            {"trustworthiness": 0.875 - place / 4, "knn5_plane": 0.5 + place / 4, "knn5_features": 0.625 + place / 4},
+            {
+                "trustworthiness": 0.875 - place / 4,
+                "knn5_plane": 0.5 + place / 4,
+                "knn5_features": 0.625 + place / 4,
+                "num_images": 100,
+            },
             {"plane": planes[place], "labels": LABELS, "names": NAMES},
         )
         for place, label in enumerate(("first run", "other run"))
@@ -47,17 +52,18 @@ def test_a_class_has_its_color_whichever_others_are_shown(findings):
 
 def test_each_plane_stands_below_its_title_and_numbers(findings):
     drawn = read(Tsne().draw(findings))
-    for plot, label, trust, numbers in zip(
+    for plot, label, trust, plane, features in zip(
         drawn.plots,
         findings,
         ("trustworthiness 0.88", "trustworthiness 0.62"),
-        ("5-NN: plane 0.50, features 0.62", "5-NN: plane 0.75, features 0.88"),
+        ("5-NN, plane: 50.0 ± 9.6 %", "5-NN, plane: 75.0 ± 9.3 %"),
+        ("5-NN, features: 62.5 ± 9.8 %", "5-NN, features: 87.5 ± 7.9 %"),
         strict=True,
     ):
-        title, *lines = (drawn.say(words) for words in (label, trust, numbers))
+        title, *lines = (drawn.say(words) for words in (label, trust, plane, features))
         assert title.bold
         assert all(word.x == pytest.approx(plot.middle[0]) for word in (title, *lines))
-        assert title.y < lines[0].y < lines[1].y < plot.y
+        assert title.y < lines[0].y < lines[1].y < lines[2].y < plot.y
 
 
 def test_more_classes_than_images_show_ten_each_of_some():

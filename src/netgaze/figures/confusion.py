@@ -14,7 +14,7 @@ from netgaze.drawing.panels import MOST_NAMES, NAMES, SEQUENTIAL, SMALL, TEXT, W
 from netgaze.drawing.rows import Columns, Row, align, lay_out, make_bands
 from netgaze.drawing.words import measure_cell, shorten
 from netgaze.figure import Figure, Finding
-from netgaze.glossary import Glossary, Meaning
+from netgaze.glossary import Glossary, Meaning, format_named
 from netgaze.measures.confusion import PairCounts
 from netgaze.measures.metrics import calibration_error, classification_metrics
 from netgaze.measures.uncertainty import count_effective
@@ -31,7 +31,6 @@ class Confusion(Figure):
     """The confusion matrix, the accuracy per class, and how far the network's confidence can be trusted.
 
     Of more than 28 classes the picture shows those of the most frequent confusions; numbers and table are of all.
-
     """
 
     title = "Confusion"
@@ -92,7 +91,9 @@ class Confusion(Figure):
             "worst": found.rank_errors(),
         }
         arrays |= bin_reliability(outputs.probabilities, outputs.targets)
-        each = {str(name): _read_share(share) for name, share in zip(names, found.recalls, strict=True)}
+        each = {
+            str(name): float(share) if share >= 0 else None for name, share in zip(names, found.recalls, strict=True)
+        }
         numbers |= {f"{name} as {answer}": share for name, answer, share in _list_most_confused(arrays, 5)}
         numbers |= _count_images(outputs.index, found.examples)
         return Finding(numbers | {"per_class_acc": each}, arrays, _write_caption(subject.split, len(shown), len(names)))
@@ -155,10 +156,6 @@ def _normalize(finding: Finding) -> np.ndarray:
     return arrays["counts"] / np.maximum(arrays["examples"][arrays["shown"], None], 1)
 
 
-def _read_share(share: float) -> float | None:
-    return None if np.isnan(share) else float(share)
-
-
 def _list_most_confused(arrays: Mapping[str, np.ndarray], num: int) -> list[tuple[str, str, float]]:
     """Class, answer, and the share of the class's examples, the largest first."""
     worst = arrays["worst"][:num]
@@ -173,8 +170,9 @@ def _share_pairs(arrays: Mapping[str, np.ndarray]) -> np.ndarray:
 
 def _describe(finding: Finding, width: float) -> str:
     numbers, arrays = finding.numbers, finding.arrays
-    top5 = f"top-5 {numbers['top5']:.3f}, " if "top5" in numbers else ""
-    lines = [f"accuracy {numbers['acc']:.3f}, macro {numbers['acc_macro']:.3f}, {top5}ECE {numbers['ece']:.3f}"]
+    shown = {name: format_named(numbers, name, Confusion.glossary) for name in ("acc", "acc_macro", "top5", "ece")}
+    top5 = f"top-5 {shown['top5']}, " if "top5" in numbers else ""
+    lines = [f"accuracy {shown['acc']}, macro {shown['acc_macro']}", f"{top5}calibration error {shown['ece']}"]
     shares = _share_pairs(arrays)[arrays["worst"]]
     lines += [_describe_pair(*pair, width) for pair in _list_most_confused(arrays, _NUM_PAIRS)]
     lines += _count_alike(shares.tolist(), _NUM_PAIRS)

@@ -11,7 +11,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from netgaze.drawing.panels import GRAY, TEXT, Sheet, choose_line
-from netgaze.drawing.rows import Columns, Row, align, lay_out, make_bands, make_legend
+from netgaze.drawing.rows import Columns, Row, lay_out, make_bands, make_legend
 from netgaze.figure import Figure, Finding
 from netgaze.glossary import NUMBERS, Glossary, explain
 from netgaze.subject import Subject
@@ -86,7 +86,7 @@ class Curves(Figure):
             yield Row(0.25)
 
         legend = make_legend(handles, height=0.35, above=0.1, columns=6)
-        return lay_out([legend, make_bands(findings, make_rows, left=0.75, gap=0.45)])
+        return lay_out([legend, make_bands(findings, make_rows, left=0.75, gap=0.4)])
 
 
 def _read_number(row: dict, name: str) -> float | None:
@@ -121,17 +121,15 @@ def _make_plots(
     """A row of plots, one per network, with the same axes."""
     height = _LOW if title == "learning rate" else _HEIGHT
 
-    def make_plot(place: int, x: float, finding: Finding) -> Row:
-        words = {"xlabel": "epoch" if is_last else "", "ylabel": "" if place else title, "size": TEXT}
+    xlabel = "epoch" if is_last else ""
 
-        def draw(sheet: Sheet, y: float) -> None:
-            axes = sheet.axes(x, y, columns.width, height, ylim=limits, **words)
+    def draw(sheet: Sheet, y: float) -> None:
+        for x, finding in zip(columns.lefts, findings.values(), strict=True):
+            ylabel = title if x == columns.lefts[0] else ""
+            axes = sheet.axes(x, y, columns.width, height, ylim=limits, xlabel=xlabel, ylabel=ylabel, size=TEXT)
             _plot(axes, finding, _PLOTS[title])
 
-        return Row(height + _BETWEEN, draw)
-
-    cells = zip(columns.lefts, findings.values(), strict=True)
-    return align(make_plot(place, x, finding) for place, (x, finding) in enumerate(cells))
+    return Row(height + _BETWEEN, draw)
 
 
 def _plot(axes: Axes, finding: Finding, names: Sequence[str]) -> None:
@@ -143,7 +141,7 @@ def _plot(axes: Axes, finding: Finding, names: Sequence[str]) -> None:
         axes.text(0.5, 0.5, "not measured", transform=axes.transAxes, ha="center", fontsize=TEXT, color=GRAY)
     for name in there:
         known = np.isfinite(finding.arrays[name])
-        style = choose_line(_LEGEND[name][1]) if name in _LEGEND else {"color": GRAY, "marker": "o", "markersize": 4}
+        style = choose_line(_LEGEND[name][1]) if name in _LEGEND else choose_line(0) | {"color": GRAY}
         style |= {"marker": ""} if known.sum() >= _MOST_MARKED else {}
         axes.plot(epochs[known], finding.arrays[name][known], **style)
     if len(epochs):

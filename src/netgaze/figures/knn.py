@@ -12,12 +12,12 @@ from netgaze.drawing.panels import TEXT
 from netgaze.drawing.rows import Row, lay_out, make_text
 from netgaze.drawing.words import shorten
 from netgaze.figure import Figure, Finding
-from netgaze.glossary import Glossary, Meaning
+from netgaze.glossary import Glossary, Meaning, format_named
 from netgaze.measures.metrics import knn_accuracy
 from netgaze.measures.neighbors import find_nearest
 from netgaze.subject import Subject
 
-_MOST_LABEL = 4.2  # inches: of a network's label above all queries
+_MOST_LABEL = 3.4  # inches: of a network's label above all queries
 
 
 class Knn(Figure):
@@ -91,7 +91,7 @@ class Knn(Figure):
 
 
 def _describe(label: str, finding: Finding) -> str:
-    accuracies = [
-        f"{k}-NN accuracy {finding.numbers[f'knn{k}']:.3f}" for k in (20, 200) if f"knn{k}" in finding.numbers
-    ]
-    return f"{label}:  " + ",  ".join([*accuracies, f"{finding.numbers['shown_right']:.0%} of those shown are right"])
+    numbers, known = finding.numbers, [k for k in (20, 200) if f"knn{k}" in finding.numbers]
+    accuracies = ", ".join(f"{k}-NN {format_named(numbers, f'knn{k}', Knn.glossary)}" for k in known)
+    shown = f"{numbers['shown_right']:.0%} of those shown are right"
+    return f"{label}:  accuracy {accuracies};  {shown}" if known else f"{label}:  {shown}"

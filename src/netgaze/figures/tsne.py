@@ -17,7 +17,7 @@ from netgaze.drawing.panels import GRAY, NUM_STYLES, PALE, TEXT, WIDTH, Sheet, c
 from netgaze.drawing.rows import Columns, Row, align, lay_out, make_bands, make_legend, make_text
 from netgaze.drawing.words import count_cells, shorten
 from netgaze.figure import Figure, Finding
-from netgaze.glossary import Glossary, Meaning
+from netgaze.glossary import Glossary, Meaning, format_named
 from netgaze.subject import Subject
 
 _MOST_NAMES = 60
@@ -153,10 +153,10 @@ def _choose_styles(finding: Finding) -> dict[int, dict[str, Any]]:
 
 
 def _describe(finding: Finding) -> str:
-    numbers = finding.numbers
+    shown = {name: format_named(finding.numbers, name, Tsne.glossary) for name in ("knn5_plane", "knn5_features")}
     return (
-        f"trustworthiness {numbers['trustworthiness']:.2f}\n"
-        f"5-NN: plane {numbers['knn5_plane']:.2f}, features {numbers['knn5_features']:.2f}"
+        f"trustworthiness {finding.numbers['trustworthiness']:.2f}\n"
+        f"5-NN, plane: {shown['knn5_plane']}\n5-NN, features: {shown['knn5_features']}"
     )
 
 
