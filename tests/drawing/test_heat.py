@@ -36,7 +36,7 @@ def test_maps_are_enlarged_between_the_centers_of_their_pixels():
 
 def test_the_middle_of_an_image_is_its_middle():
     masks = torch.zeros(2, 4, 6, dtype=torch.bool)
-    masks[0, 2, 3] = masks[1, 3, 2] = True
+    masks[0, 2, 3] = masks[1, 0, 0] = True
     numbers = score_pointing(torch.ones(2, 4, 6), masks)
     assert numbers["center_on_object"] == 0.5
     assert numbers["object_area"] == pytest.approx(1 / 24)

@@ -46,7 +46,7 @@ def test_the_mean_of_the_evidence_and_the_bias_is_the_logit(supervised):
 def test_peak_and_mass_on_maps_made_by_hand():
     maps = torch.zeros(3, 4, 4)
     maps[0, 1, 1], maps[0, 3, 3] = 3.0, 1.0  # peak on the object, three quarters of the mass
-    maps[1, 0, 0], maps[1, 3, 0] = 1.0, -9.0  # peak off the object
+    maps[1, 0, 0], maps[1, 2, 2], maps[1, 3, 0] = 6.0, 2.0, -9.0  # peak off the object, a quarter of the mass
     maps[0, 0, 3] = -9.0
     maps[2] = -1.0  # no positive evidence: left out of the mass; its peak is on the object
     maps[2, 2, 2], maps[2, 0, 0] = -0.5, -9.0
@@ -54,7 +54,7 @@ def test_peak_and_mass_on_maps_made_by_hand():
     masks[:, 1:3, 1:3] = True
     numbers = score_pointing(maps, masks)
     assert numbers["peak_on_object"] == pytest.approx(2 / 3)
-    assert numbers["mass_on_object"] == pytest.approx((0.75 + 0.0) / 2)
+    assert numbers["mass_on_object"] == pytest.approx((0.75 + 0.25) / 2)
     assert numbers["object_area"] == 0.25
     assert numbers["center_on_object"] == 1.0
 
@@ -321,3 +321,17 @@ def test_more_than_five_networks_stand_in_bands(findings):
 def test_maps_have_their_heads_unit(kind, supervised, data):
     subject = supervised if kind == "supervised" else filters_a_class(data)
     assert str(Cam().compute(subject).arrays["unit"]) == {"supervised": "logits", "dynamic": "filter response"}[kind]
+
+
+def test_the_drop_is_by_the_true_classs_map_and_the_other_by_noise(supervised, monkeypatch):
+    def measure(task, examples, targets, maps, share):
+        assert share == 0.3
+        return torch.stack([one.mean(dim=(1, 2)) for one in maps])
+
+    monkeypatch.setattr("netgaze.figures.cam.measure_drops", measure)
+    numbers = Cam(share=0.3).compute(supervised).numbers
+    data, rows = supervised.data, torch.arange(40)
+    with evaluating(supervised.task) as task, torch.no_grad():
+        small = task.class_maps(data.normalize(data.images("test")))[rows, data.labels("test")]
+    assert numbers["drop"] == pytest.approx(float(enlarge(small, (16, 16)).mean()), abs=1e-5)
+    assert numbers["drop_random"] == pytest.approx(0.5, abs=0.05)  # noise is even in 0..1

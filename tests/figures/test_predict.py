@@ -170,6 +170,12 @@ def test_the_caption_says_what_was_done_to_pictures(supervised, files):
     assert "and 2 more, fitted" in Predict(images=files[:1] * 8).compute(supervised).caption
 
 
+def test_a_picture_with_one_short_side_is_blurred(supervised, tmp_path):
+    Image.new("RGB", (40, 10)).save(tmp_path / "flat.png")
+    caption = Predict(images=[str(tmp_path / "flat.png")]).compute(supervised).caption
+    assert caption.endswith("Enlarged and so blurred: flat.png.")
+
+
 def test_a_turned_photo_has_the_size_that_a_person_sees(supervised, tmp_path):
     exif = Image.Exif()
     exif[0x0112] = 6

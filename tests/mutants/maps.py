@@ -92,7 +92,7 @@ MUTANTS = [
     ("figures/cam/__init__.py", "_find_surest(confidence, ~right)", "_find_surest(confidence, right)", _CAM),
     ("figures/cam/__init__.py", "right & (predicted == number)", "predicted == number", _CAM),
     ("figures/cam/__init__.py", "outputs.targets[shared], own", "predicted[shared], own", _CAM),
-    ("figures/cam/__init__.py", '"drop_random": float(fallen[1])', '"drop_random": float(fallen[0])', _NUMBERS),
+    ("figures/cam/__init__.py", '"drop_random": float(fallen[1])', '"drop_random": float(fallen[0])', _CAM),
     ("models/dynamic_conv.py", 'map_unit = "filter response"', 'map_unit = "logits"', _CAM),
     # response maps
     ("figures/response_maps/rows.py", "color_signed(heats[row], scale)", "color_signed(heats[0], scale)", _MAPS),
