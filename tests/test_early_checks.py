@@ -142,6 +142,7 @@ def test_what_cannot_be_looked_at(words, said, place):
         ["runs=[sweep/9,whole]", "figure=[filters]", "figure.filters.layers=[layer2]"],  # so has one
         ["runs=[whole,old]", "figure=[filters]", "figure.filters.layers=[anything]"],  # of one nothing is known
         ["runs=[old]", "figure=[cam]", "figure.cam.indices=[99]"],
+        ["runs=[whole,old]", "figure=[cam]", "figure.cam.indices=[99]"],
         ["runs=[whole]", "data=digits", "figure=[cam]", "figure.cam.indices=[99]"],  # other data, other images
         ["runs=[whole]", "data.dir=elsewhere", "figure=[cam]", "figure.cam.indices=[99]"],
         ["runs=[begun]", "model=vgg19", "figure=[filters]", "figure.filters.layers=[x]"],
@@ -150,6 +151,13 @@ def test_what_cannot_be_looked_at(words, said, place):
 )
 def test_what_can_be_looked_at(words, place):
     check_analyze(composed(*words, name="analyze"))
+
+
+def test_what_one_network_has_the_others_may_lack():
+    known = [Known(["a"], ["cat"], 3), Known(["b"], ["dog"], 9), Known(["a"], ["cat"], 5)]
+    check_named({"x": {"layers": ["a", "b"], "class_name": "dog", "indices": [8]}}, known)
+    with pytest.raises(NetgazeError, match=r"images 0 to 8\."):
+        check_named({"x": {"indices": [9]}}, known)
 
 
 def test_each_name_is_looked_for_where_it_belongs():

@@ -135,10 +135,8 @@ def check_named(figures: Mapping[str, Any], known: Sequence[Known]) -> None:
         layers = [*(settings.get("layers") or ()), *filter(None, [settings.get("layer")])]
         _check_name(f"figure.{name}", "layer", layers, [each.layers for each in known])
         _check_name(f"figure.{name}", "class", filter(None, [settings.get("class_name")]), [it.classes for it in known])
-        most = max((each.num_images for each in known), default=0) if all(each.num_images for each in known) else 0
-        for index in settings.get("indices") or ():
-            if most and isinstance(index, int) and not 0 <= index < most and "split" not in settings:
-                raise NetgazeError(f"figure.{name}.indices names image {index}, but there are images 0 to {most - 1}.")
+        if "split" not in settings:  # else it names one of its own
+            _check_indices(f"figure.{name}", settings.get("indices") or (), [each.num_images for each in known])
 
 
 def _check_name(figure: str, what: str, asked: Iterable[str], known: Sequence[Sequence[str]]) -> None:
@@ -150,6 +148,14 @@ def _check_name(figure: str, what: str, asked: Iterable[str], known: Sequence[Se
             near = ", ".join(difflib.get_close_matches(str(name), names, n=3, cutoff=0.0))
             network = "the network has" if len(known) == 1 else "none of the networks has"
             raise NetgazeError(f"{figure}: {network} no {what} {name}. Nearest names: {near}.")
+
+
+def _check_indices(figure: str, asked: Iterable[Any], known: Sequence[int]) -> None:
+    if not known or not all(known):
+        return
+    for index in asked:
+        if isinstance(index, int) and not 0 <= index < max(known):
+            raise NetgazeError(f"{figure}.indices names image {index}, but there are images 0 to {max(known) - 1}.")
 
 
 def _check_control(config: DictConfig) -> None:

@@ -34,8 +34,8 @@ class Predictions:
         """From logits [M,K], targets [M] and the images' places [M]."""
         confidence, predicted = torch.cat([part.softmax(dim=1) for part in logits.split(4096)]).max(dim=1)
         order = np.lexsort((targets.numpy(), index.numpy()))
-        whole = [part.numpy()[order] for part in (index, targets, predicted)]
-        return cls(*map(_compact, whole), confidence.numpy()[order].astype(np.float16))
+        places, true, answers = (_compact(part.numpy()[order]) for part in (index, targets, predicted))
+        return cls(places, true, answers, confidence.numpy()[order].astype(np.float16))
 
     @property
     def right(self) -> np.ndarray:

@@ -96,6 +96,7 @@ class Line:
     marker: str
     label: str
     width: float
+    dashes: tuple[float, ...]  # of lines whose style is "--" for any pattern of one's own
 
 
 @dataclass(frozen=True)
@@ -343,7 +344,8 @@ def _read_line(line: Line2D) -> Line:
     x, y = (np.asarray(values, dtype=float).tolist() for values in (line.get_xdata(), line.get_ydata()))
     marker = "" if line.get_marker() in ("None", "", " ", None) else str(line.get_marker())
     style, label = str(line.get_linestyle()), str(line.get_label())
-    return Line(x, y, _hex(line.get_color()), style, marker, label, float(line.get_linewidth()))
+    dashes = tuple(line._unscaled_dash_pattern[1] or ())
+    return Line(x, y, _hex(line.get_color()), style, marker, label, float(line.get_linewidth()), dashes)
 
 
 def _read_bar(patch: Rectangle) -> Bar:

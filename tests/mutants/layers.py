@@ -300,7 +300,12 @@ MUTANTS = [
     ("figures/anatomy/bars.py", 'kind=f"({len(group)} layers)"', "kind=group[0].kind", _ANATOMY),
     ("figures/anatomy/bars.py", "sees = max((", "sees = min((", _ANATOMY),
     ("figures/anatomy/bars.py", "if row.output_shape][-1:]", "if row.output_shape][:1]", _ANATOMY),
-    ("figures/anatomy/bars.py", "for own in lines.values() for line in own)", "for line in own)", _ANATOMY),
+    (
+        "figures/anatomy/bars.py",
+        "for own in lines.values() for line in own)",
+        "for own in [*lines.values()][:1] for line in own)",
+        _ANATOMY,
+    ),
     ("figures/anatomy/bars.py", "axes.axvline(side,", "axes.axvline(largest,", _ANATOMY),
     ("figures/anatomy/bars.py", "(len(rows) - 0.5, -0.5)", "(-0.5, len(rows) - 0.5)", _ANATOMY),
     ("figures/anatomy/bars.py", "{'kMGTP'[thousands - 1]}", "{'kMGTP'[thousands]}", _ANATOMY),
@@ -358,13 +363,8 @@ MUTANTS = [
     ("figures/maximal_images/__init__.py", '"index": scored[top]', '"index": top', _STRONGEST),
     ("figures/maximal_images/__init__.py", "1 - len(alive) / scores.shape[1]", "len(alive) / scores.shape[1]", _DEAD),
     # Columns
-    ("drawing/rows.py", "Columns(len(band), left, gap, across)", "Columns(len(band), left, gap)", _ROWS),
-    ("drawing/rows.py", "zip_longest(*(list_cells", "zip(*(list_cells", _ROWS),
-    ("drawing/rows.py", "[*head, columns.titles(band, below", "[*head, columns.titles(findings, below", _ROWS),
-    (
-        "drawing/rows.py",
-        "zip(band.values(), columns.lefts, strict=True)",
-        "zip(findings.values(), columns.lefts)",
-        _ROWS,
-    ),
+    ("drawing/rows.py", "max(across, least))", "least)", _ROWS),
+    ("drawing/rows.py", "zip_longest(*cells)", "zip(*cells)", _ROWS),
+    ("drawing/rows.py", "columns.titles(band, below=0.05)", "columns.titles([*band][::-1], below=0.05)", _ROWS),
+    ("drawing/rows.py", "for label, x in zip(band, columns", "for label, x in zip([*band][::-1], columns", _ROWS),
 ]

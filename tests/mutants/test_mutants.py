@@ -11,7 +11,8 @@ MUTANTS = collect()
 @pytest.mark.parametrize("mutant", MUTANTS, ids=str)
 def test_a_breakage_applies_and_its_tests_are_there(mutant):
     broken = mutant.apply((ROOT / "src" / "netgaze" / mutant.file).read_text("utf-8"))
-    ast.parse(broken)
+    if mutant.file.endswith(".py"):
+        ast.parse(broken)
     assert mutant.tests
     assert all((ROOT / test.partition("::")[0]).is_file() for test in mutant.tests)
 

@@ -362,6 +362,8 @@ def test_the_key_shows_each_curve_as_it_is_drawn():
         other = curves[6 + place, 11 + place]
         assert other.color == curve.color
         assert other.style == samples["student"].style != curve.style
+    looks = [(line.color, line.dashes, line.style, line.marker) for line in drawn.lines]
+    assert len(set(looks)) == len(looks)  # what lies level, too
     assert curves[0.6, 0.6].color != curves[0.7, 0.7].color
     assert curves[0.6, 0.6].marker != curves[0.7, 0.7].marker
 

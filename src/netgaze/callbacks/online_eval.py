@@ -56,7 +56,7 @@ class OnlineEval(Callback):
         """Hand the pictures to whoever shows those of an epoch."""
         for name, findings in seen.items():
             try:
-                pl_module.pictures[name] = render(self.figures[name].draw(findings))  # type: ignore[operator, index]
+                pl_module.pictures[name] = render(self.figures[name].draw(findings))  # type: ignore[operator, index, assignment]
             except Exception as error:
                 self._warn(f"{name} cannot be drawn while training", Failure.of(error))
 

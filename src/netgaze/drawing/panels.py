@@ -80,7 +80,7 @@ class Sheet:
         axes.spines[["top", "right"]].set_visible(False)
         axes.set_title(title, fontsize=size, pad=3)
         axes.set_xlabel(xlabel, fontsize=size, labelpad=1)
-        axes.set_ylabel(ylabel, fontsize=size, labelpad=1)
+        axes.set_ylabel(ylabel, fontsize=size, labelpad=3)
         axes.set(**properties)
         return axes
 
@@ -123,6 +123,15 @@ class Sheet:
         axes.tick_params(labelsize=SMALL, length=2, pad=1)
         axes.set_xlabel(words, fontsize=SMALL, labelpad=0)
 
+    def cells(
+        self, x: float, y: float, width: float, height: float, values: np.ndarray, colors: str, low: float, **words: Any
+    ) -> Axes:
+        """An axes of values [R,C] from `low` to 1 as colors, row 0 on top; its words as in `axes`."""
+        axes = self.axes(x, y, width, height, **words)
+        axes.imshow(values, cmap=colors, vmin=low, vmax=1, aspect="auto")
+        axes.spines[:].set_visible(False)
+        return axes
+
     def matrix(
         self,
         x: float,
@@ -135,9 +144,7 @@ class Sheet:
         title: str = "",
     ) -> Axes:
         """Values [K,K] from `low` to 1 as colors; left and below the classes' names [K], or places for many."""
-        axes = self.axes(x, y, side, side, title=title)
-        axes.imshow(values, cmap=colors, vmin=low, vmax=1, aspect="auto")
-        axes.spines[:].set_visible(False)
+        axes = self.cells(x, y, side, side, values, colors, low, title=title)
         step = 1 if len(names) <= MOST_NAMES else 10 if len(names) <= 250 else 100
         size = min(SMALL, 72 * side / len(names) * 0.85 * step)
         ticks = np.arange(0, len(names), step)

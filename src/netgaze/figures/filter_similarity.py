@@ -58,6 +58,10 @@ class FilterSimilarity(Figure):
                 "Mantel's test (1967), one-sided: share of permutations of one matrix's classes that correlate at "
                 "least as highly, the identity counted in.",
             ),
+            "place": Meaning("place", "In the picture's order."),
+            "class": Meaning("class"),
+            "nearest_class": Meaning("most similar class"),
+            "similarity": Meaning("similarity", "Cosine of the two classes' filters, -1..1."),
         }
     )
 

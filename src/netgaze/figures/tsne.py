@@ -142,8 +142,8 @@ def _draw_plane(sheet: Sheet, y: float, finding: Finding, x: float, side: float)
     labels = finding.arrays["labels"]
     size = side * (5 + 900 / (len(labels) + 30))
     for number, style in _choose_styles(finding).items():
-        x_y = finding.arrays["plane"][labels == number].T
-        axes.scatter(x_y[0], x_y[1], size, linewidths=0.4, edgecolors="white", **style)
+        across, up = finding.arrays["plane"][labels == number].T
+        axes.scatter(across, up, size, linewidths=0.4, edgecolors="white", **style)
 
 
 def _choose_styles(finding: Finding) -> dict[int, dict[str, Any]]:

@@ -100,7 +100,7 @@ def _draw_panel(sheet: Sheet, y: float, rows: Sequence[Layer], side: int, name: 
     field = name == "receptive_field"
     top = max(largest, 1)
     title = _PANELS[name] + (f"\n(dashed: the image's {side})" if field else "")
-    limits = {"xlim": (0, 1.35 * top), "ylim": (len(rows) - 0.5, -0.5), "yticks": []}
+    limits: Any = {"xlim": (0, 1.35 * top), "ylim": (len(rows) - 0.5, -0.5), "yticks": []}
     axes = sheet.axes(x, y, _PANEL, _ROW * len(rows), xlabel=title, **limits)
     values = [_read_value(row, name) for row in rows]
     axes.barh(range(len(rows)), values, height=0.72, color=WRONG if field else RIGHT)

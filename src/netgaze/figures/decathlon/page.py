@@ -68,7 +68,7 @@ def _make_bars(counted: dict[str, tuple[str, Finding]]) -> Row:
     """Ten places, in each the points of the run that counts: filled for the official set, hatched for a part of it."""
 
     def draw(sheet: Sheet, y: float) -> None:
-        limits = {"xlim": (0, 1000), "ylim": (len(OFFICIAL) - 0.5, -0.5), "xticks": [0, _BASELINE, 500, 750, 1000]}
+        limits: Any = {"xlim": (0, 1000), "ylim": (len(OFFICIAL) - 0.5, -0.5), "xticks": [0, _BASELINE, 500, 750, 1000]}
         axes = sheet.axes(_NAMES, y, _BARS, _ROW * len(OFFICIAL), xlabel=_POINTS, size=TEXT, **limits)
         axes.set_yticks(range(len(OFFICIAL)), list(OFFICIAL), fontsize=TEXT)
         axes.axvline(_BASELINE, color="black", linestyle="--", linewidth=1)

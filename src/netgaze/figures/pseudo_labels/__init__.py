@@ -39,6 +39,7 @@ class PseudoLabels(Figure):
     title = "Pseudo-labels"
     question = "Which unlabeled images did the network choose for each class, and how many of them are right?"
     needs = ("classes", "data", "config")
+    controls = "numbers"
     glossary = Glossary(
         {
             "images": Meaning("pseudo-labels", "In all; an image counts once for each class that took it."),

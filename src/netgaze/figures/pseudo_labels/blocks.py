@@ -1,18 +1,17 @@
 """How pseudo-labels are drawn: a block per network of the images that each class took."""
 
 from collections.abc import Mapping
-from functools import partial
 
 import numpy as np
 
-from netgaze.drawing.panels import GRAY, SMALL, WIDTH, Sheet
-from netgaze.drawing.rows import Row, align, make_head, stack
+from netgaze.drawing.panels import GRAY, SMALL, WIDTH
+from netgaze.drawing.rows import Row, align, make_head, make_text, stack
+from netgaze.drawing.tiles import Tile, make_tiles
 from netgaze.drawing.words import clip_words, shorten
 from netgaze.figure import Finding
 
 _PARTS = ("highest scores", "middle", "lowest scores")
 _WORDS, _GAP, _MOST_TILE = 1.5, 0.15, 0.82  # inches: the words left of a row, between its parts, a tile
-_HEAD, _UNDER, _EMPTY, _AFTER = 0.52, 0.3, 0.45, 0.2  # inches: above rows, below a tile, a row of none, below a block
 
 
 def make_block(label: str, finding: Finding, num_each: int) -> Row:
@@ -22,31 +21,21 @@ def make_block(label: str, finding: Finding, num_each: int) -> Row:
     words += f", {numbers['share_right']:.0%} right" if numbers["images"] else ""
     tile = min(_MOST_TILE, (WIDTH - 0.2 - _WORDS - 2 * _GAP) / (len(_PARTS) * num_each))
     lefts = [0.1 + _WORDS + part * (num_each * tile + _GAP) for part in range(len(_PARTS))]
-
-    def name_parts(sheet: Sheet, y: float) -> None:
-        for x, part in zip(lefts, _PARTS, strict=True):
-            sheet.text(x, y + _HEAD - 0.05, shorten(part, num_each * tile, SMALL), SMALL, va="bottom", color=GRAY)
-
-    rows = [
-        Row(
-            max(tile, 0.4) + _UNDER if arrays["counts"][number] else _EMPTY,
-            partial(_draw_class, arrays=arrays, label=number, lefts=lefts, tile=tile),
-        )
-        for number in arrays["rows"]
-    ]
-    return stack([align([make_head(label, words, _HEAD), Row(_HEAD, name_parts)]), *rows, Row(_AFTER)])
+    parts = (shorten(part, num_each * tile, SMALL) for part in _PARTS)
+    heads = align(make_text(part, x, SMALL, below=0.05, color=GRAY) for x, part in zip(lefts, parts, strict=True))
+    rows = [_make_class(arrays, number, lefts, tile) for number in arrays["rows"]]
+    return stack([make_head(label, words, 0.32), heads, *rows, Row(0.15)])
 
 
-def _draw_class(
-    sheet: Sheet, y: float, arrays: Mapping[str, np.ndarray], label: int, lefts: list[float], tile: float
-) -> None:
-    sheet.text(0.1, y, _describe_class(arrays, label), SMALL)
+def _make_class(arrays: Mapping[str, np.ndarray], label: int, lefts: list[float], tile: float) -> Row:
     own = np.flatnonzero(arrays["tile_class"] == label)
+    cells = [make_text(_describe_class(arrays, label), 0.1, SMALL, below=0.1)]
     if not len(own):
-        sheet.text(lefts[0], y + 0.13, "no images", SMALL, va="center", color=GRAY)
+        cells.append(make_text("no images", lefts[0], SMALL, color=GRAY))
     for part, x in enumerate(lefts):
-        for across, number in enumerate(own[arrays["tile_part"][own] == part]):
-            _draw_tile(sheet, arrays, number, x + across * tile, y, tile)
+        numbers = own[arrays["tile_part"][own] == part]
+        cells.append(make_tiles([_make_tile(arrays, number, tile) for number in numbers], x, tile, below=0.08))
+    return align(cells)
 
 
 def _describe_class(arrays: Mapping[str, np.ndarray], label: int) -> str:
@@ -56,11 +45,10 @@ def _describe_class(arrays: Mapping[str, np.ndarray], label: int) -> str:
     return "\n".join([*lines, *([f"{arrays['right'][label]:.0%} right"] if count else [])])
 
 
-def _draw_tile(sheet: Sheet, arrays: Mapping[str, np.ndarray], number: int, x: float, y: float, tile: float) -> None:
-    side, true = tile - 0.07, arrays["tile_true"][number]
+def _make_tile(arrays: Mapping[str, np.ndarray], number: int, tile: float) -> Tile:
+    """An image with its score, and what it is where this is another class."""
+    true, words = arrays["tile_true"][number], f"{arrays['tile_score'][number]:.2f}"
     right = bool(true == arrays["tile_class"][number])
-    sheet.image(arrays["images"][number], x, y, side, side)
-    sheet.frame(x, y, side, right)
-    lines = [f"{arrays['tile_score'][number]:.2f}"]
-    lines += [] if right else [shorten(f"is {arrays['names'][true]}", 0.95 * tile, SMALL)]
-    sheet.text(x + side / 2, y + side + 0.03, "\n".join(lines), SMALL, ha="center")
+    if not right:
+        words += "\n" + shorten(f"is {arrays['names'][true]}", 0.95 * tile, SMALL)
+    return Tile(arrays["images"][number], words, right)

@@ -6,48 +6,52 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 
-from netgaze.drawing.line_key import Entry, draw_key, measure_key
-from netgaze.drawing.panels import GRAY, TEXT, WIDTH
+from netgaze.drawing.line_key import Entry, make_key
+from netgaze.drawing.panels import GRAY, TEXT, WIDTH, Sheet, choose_line
 from netgaze.drawing.rows import Row, align, stack
 from netgaze.figure import Finding
 
 TENTHS = 10
 
-# Told apart by every kind of sight (Okabe and Ito 2008), and by their dashes and markers without colors.
-_COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "black", "#E69F00")
-_DASHES, _MARKERS = ("-", "--", "-.", (0, (5, 1, 1, 1, 1, 1))), "os^D"
 _LEFT, _HEIGHT, _WIDTH = 0.65, 2.0, 4.8  # inches: the plot's left edge, its height and width
 _KEY = _LEFT + _WIDTH + 0.25  # inches: the left edge of the key
 
 
 def make_plot(findings: Mapping[str, Finding]) -> Row:
     """The plot, and beside it a sample of each line."""
-    entries, width = _list_entries(findings), WIDTH - _KEY - 0.1
-    plot = Row(_HEIGHT + 0.4, lambda sheet, y: _plot(sheet.axes(_LEFT, y, _WIDTH, _HEIGHT), findings))
-    key = Row(measure_key(entries, width), lambda sheet, y: draw_key(sheet, _KEY, y, width, entries))
-    return stack([Row(0.15), align([plot, key]), Row(0.2)])
+    key = make_key(_KEY, WIDTH - _KEY - 0.1, _list_entries(findings))
+    return stack([Row(0.15), align([_make_axes(findings), key]), Row(0.2)])
+
+
+def _make_axes(findings: Mapping[str, Finding]) -> Row:
+    words: Any = {
+        "xlabel": "tenth of a class's images by score, highest first",
+        "ylabel": "share right (mean over classes)",
+    }
+    limits: Any = {"xlim": (0, TENTHS), "ylim": (-0.03, 1.03), "yticks": [0, 0.25, 0.5, 0.75, 1]}
+
+    def draw(sheet: Sheet, y: float) -> None:
+        axes = sheet.axes(_LEFT, y, _WIDTH, _HEIGHT, size=TEXT, **words, **limits)
+        axes.set_xticks(np.arange(TENTHS) + 0.5, ["first", *map(str, range(2, TENTHS)), "last"])
+        axes.grid(alpha=0.25)
+        _plot(axes, findings)
+
+    return Row(_HEIGHT + 0.4, draw)
 
 
 def _plot(axes: Axes, findings: Mapping[str, Finding]) -> None:
     """Share of right pseudo-labels by tenths of rank: a network's mean over classes, and where half of these lie."""
-    centers = np.arange(TENTHS) + 0.5
     for place, finding in enumerate(findings.values()):
-        tenths, style = finding.arrays["tenths"], _choose_style(place)
-        known = np.isfinite(tenths).any(axis=0)
-        if not known.any():
-            continue
-        low, high = np.nanquantile(tenths[:, known], (0.25, 0.75), axis=0)
-        axes.fill_between(centers[known], low, high, color=style["color"], alpha=0.15, linewidth=0)
-        axes.plot(centers[known], np.nanmean(tenths[:, known], axis=0), **style)
+        known = np.flatnonzero(np.isfinite(finding.arrays["tenths"]).any(axis=0))
+        tenths, style = finding.arrays["tenths"][:, known], choose_line(place)
+        if len(known):
+            low, high = np.nanquantile(tenths, (0.25, 0.75), axis=0)
+            axes.fill_between(known + 0.5, low, high, color=style["color"], alpha=0.15, linewidth=0)
+            axes.plot(known + 0.5, np.nanmean(tenths, axis=0), **style)
     for chance in _list_chances(findings):
         axes.axhline(chance, color=GRAY, linestyle=":", linewidth=1.2)
     if not any(finding.numbers["images"] for finding in findings.values()):
         axes.text(0.5, 0.5, "no images", transform=axes.transAxes, ha="center", fontsize=TEXT, color=GRAY)
-    axes.set(xlim=(0, TENTHS), ylim=(-0.03, 1.03), yticks=[0, 0.25, 0.5, 0.75, 1])
-    axes.set_xticks(centers, ["first", *map(str, range(2, TENTHS)), "last"])
-    axes.grid(alpha=0.25)
-    axes.set_xlabel("tenth of a class's images by score, highest first", fontsize=TEXT)
-    axes.set_ylabel("share right (mean over classes)", fontsize=TEXT)
 
 
 def _list_entries(findings: Mapping[str, Finding]) -> list[Entry]:
@@ -59,22 +63,12 @@ def _list_entries(findings: Mapping[str, Finding]) -> list[Entry]:
         if numbers["images"]:
             first, last = (f"{numbers[f'share_right_{end}_tenth']:.0%}" for end in ("first", "last"))
             words = f"{numbers['share_right']:.0%} right, of the first tenth {first}, of the last {last}"
-        entries.append((_choose_style(place), f"{label}: {words}"))
+        entries.append((choose_line(place), f"{label}: {words}"))
     entries.append(({"color": GRAY, "alpha": 0.25, "linewidth": 7}, "half of the classes lie within"))
     if chances := _list_chances(findings):
         words = " to ".join(f"{chance:.1%}" for chance in dict.fromkeys((chances[0], chances[-1])))
         entries.append(({"color": GRAY, "linestyle": ":", "linewidth": 1.2}, f"chance, {words}"))
     return entries
-
-
-def _choose_style(place: int) -> dict[str, Any]:
-    return {
-        "color": _COLORS[place % len(_COLORS)],
-        "linestyle": _DASHES[place % len(_DASHES)],
-        "marker": _MARKERS[place % len(_MARKERS)],
-        "markersize": 3.5,
-        "linewidth": 1.5,
-    }
 
 
 def _list_chances(findings: Mapping[str, Finding]) -> list[float]:

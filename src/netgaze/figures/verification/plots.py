@@ -88,8 +88,8 @@ def make_curves(finding: Finding, x: float, width: float, names: Sequence[str], 
     """ROC curves of the comparisons, TAR over FAR from `least` on, and the curve of lots."""
 
     def draw(sheet: Sheet, y: float) -> None:
-        words = {"xlabel": "FAR: different people accepted", "ylabel": "TAR: same people accepted"}
-        limits = {"xlim": (least, 1), "ylim": (0, 1.02), "yticks": [0, 0.5, 1]}
+        words: Any = {"xlabel": "FAR: different people accepted", "ylabel": "TAR: same people accepted"}
+        limits: Any = {"xlim": (least, 1), "ylim": (0, 1.02), "yticks": [0, 0.5, 1]}
         axes = sheet.axes(x + _LEFT, y + 0.05, width - _LEFT - 0.1, _ROC, **words, xscale="log", **limits)
         decades = np.arange(0, np.log10(least) - 1e-9, -1 if least > 1e-5 else -2)
         axes.set_xticks(10.0**decades, [format_value(10.0**decade, 1) for decade in decades])
