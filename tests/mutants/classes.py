@@ -98,7 +98,7 @@ MUTANTS = [
     ("figures/confusion.py", "matrix.text(col, row, str(count)", "matrix.text(row, col, str(count)", _CONFUSION),
     ("figures/confusion.py", '"black" if shares[row, col] > 0.6', '"black" if shares[row, col] < 0.6', _CONFUSION),
     ("figures/confusion.py", "shares.diagonal(), finding", "shares.max(axis=1), finding", _CONFUSION),
-    ("figures/confusion.py", "ylim=matrix.get_ylim()", "ylim=matrix.get_ylim()[::-1]", _CONFUSION),
+    ("figures/confusion.py", '"ylim": matrix.get_ylim()', '"ylim": matrix.get_ylim()[::-1]', _CONFUSION),
     ("figures/confusion.py", 'finding.numbers["acc_macro"]\n', 'finding.numbers["acc"]\n', _CONFUSION),
     ("figures/confusion.py", 'arrays["pairs"][:, 0]]', 'arrays["pairs"][:, 1]]', _CONFUSION),
     ("figures/confusion.py", 'of {name} as {answer}", (width', 'of {answer} as {name}", (width', _CONFUSION),

@@ -232,43 +232,20 @@ def _draw_matrix(sheet: Sheet, y: float, finding: Finding, x: float) -> None:
             color = "black" if shares[row, col] > 0.6 else "white"
             matrix.text(col, row, str(count), ha="center", va="center", fontsize=size, color=color)
     accuracy, mean = shares.diagonal(), finding.numbers["acc_macro"]
-<<<<<<< HEAD
-    bars = sheet.axes(
-        x + _MATRIX + 0.1,
-        y,
-        0.9,
-        _MATRIX,
-        title="class accuracy",
-        xlabel=f"dashed: mean {mean:.3f}",
-        xlim=(0, 1),
-        ylim=matrix.get_ylim(),
-        xticks=[0, 0.5, 1],
-        yticks=[],
-    )
-=======
     words: Any = {"title": "class accuracy", "xlabel": f"dashed: mean {mean:.3f}"}
     limits: Any = {"xlim": (0, 1), "ylim": matrix.get_ylim(), "xticks": [0, 0.5, 1], "yticks": []}
     bars = sheet.axes(x + _MATRIX + 0.1, y, 0.9, _MATRIX, **words, **limits)
->>>>>>> main
     bars.barh(np.arange(len(accuracy)), accuracy, height=0.8, color=colormaps[SEQUENTIAL](accuracy))
     bars.axvline(mean, color=WRONG, linestyle="--", linewidth=1)
 
 
 def _draw_reliability(sheet: Sheet, y: float, finding: Finding, x: float) -> None:
     """The accuracy of the answers of each confidence, and how many these are."""
-<<<<<<< HEAD
-    limits: dict[str, Any] = {"xlabel": "confidence", "xlim": (0, 1), "xticks": [0, 0.5, 1]}
-    axes = sheet.axes(x, y, 1.3, 1.0, ylabel="accuracy", ylim=(0, 1), yticks=[0, 0.5, 1], **limits)
-    shares = sheet.axes(x + 1.9, y, 1.3, 1.0, ylabel="share of examples", **limits)
-    centers = (np.arange(_BINS) + 0.5) / _BINS
-    style: dict[str, Any] = {"width": 1 / _BINS, "edgecolor": "white"}
-=======
     limits: Any = {"xlabel": "confidence", "xlim": (0, 1), "xticks": [0, 0.5, 1]}
     axes = sheet.axes(x, y, 1.3, 1.0, ylabel="accuracy", ylim=(0, 1), yticks=[0, 0.5, 1], **limits)
     shares = sheet.axes(x + 1.9, y, 1.3, 1.0, ylabel="share of examples", **limits)
     centers = (np.arange(_BINS) + 0.5) / _BINS
     style: Any = {"width": 1 / _BINS, "edgecolor": "white"}
->>>>>>> main
     axes.bar(centers, np.nan_to_num(finding.arrays["bin_accuracy"]), color=panels.RIGHT, **style)
     axes.plot([0, 1], [0, 1], color=WRONG, linestyle="--", linewidth=1)
     shares.bar(centers, finding.arrays["bin_share"], color=panels.GRAY, **style)

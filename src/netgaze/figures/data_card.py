@@ -161,11 +161,7 @@ def _make_class(name: str, pictures: np.ndarray) -> Row:
 def _draw_spread(sheet: Sheet, y: float, counts: np.ndarray) -> None:
     """Images per class of each split [splits,K], each split's classes from the one with most to the one with fewest."""
     words = f"all {counts.shape[1]:,} classes, from most to fewest images in each split"
-<<<<<<< HEAD
-    limits: dict[str, Any] = {"xlim": (0, counts.shape[1]), "ylim": (0, 1.08 * counts.max())}
-=======
     limits: Any = {"xlim": (0, counts.shape[1]), "ylim": (0, 1.08 * counts.max())}
->>>>>>> main
     width = WIDTH - _LEFT - 0.2
     axes = sheet.axes(_LEFT, y, width, _SPREAD, xlabel=words, ylabel="images per class", **limits)
     for place, (split, color) in enumerate(_COLORS.items()):
