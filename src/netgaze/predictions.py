@@ -34,8 +34,8 @@ class Predictions:
         """From logits [M,K], targets [M] and the images' places [M]."""
         confidence, predicted = torch.cat([part.softmax(dim=1) for part in logits.split(4096)]).max(dim=1)
         order = np.lexsort((targets.numpy(), index.numpy()))
-        whole = [part.numpy()[order] for part in (index, targets, predicted)]
-        return cls(*map(_compact, whole), confidence.numpy()[order].astype(np.float16))
+        places, true, answers = (_compact(part.numpy()[order]) for part in (index, targets, predicted))
+        return cls(places, true, answers, confidence.numpy()[order].astype(np.float16))
 
     @property
     def right(self) -> np.ndarray:
@@ -55,7 +55,7 @@ class Predictions:
     def load(cls, path: Path) -> "Predictions | None":
         """The predictions in a file; None where there is none, or one that `save` did not write."""
         arrays = read_arrays(path, MOST_BYTES)
-        if arrays is None or set(arrays) != set(cls.__annotations__):
+        if arrays is None:
             return None
         kinds = {name: array.dtype.kind for name, array in arrays.items()}
         sizes = {array.shape for array in arrays.values()}
