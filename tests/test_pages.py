@@ -13,9 +13,9 @@ from netgaze.text import show
 
 OWN = {"html", "head", "meta", "title", "style", "body", "h1", "h2", "h3", "p", "nav", "a", "section", "div", "table"}
 OWN |= {"thead", "tbody", "tr", "th", "td", "figure", "figcaption", "img", "details", "summary", "bdi", "strong"}
-OWN |= {"code", "br", "span"}
+OWN |= {"code", "br", "span", "dl", "dt", "dd"}
 ATTRIBUTES = {"lang", "charset", "name", "content", "class", "dir", "id", "href", "aria-label", "src", "alt", "colspan"}
-ATTRIBUTES |= {"open"}
+ATTRIBUTES |= {"open", "title"}
 
 
 @pytest.fixture
@@ -35,7 +35,8 @@ def page(tmp_path):
         "title": "One",
         "question": "Which?",
         "captions": {name: f"caption of {name}" for name in NASTY},
-        "numbers": {name: {f"{name} as {name}": name} for name in NASTY},
+        "numbers": {name: {f"{each} as {each}": each for each in NASTY} for name in NASTY},
+        "glossary": {f"{NASTY[0]} as {NASTY[0]}": {"words": f"{NASTY[0]} as {NASTY[0]}", "says": NASTY[4]}},
         "controls": NASTY[:2],
         "compared": {name: 0.5 for name in NASTY},
         "left_out": {name: name for name in NASTY},

@@ -139,7 +139,7 @@ def _make_head(name: str, title: str, question: str, answers: Answers) -> dict[s
 
 def _list_names(answers: Answers, compared: dict[str, Any], tables: Mapping[str, list[dict[str, Any]]]) -> list[str]:
     """All that a figure's numbers and columns are called."""
-    named = [finding.numbers for finding in answers.findings.values()]
+    named: list[Mapping[str, Any]] = [finding.numbers for finding in answers.findings.values()]
     named += [compared, *(row for rows in tables.values() for row in rows)]
     return list(dict.fromkeys(name for each in named for name in each))
 

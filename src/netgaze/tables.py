@@ -38,7 +38,8 @@ def name_columns(columns: Sequence[str]) -> list[str]:
 
 def list_shown(rows: Sequence[Row]) -> list[str]:
     """Which numbers readers see: those of `SHOWN` that a run has, the class mean only where it is another number."""
-    names = [name for name in SHOWN if any(row.get(name) is not None for row in rows)]
+    empty = {"best/epoch": (None, 0)}  # 0 where nothing was trained
+    names = [name for name in SHOWN if any(row.get(name) not in empty.get(name, (None,)) for row in rows)]
     same = all(_is_close(row.get("test/acc_macro"), row.get("test/acc")) for row in rows)
     return [name for name in names if not (same and name == "test/acc_macro" and "test/acc" in names)]
 

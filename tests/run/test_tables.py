@@ -56,7 +56,9 @@ def test_columns_that_no_run_fills_are_left_out_and_gaps_are_dashes():
     columns, cells = tabulate([make_row(**{"test/top5": None}), make_row("b", **{"test/knn20": None})])
     assert cells[0][columns.index("test/top5")] == cells[1][columns.index("test/knn20")] == "-"
     assert "test/knn200" not in columns
-    assert tabulate([make_row(**{"best/epoch": 0})])[1][0][-2] == "-"
+    untrained = make_row(**{"best/epoch": 0})
+    assert "best/epoch" not in tabulate([untrained])[0]
+    assert [line[-2] for line in tabulate([make_row(), untrained])[1]] == ["7", "-"]
 
 
 def test_means_have_their_deviation_not_the_interval():

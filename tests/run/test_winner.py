@@ -168,3 +168,9 @@ def test_what_was_tested_on_other_images_has_no_winner(tmp_path):
     one = answer(tmp_path / "one", range(66))
     assert rank([one, only_test("b", 0.9) | {"eval_fingerprint": "e"}])[0] is None
     assert name_winner([one, only_test("b", 0.9) | {"eval_fingerprint": "e"}]).endswith("compared fairly.")
+
+
+def test_a_shared_number_of_other_images_makes_no_winner():
+    rows = [row("a", test_knn20=0.5), row("b", test_knn20=0.6) | {"kind": "other"}]
+    assert rank(rows)[0] == "test/knn20"
+    assert rank([rows[0], rows[1] | {"eval_fingerprint": "e"}])[0] is None
