@@ -1,8 +1,9 @@
 """The base class of figures: what a class that breaks the contract is told, as soon as it is made."""
 
+import numpy as np
 import pytest
 
-from netgaze.figure import Figure, Finding, pick_drawn
+from netgaze.figure import Figure, Finding, group_equal, pick_drawn
 from netgaze.subject import NEEDS
 
 SAYS = {"title": "Sky", "question": "Is it blue?", "needs": ("data",)}
@@ -66,3 +67,11 @@ def test_controls_whose_picture_tells_nothing_are_numbers():
     assert list(pick_drawn(make(controls="numbers", **hooks)(), findings, ["random"])) == ["run"]
     with pytest.raises(TypeError, match=r"Sky\.controls must be one of drawn, numbers, none"):
         make(controls=False)
+
+
+def test_findings_are_grouped_by_what_is_the_same_in_them():
+    arrays = {"a": (1, 5), "b": (2, 5), "c": (1, 6), "d": (2, 5)}
+    findings = {label: Finding({}, {"x": np.array([x]), "y": np.array([y])}) for label, (x, y) in arrays.items()}
+    assert [list(group) for group in group_equal(findings, ("x",))] == [["a", "c"], ["b", "d"]]
+    assert [list(group) for group in group_equal(findings, ("x", "y"))] == [["a"], ["b", "d"], ["c"]]
+    assert [list(group) for group in group_equal(findings, ("z",))] == [["a", "b", "c", "d"]]

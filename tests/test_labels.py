@@ -86,6 +86,10 @@ def test_paths_are_cut_as_far_as_they_stay_different(made, values, expected):
     assert label_runs([made(f"init='{value}'") for value in values]) == expected
 
 
+def test_true_is_true_however_it_was_typed(made):
+    assert label_runs([made("data.verify=False", "optim.lr=0.1"), made("data.verify=false")]) == ["lr=0.1", "as it is"]
+
+
 def test_labels_are_distinct_whatever_was_typed(made):
     typed = [["init=a/0"], ["init=b/0"], ["init=b/0"], [], ["init=0"], ["seed=1", "init=b/0"]]
     labels = label_runs([made(*words) for words in typed])

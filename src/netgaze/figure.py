@@ -129,6 +129,24 @@ class Figure(ABC):
         return {}
 
 
+def group_equal(findings: Mapping[str, Finding], names: Collection[str]) -> list[dict[str, Finding]]:
+    """Findings by whether their arrays of these names are the same, in the order of the first of each."""
+    groups: list[dict[str, Finding]] = []
+    for label, finding in findings.items():
+        for group in groups:
+            if _are_same(finding.arrays, next(iter(group.values())).arrays, names):
+                group[label] = finding
+                break
+        else:
+            groups.append({label: finding})
+    return groups
+
+
+def _are_same(one: Mapping[str, np.ndarray], other: Mapping[str, np.ndarray], names: Collection[str]) -> bool:
+    there = [name for name in names if name in one or name in other]
+    return all(name in one and name in other and np.array_equal(one[name], other[name]) for name in there)
+
+
 def pick_drawn(figure: Figure, findings: Mapping[str, Finding], controls: Collection[str]) -> dict[str, Finding]:
     """The findings that a figure's picture shows: without those of `controls` where these are numbers alone."""
     return {label: found for label, found in findings.items() if figure.controls == "drawn" or label not in controls}

@@ -94,7 +94,8 @@ def _number_equals(names: Sequence[str]) -> list[str]:
 def _find_value(run: Run, key: str) -> str | None:
     """The value that a run has for a key: as typed, as chosen, or as its config has it."""
     if key in run.request.typed:
-        return _FILE_AND_KEY.sub(r"\1:\2", run.request.typed[key])
+        typed = _FILE_AND_KEY.sub(r"\1:\2", run.request.typed[key])
+        return typed.lower() if typed in ("True", "False") else typed  # as a sweep writes true and false
     if key in run.request.choices:
         return run.request.choices[key]
     value: Any = run.config

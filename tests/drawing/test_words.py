@@ -50,6 +50,8 @@ def test_what_is_shortened_or_broken_fits(words):
         ("optim.momentum=0.05", ["optim.", "momentum=", "0.05"]),
         ("task=supervised,x", ["task=", "supervised,", "x"]),
         ("static_per_class", ["static_per_", "class"]),
+        ("a task=rot, lr=1", ["a task=rot,", "lr=1"]),
+        ("ab task=rot, lr=1", ["ab", "task=rot,", "lr=1"]),
     ],
 )
 def test_names_break_at_their_joints_and_numbers_nowhere(words, lines):

@@ -54,6 +54,17 @@ def test_each_row_says_its_network_and_how_many_are_right():
     assert [[word.text for word in drawn.words_below(tile, 0.3)] for tile in queries] == [["cat"], ["dog"]]
 
 
+def test_networks_that_were_asked_for_other_images_stand_beside_their_own():
+    pictures, findings = make_findings()
+    findings["two"].arrays |= {"queries": pictures[1, :, 0], "query_labels": np.array([2, 1])}
+    drawn = read(Knn().draw(findings))
+    assert [drawn.find(pictures[network, query, 0]).y for network, query in np.ndindex(2, 2)] == sorted(
+        {line[0].y for line in drawn.grid()}
+    )
+    assert_shows(drawn.grid()[2], pictures[1, 0])
+    assert [drawn.frame_of(tile) for tile in drawn.grid()[2][1:]] == ["wrong", "wrong", "right"]
+
+
 def test_the_head_says_the_accuracies_by_network():
     drawn = read(Knn().draw(make_findings()[1]))
     assert drawn.say("one:").text == (

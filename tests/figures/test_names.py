@@ -106,7 +106,7 @@ def test_all_is_drawn_and_written_as_it_is(name, nasty, files, columns, tmp_path
     assert not page.tags & {"script", "b", "i"}
     for label in found:
         if content["numbers"][label] and len(page.words) > 30:
-            assert show(label, keep="\n") in page.words
+            assert any(show(label, keep="\n") in words for words in page.words)
 
 
 def write_page(folder, name):

@@ -6,7 +6,7 @@ from netgaze.drawing.panels import SMALL, WIDTH
 from netgaze.drawing.rows import Row, align, make_aside, stack
 from netgaze.drawing.tiles import Tile, make_tiles
 from netgaze.drawing.words import clip_words
-from netgaze.figure import Finding
+from netgaze.figure import Finding, group_equal
 from netgaze.text import format_value
 
 _QUERY, _LABEL = 1.1, 1.35  # inches: a query, a network's label
@@ -15,7 +15,9 @@ _GAP = 0.07  # inches between neighbors
 
 
 def make_queries(findings: Mapping[str, Finding], most: float, across: int) -> Row:
-    """Each query of the first finding, and beside it what each network found: blue of its class, crossed of another.
+    """Each query, and beside it what each network found: blue of its class, crossed of another.
+
+    Networks that were asked for other queries, as of other data, have blocks of their own.
 
     A finding holds `queries` [Q,H,W,3] and their classes `query_labels` [Q], -1 where unknown, `neighbors`
     [Q,n,H,W,3] and their classes `neighbor_labels` [Q,n], and the classes' `names` [K]. Where it holds `query_names`
@@ -26,13 +28,13 @@ def make_queries(findings: Mapping[str, Finding], most: float, across: int) -> R
         most: a neighbor and the gap after it are at most so many inches wide.
         across: neighbors in a line.
     """
-    first = next(iter(findings.values()))
-    num_queries, num = first.arrays["neighbor_labels"].shape
-    pitch = min(most, (WIDTH - 0.1 - _LEFT) / min(num, across))
-    blocks = []
-    for query in range(num_queries):
-        networks = stack(_make_found(label, finding, query, pitch, across) for label, finding in findings.items())
-        blocks += [align([_make_query(first, query), networks]), Row(0.2)]
+    num = max(finding.arrays["neighbor_labels"].shape[1] for finding in findings.values())
+    pitch, blocks = min(most, (WIDTH - 0.1 - _LEFT) / min(num, across)), []
+    for alike in group_equal(findings, ("queries", "query_labels", "query_names")):
+        first = next(iter(alike.values()))
+        for query in range(len(first.arrays["queries"])):
+            networks = stack(_make_found(label, finding, query, pitch, across) for label, finding in alike.items())
+            blocks += [align([_make_query(first, query), networks]), Row(0.2)]
     return stack(blocks)
 
 

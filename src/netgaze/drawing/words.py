@@ -13,8 +13,8 @@ from netgaze.text import is_mark, show, split_clusters
 
 _EM, _MOST_OF_ONE = 0.60, 0.66  # font sizes: the width of a cell, of the widest letter that counts as one
 _CELL, LINE = _EM / 72, 1.3 / 72  # inches a point of font size: the width of a cell, the height of a line
-# Words break at blanks, and names such as static_per_class, optim.lr or init=a/b at their joints; -0.5 stays whole.
-_JOINTS = re.compile(r"(\s+|(?<=\w[-_=/,])(?=\w)|(?<=\w\.)(?=[^\W\d]))")
+# Words break at blanks; a name too long for a line, as static_per_class, optim.lr or init=a/b, at its joints too.
+_BLANKS, _JOINTS = re.compile(r"(\s+)"), re.compile(r"(?<=\w[-_=/,])(?=\w)|(?<=\w\.)(?=[^\W\d])")
 
 
 def measure_cell(size: float) -> float:
@@ -42,7 +42,7 @@ def wrap_words(words: str, width: float, size: float) -> str:
 def _wrap_line(line: str, room: int) -> Iterator[str]:
     """Lines of at most `room` cells, without the blanks at which they were broken."""
     current, is_first = "", True
-    for piece in filter(None, _JOINTS.split(line)):
+    for piece in _list_pieces(line, room):
         fits = count_cells(piece) <= room
         if fits and count_cells(current + piece.rstrip()) > room:
             yield current.rstrip()
@@ -54,6 +54,12 @@ def _wrap_line(line: str, room: int) -> Iterator[str]:
             current += part if current or is_first else part.lstrip()
     if current.strip():
         yield current.rstrip()
+
+
+def _list_pieces(line: str, room: int) -> Iterator[str]:
+    """Between which a line of words may break."""
+    for word in filter(None, _BLANKS.split(line)):
+        yield from [word] if count_cells(word) <= room else _JOINTS.split(word)
 
 
 def shorten(words: str, width: float, size: float) -> str:

@@ -13,7 +13,7 @@ from netgaze.drawing.panels import GRAY, RIGHT, SMALL, TEXT, TITLE, WIDTH, WRONG
 from netgaze.drawing.rows import Row, align, lay_out, make_aside, make_text, stack
 from netgaze.drawing.tiles import Tile, make_tiles
 from netgaze.drawing.words import clip_words, wrap_words
-from netgaze.figure import Figure, Finding
+from netgaze.figure import Figure, Finding, group_equal
 from netgaze.glossary import Glossary, Meaning
 from netgaze.subject import Subject
 
@@ -85,26 +85,14 @@ class DataCard(Figure):
 
     def draw(self, findings: Mapping[str, Finding]) -> Picture:
         """One card per distinct data set: a row per class, its counts and its samples."""
-        cards = _group_equal(findings)
+        cards = group_equal(findings, ("data", "counts", "classes", "samples", "names"))
         rows = [Row(0.1)]
-        for labels, finding in cards:
+        for alike in cards:
+            finding = next(iter(alike.values()))
             name = str(finding.arrays["data"])
-            title = name if len(cards) == 1 else f"{name}: {', '.join(labels)}"
+            title = name if len(cards) == 1 else f"{name}: {', '.join(alike)}"
             rows += [make_text(wrap_words(title, WIDTH - 0.2, TITLE), size=TITLE, weight="bold"), _make_card(finding)]
         return lay_out(rows)
-
-
-def _group_equal(findings: Mapping[str, Finding]) -> list[tuple[list[str], Finding]]:
-    """Findings with the labels that share them."""
-    cards: list[tuple[list[str], Finding]] = []
-    for label, finding in findings.items():
-        for labels, known in cards:
-            if all(np.array_equal(finding.arrays[name], known.arrays[name]) for name in known.arrays):
-                labels.append(label)
-                break
-        else:
-            cards.append(([label], finding))
-    return cards
 
 
 def _make_card(finding: Finding) -> Row:
