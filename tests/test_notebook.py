@@ -48,7 +48,7 @@ def run(place):
         return fit([*WORDS, "task=rotation"])
 
 
-class Norms:
+class Norms(netgaze.figure.Figure):
     """A figure that no YAML knows, from a cell without a file."""
 
     title, question, needs, metrics = "Norms", "How long are the features?", ("features",), ()

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from netgaze import pseudo_labels
 from netgaze.errors import NetgazeError
-from netgaze.pseudo_labels import FILE, PseudoLabels, choose, read
+from netgaze.places import PSEUDO_LABELS
+from netgaze.pseudo_labels import PseudoLabels, choose, read
 
 
 def naive(scores, k, p):
@@ -78,7 +79,7 @@ def chosen():
 
 def test_a_file_gives_back_what_was_written(chosen, tmp_path):
     chosen.write(tmp_path)
-    for path in (tmp_path, tmp_path / FILE):
+    for path in (tmp_path, tmp_path / PSEUDO_LABELS):
         found = read(path)
         for name in ("index", "label", "score", "rank"):
             assert torch.equal(getattr(found, name), getattr(chosen, name))
@@ -109,23 +110,23 @@ def broken(arrays, name):
 @pytest.mark.parametrize("name", ["missing", "length", "negative", "class", "kind", "pickle"])
 def test_a_file_that_is_none_is_refused(chosen, tmp_path, name):
     chosen.write(tmp_path)
-    with np.load(tmp_path / FILE) as stored:
+    with np.load(tmp_path / PSEUDO_LABELS) as stored:
         arrays = broken(dict(stored), name)
-    np.savez(tmp_path / FILE, **arrays)
+    np.savez(tmp_path / PSEUDO_LABELS, **arrays)
     with pytest.raises(NetgazeError, match="holds no pseudo-labels, or damaged ones"):
         read(tmp_path)
 
 
 def test_a_cut_file_is_refused(chosen, tmp_path):
     chosen.write(tmp_path)
-    (tmp_path / FILE).write_bytes((tmp_path / FILE).read_bytes()[:100])
+    (tmp_path / PSEUDO_LABELS).write_bytes((tmp_path / PSEUDO_LABELS).read_bytes()[:100])
     with pytest.raises(NetgazeError, match="holds no pseudo-labels, or damaged ones"):
         read(tmp_path)
 
 
 def test_a_file_of_version_0_1_is_read(tmp_path):
     replace(choose(torch.rand(6, 3), 2, 1), unlabeled="d", class_names=("a", "b", "c")).write(tmp_path)
-    with np.load(tmp_path / FILE) as stored:
+    with np.load(tmp_path / PSEUDO_LABELS) as stored:
         arrays = {{"unlabeled": "unlabelled"}.get(name, name): stored[name] for name in stored.files}
-    np.savez(tmp_path / FILE, **arrays)
+    np.savez(tmp_path / PSEUDO_LABELS, **arrays)
     assert read(tmp_path).unlabeled == "d"

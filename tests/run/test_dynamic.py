@@ -136,10 +136,10 @@ class TestSweep:
         with open(folder / "results.csv", newline="") as file:
             table = list(csv.DictReader(file))
         assert len(table) == 12
-        for setting in ("filter=dynamic, freeze_backbone=False", "filter=static_shared, freeze_backbone=True"):
+        for setting in ("filter=dynamic, freeze_backbone=false", "filter=static_shared, freeze_backbone=true"):
             runs = [float(row["test/acc"]) for row in table if row["setting"] == setting]
             mean, half = sum(runs) / 2, abs(runs[0] - runs[1])
-            assert f"{mean:.4f} ± {half / 2**0.5:.4f}" in printed
+            assert f"{100 * mean:.1f} ± {100 * half / 2**0.5:.1f} %" in printed
         assert re.search(r"Winner: filter=.*, with val acc .* \(means ± standard deviations over runs\)", printed)
 
     def test_the_literal_control_is_at_chance(self, sweep):

@@ -235,7 +235,7 @@ def test_labels_by_a_network_that_was_not_trained_for_them_are_refused(init, tmp
         (["data.per_class=null"], "is about unlabeled images, and there are none"),
         (["data.per_class=10", "data.limit=100"], "labels all of them. Give less"),
         (["++stages.student.data.sampler=cubic"], "data.sampler=cubic: expected natural, sqrt or uniform"),
-        (["init=outputs/there"], "this run has stages. Say which one starts there: stages.teacher.init="),
+        (["init=imagenet"], "this run has stages. Say which one starts there: stages.teacher.init="),
         (["stages.pseudo_labels.task.p=11"], "p from 1 to the 10 classes"),
         (["stages.pseudo_labels.task.k=0"], "k of 1 or more"),
         (["stages.finetune.init=null"], "No stage starts from student"),
