@@ -90,7 +90,7 @@ def test_shares_are_percent(value, margin, shown):
     ("value", "shown"),
     [
         *[(0.19, "0.190"), (12345.6, "12,346"), (999.9, "1,000"), (312.4, "312"), (3, "3"), (12345, "12,345")],
-        *[(0.00012, "0.000120"), (1e-7, "1.0e-07"), (0.0, "0.00"), (True, "yes"), (False, "no"), ("words", "words")],
+        *[(0.00012, "0.000120"), (1e-7, "1.00×10⁻⁷"), (0.0, "0"), (True, "yes"), (False, "no"), ("words", "words")],
     ],
 )
 def test_other_numbers_have_three_digits_that_count(value, shown):

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 from netgaze.measures.uncertainty import find_wilson_interval
+from netgaze.text import format_value
 
 _PLACE = re.compile(r"<(\w+)>")
 
@@ -199,8 +200,7 @@ def format_named(numbers: Mapping[str, Any], name: str, glossary: Glossary) -> s
 def _format_plain(value: float) -> str:
     if isinstance(value, int) or abs(value) >= 999.5:
         return f"{value:,.0f}"
-    text = f"{value:#.3g}".removesuffix(".")
-    return f"{value:.1e}" if "e" in text else text
+    return format_value(value)
 
 
 def _is_number(value: Any) -> bool:

@@ -8,7 +8,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from netgaze.files import read_json, write_text
-from netgaze.glossary import RUN_NUMBERS, Meaning, find_margin, format_number
+from netgaze.glossary import RUN_NUMBERS, Glossary, Meaning, find_margin, format_named, format_number
 from netgaze.results import average_repeats
 from netgaze.run import Run
 from netgaze.runs import COUNTS, Row
@@ -88,7 +88,7 @@ def _environment() -> Environment:
 
 def _figure(folder: Path, name: str, counts: Mapping[str, Mapping[str, float]]) -> dict[str, Any]:
     content = read_json(folder / f"{name}.json")
-    glossary = {key: Meaning(**meaning) for key, meaning in content.get("glossary", {}).items()}
+    glossary = Glossary({key: Meaning(**meaning) for key, meaning in content.get("glossary", {}).items()})
     numbers = content["numbers"]
     beside = [counts.get(label, {}) for label in numbers]
     names = list(dict.fromkeys(key for own in numbers.values() for key in own))
@@ -130,27 +130,22 @@ def _line(
     return {"meaning": meaning or Meaning(key), "cells": cells}
 
 
-def _list_own(label: str, names: Sequence[str], numbers: Mapping[str, Any], glossary: Mapping[str, Meaning]) -> str:
+def _list_own(label: str, names: Sequence[str], numbers: Mapping[str, Any], glossary: Glossary) -> str:
     """A sentence with the numbers that one network alone has: columns of a table they would leave empty."""
-    said = [f"{glossary.get(name, Meaning(name)).words}: {_show(numbers, name, glossary)}" for name in names]
+    said = [f"{glossary.get(name, Meaning(name)).words}: {format_named(numbers, name, glossary)}" for name in names]
     return f"Of {label} alone: {'; '.join(said)}."
 
 
-def _show(numbers: Mapping[str, Any], name: str, glossary: Mapping[str, Meaning]) -> str:
-    meaning = glossary.get(name)
-    return format_number(numbers.get(name), meaning, find_margin(numbers, name, meaning))
-
-
-def _list_said(glossary: Mapping[str, Meaning], names: Iterable[str]) -> list[Meaning]:
+def _list_said(glossary: Glossary, names: Iterable[str]) -> list[Meaning]:
     """The meanings to be read below a table: of several that say the same of other things, as of layers, the first."""
     said = {glossary[name].says: glossary[name] for name in reversed(list(names)) if name in glossary}
     return [meaning for meaning in reversed(said.values()) if meaning.says]
 
 
-def _table(label: str, rows: Sequence[dict[str, Any]], glossary: Mapping[str, Meaning]) -> dict[str, Any]:
+def _table(label: str, rows: Sequence[dict[str, Any]], glossary: Glossary) -> dict[str, Any]:
     """A figure's own table of one network: its columns, the first of its lines, and which columns are numbers."""
     names = list(dict.fromkeys(name for row in rows for name in row))
-    lines = [[_show(row, name, glossary) for name in names] for row in rows[:MOST_ROWS]]
+    lines = [[format_named(row, name, glossary) for name in names] for row in rows[:MOST_ROWS]]
     return {
         "label": label,
         "columns": [glossary.get(name, Meaning(name.replace("_", " "))) for name in names],
