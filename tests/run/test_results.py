@@ -200,8 +200,8 @@ def test_settings_of_other_data_are_shown_apart():
 def test_a_bare_yes_or_no_is_no_name(tmp_path):
     folders = [made(tmp_path / value, f"task.freeze_backbone={value}") for value in ("True", "False")]
     assert [row["label"] for row in make_rows([Run(folder) for folder in folders])] == [
-        "freeze_backbone=True",
-        "freeze_backbone=False",
+        "freeze_backbone=true",
+        "freeze_backbone=false",
     ]
     folders = [made(tmp_path / value, f"task={value}") for value in ("rotation", "supervised")]
     assert [row["label"] for row in make_rows([Run(folder) for folder in folders])] == ["rotation", "supervised"]
