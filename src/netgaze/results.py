@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from netgaze.glossary import NUMBERS, explain, find_margin
+from netgaze.glossary import NUMBERS, explain, find_margin, format_number
 from netgaze.runs import Row
 
 SHARED_NUMBER = "test/knn20"  # compares networks that were trained to predict different things
@@ -66,21 +66,35 @@ def measure_margin(row: Row, name: str) -> float | None:
     return find_margin(row, name, explain(name, NUMBERS))
 
 
+def show_number(row: Row, name: str) -> str:
+    """A run's number as a reader wants it, with its margin."""
+    return format_number(row.get(name), explain(name, NUMBERS), measure_margin(row, name))
+
+
 @dataclass(frozen=True)
 class Spread:
-    """Mean of a number over repetitions, its standard deviation (n - 1), None of a single one, and their number."""
+    """A number over repetitions.
+
+    Attributes:
+        mean: of the repetitions.
+        std: their standard deviation (n - 1), None of a single one.
+        num: how many they are.
+        margin: of a single one, see `measure_margin`.
+    """
 
     mean: float
     std: float | None
     num: int
+    margin: float | None = None
 
     @property
     def ends(self) -> tuple[float, float]:
         """One standard deviation below and above the mean."""
         return self.mean - (self.std or 0.0), self.mean + (self.std or 0.0)
 
-    def __str__(self) -> str:
-        return f"{self.mean:.4f}" + ("" if self.std is None else f" ± {self.std:.4f}")
+    def show(self, name: str) -> str:
+        """As a reader wants the number of that name: with its standard deviation or, of a single one, its margin."""
+        return format_number(self.mean, explain(name, NUMBERS), self.margin if self.std is None else self.std)
 
 
 def identify_question(row: Row) -> tuple[Any, ...]:
@@ -104,13 +118,17 @@ def measure_spread(rows: Iterable[Row], name: str, above: str | None = None) -> 
     A repetition that was run several times counts once, by its mean.
     """
     values: dict[tuple[Any, Any], list[float]] = {}
+    margins = []
     for row in rows:
         value, base = row.get(name), row.get(above) if above else 0.0
         if value is not None and base is not None:
             values.setdefault(identify_repeat(row), []).append(value - base)
+            margins.append(None if above else measure_margin(row, name))
     means = [statistics.fmean(own) for own in values.values()]
+    if not means:
+        return None
     std = statistics.stdev(means) if len(means) > 1 else None
-    return Spread(statistics.fmean(means), std, len(means)) if means else None
+    return Spread(statistics.fmean(means), std, len(means), margins[0] if std is None else None)
 
 
 def average_repeats(rows: Sequence[Row]) -> list[Row]:

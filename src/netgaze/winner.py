@@ -6,7 +6,7 @@ from typing import Any
 
 from netgaze.glossary import NUMBERS, explain, format_number
 from netgaze.predictions import Duel
-from netgaze.results import average_repeats, is_only_tested, measure_margin, rank
+from netgaze.results import average_repeats, is_only_tested, measure_margin, rank, show_number
 from netgaze.run import Run
 from netgaze.runs import Row
 
@@ -34,10 +34,10 @@ def name_winner(rows: Sequence[Row]) -> str:
         return _name_better(first, second, number)
     why = "" if number == first.get("monitor") else " (the tasks differ; this number they share)"
     why += " (means ± standard deviations over runs)" if means else ""
-    test = f" Its test accuracy is {_show_value(first, 'test/acc')}." if _adds_test(first, number) else ""
+    test = f" Its test accuracy is {show_number(first, 'test/acc')}." if _adds_test(first, number) else ""
     duel = None if means else find_duel(first, second)
     return (
-        f"Winner: {first['label']}, with {_show(first, number)} against {_show_value(second, number)} of the next, "
+        f"Winner: {first['label']}, with {_show(first, number)} against {show_number(second, number)} of the next, "
         f"{second['label']}{why}: {_judge_lead(first, second, number)}.{test}{_describe_duel(duel)}"
     )
 
@@ -65,7 +65,7 @@ def _name_better(first: Row, second: Row, number: str) -> str:
     start = "No clear winner, but ahead" if duel and duel.p >= _CHANCE else "Winner" if duel or apart else "Ahead"
     lead = _judge_lead(first, second, number) if duel is None else _count_points(first, second, number)
     return (
-        f"{start}: {first['label']}, with {_show(first, number)} against {_show_value(second, number)} of the next, "
+        f"{start}: {first['label']}, with {_show(first, number)} against {show_number(second, number)} of the next, "
         f"{second['label']}: {lead}. Nothing was trained or chosen here, so the test itself compares them."
         f"{_describe_duel(duel)}{'' if apart else _ask_for_answers(first, second)}"
     )
@@ -76,8 +76,8 @@ def _compare_tests(first: Row, second: Row) -> str:
     duel = find_duel(first, second)
     if duel is None:
         return ""
-    said = f" On the test {first['label']} has {_show_value(first, 'test/acc')} right, {second['label']} "
-    return f"{said}{_show_value(second, 'test/acc')}.{_describe_duel(duel)}"
+    said = f" On the test {first['label']} has {show_number(first, 'test/acc')} right, {second['label']} "
+    return f"{said}{show_number(second, 'test/acc')}.{_describe_duel(duel)}"
 
 
 def _ask_for_answers(*rows: Row) -> str:
@@ -136,8 +136,4 @@ def _adds_test(row: Row, number: str) -> bool:
 
 def _show(row: Row, number: str) -> str:
     meaning = explain(number, NUMBERS)
-    return f"{meaning.words if meaning else number} {_show_value(row, number)}"
-
-
-def _show_value(row: Row, number: str) -> str:
-    return format_number(row[number], explain(number, NUMBERS), measure_margin(row, number))
+    return f"{meaning.words if meaning else number} {show_number(row, number)}"

@@ -72,7 +72,7 @@ MUTANTS = [
     ("winner.py", '("kind", "eval_fingerprint"))', '("eval_fingerprint",))', _WINNER),
     ("winner.py", "{duel.only_first:,} right, the second", "{duel.only_second:,} right, the second", _WINNER),
     ("winner.py", "{100 * lead:", "{lead:", _WINNER),
-    ("winner.py", "_show_value(first, 'test/acc')}.\" if", "_show_value(second, 'test/acc')}.\" if", _WINNER),
+    ("winner.py", "show_number(first, 'test/acc')}.\" if", "show_number(second, 'test/acc')}.\" if", _WINNER),
     ("winner.py", "_read_answers(row) is None]", "_read_answers(row) is not None]", _WINNER),
     ("runs.py", "each[place] for each in", "each[0] for each in", _TABLES),
     (
@@ -128,4 +128,6 @@ MUTANTS = [
     ("report.html", '| sum("num") <= 60', "| length <= 60", _REPORT),
     ("report.html", "<dd>{{ meaning.hint }}</dd>", "<dd>{{ meaning.title }}</dd>", _REPORT),
     ("report.html", '{{ "{:,}".format(table.num - table.lines | length) }}', '{{ "{:,}".format(table.num) }}', _REPORT),
+    ("results.py", "margins[0] if std is None else None", "None", _RESULTS),
+    ("plots/sweep_picture.py", ".replace(' %', ' points')", "", "tests/run/test_sweep_plot.py"),
 ]

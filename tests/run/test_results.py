@@ -4,13 +4,14 @@ import statistics
 
 import numpy as np
 import pytest
+from scipy.stats import binomtest
 from tests.figures.reader import read
 from tests.figures.test_figures import assert_readable
 from tests.nasty import NASTY
 
 from netgaze.files import read_json, write_json
 from netgaze.plots import draw_matrix, plot_matrix
-from netgaze.results import average_repeats, choose_pictured, rank
+from netgaze.results import average_repeats, choose_pictured, measure_spread, rank
 from netgaze.run import Run
 from netgaze.runs import make_rows
 from netgaze.tables import tabulate_means
@@ -136,15 +137,32 @@ def test_a_matrix_of_sources_and_targets(tmp_path):
         assert plot.colors == ("viridis", 0, 1)
         assert plot.xticks == {"dtd": 0, "shapes": 1}
         for down, line in enumerate(expected):
-            assert [plot.cell(down, across) for across in range(2)] == [f"{value:.3f}" for value in line]
+            assert [plot.cell(down, across) for across in range(2)] == [f"{100 * value:.1f} %" for value in line]
         assert plot.ylim[0] > plot.ylim[1]
     assert drawn.plots[0].yticks == {"random": 0, "a": 1, "b": 2}
-    colors = {float(each.text): each.color for each in drawn.plots[1].words}
+    colors = {float(each.text[:-2]) / 100: each.color for each in drawn.plots[1].words}
     assert {value: color == "#000000" for value, color in colors.items()} == {
         value: value > 0.6 for value in colors
     }  # dark words on bright cells
     assert plot_matrix(rows, tmp_path / "matrix.png")
     assert not plot_matrix([one for one in rows if one["init"] == "null"], tmp_path / "none.png")
+
+
+def test_a_cell_says_how_sure_it_is():
+    rows = [one | {"test/examples": 400} for one in matrix_rows()]
+    words = read(draw_matrix(rows)).plots[1].cell(0, 0)
+    low, high = binomtest(124, 400).proportion_ci(0.95, "wilson")
+    assert words == f"31.0\n± {100 * max(0.31 - low, high - 0.31):.1f} %"
+
+
+def test_a_number_of_one_run_has_its_interval_and_of_several_their_deviation():
+    rows = [
+        row(f"run {seed}", seed, 0.5) | {"test/acc": acc, "test/examples": 400} for seed, acc in ((0, 0.5), (1, 0.6))
+    ]
+    half = 0.5 - binomtest(200, 400).proportion_ci(0.95, "wilson").low
+    assert measure_spread(rows[:1], "test/acc").show("test/acc") == f"50.0 ± {100 * half:.1f} %"
+    assert measure_spread(rows, "test/acc").show("test/acc") == f"55.0 ± {100 * 0.1 / 2**0.5:.1f} %"
+    assert measure_spread(rows[:1], "test/acc", above="val/acc").margin is None
 
 
 def test_a_cell_of_no_run_is_empty():

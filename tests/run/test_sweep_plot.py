@@ -123,9 +123,10 @@ def test_students_of_three_seeds_with_their_teachers():
     assert rings_of(test) == [[1000, pytest.approx(0.62)]]
     assert all(not levels_of(other) and not rings_of(other) for other in (val, right))
     gains = [acc - teacher for acc, teacher in zip(accs[1000], teachers, strict=True)]
-    assert f"Best k by validation: 1,000, test accuracy 0.6200 ± {stds[1].expected:.4f} (3 runs)" in words
-    assert f"gain over its teacher {statistics.fmean(gains):.4f} ± {statistics.stdev(gains):.4f}" in words
-    assert "teacher: 0.4400 ± 0.0529 (3 runs)" in words
+    assert f"Best k by validation: 1,000, test accuracy 62.0 ± {100 * stds[1].expected:.1f} % (3 runs)" in words
+    gain = f"{100 * statistics.fmean(gains):.1f} ± {100 * statistics.stdev(gains):.1f} points"
+    assert f"gain over its teacher {gain}" in words
+    assert "teacher: 44.0 ± 5.3 % (3 runs)" in words
     assert "last stage student" in words
     assert "best by validation" in words
     assert "Points are means over repetitions, bars and bands their standard deviations (n - 1)." in words
@@ -146,7 +147,7 @@ def test_a_plain_sweep_of_one_seed():
     assert not any(curve.has_yerr for other in axes.values() for curve in other.containers)
     assert axes["kNN accuracy of features"].get_xlabel() == "optim.lr"
     assert axes["test accuracy"].get_xscale() == "linear"
-    assert "Best lr by validation: 0.1, test accuracy 0.6000 (1 run)" in words
+    assert "Best lr by validation: 0.1, test accuracy 60.0 % (1 run)" in words
     assert "best epoch last epoch" in words
     assert "Points are means" not in words
 
@@ -186,7 +187,7 @@ def test_runs_chosen_by_another_number_have_it_drawn():
     assert list(axes) == ["test/auc", "val/auc"]
     assert curves_of(axes["test/auc"]) == [[(0.25, 0.75), (0.5, 0.5)]]
     assert rings_of(axes["test/auc"]) == [[0.5, 0.5]]
-    assert "Best lr by validation: 0.5, test/auc 0.5000 (1 run)" in words
+    assert "Best lr by validation: 0.5, test/auc 0.500 (1 run)" in words
 
 
 @pytest.mark.parametrize(
@@ -267,12 +268,12 @@ def test_nothing_is_drawn_where_no_number_was_swept(rows, tmp_path):
 def test_teachers():
     axes, words = draw(*(student(k, p=p) for k in (5, 10) for p in (1, 2)))
     assert levels_of(axes["test accuracy"]) == [(0.5, "black")]  # the same teacher of two curves is one line
-    assert "teacher: 0.5000" in words
+    assert "teacher: 50.0 %" in words
     axes, words = draw(*(student(k, p=p, teacher=0.5 + p / 10) for k in (5, 10) for p in (1, 2)))
     colors = [curve.lines[0].get_color() for curve in axes["test accuracy"].containers]
     assert levels_of(axes["test accuracy"]) == [(0.6, colors[0]), (0.7, colors[2])]
-    assert "teacher, p=1: 0.6000" in words
-    assert "teacher, p=2: 0.7000" in words
+    assert "teacher, p=1: 60.0 %" in words
+    assert "teacher, p=2: 70.0 %" in words
     axes, words = draw(*(student(k, teacher=None) for k in (5, 10)))
     assert levels_of(axes["test accuracy"]) == []
     assert "gain" not in words
@@ -294,9 +295,9 @@ def test_runs_without_the_number_are_lines():
     students = [student(k, seed, teacher=0.5) for k in (5, 10) for seed in range(2)]
     axes, words = draw(*alone, *students, single, *teacher)
     assert [height for height, _ in levels_of(axes["test accuracy"])] == [pytest.approx(0.45), 0.5, 0.7]
-    assert "lr=0.3: 0.4500 ± 0.0707 (2 runs)" in words
-    assert "rotation, finetuned: 0.7000" in words
-    assert "teacher and labels alone: 0.5000 ± 0.0000 (2 runs)" in words
+    assert "lr=0.3: 45.0 ± 7.1 % (2 runs)" in words
+    assert "rotation, finetuned: 70.0 %" in words
+    assert "teacher and labels alone: 50.0 ± 0.0 % (2 runs)" in words
 
 
 def test_runs_that_cannot_count_say_why():

@@ -1,7 +1,7 @@
 """Plots of a table's rows, beside it on the page: over a swept number, and from sources to targets."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from netgaze.drawing.words import count_cells, measure_cell, shorten
 from netgaze.files import atomic_write
 from netgaze.plots.sweep_curves import read_sweep
 from netgaze.plots.sweep_picture import draw_sweep
-from netgaze.results import average_repeats
+from netgaze.results import average_repeats, show_number
 from netgaze.runs import Row as TableRow
 
 _CELL, _MOST_NAME, _TITLE = 0.45, 2.5, 0.2  # inches: a cell's height, a source's name, above a panel
@@ -48,38 +48,49 @@ def draw_matrix(rows: Sequence[TableRow]) -> Figure:
     columns = Columns(len(tasks), left=0.3 + measure_cell(SMALL) * math.ceil(max(map(count_cells, names))))
     panels: list[Row] = []
     for left, task in zip(columns.lefts, tasks, strict=True):
-        values = _choose_values([row for row in rows if str(row.get("task", "")) == task], sources, targets)
-        panels.append(_make_panel(left, columns.width, task, values, [""] * len(names) if panels else names, targets))
+        chosen = _choose_runs([row for row in rows if str(row.get("task", "")) == task], sources, targets)
+        panels.append(_make_panel(left, columns.width, task, chosen, [""] * len(names) if panels else names, targets))
     heading = make_text("Test accuracy: from what (rows) to what (columns)", below=0.12)
     return lay_out([Row(0.12), heading, align(panels)])
 
 
 def _make_panel(
-    x: float, width: float, task: str, values: np.ndarray, names: Sequence[str], targets: Sequence[str]
+    x: float,
+    width: float,
+    task: str,
+    chosen: Mapping[tuple[int, int], TableRow],
+    names: Sequence[str],
+    targets: Sequence[str],
 ) -> Row:
-    """The values of a task as colors, and written upon them."""
+    """The test accuracies of a task's runs as colors, and with their uncertainty written upon them."""
     height, title = _CELL * len(names), shorten(task, width, TEXT)
     below = [shorten(target, width / len(targets), SMALL) for target in targets]
+    values = np.full((len(names), len(targets)), np.nan)
+    for cell, row in chosen.items():
+        values[cell] = row["test/acc"]
 
     def draw(sheet: Sheet, y: float) -> None:
         axes = sheet.cells(x, y + _TITLE, width, height, values, SEQUENTIAL, 0.0, title=title, size=TEXT)
         axes.set_xticks(range(len(targets)), below)
         axes.set_yticks(range(len(names)), names)
         for (down, across), value in np.ndenumerate(values):
-            said, color = ("-", "black") if np.isnan(value) else (f"{value:.3f}", "black" if value > 0.6 else "white")
-            axes.text(across, down, said, ha="center", va="center", color=color, fontsize=TEXT)
+            said = show_number(chosen[down, across], "test/acc").replace(" ±", "\n±") if value >= 0 else "-"
+            color = "white" if value <= 0.6 else "black"
+            axes.text(across, down, said, ha="center", va="center", color=color, fontsize=SMALL)
 
     return Row(_TITLE + height + 0.4, draw)
 
 
-def _choose_values(rows: Sequence[TableRow], sources: Sequence[str], targets: Sequence[str]) -> np.ndarray:
-    """The test accuracy of the best run by validation of each source and target; NaN where there is none."""
-    values, best = np.full((len(sources), len(targets)), np.nan), np.full((len(sources), len(targets)), -1.0)
+def _choose_runs(
+    rows: Sequence[TableRow], sources: Sequence[str], targets: Sequence[str]
+) -> dict[tuple[int, int], TableRow]:
+    """The best run by validation of each source and target that has one, by their places."""
+    chosen: dict[tuple[int, int], TableRow] = {}
     for row in rows:
         cell = sources.index(_end(row.get("init"))), targets.index(_end(row.get("data")))
-        if row["val/acc"] > best[cell]:
-            best[cell], values[cell] = row["val/acc"], row["test/acc"]
-    return values
+        if cell not in chosen or row["val/acc"] > chosen[cell]["val/acc"]:
+            chosen[cell] = row
+    return chosen
 
 
 def _save(figure: Figure, path: Path) -> None:

@@ -115,7 +115,7 @@ def _list_key(sweep: Sweep) -> list[Entry]:
     entries += [(_choose_style(sweep, 0, name) | plain, _WORDS.get(name, _name_stage(name))) for name in others]
     for spread, (names, style) in _list_levels(sweep).items():
         runs = f" ({spread.num} runs)" if spread.num > 1 else ""
-        entries.append((style, f"{' and '.join(names)}:\n{spread}{runs}"))
+        entries.append((style, f"{' and '.join(names)}:\n{spread.show(sweep.test)}{runs}"))
     if any(curve.best is not None for curve in sweep.curves):
         entries.append((_RING | {"linestyle": "", "color": "black"}, "best by validation"))
     return entries
@@ -154,8 +154,10 @@ def _describe_best(sweep: Sweep) -> Iterator[str]:
         best = f"{curve.name}: best" if curve.name else "Best"
         parts = [f"{best} {sweep.key.rpartition('.')[2]} by validation: {curve.best:,g}"]
         if test := curve.points.get(sweep.test, {}).get(curve.best):
-            parts += [f"{_WORDS.get(sweep.test, sweep.test)} {test} ({count_of(test.num, 'run')})"]
-        yield ", ".join([*parts, *(f"gain over its {_name_stage(name)} {gain}" for name, gain in curve.gains.items())])
+            parts += [f"{_WORDS.get(sweep.test, sweep.test)} {test.show(sweep.test)} ({count_of(test.num, 'run')})"]
+        for name, gain in curve.gains.items():
+            parts += [f"gain over its {_name_stage(name)} {gain.show(sweep.test).replace(' %', ' points')}"]
+        yield ", ".join(parts)
 
 
 def _describe_runs(sweep: Sweep) -> Iterator[str]:
