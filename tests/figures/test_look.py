@@ -17,7 +17,7 @@ from netgaze.figures.curves import Curves
 from netgaze.figures.filters import Filters
 from netgaze.figures.knn import Knn
 from netgaze.figures.predict import Predict
-from netgaze.gallery import look
+from netgaze.gallery import look, pick_numbers
 from netgaze.subject import Subject
 
 
@@ -28,7 +28,8 @@ def test_writes_picture_and_numbers_and_names_what_it_left_out(subjects, tmp_pat
     assert content["question"].endswith("?")
     assert content["left_out"] == {"raw pixels": "no task"}
     assert content["controls"] == ["untrained"]
-    assert set(content["numbers"]) == set(content["captions"]) == set(seen["filters"])
+    assert content["captions"] == {label: finding.caption for label, finding in seen["filters"].items()}
+    assert set(content["numbers"]) == set(seen["filters"])
     with Image.open(tmp_path / "filters.png") as picture:
         assert picture.width == 1104
 
@@ -51,6 +52,11 @@ def test_controls_that_are_numbers_stay_out_of_the_picture(subjects, tmp_path, m
     assert list(known["numbers"]["numbers"]) == [own, control]
     assert list(known["none"]["numbers"]) == [own]
     assert len(list((tmp_path / "numbers" / "filters").iterdir())) == 1
+
+
+def test_a_run_gets_those_numbers_of_a_figure_that_it_lists():
+    finding = Finding({"knn20": 0.5, "knn200": None, "shown_right": 0.25})
+    assert pick_numbers(finding, Knn()) == {"knn20": 0.5}
 
 
 def test_numbers_alone(subjects, tmp_path):

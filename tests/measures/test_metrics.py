@@ -10,7 +10,7 @@ from torchmetrics.functional.classification import multiclass_accuracy, multicla
 
 from netgaze.measures import metrics
 from netgaze.measures.confusion import PairCounts
-from netgaze.measures.metrics import classification_metrics, vote_weighted
+from netgaze.measures.metrics import classification_metrics, knn_accuracy, vote_weighted
 
 
 @pytest.fixture
@@ -87,3 +87,21 @@ def test_votes_in_parts_are_the_votes_at_once(monkeypatch):
     at_once = vote_weighted(similarities, labels, 30)
     monkeypatch.setattr(metrics, "_AT_ONCE", 7 * 30)
     assert torch.equal(vote_weighted(similarities, labels, 30), at_once)
+
+
+def test_each_k_asks_its_own_number_of_neighbors():
+    """Against a loop over queries: votes of exp(cosine / 0.07) by class."""
+    generator = torch.Generator().manual_seed(4)
+    bank, queries = torch.randn(60, 3, generator=generator), torch.randn(40, 3, generator=generator)
+    bank_labels, labels = torch.arange(60) % 4, torch.arange(40) % 4
+    cosines = torch.nn.functional.cosine_similarity(queries[:, None], bank[None], dim=2)
+    expected = {}
+    for k in (1, 5, 60):
+        right = 0
+        for row, label in zip(cosines, labels, strict=True):
+            near = row.argsort(descending=True)[:k]
+            votes = [float((row[near][bank_labels[near] == c] / 0.07).double().exp().sum()) for c in range(4)]
+            right += votes.index(max(votes)) == label
+        expected[f"knn{k}"] = right / 40
+    assert len(set(expected.values())) == 3
+    assert knn_accuracy(bank, bank_labels, queries, labels, ks=(1, 5, 60, 61)) == expected

@@ -73,6 +73,5 @@ MUTANTS = [
     ("text.py", "if -4 <= int(power) < 6:", "if -4 <= int(power) < 5:", _TEXT),
     ("text.py", '"⁻⁰¹²³⁴⁵⁶⁷⁸⁹"', '"⁻¹²³⁴⁵⁶⁷⁸⁹⁰"', _TEXT),
     ("drawing/words.py", 'words.count("\\n") + 1', 'words.count("\\n")', _TILES),
-    ("drawing/words.py", "if len(broken) <= lines:", "if len(broken) < lines:", _WORDS),
     ("drawing/words.py", "broken[: lines - 1]:", "broken[:lines]:", _WORDS),
 ]

@@ -32,7 +32,7 @@ MUTANTS = [
         "measures/metrics.py",
         "similarities[:, :k], train_labels[index[:, :k]]",
         "similarities, train_labels[index]",
-        _NUMBERS,
+        _METRICS,
     ),
     ("measures/metrics.py", 'n_bins=num_bins, norm="l1"', 'n_bins=num_bins, norm="l2"', _NUMBERS),
     ("measures/metrics.py", "- 100 * error) ** 2", "- 100 * error)", "tests/figures/test_decathlon.py"),
