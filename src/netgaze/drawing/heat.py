@@ -8,10 +8,42 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from netgaze.drawing.examples import balanced_choice
+from netgaze.glossary import Glossary, Meaning
 from netgaze.subject import Subject, device_of
 
 _COARSE = 4  # pixels of a map, across
 _BATCH, _MOST_MAPS = 100, 20_000
+
+# Of the numbers of `score_pointing`; "num_scored" says of how many images they are.
+POINTING = Glossary(
+    {
+        "peak_on_object": Meaning(
+            "peak on the object",
+            "Share of maps whose highest pixel is on the object (Zhang et al. 2016's pointing game); to be held "
+            "against the middle.",
+            "%",
+            "higher",
+            "num_scored",
+        ),
+        "mass_on_object": Meaning(
+            "evidence on the object",
+            "Mean share of a map's positive evidence on the object; maps without any are left out. By chance the "
+            "object's area.",
+            "%",
+            "higher",
+        ),
+        "object_area": Meaning(
+            "area of the object", "Mean share of the image that is object: chance for both above.", "%"
+        ),
+        "center_on_object": Meaning(
+            "middle on the object",
+            "Share of images: what always pointing at the middle would reach.",
+            "%",
+            "",
+            "num_scored",
+        ),
+    }
+)
 
 
 def compute_maps(

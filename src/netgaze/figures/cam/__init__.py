@@ -8,6 +8,7 @@ from matplotlib.figure import Figure as Picture
 
 from netgaze.drawing.examples import balanced_choice, choose_examples, denormalize, find_upright_rows, rebuild_examples
 from netgaze.drawing.heat import (
+    POINTING,
     choose_masked,
     compute_maps,
     describe_coarseness,
@@ -46,7 +47,8 @@ class Cam(Figure):
     question = "Where does the network see the evidence for a class, and is the object there?"
     needs = ("classes", "data")
     glossary = Glossary(
-        {
+        POINTING
+        | {
             "map_height": Meaning("height of the maps", "Before they are enlarged."),
             "map_width": Meaning("width of the maps", "Before they are enlarged."),
             "drop": Meaning(
@@ -57,35 +59,10 @@ class Cam(Figure):
                 "higher",
             ),
             "drop_random": Meaning(
-                "drop without random pixels",
+                "drop by maps of noise",
                 "The same for the top pixels of maps of noise of the same size, so that the holes have the same "
                 "shapes (single random pixels would blur every edge and hurt more than any map).",
                 "%",
-            ),
-            "peak_on_object": Meaning(
-                "peak on the object",
-                "Share of maps whose highest pixel is on the object (Zhang et al. 2016's pointing game); to be held "
-                "against the middle.",
-                "%",
-                "higher",
-                "num_scored",
-            ),
-            "mass_on_object": Meaning(
-                "evidence on the object",
-                "Mean share of a map's positive evidence on the object; maps without any are left out. By chance the "
-                "object's area.",
-                "%",
-                "higher",
-            ),
-            "object_area": Meaning(
-                "area of the object", "Mean share of the image that is object: chance for both above.", "%"
-            ),
-            "center_on_object": Meaning(
-                "middle on the object",
-                "Share of images: what always pointing at the middle would reach.",
-                "%",
-                "",
-                "num_scored",
             ),
             "num_scored": Meaning("images scored", "Of those that have object masks."),
         }

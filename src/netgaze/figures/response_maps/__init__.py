@@ -9,7 +9,7 @@ from matplotlib.figure import Figure as Picture
 from torch import Tensor
 
 from netgaze.drawing.examples import choose_examples, choose_right, denormalize, find_upright_rows, rebuild_examples
-from netgaze.drawing.heat import choose_masked, compute_maps, describe_coarseness, enlarge, score_pointing
+from netgaze.drawing.heat import POINTING, choose_masked, compute_maps, describe_coarseness, enlarge, score_pointing
 from netgaze.drawing.rows import lay_out
 from netgaze.errors import NetgazeError
 from netgaze.figure import Figure, Finding
@@ -49,7 +49,8 @@ class ResponseMaps(Figure):
     question = "What does the filter of each class find in an image, and is it strongest for the true class?"
     needs = ("classes", "data")
     glossary = Glossary(
-        {
+        POINTING
+        | {
             "map_height": Meaning("height of the maps", "Before they are enlarged."),
             "map_width": Meaning("width of the maps", "Before they are enlarged."),
             "peak_highest": Meaning(
@@ -69,31 +70,6 @@ class ResponseMaps(Figure):
                 "num_scored",
             ),
             "chance": Meaning("chance", "What a network with the same map for all classes scores.", "%"),
-            "peak_on_object": Meaning(
-                "peak on the object",
-                "Share of maps whose highest place is on the object (Zhang et al. 2016's pointing game); to be held "
-                "against the middle.",
-                "%",
-                "higher",
-                "num_scored",
-            ),
-            "mass_on_object": Meaning(
-                "evidence on the object",
-                "Mean share of a map's positive evidence on the object; maps without any are left out. By chance the "
-                "object's area.",
-                "%",
-                "higher",
-            ),
-            "object_area": Meaning(
-                "area of the object", "Mean share of the image that is object: chance for both above.", "%"
-            ),
-            "center_on_object": Meaning(
-                "middle on the object",
-                "Share of images: what always pointing at the middle would reach.",
-                "%",
-                "",
-                "num_scored",
-            ),
             "trough_on_object": Meaning(
                 "trough on the object", "Share of maps whose lowest place is on it.", "%", "", "num_scored"
             ),
