@@ -59,7 +59,7 @@ class Cam(Figure):
                 "higher",
             ),
             "drop_random": Meaning(
-                "drop by maps of noise",
+                "drop without a noise map's pixels",
                 "The same for the top pixels of maps of noise of the same size, so that the holes have the same "
                 "shapes (single random pixels would blur every edge and hurt more than any map).",
                 "%",
