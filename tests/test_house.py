@@ -26,7 +26,7 @@ ORDER = [
     {"download", "folders", "pseudo_labels", "stored", "archives"},
     {"measures"},
     {"inside", "glossary", "predictions"},
-    {"features", "schedules", "weights", "schema", "verifier", "request", "provenance", "processes"},
+    {"features", "schedules", "optimizers", "weights", "schema", "verifier", "request", "provenance", "processes"},
     {"early_checks", "subject"},
     {"figure"},
     {"drawing", "pictures", "trainer", "inline"},

@@ -1,11 +1,12 @@
 """Our factors against torch's own schedulers, step by step."""
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from netgaze.schedules import Constant, Cosine, MultiStep, OneCycle
+from netgaze.schedules import Constant, Cosine, Linear, MultiStep, OneCycle
 
 EPOCHS, STEPS = 6, 10
 
@@ -52,6 +53,17 @@ def test_one_cycle():
     assert ours(OneCycle(rise=0.25, start=0.1, final=1e-4)) == pytest.approx(theirs, abs=1e-6)
 
 
+def test_linear_is_interpolation_between_its_corners():
+    found = ours(Linear(rise=0.25, start=0.2, final=0.07))
+    corners = [0, 0.25 * EPOCHS * STEPS, EPOCHS * STEPS]
+    assert found == pytest.approx(np.interp(range(EPOCHS * STEPS), corners, [0.2, 1, 0.07]))
+
+
+def test_linear_without_a_rise_is_torchs_linear_lr():
+    theirs = torchs(lambda o: torch.optim.lr_scheduler.LinearLR(o, 1.0, 0.1, total_iters=EPOCHS * STEPS))
+    assert ours(Linear(final=0.1)) == pytest.approx(theirs)
+
+
 @given(warmup=st.floats(0.1, 5), epoch=st.floats(0, 6))
 def test_warmup_is_linear_then_hands_over(warmup, epoch):
     factor = Constant(warmup_epochs=warmup)(epoch, EPOCHS)
@@ -60,5 +72,11 @@ def test_warmup_is_linear_then_hands_over(warmup, epoch):
 
 @given(epoch=st.floats(0, 6))
 def test_factors_stay_between_zero_and_one(epoch):
-    for schedule in (Constant(), Cosine(warmup_epochs=1), MultiStep([1, 3], warmup_epochs=0.5), OneCycle()):
+    for schedule in (
+        Constant(),
+        Cosine(warmup_epochs=1),
+        MultiStep([1, 3], warmup_epochs=0.5),
+        OneCycle(),
+        Linear(0.3),
+    ):
         assert 0 <= schedule(epoch, EPOCHS) <= 1

@@ -185,6 +185,7 @@ def build_task(settings: dict[str, Any], class_names: Sequence[str]) -> Any:
     task = build(
         settings["task"], model=model, optimizer=build(settings["optim"]), schedule=build(settings["schedule"])
     )
+    task.max_epochs = settings["trainer"]["max_epochs"]
     task.name_classes(class_names)
     if len(task.class_names) != task.num_classes:
         raise NetgazeError(
@@ -197,6 +198,19 @@ def build_task(settings: dict[str, Any], class_names: Sequence[str]) -> Any:
     if settings["trainer"]["compile"]:
         model.compile()  # in place: the names of weights stay
     return task
+
+
+def init_from_data(task: Any, data: Any) -> None:
+    """Let the network of a fresh task start from training images, evenly out of all, where it asks for some.
+
+    Args:
+        task: a `tasks.base.Task`.
+        data: a `data.base.ImageData`, set up.
+    """
+    if num := getattr(task.model, "init_images", 0):
+        last = len(data.labels("train")) - 1
+        place = torch.linspace(0, last, min(num, last + 1)).long()
+        task.model.init_from_images(data.normalize(data.images("train", place)))
 
 
 def _check_network(settings: dict[str, Any], task: Any) -> None:

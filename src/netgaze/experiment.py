@@ -9,7 +9,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from netgaze.analysis import compare_stages, is_complete
-from netgaze.build import build, build_task, build_trainer, trust
+from netgaze.build import build, build_task, build_trainer, init_from_data, trust
 from netgaze.callbacks.keep import Keep
 from netgaze.checks import check_export, check_seen, check_source
 from netgaze.early_checks import Known, check_named, check_train
@@ -170,6 +170,8 @@ def _say_found(found: Any) -> None:
 def _load_init(stage: Stage, task: Any, data: Any) -> dict[str, Any]:
     """Start from the weights of `init`, where a run starts; facts of what was loaded."""
     source, facts = parse_init(stage.settings["init"]), dict[str, Any]()
+    if stage.last is None:
+        init_from_data(task, data)
     if source is not None and stage.last is None:
         loaded = load_weights(task.model, source.file, source.key)
         log.info("%s", loaded)
@@ -177,7 +179,7 @@ def _load_init(stage: Stage, task: Any, data: Any) -> dict[str, Any]:
     if not task.trainable:
         known = stage.run.facts.get("init") if stage.run.exists else None
         check_source(task, source and source.file, data, facts.get("init", known))
-    if source is None and not all(p.requires_grad for p in task.model.parameters()):
+    if source is None and task.has_frozen:
         log.warning("What is frozen starts from random weights, its norms unscaled (init=null): it knows nothing.")
     return facts
 

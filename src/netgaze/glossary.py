@@ -82,6 +82,13 @@ RUN_NUMBERS = Glossary(
             "higher",
             _OF_TEST,
         ),
+        "test/acc_views": Meaning(
+            "test acc, six views",
+            "The same where the mean over six views of each image answers: itself, shifted by a pixel, and mirrored.",
+            "%",
+            "higher",
+            _OF_TEST,
+        ),
         "test/acc_macro": Meaning(
             "test acc, class mean",
             "Mean over the classes of the share of their test examples classified correctly: small classes count as "

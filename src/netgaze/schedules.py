@@ -91,3 +91,24 @@ class OneCycle(Schedule):
         else:
             low, share = self.final, 1 - (done - self.rise) / max(1 - self.rise, 1e-9)
         return low + (1 - low) * (1 - math.cos(math.pi * share)) / 2
+
+
+class Linear(Schedule):
+    """Up and down again along straight lines, as in the CIFAR-10 speed records (Page 2019, Jordan 2024).
+
+    Args:
+        rise: share of training that goes up, 0..1.
+        start: the factor at the start; without a rise it is 1.
+        final: the factor at the end.
+    """
+
+    def __init__(self, rise: float = 0.0, start: float = 0.2, final: float = 0.0):
+        super().__init__()
+        self.rise, self.start, self.final = rise, start, final
+
+    def after(self, epoch: float, max_epochs: float) -> float:
+        """Start -> 1 over `rise` of training, then 1 -> final."""
+        done = min(1.0, epoch / max(max_epochs, 1e-9))
+        if done < self.rise:
+            return self.start + (1 - self.start) * done / self.rise
+        return 1 - (1 - self.final) * (done - self.rise) / max(1 - self.rise, 1e-9)

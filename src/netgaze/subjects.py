@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from netgaze.build import build, build_task
+from netgaze.build import build, build_task, init_from_data
 from netgaze.errors import NetgazeError
 from netgaze.files import digest
 from netgaze.subject import Subject
@@ -254,7 +254,9 @@ def _untrained(subject: Subject, title: str) -> Subject:
     device = choose_device(settings["trainer"]["accelerator"])
 
     def task() -> Any:
-        built = build_task(settings, subject.task.class_names).to(device)
+        built = build_task(settings, subject.task.class_names)
+        init_from_data(built, subject.train_data)
+        built = built.to(device)
         if isinstance(built, Verifier):
             built.choose_threshold(subject.train_data, device)  # as that of a trained one was chosen
         return built.eval()

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 import torch
-from torchvision.transforms.functional import resize
+from torchvision.transforms.functional import pad, resize
 
-from netgaze.data.augment import Augment, crop, cutout, flip, jitter, resize_to, rotate90
+from netgaze.data.augment import Augment, choose_alternating, crop, cutout, flip, jitter, resize_to, rotate90
 
 SHAPES = [(7, 3, 12, 12), (5, 1, 9, 9)]
 
@@ -35,6 +35,41 @@ def test_crop_at_the_corners_and_of_wide_images():
     for y, x in [(0, 0), (0, 4), (4, 0), (4, 4)]:
         expected = np.pad(images, ((0, 0), (0, 0), (2, 2), (2, 2)))[:, :, y : y + 4, x : x + 6]
         np.testing.assert_array_equal(crop(images, torch.full((2,), y), torch.full((2,), x), 2), expected)
+
+
+@pytest.mark.parametrize("padding", [0, 1, 4])
+def test_crop_of_reflected_borders_is_torchvisions(images, padding):
+    top, left = torch.randint(2 * padding + 1, (2, len(images)))
+    height, width = images.shape[2:]
+    found = crop(images, top, left, padding, padding_mode="reflect")
+    for image, window, y, x in zip(images, found, top, left, strict=True):
+        padded = pad(image, [padding] * 4, padding_mode="reflect")
+        assert torch.equal(window, padded[:, y : y + height, x : x + width])
+
+
+class TestAlternatingFlip:
+    def test_every_image_is_seen_from_both_sides_in_two_epochs(self):
+        index = torch.arange(1000)
+        chosen = [choose_alternating(index, epoch, 3) for epoch in range(4)]
+        assert torch.equal(chosen[0], ~chosen[1])
+        assert torch.equal(chosen[0], chosen[2])
+        assert torch.equal(chosen[1], chosen[3])
+
+    def test_half_of_the_images_begin_mirrored_and_each_seed_has_its_own_half(self):
+        index = torch.arange(20000)
+        first = torch.stack([choose_alternating(index, 0, seed) for seed in range(8)]).double()
+        assert (first.mean(dim=1) - 0.5).abs().max() < 0.02
+        assert (first.corrcoef() - torch.eye(8)).abs().max() < 0.04
+        assert abs(float((first[:, 1:] == first[:, :-1]).double().mean()) - 0.5) < 0.01, "neighbors are independent"
+
+    def test_it_follows_the_image_and_not_its_place_in_the_batch(self, images):
+        augment = Augment(flip=True, alternate_flip=True)
+        index = torch.arange(len(images)) + 40
+        shown = augment(images, index=index, epoch=1, seed=2)
+        order = torch.randperm(len(images))
+        assert torch.equal(augment(images[order], index=index[order], epoch=1, seed=2), shown[order])
+        assert torch.equal(shown, flip(images, choose_alternating(index, 1, 2)))
+        assert torch.equal(augment(images, index=index, epoch=2, seed=2), shown.flip(-1))
 
 
 @pytest.mark.parametrize("size", [17, 24, 31, 64])

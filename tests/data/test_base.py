@@ -91,10 +91,16 @@ def _can_be_held_out(labels, num):
         return False
 
 
-@pytest.mark.parametrize("num", [0, 2, 58, 60])
+@pytest.mark.parametrize("num", [-1, 2, 58, 60])
 def test_too_few_or_too_many_held_out(num):
     with pytest.raises(NetgazeError, match=f"data.num_val={num}"):
         tiny(num_val=num).setup()
+
+
+def test_without_validation_all_images_are_trained_on():
+    data = tiny(num_val=0)
+    assert len(data.labels("val")) == 0
+    assert torch.equal(data.images("train"), data.load()["train"].images)
 
 
 def test_another_split_seed_holds_out_other_images():
@@ -241,13 +247,13 @@ class TestStoredSmaller:
     def test_augmented_before_they_are_enlarged(self):
         asked = []
 
-        def augment(images, size):
-            asked.append((tuple(images.shape), size))
+        def augment(images, size, index, epoch, seed):
+            asked.append((tuple(images.shape), size, index.tolist()))
             return images.flip(3)
 
         data = tiny(image_size=20, stored_size=8, augment=augment)
         batch = next(data.batches("test", 4, augmented=True)).images
-        assert asked == [((4, 3, 8, 8), 8)]
+        assert asked == [((4, 3, 8, 8), 8, [0, 1, 2, 3])]
         assert torch.allclose(batch, data.normalize(data.images("test")[:4]).flip(3), atol=0.02)
 
     def test_masks_are_enlarged_too(self):

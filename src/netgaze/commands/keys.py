@@ -14,6 +14,8 @@ from netgaze.errors import NetgazeError, sentence
 from netgaze.foreign import explain_foreign
 from netgaze.kinds import fits, name_kind
 
+_DECIMALS = ("trainer.max_epochs",)  # keys whose default is a whole number, and which take parts of one
+
 
 def check_keys(overrides: Sequence[Override], chosen: Sequence[str], configs: Configs, sweeps: bool) -> None:
     """Whether keys are there, and their values of the kind that is there.
@@ -138,7 +140,7 @@ def _check_value(override: Override, reference: DictConfig, key: str) -> None:
             _check_file_and_key(override, value)
         elif value is None and isinstance(default, dict) and key.partition(".")[0] in REMOVABLE:
             raise NetgazeError(f"{typed}=null: to leave it out type ~{typed}.")
-        elif not _fits(value, default) or (value is None and not may_be_null):
+        elif not _fits(value, float(default) if key in _DECIMALS else default) or (value is None and not may_be_null):
             shown = write(value) if override.is_sweep_override() else get_written(override)
             if key == "figures":
                 raise NetgazeError(f"figures={shown} chooses no figures. Did you mean figure={shown}?")

@@ -5,29 +5,44 @@ Images are uint8 [B,C,H,W], fastest when channels come last in memory; draws com
 """
 
 from collections.abc import Sequence
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+_GOLDEN = 0x9E3779B97F4A7C15
 _AT_ONCE = 512  # images that are enlarged together: as decimal numbers they need four times the memory
 
 
-def crop(images: Tensor, top: Tensor, left: Tensor, padding: int, size: int | None = None) -> Tensor:
-    """Pad with zeros and cut windows at (top, left), each [B], out of the padded images.
+def crop(
+    images: Tensor, top: Tensor, left: Tensor, padding: int, size: int | None = None, padding_mode: str = "constant"
+) -> Tensor:
+    """Pad with zeros, or with the image mirrored at its border ("reflect"), and cut windows at (top, left), each [B].
 
     The windows are `size` pixels wide and high, or as the images were before padding. One gather of whole rows: a row
     of a window is a run of bytes, picked from a view of all runs.
     """
     num, channels = images.shape[:2]
     height, width = images.shape[2:] if size is None else (size, size)
-    padded = F.pad(images.permute(0, 2, 3, 1), (0, 0) + (padding,) * 4).contiguous()
+    padded = _pad(images.permute(0, 2, 3, 1), padding, padding_mode).contiguous()
     run = width * channels
     runs = padded.view(-1).as_strided((padded.numel() - run + 1, run), (1, 1))
     tops = top + torch.arange(num, device=images.device) * padded.shape[1]
     rows = tops.view(-1, 1) + torch.arange(height, device=images.device)
     starts = (rows * padded.shape[2] + left.view(-1, 1)) * channels
     return runs.index_select(0, starts.flatten()).view(num, height, width, channels).permute(0, 3, 1, 2)
+
+
+def _pad(pixels: Tensor, padding: int, mode: str) -> Tensor:
+    """Images [B,H,W,C] -> [B,H+2P,W+2P,C]."""
+    if mode == "constant" or not padding:
+        return F.pad(pixels, (0, 0) + (padding,) * 4)
+    for dim in (1, 2):  # torch reflects no bytes
+        size = pixels.shape[dim]
+        place = torch.arange(-padding, size + padding, device=pixels.device).abs()
+        pixels = pixels.index_select(dim, (size - 1) - (size - 1 - place).abs())
+    return pixels
 
 
 def crop_center(images: Tensor, size: int) -> Tensor:
@@ -51,6 +66,24 @@ def flip(images: Tensor, chosen: Tensor) -> Tensor:
     both = torch.cat([pixels, pixels.flip(2)])
     index = torch.arange(len(images), device=images.device) + len(images) * chosen
     return both.index_select(0, index).permute(0, 3, 1, 2)
+
+
+def choose_alternating(index: Tensor, epoch: int, seed: int) -> Tensor:
+    """Which of the images at `index` [B] of a split are mirrored: half of them, in the next epoch the others.
+
+    Whoever sees both sides of every image in two epochs learns faster than by chance (Jordan 2024, arXiv 2404.00498).
+    Which half begins is drawn by `seed`, each image by itself: the highest bit of a hash of its place (splitmix64).
+    """
+    mixed = index + _wrap(_GOLDEN * (2 * seed + 1))
+    for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
+        mixed = (mixed ^ ((mixed >> shift) & ((1 << (64 - shift)) - 1))) * _wrap(factor)
+    mixed ^= (mixed >> 31) & ((1 << 33) - 1)
+    return (mixed < 0) ^ bool(epoch % 2)
+
+
+def _wrap(value: int) -> int:
+    """A whole number as the int64 of the same last 64 bits."""
+    return (value + 2**63) % 2**64 - 2**63
 
 
 def cutout(images: Tensor, center_y: Tensor, center_x: Tensor, size: int) -> Tensor:
@@ -96,9 +129,11 @@ class Augment:
     """What a training batch goes through, in this order: crop, flip, jitter, rotate90, cut-out.
 
     Args:
-        crop_padding: pixels of zeros around an image for random crops; 0 for none, unless images are stored larger than
-            they are shown.
-        flip: mirror every second image, drawn at random.
+        crop_padding: pixels around an image for random crops; 0 for none, unless images are stored larger than they are
+            shown.
+        padding_mode: what these are: "constant", zeros, or "reflect", the image mirrored, in torchvision's words.
+        flip: mirror half of the images, drawn anew each time.
+        alternate_flip: draw them once, and mirror in every other epoch the others, see `choose_alternating`.
         jitter: strength s; brightness and contrast are drawn from 1-s..1+s.
         rotate90: quarter turns drawn at random (after every resample, so that no border tells the angle).
         cutout: side of the blacked-out square in pixels; 0 for none.
@@ -108,22 +143,38 @@ class Augment:
         self,
         *,
         crop_padding: int = 0,
+        padding_mode: Literal["constant", "reflect"] = "constant",
         flip: bool = False,
+        alternate_flip: bool = False,
         jitter: float = 0.0,
         rotate90: bool = False,
         cutout: int = 0,
     ) -> None:
-        self.crop_padding, self.flip, self.jitter = crop_padding, flip, jitter
-        self.rotate90, self.cutout = rotate90, cutout
+        self.crop_padding, self.padding_mode = crop_padding, padding_mode
+        self.flip, self.alternate_flip = flip, alternate_flip
+        self.jitter, self.rotate90, self.cutout = jitter, rotate90, cutout
 
-    def __call__(self, images: Tensor, size: int | None = None) -> Tensor:
-        """uint8 [B,C,H,W] -> uint8 [B,C,S,S] with S = `size`, or [B,C,H,W] without."""
+    def __call__(
+        self, images: Tensor, size: int | None = None, *, index: Tensor | None = None, epoch: int = 0, seed: int = 0
+    ) -> Tensor:
+        """uint8 [B,C,H,W] -> uint8 [B,C,S,S] with S = `size`, or [B,C,H,W] without.
+
+        Args:
+            images: the batch.
+            size: of the windows that are cut out.
+            index: the place of each image in its split, int64 [B]; None for their order.
+            epoch: counted from 0: flips alternate by it.
+            seed: of the half that is mirrored first.
+        """
         num, device = len(images), images.device
         room = 2 * self.crop_padding + (0 if size is None else images.shape[-1] - size)
         if room:
             top, left = torch.randint(room + 1, (2, num), device=device)
-            images = crop(images, top, left, self.crop_padding, size)
-        if self.flip:
+            images = crop(images, top, left, self.crop_padding, size, self.padding_mode)
+        if self.flip and self.alternate_flip:
+            places = torch.arange(num, device=device) if index is None else index
+            images = flip(images, choose_alternating(places, epoch, seed))
+        elif self.flip:
             images = flip(images, torch.rand(num, device=device) < 0.5)
         if self.jitter:
             factors = 1 + self.jitter * (2 * torch.rand(2, num, device=device) - 1)

@@ -56,7 +56,8 @@ class ImageData(LightningDataModule):
         mean, std: of values in 0..1, a number for each channel or one for all.
         augment: what training batches go through.
         batch_size: images a training step (on each device).
-        num_val: validation images, taken from the training set by class share where the set has no own validation.
+        num_val: validation images, taken from the training set by class share where the set has no own validation; 0
+            to train on all: then the last epoch counts as the best.
         stored_size: side of the images as `load` gives them; null for `image_size`. Of larger ones, training sees a
             random window, a new one each time, and all else the center; smaller ones are enlarged, a batch at a time.
         part: which of the training images, how labeled, how drawn; see `Training`.
@@ -117,9 +118,7 @@ class ImageData(LightningDataModule):
         splits = self.load()
         check_loaded(self, splits)
         if "val" not in splits:
-            whole = splits["train"]
-            train, val = hold_out(whole.labels, self.num_val, self.training.split_seed, "data.num_val")
-            splits |= {"train": whole.take(train), "val": whole.take(val)}
+            splits |= self._hold_out(splits["train"])
         if self.training.limit is not None:
             splits = {
                 name: split.take(
@@ -132,6 +131,13 @@ class ImageData(LightningDataModule):
             self._true, self._unlabeled = divided.true, divided.unlabeled
             splits["train"] = divided.trained_on
         self._splits = splits
+
+    def _hold_out(self, whole: Images) -> dict[str, Images]:
+        """Training and validation images, of a set that has none of its own to validate."""
+        if self.num_val == 0:
+            return {"train": whole, "val": whole.take(torch.arange(0))}
+        train, val = hold_out(whole.labels, self.num_val, self.training.split_seed, "data.num_val")
+        return {"train": whole.take(train), "val": whole.take(val)}
 
     @property
     def splits(self) -> dict[str, Images]:
@@ -271,7 +277,7 @@ class ImageData(LightningDataModule):
         # A bar in a terminal, once it takes long enough to wonder.
         for start in tqdm(starts, f"Looking at {split}", leave=False, delay=5, disable=not sys.stderr.isatty()):
             batch = part[torch.arange(start, min(start + batch_size, len(part)))]
-            yield replace(batch, views=(self._show(batch.images, augmented),))
+            yield replace(batch, views=(self._show(batch, augmented),))
 
     def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
         """Make the views of a batch where it now is: in training `num_views` augmented ones, else the images alone."""
@@ -279,12 +285,15 @@ class ImageData(LightningDataModule):
             return batch
         training = self.trainer is not None and self.trainer.training
         num_views = self.num_views if training else 1
-        return replace(batch, views=tuple(self._show(batch.images, training) for _ in range(num_views)))
+        return replace(batch, views=tuple(self._show(batch, training, view) for view in range(num_views)))
 
-    def _show(self, stored: Tensor, augmented: bool) -> Tensor:
+    def _show(self, batch: Batch, augmented: bool, view: int = 0) -> Tensor:
         """Images as they are stored, uint8 [B,C,h,w] -> as networks see them, float32 [B,C,H,W]."""
+        stored = batch.images
         if augmented and self.augment is not None:
-            stored = self.augment(stored, self.window)
+            epoch = self.trainer.current_epoch if self.trainer is not None else 0
+            seed = self.training.seed * self.num_views + view
+            stored = self.augment(stored, self.window, index=batch.index, epoch=epoch, seed=seed)
         return self.normalize(resize_to(stored, self.image_size))
 
     def train_dataloader(self) -> DataLoader:

@@ -5,7 +5,8 @@
 global average), `reset_classifier(num_classes)`. Beyond timm: `head_layers`, the children that are no part of the
 backbone; `filter_layers` and `feature_layers`, worth a look; `class_filters() -> [K,D]`, what is laid over the features
 for each class, and `class_maps(maps) -> [B,K,h,w]`, where it finds something, in `map_unit`. Constructors never load
-weights.
+weights. A network that starts from what images are like has `init_images`, how many it asks for, and
+`init_from_images(images [N,C,H,W])`, which is called with so many normalized training images before it learns anything.
 """
 
 import torch

@@ -30,6 +30,7 @@ class Task(LightningModule):
 
     Attributes:
         num_views: views of each image in a training batch.
+        max_epochs: over which the schedule is laid, where the last one is not whole; None for those of the trainer.
         classifies: its outputs are logits of `class_names`.
         trainable: False for a task that trains nothing: its run tests the network as it is, whatever the epochs.
         monitor: the number that chooses the best epoch, as `val/loss`.
@@ -48,6 +49,7 @@ class Task(LightningModule):
     """
 
     num_views = 1
+    max_epochs: float | None = None
     monitor = "val/acc"
     monitor_mode = "max"
     trainable = True
@@ -127,6 +129,11 @@ class Task(LightningModule):
         for module in modules:
             module.requires_grad_(False)
         self.train(self.training)
+
+    @property
+    def has_frozen(self) -> bool:
+        """Whether a part of the network was frozen by the task, not made so."""
+        return bool(self._frozen)
 
     def train(self, mode: bool = True) -> "Task":
         """Training or evaluation mode; what is frozen stays in evaluation mode."""
@@ -241,8 +248,8 @@ class Task(LightningModule):
             groups.append(part | {"params": [p for p in trained if p.ndim > 1]})
             groups.append(part | {"params": [p for p in trained if p.ndim <= 1], "weight_decay": 0.0})
         optimizer = self.optimizer([group for group in groups if group["params"]])
-        max_epochs = self.trainer.max_epochs or 0
-        steps = max(1, int(self.trainer.estimated_stepping_batches) // max(1, max_epochs)) if max_epochs > 0 else 1
-        schedule = self.schedule
+        epochs = self.trainer.max_epochs or 0
+        steps = max(1, int(self.trainer.estimated_stepping_batches) // max(1, epochs)) if epochs > 0 else 1
+        schedule, max_epochs = self.schedule, epochs if self.max_epochs is None else self.max_epochs
         scheduler = LambdaLR(optimizer, lambda step: schedule(step / steps, max_epochs))
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
