@@ -10,12 +10,14 @@ import torch
 
 from netgaze.callbacks.budget import Budget, to_seconds
 from netgaze.callbacks.finite import Finite
+from netgaze.callbacks.freeze import Freeze
 from netgaze.callbacks.history import History
 from netgaze.callbacks.keep import Keep
 from netgaze.callbacks.progress import Progress
 from netgaze.callbacks.reseed import Reseed
 from netgaze.errors import NetgazeError
 from netgaze.stored import read_history
+from netgaze.trainer import StopWithin
 
 
 @pytest.fixture
@@ -205,3 +207,36 @@ def test_weights_that_are_not_finite_are_told_though_every_loss_was(make_trainer
     task.weight.data.fill_(math.nan)
     with pytest.raises(NetgazeError, match=r"at step 1 \(epoch 1\)"):
         finite.on_train_epoch_end(trainer, task)
+
+
+@pytest.mark.parametrize(("names", "frozen"), [(["0"], [0, 1]), (["0.bias"], [1]), (["0.bias", "1"], [1, 2, 3])])
+def test_parameters_learn_for_as_long_as_it_is_said(make_trainer, task, names, frozen):
+    task.model = torch.nn.Sequential(torch.nn.Linear(2, 2), torch.nn.Linear(2, 2))
+    freeze = Freeze(parameters=names, after=2)
+    trainer = make_trainer(freeze)
+    for epoch in range(4):
+        freeze.on_train_epoch_start(trainer, task)
+        still = [place for place, p in enumerate(task.model.parameters()) if not p.requires_grad]
+        assert still == (frozen if epoch >= 2 else [])
+        trainer.end_epoch(task)
+
+
+def test_a_name_that_merely_begins_alike_is_no_parameter_of_a_module(make_trainer, task):
+    task.model = torch.nn.ModuleDict({"stem": torch.nn.Linear(2, 2), "stem2": torch.nn.Linear(2, 2)})
+    Freeze(parameters=["stem"]).on_train_epoch_start(make_trainer(), task)
+    assert task.model["stem2"].weight.requires_grad
+    with pytest.raises(NetgazeError, match=r"callback.freeze.parameters=ste: the network has no such"):
+        Freeze(parameters=["ste"]).on_train_epoch_start(make_trainer(), task)
+
+
+def test_a_part_of_an_epoch_stops_within_it(make_trainer, task):
+    """1.35 epochs of 10 steps are 13.5, and so 14; two epochs end by themselves."""
+    for epochs, last in ((1.35, 14), (2, None)):
+        trainer = make_trainer()
+        trainer.num_training_batches = 10
+        stops = []
+        for step in range(1, 21):
+            trainer.global_step, trainer.should_stop = step, False
+            StopWithin(epochs).on_train_batch_end(trainer, task)
+            stops += [step] if trainer.should_stop else []
+        assert stops[:1] == ([last] if last else [])

@@ -7,7 +7,6 @@ import torch
 from tests.conftest import NO_FIGURES
 from tests.tiny_runs import compose_request, read_history, read_metrics, same, train, weights
 
-from netgaze.errors import NetgazeError
 from netgaze.experiment import open_run
 from netgaze.subjects import controls
 
@@ -83,11 +82,6 @@ def test_stopped_and_resumed_it_is_the_same_run(tmp_path):
     assert len(read_history(tmp_path / "parts")) == 1
     train(tmp_path / "parts", *words)
     assert same(weights(tmp_path / "whole"), weights(tmp_path / "parts"))
-
-
-def test_a_parameter_that_is_not_there_is_said(tmp_path):
-    with pytest.raises(NetgazeError, match=r"callback.freeze.parameters=stem: the network has no such"):
-        train(tmp_path / "run", *RECIPE, *NO_FIGURES, "callback.freeze.parameters=[stem]", "callback.freeze.after=0")
 
 
 @pytest.mark.parametrize("name", ["speedrun", "speedrun_sgd", "speedrun96"])

@@ -13,7 +13,7 @@ from netgaze.batch import Batch
 from netgaze.models.resnet import ResNet
 from netgaze.schedules import Constant
 from netgaze.tasks.rotation import Rotation, rotate_four
-from netgaze.tasks.supervised import Supervised
+from netgaze.tasks.supervised import Supervised, average_views
 
 
 def network(num_classes: int = 10) -> ResNet:
@@ -125,3 +125,20 @@ def test_evidence_is_the_naive_cam():
             expected = sum(weight[c, k] * maps[b, k] for k in range(maps.shape[1]))
             assert torch.allclose(evidence[b, c], expected, atol=1e-5)
     assert torch.allclose(evidence.mean(dim=(2, 3)) + task.model.fc.bias, task(images), atol=1e-5)
+
+
+def test_six_views_count_as_the_record_counts_them():
+    """Each view by itself: mirrored or not half the time, shifted half the time, by a pixel one way or the other."""
+    images, weight = torch.randn(2, 3, 5, 6), torch.randn(4, 90)
+
+    def model(shown):
+        return shown.flatten(1) @ weight.T
+
+    expected = 0.0
+    for mirrored in (False, True):
+        for dy, share in ((0, 0.5), (-1, 0.25), (1, 0.25)):
+            rows = [[4 - abs(4 - abs(y + dy)) for y in range(5)]]
+            columns = [5 - abs(5 - abs(x + dy)) for x in range(6)]
+            view = images[:, :, rows[0]][..., columns]
+            expected = expected + share / 2 * model(view.flip(-1) if mirrored else view)
+    assert torch.allclose(average_views(model, images), expected, atol=1e-5)
