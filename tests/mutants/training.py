@@ -2,7 +2,7 @@
 
 _OPTIM, _SCHEDULES, _AUGMENT = "tests/test_optimizers.py", "tests/test_schedules.py", "tests/data/test_augment.py"
 _AIRBENCH, _EPOCHS = "tests/models/test_airbench.py", "tests/callbacks/test_epochs.py"
-_TASKS = "tests/tasks/test_tasks.py"
+_TASKS, _AVERAGE = "tests/tasks/test_tasks.py", "tests/callbacks/test_average.py"
 
 MUTANTS = [
     ("optimizers.py", "b * gram + c * gram @ gram", "c * gram + b * gram @ gram", _OPTIM),
@@ -28,4 +28,22 @@ MUTANTS = [
     ("trainer.py", "trainer.global_step >= self.max_epochs * trainer.num_training_batches", "False", _EPOCHS),
     ("callbacks/freeze.py", "trainer.current_epoch < self.after", "trainer.current_epoch <= self.after", _EPOCHS),
     ("tasks/supervised.py", "half / 2 + (quarters[0] + quarters[1]) / 4", "(half + sum(quarters)) / 3", _TASKS),
+    (
+        "callbacks/average.py",
+        "1 - self._find_decay(trainer, pl_module)",
+        "self._find_decay(trainer, pl_module)",
+        _AVERAGE,
+    ),
+    ("callbacks/average.py", 'if self.kind == "lookahead":', 'if self.kind == "ema":', _AVERAGE),
+    ("callbacks/average.py", "if self._average and not self._waiting:", "if self._average:", _AVERAGE),
+    ("callbacks/average.py", "_write(self._waiting, state)", "pass", _AVERAGE),
+    ("callbacks/average.py", "(1 + step) / (10 + step)", "(1 + step) / (2 + step)", _AVERAGE),
+    (
+        "callbacks/average.py",
+        "trainer.estimated_stepping_batches * share",
+        "trainer.estimated_stepping_batches",
+        _AVERAGE,
+    ),
+    ("callbacks/average.py", ") ** self.ramp", ")", _AVERAGE),
+    ("callbacks/average.py", 'return {"waiting": self._waiting}', 'return {"waiting": self._average}', _AVERAGE),
 ]
