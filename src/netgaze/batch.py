@@ -7,6 +7,19 @@ from torch import Tensor
 
 
 @dataclass(frozen=True)
+class Mixed:
+    """That each image of a batch was mixed with another.
+
+    Attributes:
+        labels: of the other images, int64 [B].
+        share: of each image that is its own, 0..1: what its own label counts; the other's counts the rest.
+    """
+
+    labels: Tensor
+    share: float
+
+
+@dataclass(frozen=True)
 class Batch:
     """Some images of a split.
 
@@ -16,11 +29,13 @@ class Batch:
             test have one view. Or one tensor of features [B,D].
         labels: int64 [B].
         index: the place of each image in its split, int64 [B].
+        mixed: with what the images were mixed, in training where that is asked for; else None.
     """
 
     views: tuple[Tensor, ...]
     labels: Tensor
     index: Tensor
+    mixed: Mixed | None = None
 
     @property
     def images(self) -> Tensor:
@@ -35,4 +50,4 @@ class Batch:
         wait = torch.device(device).type != "cuda"  # elsewhere a tensor could be read before it has arrived
         parts = (*self.views, self.labels, self.index)
         *views, labels, index = [part.to(device, non_blocking=not wait) for part in parts]
-        return Batch(tuple(views), labels, index)
+        return Batch(tuple(views), labels, index, self.mixed)

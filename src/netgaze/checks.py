@@ -17,6 +17,11 @@ def check_seen(data: Any, task: Any) -> None:
         NetgazeError: it does not.
     """
     data.training_batches(data.labels("train"), 0, 1)
+    if data.augment is not None and data.augment.mixes and not task.takes_mixed:
+        raise NetgazeError(
+            f"data.augment.mixup and data.augment.cutmix mix images of two classes, of which {type(task).__name__} can "
+            "learn nothing. Set both to 0, or choose another task."
+        )
     unseen = set(data.labels("test").tolist()) - set(data.labels("train").tolist())
     guessed = data.training.pseudo_labels is not None  # these need not name every class; finetuning follows
     if unseen and data.training.label_noise and task.classifies:

@@ -247,11 +247,12 @@ class TestStoredSmaller:
     def test_augmented_before_they_are_enlarged(self):
         asked = []
 
-        def augment(images, size, index, epoch, seed):
-            asked.append((tuple(images.shape), size, index.tolist()))
-            return images.flip(3)
+        class Mirror(Augment):
+            def __call__(self, images, size, index, epoch, seed):
+                asked.append((tuple(images.shape), size, index.tolist()))
+                return images.flip(3)
 
-        data = tiny(image_size=20, stored_size=8, augment=augment)
+        data = tiny(image_size=20, stored_size=8, augment=Mirror())
         batch = next(data.batches("test", 4, augmented=True)).images
         assert asked == [((4, 3, 8, 8), 8, [0, 1, 2, 3])]
         assert torch.allclose(batch, data.normalize(data.images("test")[:4]).flip(3), atol=0.02)

@@ -2,6 +2,7 @@
 
 _OPTIM, _SCHEDULES, _AUGMENT = "tests/test_optimizers.py", "tests/test_schedules.py", "tests/data/test_augment.py"
 _AIRBENCH, _EPOCHS = "tests/models/test_airbench.py", "tests/callbacks/test_epochs.py"
+_MIXING = "tests/data/test_mixing.py"
 _TASKS, _AVERAGE = "tests/tasks/test_tasks.py", "tests/callbacks/test_average.py"
 
 MUTANTS = [
@@ -46,4 +47,35 @@ MUTANTS = [
     ),
     ("callbacks/average.py", ") ** self.ramp", ")", _AVERAGE),
     ("callbacks/average.py", 'return {"waiting": self._waiting}', 'return {"waiting": self._average}', _AVERAGE),
+    ("data/mixing.py", "images.lerp(images.roll(1, 0), 1 - share)", "images.lerp(images.roll(1, 0), share)", _MIXING),
+    ("data/mixing.py", "0.5 * math.sqrt(1 - share)", "0.5 * (1 - share)", _MIXING),
+    (
+        "data/mixing.py",
+        "dy, dx = int(half * height), int(half * width)",
+        "dx, dy = int(half * height), int(half * width)",
+        _MIXING,
+    ),
+    ("data/mixing.py", "return 1 - (bottom", "return (bottom", _MIXING),
+    (
+        "data/mixing.py",
+        "(area * ratio).sqrt().round(), (area / ratio).sqrt().round()",
+        "area.sqrt(), area.sqrt()",
+        _MIXING,
+    ),
+    (
+        "data/mixing.py",
+        "torch.rand(num, device=device) < probability",
+        "torch.rand(num, device=device) > probability",
+        _MIXING,
+    ),
+    ("data/augment.py", "Mixed(labels.roll(1, 0), share)", "Mixed(labels.roll(-1, 0), share)", _MIXING),
+    ("data/augment.py", "measure_rest(box, height, width), tuple", "share, tuple", _MIXING),
+    ("data/augment.py", "bool(torch.rand(()) < 0.5)", "True", _MIXING),
+    (
+        "tasks/base.py",
+        "share * loss + (1 - share) * self.criterion",
+        "(1 - share) * loss + share * self.criterion",
+        _TASKS,
+    ),
+    ("tasks/base.py", "(1 - share) * of_others[name]", "(1 - share) * number", _TASKS),
 ]

@@ -1,5 +1,6 @@
 """Tasks: what they show, ask and sum up; how they optimize."""
 
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -9,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from netgaze.batch import Batch
+from netgaze.batch import Batch, Mixed
 from netgaze.models.resnet import ResNet
 from netgaze.schedules import Constant
 from netgaze.tasks.rotation import Rotation, rotate_four
@@ -142,3 +143,23 @@ def test_six_views_count_as_the_record_counts_them():
             view = images[:, :, rows[0]][..., columns]
             expected = expected + share / 2 * model(view.flip(-1) if mirrored else view)
     assert torch.allclose(average_views(model, images), expected, atol=1e-5)
+
+
+def test_a_mixed_batch_costs_what_soft_labels_cost():
+    """Cross-entropy against shares of classes, smoothed as torch smooths them."""
+    task, images = supervised(label_smoothing=0.2), torch.randn(6, 3, 8, 8)
+    labels, others = torch.arange(6), torch.tensor([5, 0, 0, 2, 2, 4])
+    mixed = replace(batch(images, labels), mixed=Mixed(others, 0.3))
+    shares = 0.3 * torch.eye(10)[labels] + 0.7 * torch.eye(10)[others]
+    logits = task(images)
+    step = task.loss(mixed)
+    assert torch.allclose(step.loss, nn.functional.cross_entropy(logits, shares, label_smoothing=0.2))
+    answers = logits.argmax(dim=1)
+    right = 0.3 * (answers == labels).float().mean() + 0.7 * (answers == others).float().mean()
+    assert torch.allclose(step.numbers["acc"], right)
+
+
+def test_rotations_of_mixed_images_are_rotations():
+    task, images = rotation(), torch.randn(3, 3, 8, 8)
+    mixed = replace(batch(images), mixed=Mixed(torch.tensor([2, 0, 1]), 0.4))
+    assert torch.allclose(task.loss(mixed).loss, task.loss(batch(images)).loss)

@@ -11,6 +11,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from netgaze.batch import Mixed
+from netgaze.data.mixing import cutmix, draw_box, draw_boxes, draw_share, erase, measure_rest, mixup
+from netgaze.errors import NetgazeError
+
 _GOLDEN = 0x9E3779B97F4A7C15
 _AT_ONCE = 512  # images that are enlarged together: as decimal numbers they need four times the memory
 
@@ -126,7 +130,7 @@ def normalize(images: Tensor, mean: Sequence[float], std: Sequence[float]) -> Te
 
 
 class Augment:
-    """What a training batch goes through, in this order: crop, flip, jitter, rotate90, cut-out.
+    """What a training batch goes through, in this order: crop, flip, jitter, rotate90, cut-out, erasing, mixing.
 
     Args:
         crop_padding: pixels around an image for random crops; 0 for none, unless images are stored larger than they are
@@ -137,6 +141,12 @@ class Augment:
         jitter: strength s; brightness and contrast are drawn from 1-s..1+s.
         rotate90: quarter turns drawn at random (after every resample, so that no border tells the angle).
         cutout: side of the blacked-out square in pixels; 0 for none.
+        erase: probability with which a rectangle of an image is set to the mean color (Zhong et al. 2020).
+        mixup, cutmix: alpha of the Beta distribution of the shares in which images of a batch are mixed; 0 for never.
+            Of both, one is drawn for each batch.
+
+    Raises:
+        NetgazeError: numbers that cannot be.
     """
 
     def __init__(
@@ -149,10 +159,19 @@ class Augment:
         jitter: float = 0.0,
         rotate90: bool = False,
         cutout: int = 0,
+        erase: float = 0.0,
+        mixup: float = 0.0,
+        cutmix: float = 0.0,
     ) -> None:
+        if not 0 <= erase <= 1 or mixup < 0 or cutmix < 0:
+            raise NetgazeError(
+                f"data.augment: erase={erase} is a probability, from 0 to 1; mixup={mixup} and cutmix={cutmix} are 0 "
+                "or more."
+            )
         self.crop_padding, self.padding_mode = crop_padding, padding_mode
         self.flip, self.alternate_flip = flip, alternate_flip
         self.jitter, self.rotate90, self.cutout = jitter, rotate90, cutout
+        self.erase, self.mixup, self.cutmix = erase, mixup, cutmix
 
     def __call__(
         self, images: Tensor, size: int | None = None, *, index: Tensor | None = None, epoch: int = 0, seed: int = 0
@@ -186,3 +205,28 @@ class Augment:
             center_x = torch.randint(images.shape[-1], (num,), device=device)
             images = cutout(images, center_y, center_x, self.cutout)
         return images
+
+    @property
+    def mixes(self) -> bool:
+        """Whether images are mixed with each other, and labels with them."""
+        return bool(self.mixup or self.cutmix)
+
+    def finish(self, images: Tensor) -> Tensor:
+        """What follows once images [B,C,H,W] are normalized: erasing."""
+        if not self.erase:
+            return images
+        return erase(images, draw_boxes(len(images), self.erase, *images.shape[-2:], images.device))
+
+    def mix(self, views: tuple[Tensor, ...], labels: Tensor) -> tuple[tuple[Tensor, ...], Mixed | None]:
+        """Normalized views [B,C,H,W] of images with `labels` [B], mixed with each other where that is asked for."""
+        if not self.mixes:
+            return views, None
+        height, width = views[0].shape[-2:]
+        cuts = bool(self.cutmix) and (not self.mixup or bool(torch.rand(()) < 0.5))
+        share = draw_share(self.cutmix if cuts else self.mixup)
+        if cuts:
+            box = draw_box(share, height, width)
+            share, views = measure_rest(box, height, width), tuple(cutmix(view, box) for view in views)
+        else:
+            views = tuple(mixup(view, share) for view in views)
+        return views, Mixed(labels.roll(1, 0), share)

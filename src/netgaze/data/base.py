@@ -285,7 +285,10 @@ class ImageData(LightningDataModule):
             return batch
         training = self.trainer is not None and self.trainer.training
         num_views = self.num_views if training else 1
-        return replace(batch, views=tuple(self._show(batch, training, view) for view in range(num_views)))
+        views, mixed = tuple(self._show(batch, training, view) for view in range(num_views)), None
+        if training and self.augment is not None:
+            views, mixed = self.augment.mix(views, batch.labels)
+        return replace(batch, views=views, mixed=mixed)
 
     def _show(self, batch: Batch, augmented: bool, view: int = 0) -> Tensor:
         """Images as they are stored, uint8 [B,C,h,w] -> as networks see them, float32 [B,C,H,W]."""
@@ -294,7 +297,8 @@ class ImageData(LightningDataModule):
             epoch = self.trainer.current_epoch if self.trainer is not None else 0
             seed = self.training.seed * self.num_views + view
             stored = self.augment(stored, self.window, index=batch.index, epoch=epoch, seed=seed)
-        return self.normalize(resize_to(stored, self.image_size))
+        shown = self.normalize(resize_to(stored, self.image_size))
+        return shown if not augmented or self.augment is None else self.augment.finish(shown)
 
     def train_dataloader(self) -> DataLoader:
         """Shuffled batches of the training split."""

@@ -32,6 +32,7 @@ class Task(LightningModule):
         num_views: views of each image in a training batch.
         max_epochs: over which the schedule is laid, where the last one is not whole; None for those of the trainer.
         classifies: its outputs are logits of `class_names`.
+        takes_mixed: whether it can learn from images that are mixed with each other.
         trainable: False for a task that trains nothing: its run tests the network as it is, whatever the epochs.
         monitor: the number that chooses the best epoch, as `val/loss`.
         monitor_mode: whether the largest ("max") or the smallest ("min") is best.
@@ -52,6 +53,7 @@ class Task(LightningModule):
     max_epochs: float | None = None
     monitor = "val/acc"
     monitor_mode = "max"
+    takes_mixed = True
     trainable = True
     classifies = True
     class_names: list[str]
@@ -96,8 +98,13 @@ class Task(LightningModule):
         """What is learned from a batch, and measured on one: of `num_views` views in training, else of one."""
         examples, targets = self.make_examples(batch.images, batch.labels)
         outputs = self(examples)
-        loss = self.criterion(outputs, targets)
-        return Step(loss, outputs, targets, self.train_metrics(outputs.detach(), targets))
+        loss, numbers = self.criterion(outputs, targets), self.train_metrics(outputs.detach(), targets)
+        if batch.mixed is not None:
+            others, share = self.make_examples(batch.images, batch.mixed.labels)[1], batch.mixed.share
+            loss = share * loss + (1 - share) * self.criterion(outputs, others)
+            of_others = self.train_metrics(outputs.detach(), others)
+            numbers = {name: share * number + (1 - share) * of_others[name] for name, number in numbers.items()}
+        return Step(loss, outputs, targets, numbers)
 
     def train_metrics(self, outputs: Tensor, targets: Tensor) -> dict[str, Tensor]:
         """Means over a batch by name, scalars: `acc`, the share of outputs [M,K] that are right, 0..1."""

@@ -36,6 +36,8 @@ class LinearProbe(Supervised):
 
     monitor = "val/best_acc"
 
+    takes_mixed = False
+
     def __init__(
         self,
         *,

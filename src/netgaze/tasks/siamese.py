@@ -52,6 +52,7 @@ class Siamese(Task, Verifier):
 
     monitor = "val/auc"
     classifies = False
+    takes_mixed = False
 
     def __init__(
         self,
