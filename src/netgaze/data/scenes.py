@@ -66,8 +66,8 @@ CLASS_NAMES = tuple(_INSIDE)
 
 def draw_scenes(labels: np.ndarray, rng: Generator) -> tuple[np.ndarray, np.ndarray]:
     """Scenes of the given classes [N] as uint8 [N,3,32,32], and what is seen of their objects, bool [N,32,32]."""
-    drawn = [_draw(part, rng) for part in _chunks(labels)]
-    images, masks = zip(*drawn, strict=True)
+    none = (np.zeros((0, 3, S, S), np.uint8), np.zeros((0, S, S), bool))
+    images, masks = zip(none, *(_draw(part, rng) for part in _chunks(labels)), strict=True)
     return np.concatenate(images), np.concatenate(masks)
 
 
