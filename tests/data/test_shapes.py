@@ -39,6 +39,12 @@ def test_sizes_and_balance():
     assert data.masks("train")[1].dtype == torch.bool
 
 
+def test_a_split_may_be_empty():
+    data = small(num_val=0)
+    assert [len(data.labels(split)) for split in ("train", "val", "test")] == [600, 0, 100]
+    assert data.images("val").shape == (0, 3, 32, 32)
+
+
 def test_all_follows_from_the_split_seed(monkeypatch, tmp_path):
     first = small().fingerprint
     monkeypatch.setenv("NETGAZE_CACHE", str(tmp_path))
