@@ -99,7 +99,7 @@ class Muon(Optimizer):
         self.ns_steps, self.scale_filters = ns_steps, scale_filters
 
     @torch.no_grad()
-    def step(self, closure: Callable[[], Any] | None = None) -> Any:  # type: ignore[override]
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """One step, after `closure` has been called with gradients, where one is given; what it returned."""
         loss = None
         if closure is not None:

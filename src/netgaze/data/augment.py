@@ -215,7 +215,8 @@ class Augment:
         """What follows once images [B,C,H,W] are normalized: erasing."""
         if not self.erase:
             return images
-        return erase(images, draw_boxes(len(images), self.erase, *images.shape[-2:], images.device))
+        height, width = images.shape[-2:]
+        return erase(images, draw_boxes(len(images), self.erase, height, width, images.device))
 
     def mix(self, views: tuple[Tensor, ...], labels: Tensor) -> tuple[tuple[Tensor, ...], Mixed | None]:
         """Normalized views [B,C,H,W] of images with `labels` [B], mixed with each other where that is asked for."""
