@@ -2,8 +2,7 @@
 
 import math
 from collections.abc import Sequence
-
-from scipy.stats import binomtest, norm
+from statistics import NormalDist
 
 
 def find_wilson_interval(share: float, num: float, level: float = 0.95) -> tuple[float, float]:
@@ -22,7 +21,7 @@ def find_wilson_interval(share: float, num: float, level: float = 0.95) -> tuple
     """
     if not (0 <= share <= 1 and num > 0):
         raise ValueError(f"expected a share of 0..1 and examples, got {share} of {num}")
-    squared = float(norm.ppf((1 + level) / 2)) ** 2 / num
+    squared = NormalDist().inv_cdf((1 + level) / 2) ** 2 / num
     center = (share + squared / 2) / (1 + squared)
     half = math.sqrt(share * (1 - share) * squared + squared**2 / 4) / (1 + squared)
     return max(0.0, center - half), min(1.0, center + half)
@@ -38,6 +37,8 @@ def compare_paired(only_first: int, only_second: int) -> float:
         only_first: examples that the first alone has right.
         only_second: examples that the second alone has right.
     """
+    from scipy.stats import binomtest  # half a second to import, and training asks for none
+
     num = only_first + only_second
     return float(binomtest(only_first, num, 0.5).pvalue) if num else 1.0
 
