@@ -45,6 +45,11 @@ class Batch:
     def __len__(self) -> int:
         return len(self.labels)
 
+    def pin_memory(self) -> "Batch":
+        """The same batch in memory that a GPU copies from by itself."""
+        *views, labels, index = [part.pin_memory() for part in (*self.views, self.labels, self.index)]
+        return Batch(tuple(views), labels, index, self.mixed)
+
     def to(self, device: torch.device | str) -> "Batch":
         """The same batch on a device."""
         wait = torch.device(device).type != "cuda"  # elsewhere a tensor could be read before it has arrived

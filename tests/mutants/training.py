@@ -2,7 +2,7 @@
 
 _OPTIM, _SCHEDULES, _AUGMENT = "tests/test_optimizers.py", "tests/test_schedules.py", "tests/data/test_augment.py"
 _AIRBENCH, _EPOCHS = "tests/models/test_airbench.py", "tests/callbacks/test_epochs.py"
-_MIXING = "tests/data/test_mixing.py"
+_MIXING, _LOADING = "tests/data/test_mixing.py", "tests/data/test_loading.py"
 _TASKS, _AVERAGE = "tests/tasks/test_tasks.py", "tests/callbacks/test_average.py"
 
 MUTANTS = [
@@ -78,4 +78,15 @@ MUTANTS = [
         _TASKS,
     ),
     ("tasks/base.py", "(1 - share) * of_others[name]", "(1 - share) * number", _TASKS),
+    ("data/loading.py", "part.nbytes <= _SHARE *", "part.nbytes >= _SHARE *", _LOADING),
+    (
+        "data/loading.py",
+        "if waiting is not None:\n                yield",
+        "if waiting is None:\n                yield",
+        _LOADING,
+    ),
+    ("data/loading.py", "self.sampler.set_epoch(epoch)", "pass", _LOADING),
+    ("data/loading.py", "split([len(batch) for batch in batches])", "split(len(batches[0]) + 1)", _LOADING),
+    ("data/augment.py", "@lru_cache(maxsize=16)", "@lru_cache(maxsize=0)", _LOADING),
+    ("tasks/step.py", "mean.detach().float() * num", "float(mean) * num", _LOADING),
 ]

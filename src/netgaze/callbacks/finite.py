@@ -40,7 +40,7 @@ class Finite(Callback):
         if self._first is None:
             return
         step = int(self._first)
-        if step < 0 and not all(bool(torch.isfinite(p).all()) for p in pl_module.parameters()):
+        if step < 0 and not bool(torch.stack([torch.isfinite(p).all() for p in pl_module.parameters()]).all()):
             step = trainer.global_step
         if step >= 0:
             self._first = None

@@ -5,6 +5,7 @@ Images are uint8 [B,C,H,W], fastest when channels come last in memory; draws com
 """
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Literal
 
 import torch
@@ -14,6 +15,8 @@ from torch import Tensor
 from netgaze.batch import Mixed
 from netgaze.data.mixing import cutmix, draw_box, draw_boxes, draw_share, erase, measure_rest, mixup
 from netgaze.errors import NetgazeError
+
+Floats = tuple[float, ...]
 
 _GOLDEN = 0x9E3779B97F4A7C15
 _AT_ONCE = 512  # images that are enlarged together: as decimal numbers they need four times the memory
@@ -122,11 +125,17 @@ def normalize(images: Tensor, mean: Sequence[float], std: Sequence[float]) -> Te
     pixels = images.permute(0, 2, 3, 1).contiguous()
     values = pixels.to(torch.float32)
     # In rows of all pixels' channels: arithmetic over runs of three numbers is several times slower on a CPU.
-    width = pixels.shape[2]
-    scale = torch.tensor([1 / (255 * s) for s in std] * width, device=images.device)
-    shift = torch.tensor([-m / s for m, s in zip(mean, std, strict=True)] * width, device=images.device)
+    scale, shift = _make_constants(tuple(mean), tuple(std), pixels.shape[2], images.device)
     values.flatten(2).mul_(scale).add_(shift)
     return values.permute(0, 3, 1, 2)
+
+
+@lru_cache(maxsize=16)  # to make them on a GPU is to wait for it
+def _make_constants(mean: Floats, std: Floats, width: int, device: torch.device) -> tuple[Tensor, Tensor]:
+    """What a row of so many pixels is multiplied by, and what is added, [width*C]."""
+    scale = torch.tensor([1 / (255 * s) for s in std] * width, device=device)
+    shift = torch.tensor([-m / s for m, s in zip(mean, std, strict=True)] * width, device=device)
+    return scale, shift
 
 
 class Augment:

@@ -10,7 +10,6 @@ from typing import Any, NotRequired, Unpack
 import torch
 from pytorch_lightning import LightningDataModule
 from torch import Tensor
-from torch.utils.data import DataLoader
 from tqdm import tqdm
 
 from netgaze.batch import Batch
@@ -19,6 +18,7 @@ from netgaze.data.decode import NO_RANGES, Form, read_images, read_picture
 from netgaze.data.facts import check_facts, check_loaded, digest_content, digest_evaluated
 from netgaze.data.found import Found, Remarks, find
 from netgaze.data.images import Images, Unlabeled, Vectors
+from netgaze.data.loading import make_loader
 from netgaze.data.sampler import PlainBatches
 from netgaze.data.splits import draw_stratified, hold_out
 from netgaze.data.training import Training, TrainingPart
@@ -300,7 +300,7 @@ class ImageData(LightningDataModule):
         shown = self.normalize(resize_to(stored, self.image_size))
         return shown if not augmented or self.augment is None else self.augment.finish(shown)
 
-    def train_dataloader(self) -> DataLoader:
+    def train_dataloader(self) -> Any:
         """Shuffled batches of the training split."""
         return self._loader("train", self.batch_size, shuffle=True)
 
@@ -308,15 +308,15 @@ class ImageData(LightningDataModule):
         """The sampler of training: index tensors into labels [N], of process `rank` of `world`."""
         return self.training.batches(labels, self.batch_size, rank, world)
 
-    def val_dataloader(self) -> DataLoader:
+    def val_dataloader(self) -> Any:
         """The validation split in order."""
         return self._loader("val", self.test_batch_size)
 
-    def test_dataloader(self) -> DataLoader:
+    def test_dataloader(self) -> Any:
         """The test split in order."""
         return self._loader("test", self.test_batch_size)
 
-    def _loader(self, split: str, batch_size: int, shuffle: bool = False) -> DataLoader:
+    def _loader(self, split: str, batch_size: int, shuffle: bool = False) -> Any:
         part: Images | Vectors = self._features.get(split) or self.splits[split]
         rank, world = (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
         sampler: Any
@@ -326,5 +326,5 @@ class ImageData(LightningDataModule):
             sampler = PlainBatches(len(part), batch_size, rank=rank, world=world)
         if self.trainer is not None:
             sampler.set_epoch(self.trainer.current_epoch)
-        # An own generator: the loader's base seed must not be drawn from the global one.
-        return DataLoader(part, batch_size=None, sampler=sampler, generator=torch.Generator())
+        device = self.trainer.strategy.root_device if self.trainer is not None else torch.device("cpu")
+        return make_loader(part, sampler, device)

@@ -48,6 +48,17 @@ class Images(Dataset[Batch]):
         pixels = self.images.permute(0, 2, 3, 1).index_select(0, index)
         return pixels.permute(0, 3, 1, 2)
 
+    @property
+    def nbytes(self) -> int:
+        """Bytes that the images take."""
+        return self.images.nbytes
+
+    def to(self, device: torch.device) -> "Images":
+        """The same images and labels on a device, to be trained on: what else is known of them stays behind."""
+        if self.images.device == device:
+            return self
+        return Images(self.images.to(device), self.labels.to(device))
+
     def stored(self, index: Any = None) -> Tensor:
         """All images, or those at `index` [M], as they are stored."""
         return self.images if index is None else self.images[index]
@@ -116,6 +127,17 @@ class Vectors(Dataset[Batch]):
     def __len__(self) -> int:
         return len(self.labels)
 
+    @property
+    def nbytes(self) -> int:
+        """Bytes that the features take."""
+        return self.features.nbytes
+
+    def to(self, device: torch.device) -> "Vectors":
+        """The same on a device."""
+        return Vectors(self.features.to(device), self.labels.to(device))
+
     def __getitem__(self, index: Tensor) -> Batch:
-        drawn = torch.randint(len(self.features), index.shape) if len(self.features) > 1 else torch.zeros_like(index)
+        drawn = torch.zeros_like(index)
+        if len(self.features) > 1:
+            drawn = torch.randint(len(self.features), index.shape, device=index.device)
         return Batch((self.features[drawn, index],), self.labels.index_select(0, index), index)
