@@ -8,6 +8,7 @@ from tests.conftest import composed
 
 from netgaze.build import build, resolve_config
 from netgaze.errors import NetgazeError, explaining_memory
+from netgaze.trainer import compile_steps
 
 ADAM = {"_target_": "torch.optim.AdamW", "_partial_": True, "lr": 0.1}
 
@@ -45,6 +46,15 @@ def test_a_strangers_target_is_refused(target, tmp_path):
         with pytest.raises(NetgazeError, match="refused"):
             build(config)
     assert not os.path.exists(flag)
+
+
+def test_without_a_compiler_nothing_is_compiled(monkeypatch):
+    def search():
+        raise RuntimeError("No working C++ compiler found")
+
+    monkeypatch.setattr("torch._inductor.cpp_builder.get_cpp_compiler", search)
+    with pytest.raises(NetgazeError, match="needs a C\\+\\+ compiler, and there is none"):
+        compile_steps(torch.nn.Linear(1, 1))
 
 
 def test_a_target_that_is_not_there():

@@ -273,7 +273,7 @@ def test_numbers_that_are_none(run, name, content, said):
         lambda content: content["netgaze"].update(class_names="ab"),
         lambda content: content["netgaze"]["config"].pop("trainer"),
         lambda content: content["netgaze"]["config"].update(model=[1]),
-        lambda content: content["netgaze"]["config"]["trainer"].pop("compile"),
+        lambda content: content["netgaze"]["config"]["trainer"].pop("max_epochs"),
         lambda content: content.pop("state_dict"),
         lambda content: content.update(epoch="last"),
     ],

@@ -24,7 +24,7 @@ from netgaze.errors import NetgazeError, raise_if_too_large
 from netgaze.schema import resolve
 
 MAKE_TRAINER = "netgaze.trainer.make_trainer"  # the one function that a config may name
-# Of the group `trainer`: set_globals reads the first two, build_task the next two, and the callback `budget` the last.
+# Of the group `trainer`: set_globals reads the first two, build_task the third, training the fourth, `budget` the last.
 READ_ELSEWHERE = ("threads", "deterministic", "channels_last", "compile", "max_time")
 FOREIGN = (Module, Optimizer, LRScheduler, Callback, Logger, Strategy, LightningModule, LightningDataModule)
 _PLACES = {
@@ -195,8 +195,6 @@ def build_task(settings: dict[str, Any], class_names: Sequence[str]) -> Any:
     _check_network(settings, task)
     if settings["trainer"]["channels_last"]:
         model.to(memory_format=torch.channels_last)
-    if settings["trainer"]["compile"]:
-        model.compile()  # in place: the names of weights stay
     return task
 
 

@@ -21,7 +21,7 @@ from netgaze.request import Request
 from netgaze.run import Run, open_run
 from netgaze.stages import Stage, check_moved, check_stages, find_finished, move_data, plan_stage
 from netgaze.subjects import controls, warn_of_changes
-from netgaze.trainer import choose_device, describe_device, set_globals
+from netgaze.trainer import choose_device, compile_steps, describe_device, set_globals
 from netgaze.weights import load_weights, parse_init, restore
 
 __all__ = ["fit", "open_run"]
@@ -126,6 +126,8 @@ def train(stage: Stage) -> None:
     check_moved(stage, data)
     if stage.last is not None:
         warn_of_changes(run.folder, run.facts.get("data"), data)
+    if chosen["compile"]:
+        compile_steps(task)
     loaded = _load_init(stage, task, data)
     run.begin(stage.request, stage.original_config, started, **loaded, **_describe(settings, data, task))
     log.info("%s", run.folder)

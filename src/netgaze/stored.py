@@ -12,7 +12,7 @@ from netgaze.files import read_bounded, read_json, read_json_object
 
 MOST_CSV_BYTES, MOST_COLUMNS = 50_000_000, 10_000
 _GROUPS = ("data", "model", "task", "optim", "schedule", "trainer")
-_OF_TRAINER = ("accelerator", "channels_last", "compile")  # what opening a network asks of the group
+_OF_TRAINER = ("accelerator", "channels_last", "max_epochs")  # what opening a network asks of the group
 _NUMBER = (int, float, type(None))
 _FACTS: dict[str, Any] = {
     "status": str,

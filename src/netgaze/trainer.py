@@ -112,6 +112,23 @@ def keep_freed_memory() -> None:
         library.mallopt(_M_TRIM_THRESHOLD, (1 << 31) - 1)
 
 
+def compile_steps(task: Any) -> None:
+    """Compile what a task does with a batch as a whole, network and loss, forward and backward.
+
+    Raises:
+        NetgazeError: there is no compiler that would do it.
+    """
+    from torch._inductor.cpp_builder import get_cpp_compiler  # seconds to import
+
+    try:
+        get_cpp_compiler()
+    except Exception as error:
+        raise NetgazeError(
+            "trainer.compile=true needs a C++ compiler, and there is none. Install g++ or clang, or leave it false."
+        ) from error
+    task.loss = torch.compile(task.loss)
+
+
 def set_globals(*, seed: int, threads: int, deterministic: bool) -> None:
     """Set all process-wide state from the config, so that nothing of a sweep's last job is left.
 

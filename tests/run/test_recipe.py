@@ -1,10 +1,11 @@
 """A run by the parts of the speed record: each is an option of any run, and together they train, stop and resume."""
 
 import math
+import shutil
 
 import pytest
 import torch
-from tests.conftest import NO_FIGURES
+from tests.conftest import NO_FIGURES, TINY
 from tests.tiny_runs import compose_request, read_history, read_metrics, same, train, weights
 
 from netgaze.experiment import open_run
@@ -89,3 +90,15 @@ def test_each_speedrun_composes(name):
     config, _ = compose_request(f"experiment={name}")
     assert config.model._target_.endswith("AirbenchNet")
     assert config.data.num_val == 0
+
+
+@pytest.mark.skipif(shutil.which("g++") is None, reason="compiling takes a C++ compiler")
+def test_a_compiled_step_is_the_step(tmp_path):
+    """The same losses within rounding, and weights under the same names, that open where nothing is compiled."""
+    words = [*TINY, *NO_FIGURES, "control=null", "model.depths=[1]", "model.widths=[8]"]
+    train(tmp_path / "plain", *words)
+    train(tmp_path / "compiled", *words, "trainer.compile=true")
+    for plain, compiled in zip(*(read_history(tmp_path / name) for name in ("plain", "compiled")), strict=True):
+        assert compiled["train/loss"] == pytest.approx(plain["train/loss"], rel=1e-3)
+    assert weights(tmp_path / "plain").keys() == weights(tmp_path / "compiled").keys()
+    assert open_run(tmp_path / "compiled").outputs("test").logits.shape[1] == 10
