@@ -83,10 +83,10 @@ def clock(module: Any, function: str, name: Callable[..., str], taken: dict[str,
     """Have a function of a module add up what it takes, under the name that its arguments give."""
     called = getattr(module, function)
 
-    def timed(*args: Any) -> Any:
+    def timed(*args: Any, **named: Any) -> Any:
         started = time.perf_counter()
         try:
-            return called(*args)
+            return called(*args, **named)
         finally:
             taken[name(*args)] += time.perf_counter() - started
 
@@ -103,7 +103,7 @@ def work(how: str, words: list[str]) -> None:
     taken: dict[str, float] = defaultdict(float, imports=time.perf_counter() - began)
     if how == "plain":
         Subject._is_asked_plainly = True  # type: ignore[assignment, method-assign]
-        subjects._share_body = lambda *args: None  # type: ignore[assignment]
+        subjects._share_body = lambda *args: None
         gallery._ask_cached = lambda figure, subject, question: gallery._compute(figure, subject)
     clock(gallery, "_ask", lambda name, *args: f"{name}: asked", taken)
     clock(gallery, "write_figure", lambda name, *args: f"{name}: drawn", taken)

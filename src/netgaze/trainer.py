@@ -7,7 +7,7 @@ import sys
 import timeit
 import warnings
 from collections.abc import Sequence
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -77,7 +77,9 @@ def has_fast_bf16() -> bool:
         return False
     single = torch.ones(512, 512)
     half = single.bfloat16()
-    slow, fast = (min(timeit.repeat(lambda m=matrix: m @ m, number=1, repeat=5)) for matrix in (single, half))
+    slow, fast = (
+        min(timeit.repeat(partial(torch.mm, matrix, matrix), number=1, repeat=5)) for matrix in (single, half)
+    )
     return slow > 1.2 * fast
 
 

@@ -30,10 +30,12 @@ def fuse(model: nn.Module, images: Tensor) -> nn.Module:
     try:
         fused = copy.deepcopy(model)
         pairs = _find_pairs(fused, images)
-        for convolution, norm in pairs:
-            joined = fuse_conv_bn_eval(fused.get_submodule(convolution), fused.get_submodule(norm))
-            fused.set_submodule(convolution, joined)
-            fused.set_submodule(norm, nn.Identity())
+        for names in pairs:
+            convolution, norm = map(fused.get_submodule, names)
+            assert isinstance(convolution, nn.Conv2d)
+            assert isinstance(norm, nn.BatchNorm2d)
+            fused.set_submodule(names[0], fuse_conv_bn_eval(convolution, norm))
+            fused.set_submodule(names[1], nn.Identity())
         return fused if pairs and _answer_alike(fused, model, images) else model
     except Exception:  # a network of one's own may do anything: it is shown the images as it is
         return model
