@@ -83,7 +83,7 @@ def ours(data: Cifar10) -> Iterator[torch.Tensor]:
     """Batches as a training step gets them, epoch after epoch."""
     for epoch in itertools.count():
         loader = data.train_dataloader()
-        loader.sampler.set_epoch(epoch)  # type: ignore[attr-defined]
+        loader.sampler.set_epoch(epoch)
         for batch in loader:
             yield data.normalize(data.augment(batch.images))  # type: ignore[misc]
 

@@ -50,6 +50,7 @@ TRAIN = [
     (["data.pseudo_labels=missing.npz"], r"^There are no pseudo-labels at missing\.npz"),
     (["data.pseudo_labels=whole"], r"^There are no pseudo-labels at whole/pseudo_labels\.npz"),
     (["control=untrained"], "^control=untrained is not known"),
+    (["figures.precision=bf16"], "^figures.precision=bf16 is not known. It is auto or 32."),
     (["data=folder", "data.dir=missing"], "Cannot read the folder missing"),
     (["data=folder"], "^data.dir must be given"),
 ]
@@ -95,6 +96,7 @@ ANALYZE = [
     (["runs=[begun]"], r"^checkpoint=best: there is no begun/checkpoints/best\.ckpt\. It was not trained so far\."),
     (["runs=[begun,sweep/9]", "checkpoint=last"], r"no sweep/9/checkpoints/last\.ckpt\. Type checkpoint=best"),
     (["runs=[whole]", "control=untrained"], "^control=untrained is not known"),
+    (["runs=[whole]", "figures.precision=16"], "^figures.precision=16 is not known. It is auto or 32."),
     (["runs=[whole,sweep]", "labels=[a,b]"], "as many titles as there are networks, 3"),
     (["runs=[whole]", "model=vgg19", "labels=[a]", "input=[3,32,32]"], "as many titles as there are networks, 2"),
     (["runs=[whole,old]", "labels=[a,a]"], "all different"),

@@ -27,6 +27,7 @@ ORDER = [
     {"measures"},
     {"inside", "glossary", "predictions"},
     {"features", "schedules", "optimizers", "weights", "schema", "verifier", "request", "provenance", "processes"},
+    {"passes"},
     {"early_checks", "subject"},
     {"figure"},
     {"drawing", "pictures", "trainer", "inline"},

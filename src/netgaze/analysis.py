@@ -79,7 +79,7 @@ def analyze(config: DictConfig, folder: Path, request: Request) -> list[Row]:
     other_data, data_dir = _choose_data(settings["data"])
     titled = dict(zip(labels, runs, strict=False))
     subjects = [
-        run.open(checkpoint, label, other_data, data_dir)
+        run.open(checkpoint, label, other_data, data_dir, settings["figures"]["precision"])
         for label, run in titled.items()
         if run.has_checkpoint(checkpoint)
     ]

@@ -21,6 +21,7 @@ from netgaze.stored import read_facts
 from netgaze.upgrade import upgrade_facts
 
 _CHECKPOINTS = ("best", "last")
+_PRECISIONS = ("auto", "32")
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,7 @@ def check_train(config: DictConfig, folder: Path) -> None:
     if not config.stages:  # else what one of them lacks another may have
         resolve(config)
     _check_control(config)
+    _check_precision(config)
     stages = list(map(str, config.stages))
     for place in ("", *(f"stages.{stage}." for stage in stages)):
         source = _select(config, f"{place}init")
@@ -93,6 +95,7 @@ def check_analyze(config: DictConfig) -> None:
         )
     _check_input(config)
     _check_control(config)
+    _check_precision(config)
     if config.checkpoint not in _CHECKPOINTS:
         raise NetgazeError(f"checkpoint={config.checkpoint} is not known. It is {' or '.join(_CHECKPOINTS)}.")
     runs = find_run_folders(config.runs or [])
@@ -161,6 +164,12 @@ def _check_indices(figure: str, asked: Iterable[Any], known: Sequence[int]) -> N
 def _check_control(config: DictConfig) -> None:
     if config.control not in (None, "random"):
         raise NetgazeError(f"control={config.control} is not known: choose random, or null for none.")
+
+
+def _check_precision(config: DictConfig) -> None:
+    known = _select(config, "figures.precision")
+    if known not in (None, *_PRECISIONS):  # a run from before there was this key has none
+        raise NetgazeError(f"figures.precision={known} is not known. It is {' or '.join(_PRECISIONS)}.")
 
 
 def _check_pictures(figures: Mapping[str, Any], images: Sequence[str] | None = None) -> None:

@@ -17,7 +17,7 @@ from netgaze.labels import label_runs, list_hyperparameters
 from netgaze.run import Run
 from netgaze.runs import count_examples
 from netgaze.subject import Subject, device_of, evaluating
-from netgaze.subjects import controls
+from netgaze.subjects import choose_precision, controls
 from netgaze.tables import format_numbers
 from netgaze.trainer import choose_device, set_globals
 from netgaze.weights import restore
@@ -76,6 +76,7 @@ def end(
         metrics=numbers,
         config=settings,
         folder=run.folder,
+        precision=choose_precision(settings),
     )
     found = _look(figures, subject, settings, run, numbers)
     speed = {"test_images_per_second": test_speed} | _measure_training(data, run)

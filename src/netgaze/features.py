@@ -1,14 +1,12 @@
-"""From a network and images to features [N,D], and to a task's outputs [M,K]."""
+"""From a network and images to features [N,D], and short names for weights and code."""
 
 import inspect
 import sys
+import uuid
 from collections.abc import Iterable
-from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -50,14 +48,25 @@ def digest_body(model: nn.Module) -> str:
     return digest(list(state), *(value.detach().float().cpu().numpy() for value in state.values()))
 
 
-def read_source(thing: Any) -> str:
-    """The code of the module that an object's class is from: a stored answer is stale when it has changed.
+_OTHERS = ("builtins", "abc", "torch", "pytorch_lightning", "timm", "torchvision", "typing")
 
-    Of a class in the `__init__.py` of a folder, the code of all modules in this folder.
+
+def read_source(thing: Any) -> str:
+    """The code of the modules that an object's class and its bases are from: a stored answer is stale when it changes.
+
+    Of a class in the `__init__.py` of a folder, the code of all modules in this folder. Libraries are left out.
     """
-    module = sys.modules[type(thing).__module__]
+    names = dict.fromkeys(kind.__module__ for kind in type(thing).__mro__)
+    return "".join(_read_module(name) for name in names if name.partition(".")[0] not in _OTHERS)
+
+
+def _read_module(name: str) -> str:
+    module = sys.modules[name]
     if not hasattr(module, "__path__"):
-        return inspect.getsource(module)
+        try:
+            return inspect.getsource(module)
+        except (OSError, TypeError):  # a notebook's cells: nothing stored fits them
+            return uuid.uuid4().hex
     return "".join(
         path.read_text(encoding="utf-8") for path in sorted(Path(inspect.getfile(module)).parent.glob("*.py"))
     )
@@ -83,46 +92,3 @@ def extract_cached(model: nn.Module, data: Any, split: str, device: torch.device
 
     key = digest(digest_body(model), read_source(model), data.fingerprint, split, *how)
     return torch.from_numpy(cached_arrays("features", key, make)["features"])
-
-
-@dataclass(frozen=True)
-class Outputs:
-    """What a task answered on a split: logits [M,K], targets [M], and the image each example came from, [M]."""
-
-    logits: np.ndarray
-    targets: np.ndarray
-    index: np.ndarray
-
-    @cached_property
-    def probabilities(self) -> np.ndarray:
-        """Softmax of the logits, [M,K]."""
-        shares = self.logits - self.logits.max(axis=1, keepdims=True)
-        np.exp(shares, out=shares)  # in place: of thousands of classes each copy counts
-        shares /= shares.sum(axis=1, keepdims=True)
-        return shares
-
-    @cached_property
-    def losses(self) -> np.ndarray:
-        """Cross-entropy of each example, [M], in nats."""
-        shifted = self.logits - self.logits.max(axis=1, keepdims=True)
-        own = shifted[np.arange(len(self.targets)), self.targets]
-        return np.log(np.exp(shifted, out=shifted).sum(axis=1)) - own
-
-
-@torch.no_grad()
-def collect_outputs(task: Any, data: Any, split: str, device: torch.device | str) -> Outputs:
-    """The logits and targets of all examples that a task makes of a split, in fp32; the task is in evaluation mode.
-
-    Args:
-        task: a `tasks.base.Task`.
-        data: a `data.base.ImageData`.
-        split: "train", "val" or "test".
-        device: where the task is.
-    """
-    logits, targets, index = [], [], []
-    for batch in data.batches(split):
-        examples, answers = task.make_examples(batch.images.to(device), batch.labels.to(device))
-        logits.append(task(examples).float().cpu())
-        targets.append(answers.cpu())
-        index.append(batch.index.repeat(len(answers) // len(batch)))
-    return Outputs(*(torch.cat(part).numpy() for part in (logits, targets, index)))

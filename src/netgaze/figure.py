@@ -26,15 +26,19 @@ class Finding:
         numbers: JSON values by name; a name that the figure lists in `metrics` also becomes a number of the run.
         arrays: NumPy arrays by name.
         caption: a sentence on how the examples were chosen or how the numbers are to be read.
+        precision: what the passes over whole splits were computed in, "32" or "bf16", which `gallery.look` notes; empty
+            where there were none.
     """
 
     numbers: dict[str, Any] = field(default_factory=dict)
     arrays: dict[str, np.ndarray] = field(default_factory=dict)
     caption: str = ""
+    precision: str = ""
 
     def save(self, stem: Path, key: str) -> None:
         """Write `<stem>.npz` with everything, under the key of the question."""
-        text = json.dumps(to_plain({"numbers": self.numbers, "caption": self.caption, "key": key}))
+        said = {"numbers": self.numbers, "caption": self.caption, "precision": self.precision, "key": key}
+        text = json.dumps(to_plain(said))
         with atomic_write(stem.with_suffix(".npz")) as beside, open(beside, "wb") as file:
             np.savez_compressed(file, finding=np.array(text), **self.arrays)  # type: ignore[arg-type]
 
@@ -46,7 +50,9 @@ class Finding:
             return None
         try:
             content = json.loads(str(arrays.pop("finding")))
-            return cls(content["numbers"], arrays, content["caption"]) if content["key"] == key else None
+            if content["key"] != key:
+                return None
+            return cls(content["numbers"], arrays, content["caption"], content.get("precision", ""))
         except (ValueError, RecursionError, KeyError, TypeError):
             return None
 

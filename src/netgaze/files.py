@@ -5,6 +5,7 @@ import errno
 import hashlib
 import io
 import json
+import logging
 import math
 import os
 import re
@@ -28,6 +29,10 @@ MOST_JSON_BYTES = 100_000_000  # of a run's file of facts or numbers
 MOST_LIST_BYTES = 200_000_000  # of a list of images, a line each
 MOST_YAML_BYTES, MOST_YAML_DEPTH = 1_000_000, 50  # of a run's config
 MOST_ARRAY_BYTES = 8_000_000_000  # of a file of arrays, unpacked
+LOOKED_AT = ("features", "outputs", "findings")  # folders of the cache that hold what was seen of networks
+MOST_CACHE_BYTES, MOST_KEPT_BYTES = 20_000_000_000, 2_000_000_000  # of these together, and of one file in them
+
+log = logging.getLogger(__name__)
 
 _MOST_BYTES = 180  # of a name made of words: with what is put before and after it less than 255
 
@@ -276,21 +281,67 @@ def read_arrays(path: Path | str, most_bytes: int = MOST_ARRAY_BYTES) -> "dict[s
         return None
 
 
-def cached_arrays(folder: str, key: str, make: "Callable[[], dict[str, np.ndarray]]") -> "dict[str, np.ndarray]":
-    """Arrays from the cache, made and stored if they are not there; a damaged file is made again.
-
-    A cache that cannot be written to costs time, not the run: the arrays are then made each time.
-    """
-    import numpy as np
-
+def read_cached(folder: str, key: str) -> "dict[str, np.ndarray] | None":
+    """Arrays from the cache, or None where they are not there, or damaged; they count as used now."""
     path = cache_root() / folder / f"{key}.npz"
     stored = read_arrays(path)
     if stored is not None:
+        mark_used(path)
+    return stored
+
+
+def write_cached(folder: str, key: str, arrays: "Mapping[str, np.ndarray]") -> None:
+    """Arrays into the cache; one that cannot be written to costs time, not the run: they are then made each time.
+
+    Those larger than `MOST_KEPT_BYTES` are not kept: of thousands of classes it takes less to compute than to store.
+    """
+    import numpy as np
+
+    if sum(array.nbytes for array in arrays.values()) > MOST_KEPT_BYTES:
+        return
+    with suppress(NetgazeError):
+        with atomic_write(cache_root() / folder / f"{key}.npz") as beside, open(beside, "wb") as file:
+            np.savez(file, **arrays)  # type: ignore[arg-type]
+        trim_cache()
+
+
+def cached_arrays(folder: str, key: str, make: "Callable[[], dict[str, np.ndarray]]") -> "dict[str, np.ndarray]":
+    """Arrays from the cache, made and stored if they are not there; a damaged file is made again."""
+    stored = read_cached(folder, key)
+    if stored is not None:
         return stored
     arrays = make()
-    try:
-        with atomic_write(path) as beside, open(beside, "wb") as file:
-            np.savez(file, **arrays)  # type: ignore[arg-type]
-    except NetgazeError:
-        pass
+    write_cached(folder, key, arrays)
     return arrays
+
+
+def mark_used(path: Path) -> None:
+    """Note that a file of the cache was of use now: those that were not for longest go first."""
+    with suppress(OSError):
+        os.utime(path)
+
+
+def trim_cache(most_bytes: int = MOST_CACHE_BYTES) -> None:
+    """Remove what was not used for longest, where features, outputs and findings in the cache are more than so much.
+
+    Decoded images are no part of it: they belong to data sets, and stay.
+    """
+    files = []
+    for folder in LOOKED_AT:
+        for path in (cache_root() / folder).glob("*.npz"):
+            with suppress(OSError):  # another process may be at it
+                files.append((path.stat().st_mtime, path.stat().st_size, path))
+    excess, removed = sum(size for _, size, _ in files) - most_bytes, 0
+    for _, size, path in sorted(files):
+        if excess <= 0:
+            break
+        with suppress(OSError):
+            path.unlink()
+            excess, removed = excess - size, removed + 1
+    if removed:
+        log.info(
+            "%s had more than %.0f GB: what was unused for longest is removed, %d files.",
+            cache_root(),
+            most_bytes / 1e9,
+            removed,
+        )

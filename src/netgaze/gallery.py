@@ -1,15 +1,19 @@
 """The one function that makes pictures: figures x subjects -> files."""
 
+import functools
 import logging
 import os
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import netgaze
+from netgaze.errors import NetgazeError
 from netgaze.failures import Failure, explain_failures
 from netgaze.features import read_source
 from netgaze.figure import Figure, Finding
-from netgaze.files import digest
+from netgaze.files import cache_root, digest, mark_used, trim_cache
 from netgaze.pictures import Answers, remove_figure, write_failure, write_figure
 from netgaze.subject import Subject
 
@@ -49,9 +53,10 @@ class Found(dict[str, dict[str, Finding]]):
 def look(figures: Mapping[str, Figure], subjects: Sequence[Subject], out: Path, draw: bool = True) -> Found:
     """Ask every figure of every subject; write `<out>/<figure>.png` and `.json`; return the findings.
 
-    The findings of a subject that has a folder lie there as `figures/<figure>.npz`, and are read back when the
-    same question is asked of the same weights and data again. A subject that lacks what a figure needs, or with which
-    it fails, is left out and named in the JSON; a figure for which that leaves none is not drawn, and the log says why.
+    The findings of a run's own look lie in its folder as `figures/<figure>.npz`, all others in the cache; they are read
+    back when the same question is asked of the same weights and data again, of controls too. A subject that lacks what
+    a figure needs, or with which it fails, is left out and named in the JSON; a figure for which that leaves none is
+    not drawn, and the log says why.
     The `files` of a figure become `<out>/<figure>/<label>/<name>.png`, or `.gif` where they move; its tables
     `<out>/<figure>.csv`, of several networks below one another under their names, and `tables` in the JSON.
 
@@ -65,6 +70,7 @@ def look(figures: Mapping[str, Figure], subjects: Sequence[Subject], out: Path, 
         draw: False computes only (the callback while training asks for numbers alone), and says nothing of failures.
     """
     found = Found()
+    _foresee(figures, subjects)
     for name, figure in figures.items():
         answers = _ask_all(name, figure, subjects, out)
         if answers.shows_networks:
@@ -108,7 +114,7 @@ def _find_failure(answers: Answers, subjects: Sequence[Subject]) -> Failure | No
 def _ask_all(name: str, figure: Figure, subjects: Sequence[Subject], out: Path) -> Answers:
     answers = Answers()
     for subject in subjects:
-        if subject.control and figure.controls == "none":
+        if not _is_asked(figure, subject):
             continue
         try:
             if lacking := subject.lacks(figure.needs):
@@ -123,22 +129,69 @@ def _ask_all(name: str, figure: Figure, subjects: Sequence[Subject], out: Path) 
     return answers
 
 
+def _foresee(figures: Mapping[str, Figure], subjects: Sequence[Subject]) -> None:
+    """Tell each subject whether outputs will be asked for, so that one pass gives them and the features."""
+    for subject in subjects:
+        asked = [set(figure.needs) for figure in figures.values() if _is_asked(figure, subject)]
+        if any({"classes", "data"} <= needs for needs in asked):
+            subject.foresee_outputs()
+
+
+def _is_asked(figure: Figure, subject: Subject) -> bool:
+    return not (subject.control and figure.controls == "none")
+
+
 def _ask(name: str, figure: Figure, subject: Subject, out: Path) -> Finding:
     """The finding of one figure on one subject: read back where it was found before.
 
     Only a run's own look writes into its folder, so that its pictures and arrays stay of one piece.
     """
-    if subject.folder is None or subject.training:
-        return figure.compute(subject)
+    # Code from elsewhere may change unseen by `_digest_code`: only a run's folder keeps what it found.
+    is_cached = type(figure).__module__.startswith("netgaze.")
+    if subject.training or (subject.folder is None and not is_cached):
+        return _compute(figure, subject)
     own = [(path, os.path.getmtime(path), os.path.getsize(path)) for path in _own_pictures(figure)]
-    key = digest(name, read_source(figure), vars(figure), own, subject.identity(figure.needs), subject.split)
-    stem = subject.folder / "figures" / name
-    finding = Finding.load(stem, key)
-    if finding is None:
-        finding = figure.compute(subject)
-        if out == stem.parent:
+    question = [name, read_source(figure), vars(figure), own, subject.identity(figure.needs), subject.split]
+    key, stem = digest(*question), None if subject.folder is None else subject.folder / "figures" / name
+    finding = None if stem is None else Finding.load(stem, key)
+    if stem is not None and stem.parent == out:
+        if finding is None:
+            finding = _compute(figure, subject)
             finding.save(stem, key)
+        return finding
+    if finding is None:
+        finding = _ask_cached(figure, subject, question) if is_cached else _compute(figure, subject)
     return finding
+
+
+def _ask_cached(figure: Figure, subject: Subject, question: Sequence[Any]) -> Finding:
+    """The finding from the cache, which all reports share; made and kept where it is not there."""
+    # Of all code, as no folder of a run bounds what an answer of yesterday's code would be shown beside.
+    told = [vars(subject.data.found.remarks), subject.data.title] if "data" in figure.needs else []
+    key = digest(*question, *told, _digest_code())
+    stem = cache_root() / "findings" / key
+    finding = Finding.load(stem, key)
+    if finding is not None:
+        mark_used(stem.with_suffix(".npz"))
+        return finding
+    finding = _compute(figure, subject)
+    with suppress(NetgazeError):  # a cache that cannot be written to costs time alone
+        finding.save(stem, key)
+        trim_cache()
+    return finding
+
+
+def _compute(figure: Figure, subject: Subject) -> Finding:
+    finding = figure.compute(subject)
+    finding.precision = subject.name_precision(figure.needs)
+    return finding
+
+
+@functools.cache
+def _digest_code() -> str:
+    """A short name for all code of the project."""
+    paths = sorted(Path(netgaze.__file__).parent.rglob("*.py"))
+    return digest(*(path.read_text(encoding="utf-8") for path in paths))
 
 
 def _own_pictures(figure: Figure) -> list[str]:

@@ -126,7 +126,8 @@ def remove_figure(name: str, out: Path, suffixes: Sequence[str] = (".png", ".csv
 
 
 def _make_head(name: str, title: str, question: str, answers: Answers) -> dict[str, Any]:
-    return {
+    precisions = {label: found.precision for label, found in answers.findings.items() if found.precision}
+    head = {
         "figure": name,
         "title": title,
         "question": question,
@@ -135,6 +136,7 @@ def _make_head(name: str, title: str, question: str, answers: Answers) -> dict[s
         "controls": sorted(answers.controls),
         "left_out": answers.left_out,
     }
+    return head | ({"precisions": precisions} if precisions else {})
 
 
 def _list_names(answers: Answers, compared: dict[str, Any], tables: Mapping[str, list[dict[str, Any]]]) -> list[str]:

@@ -113,6 +113,7 @@ def _figure(folder: Path, name: str, counts: Mapping[str, Mapping[str, float]]) 
             for label in owners
         ],
         "compared": [_line(key, glossary.get(key), [compared], [{}]) for key in compared],
+        "precisions": _describe_precisions(content.get("precisions", {})),
         "left_out": _left_out(content["left_out"]),
         "meanings": _list_said(glossary, [*simple, *compared, *(key for rows in tables.values() for key in rows[0])]),
         "tables": [_table(label, rows, glossary) for label, rows in tables.items() if rows],
@@ -153,6 +154,17 @@ def _table(label: str, rows: Sequence[dict[str, Any]], glossary: Glossary) -> di
         "lines": lines,
         "num": len(rows),
     }
+
+
+def _describe_precisions(precisions: dict[str, str]) -> str:
+    """A sentence on what networks were looked at in, where that was not fp32."""
+    rounded = [label for label, precision in precisions.items() if precision == "bf16"]
+    if not rounded:
+        return ""
+    return (
+        f"Seen in bf16, the head in fp32: {', '.join(rounded)}. Accuracies may differ by up to 0.2 points from those "
+        "of the run's own test."
+    )
 
 
 def _left_out(reasons: dict[str, str]) -> list[str]:

@@ -218,6 +218,7 @@ class Run:
         label: str | None = None,
         other: dict[str, Any] | None = None,
         data_dir: str | None = None,
+        precision: str | None = None,
     ) -> Subject:
         """The run as a Subject: its network is opened from the folder alone, when first asked for.
 
@@ -228,12 +229,13 @@ class Run:
                 network knows. Where it has other classes, what asks for the network's classes is left out.
             data_dir: where the run's own data lies now, if it was moved. What lies there and differs from what the run
                 was trained on is taken for other data, with a warning.
+            precision: of passes over whole splits, "auto" or "32"; by default as the run's `figures.precision` has it.
 
         Raises:
             NetgazeError: no run is there, or it has no such checkpoint.
         """
         _ = self.facts  # says it where there is no run
-        return open_subject(self, checkpoint, label, other, data_dir)
+        return open_subject(self, checkpoint, label, other, data_dir, precision)
 
     def _repr_html_(self) -> str:
         failed = self.facts.get("figures_failed", {}) if self.exists else {}

@@ -17,6 +17,7 @@ class Figures:
     """What all figures have in common."""
 
     strict: bool = False
+    precision: str = "auto"
 
 
 @dataclass

@@ -13,8 +13,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from netgaze.features import Outputs, collect_outputs, digest_weights, extract, extract_cached, read_source
+from netgaze.features import digest_weights, extract, read_source
 from netgaze.files import digest
+from netgaze.passes import Outputs, Passes, collect_outputs
 from netgaze.verifier import ThresholdChoice, Verifier
 
 # Parts of a Subject that a figure may need: all that there are.
@@ -51,6 +52,8 @@ class Subject:
         train_data: makes the data that the network was trained on, where `data` is another.
         model: makes the network, where there is no task around it.
         input_shape: (C, H, W) of the images that the network reads; by default those of the data.
+        precision: of passes over whole splits, "32" or "bf16", see `passes.Passes`. A network in training, a verifier
+            and whatever needs gradients or exact maps are asked in fp32 all the same.
     """
 
     def __init__(
@@ -71,6 +74,7 @@ class Subject:
         model: Callable[[], nn.Module] | None = None,
         input_shape: tuple[int, int, int] | None = None,
         reader: Callable[[], Any] | None = None,
+        precision: str = "32",
     ):
         self.label = label
         self._task, self._data, self._history = task, data, history
@@ -79,6 +83,8 @@ class Subject:
         self.control, self.training, self.pixels, self.folder = control, training, pixels, folder
         self._train_data, self._model, self._input_shape = train_data, model, input_shape
         self._reader = reader or data
+        self.precision = precision
+        self._foresees_outputs = False
         self._features: dict[str, Tensor] = {}
         self._outputs: dict[str, Outputs] = {}
 
@@ -151,11 +157,12 @@ class Subject:
 
     def identity(self, needs: tuple[str, ...]) -> str:
         """A short name for the parts in `needs`: equal weights, data, history and so on have equal names."""
-        parts: list[Any] = [self.label if self.pixels else None]
+        parts: list[Any] = ["raw pixels" if self.pixels else None]
         if not self.pixels and {"task", "classes", "features", "verifier"} & set(needs):
             parts += [digest_weights(self.task), read_source(self.task), read_source(self.task.model)]
             # How a verifier mirrors, scales and decides.
             parts += [] if self.verifier is None else [(self.config or {}).get("task")]
+        parts += [used] if (used := self.name_precision(needs)) else []
         if "model" in needs:
             parts += [(self.config or {}).get("model"), self.input_shape, read_source(self.model)]
         if "reader" in needs:
@@ -172,7 +179,7 @@ class Subject:
 
         Of a verifier its embeddings, of raw pixels themselves.
 
-        Computed once, in fp32; kept on disk under the weights' and the data's digest, unless in training.
+        Computed once, and in `precision` unless in training or of a verifier; see `passes.Passes`.
         """
         if split not in self._features:
             self._features[split] = self._compute_features(split)
@@ -181,10 +188,29 @@ class Subject:
     def _compute_features(self, split: str) -> Tensor:
         if self.pixels:
             return _flatten(self.data.images(split))
-        if self.training or self.verifier is not None:
+        if self._is_asked_plainly:
             return self._pass(batch.images for batch in self.data.batches(split))
         with evaluating(self.task):
-            return extract_cached(self.task.model, self.data, split, device_of(self.task))
+            is_foreseen = self._foresees_outputs and split == self.split
+            return self._passes.features(split, with_outputs=is_foreseen and not self.lacks(("classes",)))
+
+    @cached_property
+    def _passes(self) -> Passes:
+        return Passes(self.task, self.data, device_of(self.task), self.precision)
+
+    @property
+    def _is_asked_plainly(self) -> bool:
+        """Whether its passes are made anew, each for itself, in fp32."""
+        return self.training or self.verifier is not None
+
+    def foresee_outputs(self) -> None:
+        """Say that the outputs on its split will be asked for: a pass for features then gives them as well."""
+        self._foresees_outputs = True
+
+    def name_precision(self, needs: tuple[str, ...]) -> str:
+        """What passes over splits are computed in for a figure of such needs: "32" or "bf16"; empty where none are."""
+        is_passed = self._task is not None and not {"classes", "features"}.isdisjoint(needs)
+        return self.precision if is_passed and not self._is_asked_plainly else ""
 
     def features_of(self, images: Tensor) -> Tensor:
         """What `features` gives, of pictures: uint8 [N,C,H,W] -> [N,D]."""
@@ -237,10 +263,13 @@ class Subject:
         return self.threshold_choice.choose(self.embeddings(split), self.data.labels(split))
 
     def outputs(self, split: str) -> Outputs:
-        """The task's logits [M,K] and targets [M] on all that it makes of `split`, in fp32, once."""
+        """The task's logits [M,K] and targets [M] on all that it makes of `split`, once, as `features`."""
         if split not in self._outputs:
             with evaluating(self.task):
-                self._outputs[split] = collect_outputs(self.task, self.data, split, device_of(self.task))
+                if self._is_asked_plainly:
+                    self._outputs[split] = collect_outputs(self.task, self.data, split, device_of(self.task))
+                else:
+                    self._outputs[split] = self._passes.outputs(split)
         return self._outputs[split]
 
 

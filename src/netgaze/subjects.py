@@ -13,7 +13,7 @@ from netgaze.build import build, build_task, init_from_data
 from netgaze.errors import NetgazeError
 from netgaze.files import digest
 from netgaze.subject import Subject
-from netgaze.trainer import choose_device
+from netgaze.trainer import choose_device, resolve_figures_precision
 from netgaze.verifier import Verifier
 from netgaze.weights import restore
 
@@ -23,7 +23,12 @@ CONTROL_SEED = 1803  # of the untrained networks that every picture is held agai
 
 
 def open_subject(
-    run: Any, checkpoint: str, label: str | None, other: dict[str, Any] | None, data_dir: str | None
+    run: Any,
+    checkpoint: str,
+    label: str | None,
+    other: dict[str, Any] | None,
+    data_dir: str | None,
+    precision: str | None = None,
 ) -> Subject:
     """A run's network as a Subject, opened when first asked for; see `run.Run.open`.
 
@@ -33,6 +38,7 @@ def open_subject(
         label: the column's title; None for the folder's name.
         other: settings of the data to look at; None for the run's own.
         data_dir: where the run's own data lies now; None for where it lay.
+        precision: `figures.precision`; None for the run's own.
     """
     stored = run.read_checkpoint(checkpoint)
     facts = stored["netgaze"]
@@ -70,7 +76,19 @@ def open_subject(
         config=settings,
         folder=run.folder if other is None else None,
         train_data=None if other is None else open_other if other is own["data"] else open_own,
+        precision=choose_precision(settings, precision),
     )
+
+
+def choose_precision(settings: dict[str, Any], precision: str | None = None) -> str:
+    """What passes of a run's network over whole splits are computed in, "32" or "bf16".
+
+    Args:
+        settings: the run's resolved config; of earlier versions it says nothing of figures.
+        precision: `figures.precision`; None for the run's own.
+    """
+    own = settings.get("figures", {}).get("precision", "auto")
+    return resolve_figures_precision(precision or own, settings["trainer"]["accelerator"])
 
 
 def open_model(settings: dict[str, Any], input_shape: tuple[int, int, int], label: str) -> Subject:
@@ -255,8 +273,9 @@ def _untrained(subject: Subject, title: str) -> Subject:
 
     def task() -> Any:
         built = build_task(settings, subject.task.class_names)
+        _share_body(built.model, settings)
         init_from_data(built, subject.train_data)
-        built = built.to(device)
+        built.to(device)
         if isinstance(built, Verifier):
             built.choose_threshold(subject.train_data, device)  # as that of a trained one was chosen
         return built.eval()
@@ -269,4 +288,21 @@ def _untrained(subject: Subject, title: str) -> Subject:
         config=settings,
         split=subject.split,
         control=True,
+        precision=subject.precision,
     )
+
+
+def _share_body(model: Any, settings: dict[str, Any]) -> None:
+    """Give an untrained network the body that it has where its outputs are the data's classes.
+
+    What is drawn after a last layer depends on its size: tasks of other outputs would each have features of their own,
+    to be computed for each and to be held against each other.
+    """
+    named = settings["model"].get("num_classes")
+    if named in (None, settings["data"]["num_classes"]):
+        return
+    torch.manual_seed(settings["seed"])
+    other = build(settings["model"] | {"num_classes": settings["data"]["num_classes"]}).state_dict()
+    last = [model.last_layer] if hasattr(model, "last_layer") else list(model.head_layers)
+    body = {name: value for name, value in other.items() if not name.startswith(tuple(f"{each}." for each in last))}
+    model.load_state_dict(body, strict=False)

@@ -100,6 +100,11 @@ def has_fast_bf16() -> bool:
     return slow > 1.2 * fast
 
 
+def resolve_figures_precision(precision: str, accelerator: str = "auto") -> str:
+    """What `figures.precision` means here: of auto bf16 where training would choose it, else 32."""
+    return "bf16" if resolve_precision(precision, accelerator) == "bf16-mixed" else "32"
+
+
 def keep_freed_memory() -> None:
     """Let glibc keep what a step frees for the next step, instead of handing it back to the system page by page.
 

@@ -10,10 +10,10 @@ from tests.figures.test_figures import assert_readable
 
 from netgaze.drawing.examples import denormalize
 from netgaze.drawing.panels import RIGHT, WRONG
-from netgaze.features import Outputs
 from netgaze.figure import Finding
 from netgaze.figures.confused_pairs import ConfusedPairs
 from netgaze.figures.confusion import Confusion
+from netgaze.passes import Outputs
 
 NAMES = ["building_facade", "amusement_park", "courtyard", "dam"]
 

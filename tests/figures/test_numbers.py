@@ -11,7 +11,6 @@ from tests.figures.test_figures import assert_readable
 from netgaze.drawing.examples import balanced_choice, choose_examples, denormalize, rebuild_examples
 from netgaze.drawing.panels import MOST_NAMES
 from netgaze.errors import NetgazeError
-from netgaze.features import Outputs
 from netgaze.figures.confusion import Confusion
 from netgaze.figures.curves import Curves
 from netgaze.figures.data_card import DataCard
@@ -21,6 +20,7 @@ from netgaze.figures.knn import Knn
 from netgaze.figures.tsne import Tsne, leave_one_out
 from netgaze.measures.metrics import calibration_error, knn_accuracy, vote_weighted
 from netgaze.measures.neighbors import find_nearest
+from netgaze.passes import Outputs
 from netgaze.subject import Subject
 
 
