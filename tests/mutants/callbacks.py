@@ -96,7 +96,7 @@ MUTANTS = [
     ("callbacks/finite.py", "% self.every == 0", "% self.every == 1", _EPOCHS),
     (
         "callbacks/finite.py",
-        "if step < 0 and not all(bool(torch.isfinite(p).all()) for p in pl_module.parameters())",
+        "if step < 0 and not bool(torch.stack([torch.isfinite(p).all() for p in pl_module.parameters()]).all())",
         "if False",
         _EPOCHS,
     ),

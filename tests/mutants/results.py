@@ -4,7 +4,7 @@ _WINNER, _RESULTS, _TABLES, _REPORT = (f"tests/run/test_{it}.py" for it in ("win
 _SURE, _KEPT, _WORDS = "tests/measures/test_uncertainty.py", "tests/test_predictions.py", "tests/test_glossary.py"
 
 MUTANTS = [
-    ("measures/uncertainty.py", "norm.ppf((1 + level) / 2)", "norm.ppf(level)", _SURE),
+    ("measures/uncertainty.py", "inv_cdf((1 + level) / 2)", "inv_cdf(level)", _SURE),
     ("measures/uncertainty.py", "squared**2 / 4", "squared**2 / 2", _SURE),
     ("measures/uncertainty.py", "(share + squared / 2) / (1 + squared)", "share", _SURE),
     ("measures/uncertainty.py", "binomtest(only_first, num, 0.5)", "binomtest(only_first, num, 0.5, 'less')", _SURE),
