@@ -25,7 +25,8 @@ OF_EXPERIMENTS = {
     "few_labels": FEW,
     "long_tail": ["++stages.pretrain.data.epoch_size=16", "stages.probe.data.per_class=1"],
 }
-ALONE = [*OF_FACES, "long_tail"]  # the last has stages, each with its own task
+SPEED = ["speedrun", "speedrun96", "speedrun_sgd"]  # these set what the supervised task alone has
+ALONE = [*OF_FACES, *SPEED, "long_tail"]  # the last has stages, each with its own task
 OF_ANY_TASK = [experiment for experiment in EXPERIMENTS if experiment not in ALONE]
 WITH_ALL = ["two_networks", "dynamic_filters"]  # a network that ends in a linear layer, and one that does not
 # Two with all tasks and each with one are fast enough for every change; the other pairs are slow.
