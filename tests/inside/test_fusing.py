@@ -154,7 +154,11 @@ def test_what_is_no_plain_layer_stays(change):
         model.way = lambda net, x: 1 / 0
     else:
         model.one.train()
-    assert fuse(model, torch.randn(2, 3, 8, 8)) is model
+    images = torch.randn(2, 3, 8, 8)
+    assert fuse(model, images) is model
+    if change != "no forward":
+        with torch.no_grad():
+            assert _find_pairs(model, images) == []
 
 
 def test_a_wrong_answer_is_noticed_whatever_was_fused(monkeypatch):

@@ -51,13 +51,6 @@ MUTANTS = [
     ("subjects.py", "        _share_body(built.model, settings)\n", "", _RUNS),
     ("subjects.py", "resolve_figures_precision(precision or own,", "resolve_figures_precision(own,", _RUNS),
     ("inside/fusing.py", "        and reads.counts[id(inputs[0])] == 1\n", "", _FUSING),
-    (
-        "inside/fusing.py",
-        "for name, outputs in given.items() if len(outputs) == 1}",
-        "for name, outputs in given.items() if outputs}",
-        _FUSING,
-    ),
-    ("inside/fusing.py", "        if len(inputs) == 1\n        and id", "        if inputs\n        and id", _FUSING),
     ("inside/fusing.py", "all(reads.counts[id(each)] == 1 for each", "all(reads.counts[id(each)] for each", _FUSING),
     ("inside/fusing.py", "if type(module) is nn.Conv2d and", "if isinstance(module, nn.Conv2d) and", _FUSING),
     ("inside/fusing.py", "fused if pairs and _answer_alike(fused, model, images) else model", "fused", _FUSING),

@@ -95,7 +95,7 @@ def test_what_is_fast_here_is_what_auto_means(fast, auto, tmp_path, monkeypatch)
 
 
 @pytest.mark.slow
-def test_bf16_and_fp32_agree_on_real_images(real_cifar, tmp_path, monkeypatch):
+def test_bf16_and_fp32_agree_on_real_images(real_cifar, tmp_path):
     """kNN and test accuracy of a published ResNet-20 within 0.2 points, on all of CIFAR-10; and the run's own test."""
     weights = real_cifar / "weights" / "resnet20-12fca82f.th"
     if not weights.exists():
@@ -111,7 +111,6 @@ def test_bf16_and_fp32_agree_on_real_images(real_cifar, tmp_path, monkeypatch):
         outputs = subject.outputs("test")
         accuracy = float((outputs.logits.argmax(axis=1) == outputs.targets).mean())
         found[precision] = {"acc": accuracy} | Knn().compute(subject).numbers
-    print(found)
     for name in ("acc", "knn20", "knn200"):
         assert found["bf16"][name] == pytest.approx(found["32"][name], abs=0.002)
-    assert found["32"]["acc"] == read_metrics(tmp_path)["test/acc"]
+    assert found["32"]["acc"] == pytest.approx(read_metrics(tmp_path)["test/acc"], abs=1e-6)

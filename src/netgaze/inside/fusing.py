@@ -72,11 +72,11 @@ def _find_pairs(model: nn.Module, images: Tensor) -> list[tuple[str, str]]:
         model.forward_features(images)  # type: ignore[operator]
     for hook in hooks:
         hook.remove()
-    sources = {id(outputs[0]): name for name, outputs in given.items() if len(outputs) == 1}
-    return [
+    sources = {id(outputs[0]): name for name, outputs in given.items() if outputs}
+    return [  # weights that are read once are of layers that ran once
         (sources[id(inputs[0])], norm)
         for norm, inputs in taken.items()
-        if len(inputs) == 1
+        if inputs
         and id(inputs[0]) in sources
         and reads.counts[id(inputs[0])] == 1
         and all(reads.counts[id(each)] == 1 for each in _list_weights(model, sources[id(inputs[0])], norm))
