@@ -27,7 +27,7 @@ ORDER = [
     {"measures"},
     {"inside", "glossary", "predictions"},
     {"features", "schedules", "optimizers", "weights", "schema", "verifier", "request", "provenance", "processes"},
-    {"early_checks", "subject"},
+    {"early_checks", "subject", "waiting"},
     {"figure"},
     {"drawing", "pictures", "trainer", "inline"},
     {"gallery"},

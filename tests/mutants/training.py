@@ -78,4 +78,9 @@ MUTANTS = [
         _TASKS,
     ),
     ("tasks/base.py", "(1 - share) * of_others[name]", "(1 - share) * number", _TASKS),
+    ("waiting.py", "num_cpus()) * processes > cores", "num_cpus()) > cores", "tests/test_waiting.py"),
+    ("waiting.py", "* processes > cores", "* processes >= cores", "tests/test_waiting.py"),
+    ("waiting.py", "cores + 1 + jobs", "cores + jobs", "tests/test_waiting.py"),
+    ("waiting.py", "os.environ.setdefault(_POLICY", "os.environ.__setitem__(_POLICY", "tests/test_waiting.py"),
+    ("waiting.py", '== "cpu":', '!= "tpu":', "tests/test_waiting.py"),
 ]

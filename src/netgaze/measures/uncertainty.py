@@ -3,8 +3,6 @@
 import math
 from collections.abc import Sequence
 
-from scipy.stats import binomtest, norm
-
 
 def find_wilson_interval(share: float, num: float, level: float = 0.95) -> tuple[float, float]:
     """Wilson's score interval (1927) of a share of `num` independent examples, 0..1: it covers well near 0 and 1 too.
@@ -20,6 +18,8 @@ def find_wilson_interval(share: float, num: float, level: float = 0.95) -> tuple
     Raises:
         ValueError: no share, or no examples.
     """
+    from scipy.stats import norm  # here, as it takes a second that no training should wait for
+
     if not (0 <= share <= 1 and num > 0):
         raise ValueError(f"expected a share of 0..1 and examples, got {share} of {num}")
     squared = float(norm.ppf((1 + level) / 2)) ** 2 / num
@@ -38,6 +38,8 @@ def compare_paired(only_first: int, only_second: int) -> float:
         only_first: examples that the first alone has right.
         only_second: examples that the second alone has right.
     """
+    from scipy.stats import binomtest
+
     num = only_first + only_second
     return float(binomtest(only_first, num, 0.5).pvalue) if num else 1.0
 
