@@ -28,7 +28,7 @@ ORDER = [
     {"inside", "glossary", "predictions"},
     {"features", "schedules", "optimizers", "weights", "schema", "verifier", "request", "provenance", "processes"},
     {"passes"},
-    {"early_checks", "subject"},
+    {"early_checks", "subject", "waiting"},
     {"figure"},
     {"drawing", "pictures", "trainer", "inline"},
     {"gallery"},

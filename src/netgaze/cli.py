@@ -21,6 +21,7 @@ from netgaze.commands import arguments
 from netgaze.commands.configs import list_choices
 from netgaze.errors import NetgazeError, sentence
 from netgaze.request import Request
+from netgaze.waiting import choose_waiting
 
 Job = Callable[[DictConfig, Path, Request], Any]
 Check = Callable[[DictConfig, Path], None]
@@ -40,7 +41,6 @@ def run(conf: Path, name: str, check: Check, job: Job, usage: str) -> None:
     Exits with 0; 1 after a mistake or a failed run; 130 after Ctrl-C.
     """
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     _print_whatever_comes()
     schema.register()
     words = sys.argv[1:]
@@ -78,6 +78,7 @@ def _hydra(conf: Path, name: str, check: Check, job: Job, command: str) -> None:
 
     def task(config: DictConfig) -> None:
         settings = HydraConfig.get()
+        choose_waiting(config, settings.launcher if settings.mode == RunMode.MULTIRUN else {})
         folder = Path(settings.runtime.output_dir)
         request = Request.of_hydra(command, settings.overrides.task, settings.runtime.choices)
         if settings.mode == RunMode.MULTIRUN:

@@ -22,6 +22,7 @@ from netgaze.run import Run, open_run
 from netgaze.stages import Stage, check_moved, check_stages, find_finished, move_data, plan_stage
 from netgaze.subjects import controls, warn_of_changes
 from netgaze.trainer import choose_device, compile_steps, describe_device, set_globals
+from netgaze.waiting import describe_threads
 from netgaze.weights import load_weights, parse_init, restore
 
 __all__ = ["fit", "open_run"]
@@ -138,6 +139,7 @@ def train(stage: Stage) -> None:
         chosen["precision"],
         describe_device(chosen["accelerator"]),
     )
+    log.info("%s", describe_threads(chosen["threads"]))
     training_data = task.training_data(data, choose_device(chosen["accelerator"]))
     if not stage.is_trained:
         _fit(trainer, task, training_data, run, resumed=stage.last is not None)

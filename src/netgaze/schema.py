@@ -77,11 +77,15 @@ def resolve(config: DictConfig) -> Any:
         raise NetgazeError(said.removeprefix("NetgazeError raised while resolving interpolation: ")) from error
 
 
+def count_cores() -> int:
+    """Cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def num_cpus() -> int:
     """Cores this process may use, or fewer where `OMP_NUM_THREADS` says so."""
-    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     wished = os.environ.get("OMP_NUM_THREADS", "")
-    return min(allowed, int(wished)) if wished.isdigit() and int(wished) > 0 else allowed
+    return min(count_cores(), int(wished)) if wished.isdigit() and int(wished) > 0 else count_cores()
 
 
 def register() -> None:

@@ -3,6 +3,7 @@
 import logging
 import math
 import random
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -161,6 +162,23 @@ def test_progress_says_what_is_left(make_trainer, task, clock, caplog):
     first, second = caplog.messages
     assert first == "epoch 1/4  val/acc 0.2500  90.0 s  (4.5 min left)"
     assert second == "epoch 2/4  val/acc 0.2500  10.0 s", "less than a minute is not worth a word"
+
+
+def test_progress_says_images_a_second_of_training_alone(make_trainer, task, clock, caplog):
+    history, progress = History(), Progress()
+    trainer = make_trainer(history, progress)
+    trainer.world_size, trainer.is_last_batch, task.device = 2, True, torch.device("cpu")
+    caplog.set_level(logging.INFO)
+    for num in (30, 60):
+        history.on_train_epoch_start(trainer, task)
+        progress.on_train_epoch_start(trainer, task)
+        for step in range(2):
+            clock[0] += 3.0
+            progress.on_train_batch_end(trainer, task, None, SimpleNamespace(labels=torch.zeros(num)), step)
+        clock[0] += 100.0  # validation
+        trainer.end_epoch(task, acc=0.25)
+    assert "106.0 s  20 images/s" in caplog.messages[0]
+    assert "106.0 s  40 images/s" in caplog.messages[1], "each epoch counts for itself"
 
 
 def test_every_epoch_rank_and_seed_draws_its_own_and_always_the_same(make_trainer, task):

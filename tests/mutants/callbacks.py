@@ -71,6 +71,9 @@ MUTANTS = [
     ("callbacks/budget.py", 'self._spent = state_dict["spent"]', "self._spent = 0.0", _EPOCHS),
     ("callbacks/progress.py", '(epochs - row["epoch"])', '(epochs - row["epoch"] + 1)', _EPOCHS),
     ("callbacks/progress.py", '* row["seconds"] / 60', '* row["seconds"]', _EPOCHS),
+    ("callbacks/progress.py", " * trainer.world_size", "", _EPOCHS),
+    ("callbacks/progress.py", "self._num, self._started = 0, time", "self._started = time", _EPOCHS),
+    ("callbacks/progress.py", "self._ended - self._started", "row['seconds']", _EPOCHS),
     ("callbacks/progress.py", 'and "macro" not in name', "", _EPOCHS),
     (
         "callbacks/reseed.py",

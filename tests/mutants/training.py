@@ -89,4 +89,9 @@ MUTANTS = [
     ("data/loading.py", "split([len(batch) for batch in batches])", "split(len(batches[0]) + 1)", _LOADING),
     ("data/augment.py", "@lru_cache(maxsize=16)", "@lru_cache(maxsize=0)", _LOADING),
     ("tasks/step.py", "mean.detach().float() * num", "float(mean) * num", _LOADING),
+    ("waiting.py", "num_cpus()) * processes > cores", "num_cpus()) > cores", "tests/test_waiting.py"),
+    ("waiting.py", "* processes > cores", "* processes >= cores", "tests/test_waiting.py"),
+    ("waiting.py", "cores + 1 + jobs", "cores + jobs", "tests/test_waiting.py"),
+    ("waiting.py", "os.environ.setdefault(_POLICY", "os.environ.__setitem__(_POLICY", "tests/test_waiting.py"),
+    ("waiting.py", '== "cpu":', '!= "tpu":', "tests/test_waiting.py"),
 ]

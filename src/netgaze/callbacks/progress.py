@@ -1,7 +1,10 @@
 """A line per epoch, in a terminal and in a log alike."""
 
 import logging
+import time
+from typing import Any
 
+import torch
 from pytorch_lightning import Callback, LightningModule, Trainer
 
 from netgaze.callbacks.history import History
@@ -10,7 +13,26 @@ log = logging.getLogger(__name__)
 
 
 class Progress(Callback):
-    """Say after each epoch how it went and how long the rest will take; must stand after `history`."""
+    """Say after each epoch how it went and how long the rest will take; must stand after `history`.
+
+    Images a second are those of training alone: from the epoch's start to after its last step.
+    """
+
+    def __init__(self) -> None:
+        self._num, self._started, self._ended = 0, 0.0, 0.0
+
+    def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Count anew."""
+        self._num, self._started = 0, time.perf_counter()
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Count the batch's images, on all devices."""
+        self._num += len(batch.labels) * trainer.world_size
+        if trainer.is_last_batch and pl_module.device.type == "cuda":
+            torch.cuda.synchronize()  # else steps would count that the GPU has yet to take
+        self._ended = time.perf_counter()
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Log the line."""
@@ -19,4 +41,5 @@ class Progress(Callback):
         epochs = trainer.max_epochs or 0
         minutes_left = (epochs - row["epoch"]) * row["seconds"] / 60
         rest = f"  ({minutes_left:.1f} min left)" if minutes_left > 1 else ""
-        log.info("epoch %d/%d  %s  %.1f s%s", row["epoch"], epochs, said, row["seconds"], rest)
+        speed = f"  {self._num / (self._ended - self._started):.0f} images/s" if self._ended > self._started else ""
+        log.info("epoch %d/%d  %s  %.1f s%s%s", row["epoch"], epochs, said, row["seconds"], speed, rest)
