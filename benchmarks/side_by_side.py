@@ -1,4 +1,4 @@
-"""Training steps of `train.py`, as people start it, and of a bare loop of the same recipe, each in a process of its own.
+"""Training steps of `train.py`, as people start it, and of a bare loop of the same recipe, a process each.
 
 Images are noise of CIFAR-10's form: what is measured does not depend on what they show. Both sides take the recipe from
 the same composed config: network, optimizer, schedule, augmentation, label smoothing, precision, threads.
@@ -144,7 +144,9 @@ def time_ours(words: Sequence[str], num_steps: int | None, folder: Path) -> dict
     """
     write_configs(folder)
     file = folder / f"{time.time_ns()}.json"
-    (callbacks,) = (each["callback"] for each in OmegaConf.load(ROOT / "conf/train.yaml").defaults if "callback" in each)
+    (callbacks,) = (
+        each["callback"] for each in OmegaConf.load(ROOT / "conf/train.yaml").defaults if "callback" in each
+    )
     clock = [f"--config-dir={folder / 'conf'}", f"callback=[{','.join([*callbacks, 'clock'])}]"]
     clock += [f"callback.clock.num_steps={'null' if num_steps is None else num_steps}", f"callback.clock.file={file}"]
     clock += [] if "-m" in words else [f"hydra.run.dir={file.with_suffix('')}"]
