@@ -42,9 +42,9 @@ def time_first_step(words: list[str], folder: Path) -> float:
     return time_ours(words, 0, folder)["first"] - started
 
 
-def time_later_job(folder: Path) -> float:
+def time_later_job(data: list[str], folder: Path) -> float:
     """Seconds from the end of a sweep's first job to the first step of its second one."""
-    words = ["data=shapes", "data.limit=500", "trainer.max_epochs=1", "figure=[]", "control=null", "seed=0,1"]
+    words = [*data, "data.limit=500", "trainer.max_epochs=1", "figure=[]", "control=null", "seed=0,1"]
     sweep = folder / "sweep"
     times = time_ours(["-m", *words, f"hydra.sweep.dir={sweep}"], None, folder)
     return times["first"] - (sweep / "0" / "run.json").stat().st_mtime
@@ -58,7 +58,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         pairs = [(time_first_step(words, folder), time_imports()) for _ in range(3 if quick else 8)][1:]
-        later = time_later_job(folder)
+        later = time_later_job(words, folder)
     ratio = statistics.median(ours / imports for ours, imports in pairs)
     ours, imports = (statistics.median(column) for column in zip(*pairs, strict=True))
     print(f"{'':28s}{'s':>6s}\n{'to the first step':28s}{ours:6.2f}\n{'imports alone':28s}{imports:6.2f}")
