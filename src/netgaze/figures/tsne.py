@@ -7,9 +7,6 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure as Picture
 from matplotlib.lines import Line2D
-from sklearn.decomposition import PCA
-from sklearn.manifold import TSNE, trustworthiness
-from sklearn.neighbors import NearestNeighbors
 from threadpoolctl import threadpool_limits
 
 from netgaze.drawing.examples import balanced_choice
@@ -74,6 +71,9 @@ class Tsne(Figure):
 
     def compute(self, subject: Subject) -> Finding:
         """The places in the plane, [N,2], with class numbers and names."""
+        # Here, as it takes a second that no training should wait for; before the limit, which binds what is loaded.
+        from sklearn.manifold import trustworthiness
+
         labels = subject.data.labels(subject.split).numpy()
         index = _choose_images(labels, self.num_images, self.seed)
         labels = labels[index]
@@ -110,6 +110,9 @@ def _choose_images(labels: np.ndarray, num: int, seed: int) -> np.ndarray:
 
 def embed(features: np.ndarray, seed: int) -> np.ndarray:
     """Features [N,D] -> places in the plane, float32 [N,2], by scikit-learn's t-SNE started at the first two PCs."""
+    from sklearn.decomposition import PCA
+    from sklearn.manifold import TSNE
+
     if features.shape[1] > 50:
         features = PCA(min(50, len(features)), random_state=seed).fit_transform(features)
     perplexity = min(30.0, (len(features) - 1) / 3)
@@ -119,6 +122,8 @@ def embed(features: np.ndarray, seed: int) -> np.ndarray:
 
 def leave_one_out(points: np.ndarray, labels: np.ndarray, k: int) -> float:
     """Share of points [N,D] whose class [N] is the most frequent among their k nearest others, 0..1."""
+    from sklearn.neighbors import NearestNeighbors
+
     k = min(k, len(points) - 1)
     neighbors = NearestNeighbors(n_neighbors=k).fit(points).kneighbors(return_distance=False)
     votes = np.array([np.bincount(near).argmax() for near in labels[neighbors]])
