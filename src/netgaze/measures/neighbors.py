@@ -7,6 +7,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
+from netgaze.measures.pixels import to_floats
+
 _ROOM, _AT_ONCE = 2**24, 2**20  # numbers in a block of features, and in one of differences
 
 
@@ -17,8 +19,8 @@ def find_nearest(
     k: int,
     *,
     distance: str = "cosine",
-    chunk: int = 1000,
-    block: int = 2048,
+    chunk: int = 4096,
+    block: int = 1024,
     leave_out_self: bool | Tensor = False,
 ) -> tuple[Tensor, Tensor]:
     """The k nearest rows of `bank` [N,D] to each row of `queries` [Q,D], exact: no index, no approximation.
@@ -27,13 +29,15 @@ def find_nearest(
     the matrix [Q,N] nor a copy of the bank is held. Of rows that are equally near, the earlier stand first; which of
     those that are as near as the k-th are among the k is left open.
 
+    It is done where the queries lie, to which the bank is brought block by block.
+
     Euclidean distances are those of the differences, so that equal rows are 0 apart. The matrix product that finds
     the candidates cancels digits: more than k are taken, and where a bound on its rounding cannot rule out that
     another row was nearer, that query is compared with all rows by differences.
 
     Args:
-        queries: features, finite, [Q,D].
-        bank: features to search, finite, [N,D].
+        queries: features, finite, [Q,D]; uint8 is taken for pixels, shares of 255.
+        bank: features to search, the same, [N,D].
         k: how many.
         distance: "cosine", of rows that are normalized here, or "euclidean".
         chunk: queries at a time, at most.
@@ -42,49 +46,51 @@ def find_nearest(
 
     Returns:
         (cosine similarities in -1..1, descending, or Euclidean distances, ascending, float32 [Q,k]; indices into the
-        bank, int64 [Q,k]).
+        bank, int64 [Q,k]), on the CPU.
 
     Raises:
         ValueError: an unknown distance, a size below 1, or a k that the bank cannot fill.
     """
-    own = torch.arange(len(queries)) if leave_out_self is True else leave_out_self
+    own = torch.arange(len(queries), device=queries.device) if leave_out_self is True else leave_out_self
     room = len(bank) - isinstance(own, Tensor)
     if distance not in ("cosine", "euclidean"):
         raise ValueError(f"expected distance cosine or euclidean, got {distance}")
     if not 1 <= k <= room or min(chunk, block) < 1:
         raise ValueError(f"expected k in 1..{room}, chunk and block from 1 on, got {k}, {chunk} and {block}")
-    chunk, block = (max(1, min(size, _ROOM // bank.shape[1])) for size in (chunk, min(block, len(bank))))
+    chunk, block = min(chunk, _ROOM // (4 * k)), min(block, len(bank))
+    chunk, block = (max(1, min(size, _ROOM // bank.shape[1])) for size in (chunk, block))
     search = _by_cosine if distance == "cosine" else _by_euclid
-    values, indices = torch.empty(len(queries), k), torch.empty(len(queries), k, dtype=torch.int64)
+    values = torch.empty(len(queries), k, device="cpu")
+    indices = torch.empty(len(queries), k, dtype=torch.int64, device="cpu")
     for start in range(0, len(queries), chunk):
         some = slice(start, start + chunk)
-        mine = own[some] if isinstance(own, Tensor) else None
+        mine = own[some].to(queries.device) if isinstance(own, Tensor) else None
         values[some], indices[some] = search(queries[some], bank, k, block, mine)
     return values, indices
 
 
 def _by_cosine(queries: Tensor, bank: Tensor, k: int, block: int, own: Tensor | None) -> tuple[Tensor, Tensor]:
-    units = normalize(queries.float(), dim=1)
+    units = normalize(to_floats(queries).float(), dim=1)
 
     def score(rows: Tensor, out: Tensor) -> Tensor:
         return torch.mm(units, normalize(rows.float(), dim=1).T, out=out)
 
-    return _ordered(*_highest(score, bank, len(queries), k, block, own))
+    return _ordered(*_highest(score, bank, units, k, block, own))
 
 
 def _by_euclid(queries: Tensor, bank: Tensor, k: int, block: int, own: Tensor | None) -> tuple[Tensor, Tensor]:
     """The nearest has the largest q.b - |b|^2 / 2, about a middle, which leaves the product fewer digits to cancel."""
-    middle = bank[:: max(1, len(bank) // 4096)].mean(
-        dim=0, dtype=None if bank.dtype == torch.float64 else torch.float32
-    )
-    shifted = (queries - middle).float()
+    most = max(1, min(4096, _ROOM // bank.shape[1]))
+    some = to_floats(bank[:: max(1, len(bank) // most)])
+    middle = some.mean(dim=0, dtype=None if bank.dtype == torch.float64 else torch.float32).to(queries.device)
+    shifted = (to_floats(queries) - middle).float()
 
     def score(rows: Tensor, out: Tensor) -> Tensor:
         rows = (rows - middle).float()
         return torch.addmm(rows.square().sum(dim=1), shifted, rows.T, beta=-0.5, out=out)
 
     candidates = min(k + max(16, k // 10), len(bank) - (own is not None))
-    scores, index = _highest(score, bank, len(queries), candidates, block, own)
+    scores, index = _highest(score, bank, shifted, candidates, block, own)
     negative, index = _ordered(-_differences(queries, bank, index), index)
     farthest = -negative[:, k - 1]
     if candidates < len(bank) - (own is not None):
@@ -103,32 +109,36 @@ def _by_euclid(queries: Tensor, bank: Tensor, k: int, block: int, own: Tensor | 
 
 def _plainly(query: Tensor, bank: Tensor, k: int, block: int, own: Tensor | None) -> tuple[Tensor, Tensor]:
     """The k nearest to one query [1,D] by the differences to all rows: (negative distances [1,k], indices [1,k])."""
+    exact = to_floats(query).double()
 
     def score(rows: Tensor, out: Tensor) -> Tensor:
-        return (rows.double() - query.double()).norm(dim=1)[None].neg()
+        return (rows.double() - exact).norm(dim=1)[None].neg()
 
-    return _ordered(*_highest(score, bank, 1, k, block, own))
+    return _ordered(*_highest(score, bank, exact, k, block, own))
 
 
 def _highest(
-    score: Callable[[Tensor, Tensor], Tensor], bank: Tensor, num: int, k: int, block: int, own: Tensor | None
+    score: Callable[[Tensor, Tensor], Tensor], bank: Tensor, queries: Tensor, k: int, block: int, own: Tensor | None
 ) -> tuple[Tensor, Tensor]:
-    """The k highest of `score`, which gives each of `num` queries a number for each of some rows: [num,k], [num,k].
+    """The k highest of `score`, which gives each of the queries [Q,D] a number for each of some rows: [Q,k], [Q,k].
 
     A block is every n-th row: of a bank sorted by class, the first block then holds some of each, and later ones
     have little to add.
     """
-    blocks = math.ceil(len(bank) / block)
-    room = torch.empty(num * block)  # one for all blocks: fresh memory costs a sixth of the product
-    best, index, bar = torch.empty(num, 0), torch.empty(num, 0, dtype=torch.int64), None
+    num, device, blocks = len(queries), queries.device, math.ceil(len(bank) / block)
+    # One room for all blocks: fresh memory costs a sixth of the product.
+    room = torch.empty(num * block, device=device)
+    above = torch.zeros(num, 8 * math.ceil(block / 8), dtype=torch.bool, device=device)
+    best, index, bar = room.new_empty(num, 0), torch.empty(num, 0, dtype=torch.int64, device=device), None
     for first in range(blocks):
-        rows, columns = bank[first::blocks], torch.arange(first, len(bank), blocks).expand(num, -1)
+        rows = to_floats(bank[first::blocks].to(device))
+        columns = torch.arange(first, len(bank), blocks, device=device).expand(num, -1)
         scores = score(rows, room[: num * len(rows)].view(num, -1))
         if own is not None:
             here = (own % blocks == first).nonzero().flatten()
             scores[here, own[here] // blocks] = -torch.inf
         if bar is not None:
-            scores, columns = _higher(scores, columns, bar)
+            scores, columns = _higher(scores, columns, bar, above)
         best, index = torch.cat([best, scores], dim=1), torch.cat([index, columns], dim=1)
         # Seldom, as to find the k best costs more than to carry some that are not.
         if best.shape[1] > (2 * k if first < blocks - 1 else k):
@@ -137,14 +147,21 @@ def _highest(
     return best, index
 
 
-def _higher(scores: Tensor, columns: Tensor, bar: Tensor) -> tuple[Tensor, Tensor]:
-    """Of scores [Q,B] and their columns [Q,B] those above each query's bar [Q,1], moved left; blanks are -inf."""
-    row, column = (scores > bar).nonzero(as_tuple=True)
+def _higher(scores: Tensor, columns: Tensor, bar: Tensor, above: Tensor) -> tuple[Tensor, Tensor]:
+    """Of scores [Q,B] and their columns [Q,B] those above each query's bar [Q,1], moved left; blanks are -inf.
+
+    Few are. They are looked for eight at a time, as words of the bits in `above`, false [Q,8W].
+    """
+    torch.gt(scores, bar, out=above[:, : scores.shape[1]])
+    above[:, scores.shape[1] :] = False
+    row, word = above.view(torch.int64).nonzero(as_tuple=True)
+    which, place = above.view(len(above), -1, 8)[row, word].nonzero(as_tuple=True)
+    row, column = row[which], 8 * word[which] + place
     counts = row.bincount(minlength=len(scores))
     width = int(counts.max())
     if 2 * width > scores.shape[1]:
         return scores, columns
-    place = torch.arange(len(row)) - (counts.cumsum(0) - counts)[row]
+    place = torch.arange(len(row), device=row.device) - (counts.cumsum(0) - counts)[row]
     packed, origin = scores.new_full((len(scores), width), -torch.inf), columns.new_zeros(len(scores), width)
     packed[row, place], origin[row, place] = scores[row, column], columns[0][column]
     return packed, origin
@@ -160,8 +177,10 @@ def _ordered(values: Tensor, index: Tensor) -> tuple[Tensor, Tensor]:
 def _differences(queries: Tensor, bank: Tensor, index: Tensor) -> Tensor:
     """Euclidean distances of queries [Q,D] to the rows of the bank that index [Q,m] names, float64 [Q,m]."""
     few = max(1, _AT_ONCE // (index.shape[1] * bank.shape[1]))
-    found = torch.empty(index.shape, dtype=torch.float64)
+    exact, index = to_floats(queries).double(), index.to(bank.device)
+    found = exact.new_empty(index.shape)
     for start in range(0, len(queries), few):
         some = slice(start, start + few)
-        found[some] = (bank[index[some]].double() - queries[some, None].double()).norm(dim=2)
+        rows = to_floats(bank[index[some]].to(exact.device))
+        found[some] = (rows.double() - exact[some, None]).norm(dim=2)
     return found
