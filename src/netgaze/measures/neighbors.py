@@ -19,7 +19,7 @@ def find_nearest(
     k: int,
     *,
     distance: str = "cosine",
-    chunk: int = 4096,
+    chunk: int = 10240,
     block: int = 1024,
     leave_out_self: bool | Tensor = False,
 ) -> tuple[Tensor, Tensor]:
@@ -70,12 +70,10 @@ def find_nearest(
 
 
 def _by_cosine(queries: Tensor, bank: Tensor, k: int, block: int, own: Tensor | None) -> tuple[Tensor, Tensor]:
-    units = normalize(to_floats(queries).float(), dim=1)
-
-    def score(rows: Tensor, out: Tensor) -> Tensor:
+    def score(units: Tensor, rows: Tensor, out: Tensor) -> Tensor:
         return torch.mm(units, normalize(rows.float(), dim=1).T, out=out)
 
-    return _ordered(*_highest(score, bank, units, k, block, own))
+    return _ordered(*_highest(score, normalize(to_floats(queries).float(), dim=1), bank, k, block, own))
 
 
 def _by_euclid(queries: Tensor, bank: Tensor, k: int, block: int, own: Tensor | None) -> tuple[Tensor, Tensor]:
@@ -85,12 +83,12 @@ def _by_euclid(queries: Tensor, bank: Tensor, k: int, block: int, own: Tensor | 
     middle = some.mean(dim=0, dtype=None if bank.dtype == torch.float64 else torch.float32).to(queries.device)
     shifted = (to_floats(queries) - middle).float()
 
-    def score(rows: Tensor, out: Tensor) -> Tensor:
+    def score(shifted: Tensor, rows: Tensor, out: Tensor) -> Tensor:
         rows = (rows - middle).float()
         return torch.addmm(rows.square().sum(dim=1), shifted, rows.T, beta=-0.5, out=out)
 
     candidates = min(k + max(16, k // 10), len(bank) - (own is not None))
-    scores, index = _highest(score, bank, shifted, candidates, block, own)
+    scores, index = _highest(score, shifted, bank, candidates, block, own)
     negative, index = _ordered(-_differences(queries, bank, index), index)
     farthest = -negative[:, k - 1]
     if candidates < len(bank) - (own is not None):
@@ -109,62 +107,103 @@ def _by_euclid(queries: Tensor, bank: Tensor, k: int, block: int, own: Tensor | 
 
 def _plainly(query: Tensor, bank: Tensor, k: int, block: int, own: Tensor | None) -> tuple[Tensor, Tensor]:
     """The k nearest to one query [1,D] by the differences to all rows: (negative distances [1,k], indices [1,k])."""
-    exact = to_floats(query).double()
 
-    def score(rows: Tensor, out: Tensor) -> Tensor:
-        return (rows.double() - exact).norm(dim=1)[None].neg()
+    def score(query: Tensor, rows: Tensor, out: Tensor) -> Tensor:
+        return (rows.double() - query).norm(dim=1)[None].neg()
 
-    return _ordered(*_highest(score, bank, exact, k, block, own))
+    return _ordered(*_highest(score, to_floats(query).double(), bank, k, block, own))
 
 
 def _highest(
-    score: Callable[[Tensor, Tensor], Tensor], bank: Tensor, queries: Tensor, k: int, block: int, own: Tensor | None
+    score: Callable[[Tensor, Tensor, Tensor], Tensor],
+    queries: Tensor,
+    bank: Tensor,
+    k: int,
+    block: int,
+    own: Tensor | None,
+    margin: float = 5,
 ) -> tuple[Tensor, Tensor]:
     """The k highest of `score`, which gives each of the queries [Q,D] a number for each of some rows: [Q,k], [Q,k].
 
-    A block is every n-th row: of a bank sorted by class, the first block then holds some of each, and later ones
-    have little to add.
+    A block is every n-th row: of a bank sorted by class, each then holds some of all.
+
+    Of a share p of the bank, if its order means nothing, pk of the k highest are to be expected, give or take
+    sqrt(pk). So many and a margin are kept of what was seen, and of what comes only what is above the least of these.
+    Whether that was too bold shows at the end: then the k-th is not as high as all that were let go. Such queries go
+    again, and k are kept each time.
     """
-    num, device, blocks = len(queries), queries.device, math.ceil(len(bank) / block)
-    # One room for all blocks: fresh memory costs a sixth of the product.
-    room = torch.empty(num * block, device=device)
-    above = torch.zeros(num, 8 * math.ceil(block / 8), dtype=torch.bool, device=device)
-    best, index, bar = room.new_empty(num, 0), torch.empty(num, 0, dtype=torch.int64, device=device), None
+    num, blocks, device = len(queries), math.ceil(len(bank) / block), queries.device
+    room = queries.new_empty(num * block)  # one for all blocks: fresh memory costs a sixth of the product
+    best = _Best(queries, 2 * k, block)
     for first in range(blocks):
         rows = to_floats(bank[first::blocks].to(device))
-        columns = torch.arange(first, len(bank), blocks, device=device).expand(num, -1)
-        scores = score(rows, room[: num * len(rows)].view(num, -1))
+        scores = score(queries, rows, room[: num * len(rows)].view(num, -1))
         if own is not None:
             here = (own % blocks == first).nonzero().flatten()
             scores[here, own[here] // blocks] = -torch.inf
-        if bar is not None:
-            scores, columns = _higher(scores, columns, bar, above)
-        best, index = torch.cat([best, scores], dim=1), torch.cat([index, columns], dim=1)
-        # Seldom, as to find the k best costs more than to carry some that are not.
-        if best.shape[1] > (2 * k if first < blocks - 1 else k):
-            best, place = best.topk(k, dim=1, sorted=False)
-            index, bar = index.gather(1, place), best.amin(dim=1, keepdim=True)
-    return best, index
+        best.add(scores, torch.arange(first, len(bank), blocks, device=device))
+        seen = first + 1
+        # Seldom, as to find the highest costs more than to carry some that are not.
+        if seen & first == 0 or best.filled > 2 * k:
+            expected = k * seen / blocks
+            best.keep(math.ceil(min(k, expected + margin * (1 + math.sqrt(expected)))))
+    values, index = best.keep(k)
+    wrong = (values.amin(dim=1) < best.bar.flatten()).nonzero().flatten()
+    if len(wrong):
+        mine = None if own is None else own[wrong]
+        values[wrong], index[wrong] = _highest(score, queries[wrong], bank, k, block, mine, math.inf)
+    return values, index
 
 
-def _higher(scores: Tensor, columns: Tensor, bar: Tensor, above: Tensor) -> tuple[Tensor, Tensor]:
-    """Of scores [Q,B] and their columns [Q,B] those above each query's bar [Q,1], moved left; blanks are -inf.
+class _Best:
+    """The highest scores of each of the queries [Q,D] and their columns, as blocks of at most `block` columns come.
 
-    Few are. They are looked for eight at a time, as words of the bits in `above`, false [Q,8W].
+    There is room for `most` of them and a block.
     """
-    torch.gt(scores, bar, out=above[:, : scores.shape[1]])
-    above[:, scores.shape[1] :] = False
-    row, word = above.view(torch.int64).nonzero(as_tuple=True)
-    which, place = above.view(len(above), -1, 8)[row, word].nonzero(as_tuple=True)
-    row, column = row[which], 8 * word[which] + place
-    counts = row.bincount(minlength=len(scores))
-    width = int(counts.max())
-    if 2 * width > scores.shape[1]:
-        return scores, columns
-    place = torch.arange(len(row), device=row.device) - (counts.cumsum(0) - counts)[row]
-    packed, origin = scores.new_full((len(scores), width), -torch.inf), columns.new_zeros(len(scores), width)
-    packed[row, place], origin[row, place] = scores[row, column], columns[0][column]
-    return packed, origin
+
+    def __init__(self, queries: Tensor, most: int, block: int):
+        num, room = len(queries), most + block
+        self.filled = 0
+        self.bar: Tensor | None = None
+        self.values, self.index = queries.new_empty(num, room), queries.new_zeros(num, room, dtype=torch.int64)
+        self.above = queries.new_zeros(num, 8 * math.ceil(block / 8), dtype=torch.bool)
+
+    def add(self, scores: Tensor, columns: Tensor) -> None:
+        """Scores [Q,B] of some columns [B]: those that are above the bar or, where these are many, all."""
+        if self.bar is None or not self._add_higher(scores, columns, self.bar):
+            some = slice(self.filled, self.filled + scores.shape[1])
+            self.values[:, some], self.index[:, some] = scores, columns
+            self.filled = some.stop
+
+    def _add_higher(self, scores: Tensor, columns: Tensor, bar: Tensor) -> bool:
+        """Those that are above the bar, moved left, and -inf in the blanks; unless they are many."""
+        torch.gt(scores, bar, out=self.above[:, : scores.shape[1]])
+        self.above[:, scores.shape[1] :] = False
+        # Few are above: they are looked for eight at a time, as words that are not 0.
+        row, word = self.above.view(torch.int64).nonzero(as_tuple=True)
+        which, byte = self.above.view(len(scores), -1, 8)[row, word].nonzero(as_tuple=True)
+        row, column = row[which], 8 * word[which] + byte
+        counts = row.bincount(minlength=len(scores))
+        width = int(counts.max())
+        if 2 * width > scores.shape[1]:
+            return False
+        self.values[:, self.filled : self.filled + width] = -torch.inf
+        place = self.filled + torch.arange(len(row), device=row.device) - (counts.cumsum(0) - counts)[row]
+        self.values[row, place], self.index[row, place] = scores[row, column], columns[column]
+        self.filled += width
+        return True
+
+    def keep(self, num: int) -> tuple[Tensor, Tensor]:
+        """Let go of all but the `num` highest, [Q,num] and [Q,num], and raise the bar to the least of them."""
+        if num > self.filled:
+            self.values[:, self.filled : num] = -torch.inf
+            self.filled = num
+        values, place = self.values[:, : self.filled].topk(num, dim=1, sorted=False)
+        index = self.index.gather(1, place)
+        self.values[:, :num], self.index[:, :num], self.filled = values, index, num
+        least = values.amin(dim=1, keepdim=True)
+        self.bar = least if self.bar is None else self.bar.maximum(least)
+        return values, index
 
 
 def _ordered(values: Tensor, index: Tensor) -> tuple[Tensor, Tensor]:
