@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from netgaze.features import digest_weights, extract, read_source
 from netgaze.files import digest
+from netgaze.measures.pixels import to_floats
 from netgaze.passes import Outputs, Passes, collect_outputs
 from netgaze.verifier import ThresholdChoice, Verifier
 
@@ -47,7 +48,7 @@ class Subject:
         split: the split that is looked at: "test", or "val" while training.
         control: True for what is only there to compare with (random weights, raw pixels).
         training: True for a network still in training: its features are never cached on disk.
-        pixels: True makes a subject whose features are its raw pixels, [N, C*H*W] in 0..1, and which has no task.
+        pixels: True makes a subject whose features are its raw pixels, uint8 [N, H*W*C], and which has no task.
         folder: the run's folder, where its figures lie.
         train_data: makes the data that the network was trained on, where `data` is another.
         model: makes the network, where there is no task around it.
@@ -177,7 +178,7 @@ class Subject:
     def features(self, split: str) -> Tensor:
         """Penultimate features of all images of `split` under test transforms, [N,D] float32 on the CPU.
 
-        Of a verifier its embeddings, of raw pixels themselves.
+        Of a verifier its embeddings; of raw pixels themselves, uint8, see `measures.pixels`.
 
         Computed once, and in `precision` unless in training or of a verifier; see `passes.Passes`.
         """
@@ -229,19 +230,19 @@ class Subject:
         """The task, where it tells pairs apart; without one features of length one stand for its embeddings."""
         return self.task if self._task is not None and isinstance(self.task, Verifier) else None
 
-    def embeddings(self, split: str) -> Tensor:
-        """What tells images of a split apart by Euclidean distance, [N,D] float32 on the CPU.
+    def embeddings(self, split: str, index: Tensor | slice = slice(None)) -> Tensor:
+        """What tells images of a split, those at `index`, apart by Euclidean distance, [N,D] float32 on the CPU.
 
         Embeddings of a verifier; of others features of length one, so that the distance is that of the cosine.
         """
-        return self._to_embeddings(self.features(split))
+        return self._to_embeddings(self.features(split)[index])
 
     def embed(self, images: Tensor) -> Tensor:
         """The same of pictures, uint8 [N,C,H,W] -> [N,D]."""
         return self._to_embeddings(self.features_of(images))
 
     def _to_embeddings(self, features: Tensor) -> Tensor:
-        return nn.functional.normalize(features, dim=1) if self.verifier is None else features
+        return nn.functional.normalize(to_floats(features), dim=1) if self.verifier is None else features
 
     @property
     def threshold_choice(self) -> ThresholdChoice:
@@ -274,8 +275,8 @@ class Subject:
 
 
 def _flatten(images: Tensor) -> Tensor:
-    """Raw pixels as features: uint8 [N,C,H,W] -> float32 [N, C*H*W] in 0..1."""
-    return images.flatten(1).float().div_(255)
+    """Raw pixels as features: uint8 [N,C,H,W] -> uint8 [N, H*W*C], which is how sets lie in memory: no copy of them."""
+    return images.permute(0, 2, 3, 1).flatten(1)
 
 
 @contextmanager

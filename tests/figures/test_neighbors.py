@@ -15,6 +15,7 @@ from netgaze.data.digits import Digits
 from netgaze.errors import NetgazeError
 from netgaze.figure import Finding
 from netgaze.figures.neighbors import Neighbors
+from netgaze.measures.pixels import to_floats
 from netgaze.models.resnet import ResNet
 from netgaze.schedules import Constant
 from netgaze.subject import Subject
@@ -60,9 +61,14 @@ def own_pictures(data, folder, rows, split="test"):
     return paths
 
 
+def doubles(subject, split):
+    """Features in float64, of pixels as shares of 255."""
+    return to_floats(subject.features(split)).double().numpy()
+
+
 def theirs(subject, split, queries, k, metric):
     """scikit-learn's distances and rows, of features in float64."""
-    bank = subject.features(split).double().numpy()
+    bank = doubles(subject, split)
     return NearestNeighbors(n_neighbors=k, algorithm="brute", metric=metric).fit(bank).kneighbors(queries)
 
 
@@ -71,7 +77,7 @@ def theirs(subject, split, queries, k, metric):
 def test_neighbors_are_sklearns(columns, distance, number):
     subject = columns[number]
     finding = Neighbors(indices=[5, 80, 11], split="val", num_neighbors=6, distance=distance).compute(subject)
-    asked = subject.features("val")[[5, 80, 11]].double().numpy()
+    asked = doubles(subject, "val")[[5, 80, 11]]
     apart, rows = theirs(subject, "val", asked, 7, distance)
     assert rows[:, 0].tolist() == [5, 80, 11]
     np.testing.assert_array_equal(finding.arrays["neighbor_index"], rows[:, 1:])

@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from netgaze.figure import Finding
+from netgaze.measures.pixels import to_floats
 from netgaze.measures.verification import verify
 from netgaze.subject import NEEDS, Subject, evaluating
 from netgaze.tasks.rotation import Rotation
@@ -57,8 +58,16 @@ def test_looking_restores_after_an_error(supervised):
 def test_features_of_pixels_need_no_task(subjects, data):
     pixels = subjects[-1]
     assert pixels.lacks(("task", "features", "history")) == ["task", "history"]
-    expected = data.images("test").flatten(1) / 255
-    torch.testing.assert_close(pixels.features("test"), expected)
+    images = data.images("test")
+    found = pixels.features("test")
+    assert found.dtype == torch.uint8
+    assert torch.equal(found, images.permute(0, 2, 3, 1).flatten(1))
+    assert found.data_ptr() == images.data_ptr()  # no copy of the set
+    assert torch.equal(pixels.features_of(images[:2]), found[:2])
+    some = torch.tensor([3, 1])
+    expected = torch.nn.functional.normalize(found.double() / 255, dim=1)
+    torch.testing.assert_close(pixels.embeddings("test", some).double(), expected[some], atol=1e-6, rtol=0)
+    torch.testing.assert_close(pixels.embed(images).double(), expected, atol=1e-6, rtol=0)
 
 
 def test_each_need_is_a_part_that_a_subject_can_lack():
@@ -113,9 +122,8 @@ class TestVerifier:
         subject, data = subjects[number], subjects[number].data
         assert subject.verifier is None
         torch.testing.assert_close(subject.embeddings("test").norm(dim=1), torch.ones(len(data.labels("test"))))
-        torch.testing.assert_close(
-            subject.embeddings("test"), torch.nn.functional.normalize(subject.features("test"), dim=1)
-        )
+        features = to_floats(subject.features("test"))
+        torch.testing.assert_close(subject.embeddings("test"), torch.nn.functional.normalize(features, dim=1))
         torch.testing.assert_close(subject.embed(data.images("test")), subject.embeddings("test"))
         assert subject.threshold == verify(subject.embeddings("val"), data.labels("val")).threshold("eer")
 

@@ -139,13 +139,116 @@ def test_other_kinds_of_numbers(distance, dtype):
 
 @BOTH
 def test_wide_features_go_in_smaller_blocks(distance, monkeypatch):
-    monkeypatch.setattr(neighbors, "_ROOM", 40)
+    monkeypatch.setattr(neighbors, "_ROOM", 40)  # of 16 numbers two rows, and of 4 neighbors two queries
     sizes, plain = [], neighbors._highest
-    monkeypatch.setattr(neighbors, "_highest", lambda *args: sizes.append((args[2], args[4])) or plain(*args))
+    monkeypatch.setattr(neighbors, "_highest", lambda *args: sizes.append((len(args[1]), args[4])) or plain(*args))
     queries, bank = cloud(9, 16, 14), cloud(50, 16, 15)
     _, indices = find_nearest(queries, bank, 4, distance=distance)
     assert set(sizes) == {(2, 2), (1, 2)}
     assert torch.equal(indices, plainly(queries, bank, distance).indices[:, :4])
+
+
+def adversarial(kind, num, size, seed):
+    """Rows that are hard to tell apart, of small whole numbers: products of them are exact in float32."""
+    generator = torch.Generator().manual_seed(seed)
+    rows = torch.randint(-2, 3, (num, size), generator=generator).float()
+    if kind == "duplicates":
+        rows = rows[torch.randint(0, max(1, num // 9), (num,), generator=generator)]
+    elif kind == "zeros":
+        rows[torch.rand(num, generator=generator) < 0.5] = 0
+    elif kind == "equal":
+        rows = rows[:1].repeat(num, 1)
+    elif kind == "scaled" and num >= 5:
+        rows = rows[torch.arange(num) % 5] * 2.0 ** torch.randint(-9, 9, (num, 1), generator=generator)
+    return rows
+
+
+@BOTH
+@settings(max_examples=150, deadline=None)
+@given(
+    kind=st.sampled_from(["plain", "duplicates", "zeros", "equal", "scaled"]),
+    num=st.integers(1, 120),
+    size=st.integers(1, 20),
+    k=st.integers(1, 30),
+    chunk=st.integers(1, 9),
+    block=st.integers(1, 50),
+    seed=st.integers(0, 1000),
+)
+def test_ties_duplicates_and_zeros(distance, kind, num, size, k, chunk, block, seed):
+    """As near as in a naive sort of doubles, rank by rank; each row found once; ties in rising rows."""
+    bank, queries = adversarial(kind, num, size, seed), adversarial("plain", 7, size, seed + 1)
+    queries[0], queries[1], k = 0, bank[0], min(k, num)
+    values, indices = find_nearest(queries, bank, k, distance=distance, chunk=chunk, block=block)
+    if distance == "cosine":
+        lengths = [some.double().norm(dim=1, keepdim=True).clamp_min(1e-12) for some in (queries, bank)]
+        apart = -(queries.double() / lengths[0]) @ (bank.double() / lengths[1]).T
+    else:
+        apart = (queries[:, None].double() - bank.double()).norm(dim=2)
+    sign = -1 if distance == "cosine" else 1
+    torch.testing.assert_close(sign * values.double(), apart.sort(dim=1).values[:, :k], atol=1e-6, rtol=1e-6)
+    torch.testing.assert_close(sign * values.double(), apart.gather(1, indices), atol=1e-6, rtol=1e-6)
+    for row, places in zip((sign * values).tolist(), indices.tolist(), strict=True):
+        assert len(set(places)) == k
+        assert sorted(zip(row, places, strict=True)) == list(zip(row, places, strict=True))
+
+
+@BOTH
+@pytest.mark.parametrize("block", [8, 100, 101, 107])  # of whole words, and of such as end within one
+def test_what_is_above_the_bar_is_found_wherever_it_stands(distance, block):
+    """The rows to find come last, block after block, so that all that was found before must give way."""
+    queries, bank = cloud(6, 8, 17), cloud(600, 8, 18)
+    near = (bank @ queries.sum(dim=0)).argsort()
+    bank = bank[near]
+    for own in (None, torch.tensor([599, 0, 300, 598, 597, 12])):
+        leave = False if own is None else own
+        asked = queries if own is None else bank[own]
+        _, indices = find_nearest(asked, bank, 3, distance=distance, block=block, leave_out_self=leave)
+        assert torch.equal(indices, plainly(asked, bank, distance, own).indices[:, :3])
+
+
+@BOTH
+def test_pixels_are_shares_of_255(distance):
+    generator = torch.Generator().manual_seed(19)
+    queries, bank = (torch.randint(0, 256, (num, 27), generator=generator, dtype=torch.uint8) for num in (20, 700))
+    found = find_nearest(queries, bank, 5, distance=distance, chunk=7, block=100)
+    floats = find_nearest(queries.float() / 255, bank.float() / 255, 5, distance=distance, chunk=7, block=100)
+    assert all(map(torch.equal, found, floats))
+    mixed = find_nearest(queries.float() / 255, bank, 5, distance=distance, chunk=7, block=100)
+    assert all(map(torch.equal, mixed, floats))
+
+
+@BOTH
+def test_a_large_set_of_pixels_is_never_held_as_floats(distance, monkeypatch):
+    """Of a bank of 400 rows few more than a block's are made floats at a time."""
+    monkeypatch.setattr(neighbors, "_ROOM", 2**10)
+    monkeypatch.setattr(neighbors, "_AT_ONCE", 2**10)
+    made, plain = [], neighbors.to_floats
+    monkeypatch.setattr(neighbors, "to_floats", lambda some: made.append(some.numel()) or plain(some))
+    bank = torch.randint(0, 256, (400, 64), generator=torch.Generator().manual_seed(20), dtype=torch.uint8)
+    _, indices = find_nearest(bank[:9], bank, 5, distance=distance)
+    assert torch.equal(indices, plainly(bank[:9], bank, distance).indices[:, :5])
+    assert max(made) <= 2 * 2**10
+
+
+@BOTH
+def test_all_is_made_where_the_queries_lie(distance):
+    """Where another device is the default, nothing may be made there."""
+    queries, bank, own = cloud(9, 6, 21), cloud(80, 6, 22), torch.arange(9)
+    expected = find_nearest(queries, bank, 5, distance=distance, chunk=4, block=10, leave_out_self=own)
+    with torch.device("meta"):
+        found = find_nearest(queries, bank, 5, distance=distance, chunk=4, block=10, leave_out_self=own)
+        find_nearest(bank, bank, 5, distance=distance, chunk=40, block=10, leave_out_self=True)
+    assert all(map(torch.equal, found, expected))
+
+
+@BOTH
+def test_many_neighbors_are_found_for_fewer_queries_at_a_time(distance, monkeypatch):
+    monkeypatch.setattr(neighbors, "_ROOM", 2**11)
+    sizes, plain = [], neighbors._highest
+    monkeypatch.setattr(neighbors, "_highest", lambda *args: sizes.append(len(args[1])) or plain(*args))
+    queries, bank = cloud(9, 4, 23), cloud(200, 4, 24)
+    find_nearest(queries, bank, 100, distance=distance)
+    assert max(sizes) == 5
 
 
 def test_features_that_want_gradients_are_welcome():

@@ -15,6 +15,7 @@ from netgaze.drawing.rows import Columns, Row, align, lay_out, make_bands, make_
 from netgaze.drawing.words import count_cells, shorten
 from netgaze.figure import Figure, Finding
 from netgaze.glossary import Glossary, Meaning, format_named
+from netgaze.measures.pixels import to_floats
 from netgaze.subject import Subject
 
 _MOST_NAMES = 60
@@ -77,7 +78,7 @@ class Tsne(Figure):
         labels = subject.data.labels(subject.split).numpy()
         index = _choose_images(labels, self.num_images, self.seed)
         labels = labels[index]
-        features = subject.features(subject.split)[index].numpy()
+        features = to_floats(subject.features(subject.split)[index]).numpy()
         with threadpool_limits(1):  # more threads are slower at these sizes, many times so beside a training
             plane = embed(features, self.seed)
             numbers = {

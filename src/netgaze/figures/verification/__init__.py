@@ -104,13 +104,13 @@ class Verification(Figure):
 
     def compute(self, subject: Subject) -> Finding:
         """Histograms, ROC curves and hardest pairs of each comparison, as `<comparison>/<name>`; the numbers."""
-        embeddings, people = subject.embeddings(subject.split), subject.data.labels(subject.split)
-        threshold, images = subject.threshold, subject.data.images(subject.split)
+        split, threshold = subject.split, subject.threshold
+        people = subject.data.labels(split)
         said: dict[str, dict[str, Any]] = {}
         flat: dict[str, float] = {}
         arrays: dict[str, np.ndarray] = {}
         notes = []
-        for place, (name, (gallery, probe)) in enumerate(subject.data.comparisons(subject.split).items()):
+        for place, (name, (gallery, probe)) in enumerate(subject.data.comparisons(split).items()):
             kept = gallery if probe is not None else gallery[draw_images(people[gallery], self.num_scored, self.seed)]
             if len(kept) < len(gallery):
                 notes.append(f"{name}: {len(kept)} of {len(gallery)} images were drawn.")
@@ -118,11 +118,11 @@ class Verification(Figure):
             if not all(count_pairs(*(who for _, who in pairs))):
                 notes.append(f"{name} is left out: there are no pairs of the same person or none of two people.")
                 continue
-            compared = [part for some, who in pairs for part in (embeddings[some], who)]
+            compared = [part for some, who in pairs for part in (subject.embeddings(split, some), who)]
             found, said[name] = self._count(compared, threshold)
             flat |= self._first(said[name], compared) if place == 0 else {f"eer_{slugify(name)}": found.eer}
             seen = bin_distances(found) | trace_curve(found)
-            seen |= _hardest(found, threshold, images, kept, kept if probe is None else probe)
+            seen |= _hardest(found, threshold, subject, kept, kept if probe is None else probe)
             arrays |= {f"{name}/{key}": values for key, values in seen.items()}
         caption = " ".join([*_said_of(subject, threshold), *_unsupported(said), *notes, self._intervals()])
         return Finding({"threshold": threshold} | flat | {"comparisons": said}, arrays, caption.strip())
@@ -217,14 +217,14 @@ def draw_images(people: Tensor, num: int, seed: int) -> Tensor:
 
 
 def _hardest(
-    found: Counted, threshold: float | None, images: Tensor, gallery: Tensor, probe: Tensor
+    found: Counted, threshold: float | None, subject: Subject, gallery: Tensor, probe: Tensor
 ) -> dict[str, np.ndarray]:
     """Of both kinds of pairs: images [n,2], their pictures [n,2,H,W,3], distances [n], and whether told rightly [n]."""
     seen = {}
     for kind in ("same", "different"):
         index, distances = getattr(found, f"hardest_{kind}"), getattr(found, f"hardest_{kind}_distances")
         pairs = torch.stack([gallery[index[:, 0]], probe[index[:, 1]]], dim=1)
-        flat = to_rgb(images[pairs.flatten()])
+        flat = to_rgb(subject.data.images(subject.split, pairs.flatten()))
         seen[f"{kind}_pairs"], seen[f"{kind}_distances"] = pairs.numpy(), distances
         seen[f"{kind}_pictures"] = flat.reshape(-1, 2, *flat.shape[1:])
         if threshold is not None:
