@@ -1,4 +1,4 @@
-"""ratio = memory that neighbors of raw pixels take over their images, in bytes of these images as floats (at most 0.25).
+"""ratio = memory that neighbors of raw pixels take over their images, as a share of these as floats (at most 0.25).
 
 Peaks of whole processes, from start to end, as the system counts them: a training of the default network with all of
 CIFAR-10 loaded (a few steps, then the test), a report on it with its default figures (features of 50,000 + 10,000
