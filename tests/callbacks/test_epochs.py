@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from pytorch_lightning import Callback
 
 from netgaze.callbacks.budget import Budget, to_seconds
 from netgaze.callbacks.finite import Finite
@@ -18,7 +19,7 @@ from netgaze.callbacks.progress import Progress
 from netgaze.callbacks.reseed import Reseed
 from netgaze.errors import NetgazeError
 from netgaze.stored import read_history
-from netgaze.trainer import StopWithin
+from netgaze.trainer import StopWithin, drop_idle_hooks
 
 
 @pytest.fixture
@@ -225,6 +226,22 @@ def test_weights_that_are_not_finite_are_told_though_every_loss_was(make_trainer
     task.weight.data.fill_(math.nan)
     with pytest.raises(NetgazeError, match=r"at step 1 \(epoch 1\)"):
         finite.on_train_epoch_end(trainer, task)
+
+
+def test_a_step_calls_of_callbacks_what_they_have_and_nothing_else():
+    """A hook of a class, one given to an object, and none; what is no step's stays; twice is as once."""
+    said = []
+    of_class, of_object, idle = Finite(), Callback(), Callback()
+    of_object.on_before_backward = said.append
+    for callback in (of_class, of_object, idle, idle):
+        drop_idle_hooks(callback)
+    assert callable(of_class.on_train_batch_end)
+    assert not callable(of_class.on_train_batch_start)
+    assert of_object.on_before_backward == said.append
+    assert not callable(of_object.on_train_batch_end)
+    assert all(not callable(getattr(idle, name)) for name in ("on_train_batch_end", "on_after_backward"))
+    assert callable(idle.on_train_epoch_end)
+    assert callable(Callback().on_train_batch_end)
 
 
 @pytest.mark.parametrize(("names", "frozen"), [(["0"], [0, 1]), (["0.bias"], [1]), (["0.bias", "1"], [1, 2, 3])])

@@ -10,7 +10,7 @@ from netgaze.errors import NetgazeError
 
 
 class Finite(Callback):
-    """Remember the first step with a loss that is not finite, on the device, and look now and then.
+    """Hold each step's loss, on the device, and look now and then for the first that is not finite.
 
     Args:
         every: steps between two looks: looking waits for the device.
@@ -18,17 +18,15 @@ class Finite(Callback):
 
     def __init__(self, *, every: int = 50):
         self.every = every
-        self._first: Tensor | None = None
+        self._losses: list[Tensor] = []
+        self._steps: list[int] = []
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Note this step if its loss is the first that is not finite."""
-        loss = outputs["loss"].detach()
-        if self._first is None:
-            self._first = torch.tensor(-1, device=loss.device)
-        bad = ~torch.isfinite(loss) & (self._first < 0)
-        self._first = torch.where(bad, trainer.global_step, self._first)
+        """Note this step's loss."""
+        self._losses.append(outputs["loss"].detach())
+        self._steps.append(trainer.global_step)
         if trainer.global_step % self.every == 0:
             self._look(trainer, pl_module)
 
@@ -37,14 +35,16 @@ class Finite(Callback):
         self._look(trainer, pl_module)
 
     def _look(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        if self._first is None:
-            return
-        step = int(self._first)
-        if step < 0 and not bool(torch.stack([torch.isfinite(p).all() for p in pl_module.parameters()]).all()):
-            step = trainer.global_step
-        if step >= 0:
-            self._first = None
+        sound = torch.stack([torch.isfinite(p).all() for p in pl_module.parameters()]).all()
+        losses = [torch.isfinite(torch.stack(self._losses))] if self._losses else []
+        *finite, weights = torch.cat([*losses, sound.view(1)]).tolist()  # one wait for the device
+        bad = [step for step, good in zip(self._steps, finite, strict=True) if not good]
+        if not weights:
+            bad.append(trainer.global_step)
+        self._losses.clear()
+        self._steps.clear()
+        if bad:
             raise NetgazeError(
-                f"Training went non-finite at step {step} (epoch {trainer.current_epoch + 1}). "
+                f"Training went non-finite at step {bad[0]} (epoch {trainer.current_epoch + 1}). "
                 "Try a smaller optim.lr, a warm-up, or trainer.gradient_clip_val=1."
             )

@@ -78,6 +78,13 @@ class Task(LightningModule):
         self._means: dict[str, Means] = defaultdict(Means)
         self._outputs: list[tuple[Tensor, Tensor, Tensor]] = []
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        """As of every module, but quick for the one attribute that Lightning sets over forty times a step."""
+        if name == "_current_fx_name":  # a text: torch need not look whether it is a weight, a module or a buffer
+            object.__setattr__(self, name, value)
+        else:
+            super().__setattr__(name, value)
+
     def name_classes(self, data_classes: Sequence[str]) -> None:
         """Set `class_names` from the data's: the same, unless the task predicts something of its own."""
         self.class_names = list(data_classes)
