@@ -39,6 +39,19 @@ def test_reads_the_official_form(cifar_files):
     assert data.labels("test").tolist() == raw["labels"]
 
 
+def test_a_second_run_reads_nothing_and_a_file_that_changed_is_read(cifar_copy, replace_batch, monkeypatch):
+    read = []
+    monkeypatch.setattr(cifar10, "read_batch", lambda path: read.append(path.name) or read_batch(path))
+    first = opened(cifar_copy).images("test")
+    assert sorted(read) == [*cifar10.TRAIN, "test_batch"]
+    assert torch.equal(opened(cifar_copy).images("test"), first)
+    assert len(read) == 6
+    other = 255 - first.reshape(10_000, 3072).numpy()
+    replace_batch(cifar_copy / FOLDER / "test_batch", other, [0] * 10_000)
+    assert torch.equal(opened(cifar_copy).images("test"), 255 - first)
+    assert read[6:] == ["test_batch"]
+
+
 @pytest.mark.slow
 def test_other_sizes(cifar_files):
     whole = opened(cifar_files)
