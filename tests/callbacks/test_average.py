@@ -117,6 +117,39 @@ def test_the_weights_that_learn_come_back_and_the_average_goes_on(net, trainer):
         assert all(torch.equal(value, shown[name]) for name, value in net.state_dict().items())
 
 
+def test_what_steps_do_not_change_outlasts_a_validation(net, trainer):
+    """A threshold, a momentum copy, the best heads so far: set in a validation, they stay."""
+    net.copy = copy.deepcopy(net.model).requires_grad_(False)
+    net.register_buffer("threshold", torch.zeros(()))
+    average = Average(kind="ema", decay=0.5)
+    go(average, trainer, net)
+    average.on_validation_start(trainer, net)
+    net.threshold.fill_(7)
+    net.copy[1].running_mean.fill_(8)
+    net.copy[0].weight.fill_(9)
+    average.on_train_epoch_start(trainer, net)
+    for _ in range(2):
+        assert float(net.threshold) == 7
+        assert bool((net.copy[1].running_mean == 8).all())
+        assert bool((net.copy[0].weight == 9).all())
+        average.on_train_batch_end(trainer, net, None, None, 0)
+        average.on_validation_start(trainer, net)
+
+
+def test_resumed_without_an_average_the_weights_that_learn_go_on(net, trainer):
+    average, resumed = Average(kind="ema", decay=0.5), Average()
+    go(average, trainer, net)
+    learning = {name: value.clone() for name, value in net.state_dict().items()}
+    average.on_train_epoch_end(trainer, net)
+    resumed.load_state_dict(copy.deepcopy(average.state_dict()))
+    resumed.on_train_epoch_start(trainer, net)
+    assert all(torch.equal(value, learning[name]) for name, value in net.state_dict().items())
+    resumed.on_train_epoch_end(trainer, net)
+    resumed.on_train_epoch_start(trainer, net)
+    assert all(torch.equal(value, learning[name]) for name, value in net.state_dict().items())
+    assert resumed.state_dict() == {"waiting": {}}, "they are not kept for a later resume"
+
+
 def test_off_it_touches_nothing(net, trainer):
     average = Average()
     before = {name: value.clone() for name, value in net.state_dict().items()}
@@ -125,6 +158,12 @@ def test_off_it_touches_nothing(net, trainer):
     average.on_validation_start(trainer, net)
     assert average.state_dict() == {"waiting": {}}
     assert all(torch.equal(value, before[name]) for name, value in net.state_dict().items())
+
+
+def test_each_kind_has_its_usual_numbers():
+    ema, lookahead = Average(kind="ema"), Average(kind="lookahead")
+    assert (ema.decay, ema.every) == (0.999, 1)
+    assert (lookahead.decay, lookahead.every, lookahead.ramp) == (0.5, 5, 0), "Zhang et al. 2019"
 
 
 @pytest.mark.parametrize("wrong", [{"decay": 1.5}, {"every": 0}, {"ramp": -1.0}])
@@ -165,3 +204,11 @@ class TestRuns:
         train(tmp_path / "parts", *words)
         assert same(weights(tmp_path / "whole"), weights(tmp_path / "parts"))
         assert read_rows(tmp_path / "whole") == read_rows(tmp_path / "parts")
+
+    def test_a_probe_keeps_its_best_heads(self, tmp_path):
+        source = train(tmp_path / "source", *TINY, *NO_FIGURES, "data.limit=400", "trainer.max_epochs=4")
+        words = [*AVERAGED, "data.limit=400", "task=linear_probe", f"init={source}", "optim.lr=8", "schedule=constant"]
+        rows = read_history(train(tmp_path / "probe", *words, "trainer.max_epochs=8"))
+        found = [row["val/acc"] for row in rows]
+        assert found != sorted(found), "some epoch is worse than one before it"
+        assert [row["val/best_acc"] for row in rows] == [max(found[: place + 1]) for place in range(len(found))]

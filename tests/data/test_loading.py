@@ -1,5 +1,6 @@
 """Batches are the same wherever a split lies, and a training step waits for the device nowhere."""
 
+from contextlib import nullcontext
 from functools import partial
 
 import pytest
@@ -11,6 +12,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from netgaze.callbacks.average import Average
 from netgaze.callbacks.finite import Finite
+from netgaze.callbacks.reseed import Reseed
 from netgaze.data.augment import Augment
 from netgaze.data.digits import Digits
 from netgaze.data.images import Images, Vectors
@@ -95,6 +97,81 @@ def test_one_batch_is_copied_ahead(monkeypatch):
     for _ in ahead:
         seen.append("worked")
     assert seen == ["copied", "copied", "worked", "copied", "worked", "worked"]
+
+
+class Gpu:
+    """Streams as a GPU has them, which note what is asked of them."""
+
+    def __init__(self):
+        self.asked, self.events = [], 0
+
+    def record_event(self):
+        self.events += 1
+        self.asked.append(f"copy {self.events}")
+        return self.events
+
+    def wait_event(self, event):
+        self.asked.append(f"wait {event}")
+
+    def wait_stream(self, stream):
+        self.asked.append("wait all")
+
+
+def test_a_step_waits_for_its_own_batch_and_not_for_the_next(monkeypatch):
+    gpu, part = Gpu(), split(6)
+    ahead = Ahead(make_loader(part, sampler(6, 2), CPU, True), CPU)
+    ahead.stream = gpu
+    monkeypatch.setattr("torch.cuda.stream", lambda stream: nullcontext())
+    monkeypatch.setattr("torch.cuda.current_stream", lambda device: gpu)
+    monkeypatch.setattr(torch.Tensor, "record_stream", lambda tensor, stream: gpu.asked.append("kept"))
+    monkeypatch.setattr(torch.Tensor, "pin_memory", lambda tensor: tensor)
+    for batch, index in zip(ahead, sampler(6, 2), strict=True):
+        gpu.asked.append("worked")
+        assert torch.equal(batch.images, part.images[index])
+    kept = ["kept"] * 3  # images, labels and places
+    assert gpu.asked == [
+        *("copy 1", "copy 2", "wait 1", *kept, "worked"),
+        *("copy 3", "wait 2", *kept, "worked", "wait 3", *kept, "worked"),
+    ]
+
+
+def learn(folder):
+    """The task after two epochs of training and validation, and a test, of digits."""
+    facts = {"num_classes": 10, "num_channels": 1, "image_size": 32, "mean": [0.3], "std": [0.35], "num_val": 100}
+    data = Digits(**facts, limit=200, batch_size=40, augment=Augment(crop_padding=2, flip=True, rotate90=True))
+    data.setup()
+    torch.manual_seed(0)
+    task = Supervised(
+        model=ResNet(depths=[1], widths=[8], stem="cifar", in_channels=1, num_classes=10),
+        num_classes=10,
+        optimizer=partial(torch.optim.SGD, lr=0.1),
+        schedule=Constant(),
+    )
+    task.name_classes(data.class_names)
+    trainer = make_trainer(
+        max_epochs=2,
+        patience=None,
+        precision="32",
+        accelerator="cpu",
+        devices=1,
+        strategy="auto",
+        gradient_clip_val=None,
+        callbacks=[Reseed(seed=0)],
+        folder=folder,
+    )
+    trainer.fit(task, datamodule=data)
+    trainer.test(task, datamodule=data, verbose=False)
+    return task
+
+
+def test_a_network_learns_the_same_wherever_the_split_lies(tmp_path, monkeypatch):
+    """To the bit: Lightning takes the one loader and the other, in training, validation and test."""
+    resident = learn(tmp_path)
+    monkeypatch.setattr("netgaze.data.loading.fits", lambda part, device: False)
+    streamed = learn(tmp_path)
+    assert streamed.numbers == resident.numbers
+    for mine, other in zip(streamed.parameters(), resident.parameters(), strict=True):
+        assert torch.equal(mine, other)
 
 
 class Watch(TorchDispatchMode):

@@ -46,6 +46,9 @@ MUTANTS = [
         _AVERAGE,
     ),
     ("callbacks/average.py", ") ** self.ramp", ")", _AVERAGE),
+    ("callbacks/average.py", "if self.kind is not None and (", "if (", _AVERAGE),
+    ("callbacks/average.py", "name in own or ", "", _AVERAGE),
+    ("callbacks/average.py", '(name in own or name.partition(".")[0] in trained)', "True", _AVERAGE),
     ("callbacks/average.py", 'return {"waiting": self._waiting}', 'return {"waiting": self._average}', _AVERAGE),
     ("data/mixing.py", "images.lerp(images.roll(1, 0), 1 - share)", "images.lerp(images.roll(1, 0), share)", _MIXING),
     ("data/mixing.py", "0.5 * math.sqrt(1 - share)", "0.5 * (1 - share)", _MIXING),
@@ -94,4 +97,6 @@ MUTANTS = [
     ("waiting.py", "cores + 1 + jobs", "cores + jobs", "tests/test_waiting.py"),
     ("waiting.py", "os.environ.setdefault(_POLICY", "os.environ.__setitem__(_POLICY", "tests/test_waiting.py"),
     ("waiting.py", '== "cpu":', '!= "tpu":', "tests/test_waiting.py"),
+    ("data/loading.py", "current.wait_event(arrived)", "current.wait_stream(self.stream)", _LOADING),
+    ("data/loading.py", "return self.loader.batch_sampler", "raise AttributeError", _LOADING),
 ]

@@ -20,10 +20,10 @@ class Average(Callback):
 
     Args:
         kind: "ema", an exponential moving average (Polyak and Juditsky 1992; its decay is at most
-            (1 + t) / (10 + t) in step t, as in TensorFlow and timm); "lookahead", whose weights go on from the average
-            (Zhang et al. 2019: decay 0.5, every 5); null for neither.
-        decay: 0..1.
-        every: steps between two updates.
+            (1 + t) / (10 + t) in step t, as in TensorFlow); "lookahead", whose weights go on from the average
+            (Zhang et al. 2019); null for neither.
+        decay: 0..1; null for 0.999 of ema, and 0.5 of lookahead, as in Zhang et al.
+        every: steps between two updates; null for 1 of ema, and 5 of lookahead.
         ramp: power p by which the decay of lookahead grows over training, decay * (t / T)^p: 3 in the CIFAR-10 speed
             record (Jordan 2024, with a decay of 0.95^5), 0 in Zhang et al.
 
@@ -35,10 +35,12 @@ class Average(Callback):
         self,
         *,
         kind: Literal["ema", "lookahead"] | None = None,
-        decay: float = 0.999,
-        every: int = 1,
+        decay: float | None = None,
+        every: int | None = None,
         ramp: float = 0.0,
     ):
+        usual_decay, usual_every = (0.5, 5) if kind == "lookahead" else (0.999, 1)
+        decay, every = usual_decay if decay is None else decay, usual_every if every is None else every
         if not 0 <= decay <= 1 or every < 1 or ramp < 0:
             raise NetgazeError(
                 f"callback.average: decay={decay} must be from 0 to 1, every={every} 1 or more, ramp={ramp} 0 or more."
@@ -48,13 +50,12 @@ class Average(Callback):
         self._waiting: dict[str, Tensor] = {}  # the weights that learn, while the average is in the network
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Begin, or go on from the weights that learn."""
-        if self.kind is None:
-            return
+        """Begin, or go on from the weights that learn; those of a resumed run, too, where nothing is averaged now."""
         state = _list_numbers(pl_module)
-        if self._waiting or not self._average:
+        if self.kind is not None and (self._waiting or not self._average):
             self._average = _copy(state)
-        _write(self._waiting, state)
+        if self._waiting:
+            _write(self._waiting, state)
         self._waiting = {}
 
     def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *args: Any) -> None:
@@ -100,8 +101,19 @@ class Average(Callback):
 
 
 def _list_numbers(task: LightningModule) -> dict[str, Tensor]:
-    """Weights and running statistics by name: what they are, not copies. Counters are no numbers to average."""
-    return {name: value for name, value in task.state_dict().items() if value.is_floating_point()}
+    """What steps change, weights and running statistics, by name: the tensors themselves, not copies.
+
+    Of those parts of a task alone in which something is trained: a momentum copy or the best heads so far are set
+    otherwise. So are buffers of the task itself, such as a threshold: what a validation finds must outlast it. Counters
+    are no numbers to average.
+    """
+    trained = {name for name, part in task.named_children() if any(p.requires_grad for p in part.parameters())}
+    own = {name for name, _ in task.named_parameters(recurse=False)}
+    return {
+        name: value
+        for name, value in task.state_dict().items()
+        if value.is_floating_point() and (name in own or name.partition(".")[0] in trained)
+    }
 
 
 @torch.no_grad()
@@ -111,5 +123,5 @@ def _copy(state: dict[str, Tensor]) -> dict[str, Tensor]:
 
 @torch.no_grad()
 def _write(source: dict[str, Tensor], state: dict[str, Tensor]) -> None:
-    for name, value in source.items():
-        state[name].copy_(value)
+    for name, value in state.items():
+        value.copy_(source[name])

@@ -89,27 +89,33 @@ class Ahead:
         """The loader's, to which Lightning says which epoch it is."""
         return self.loader.sampler
 
+    @property
+    def batch_sampler(self) -> Any:
+        """The loader's, by which Lightning asks whether validation is shuffled."""
+        return self.loader.batch_sampler
+
     def __iter__(self) -> Iterator[Batch]:
         waiting = None
         for batch in self.loader:
             copied = self._copy(batch)
             if waiting is not None:
-                yield self._hand_over(waiting)
+                yield self._hand_over(*waiting)
             waiting = copied
         if waiting is not None:
-            yield self._hand_over(waiting)
+            yield self._hand_over(*waiting)
 
-    def _copy(self, batch: Batch) -> Batch:
+    def _copy(self, batch: Batch) -> tuple[Batch, Any]:
+        """A batch on its way, and the event of its arrival; None where nothing is copied by itself."""
         if self.stream is None:
-            return batch.to(self.device)
+            return batch.to(self.device), None
         with torch.cuda.stream(self.stream):
-            return batch.pin_memory().to(self.device)
+            return batch.pin_memory().to(self.device), self.stream.record_event()
 
-    def _hand_over(self, batch: Batch) -> Batch:
-        """A batch whose copy is waited for, and whose memory is not used anew before it is worked on."""
-        if self.stream is not None:
+    def _hand_over(self, batch: Batch, arrived: Any) -> Batch:
+        """A batch whose copy is waited for, not the next one's, and whose memory is kept until it was worked on."""
+        if arrived is not None:
             current = torch.cuda.current_stream(self.device)
-            current.wait_stream(self.stream)
+            current.wait_event(arrived)
             for part in (*batch.views, batch.labels, batch.index):
                 part.record_stream(current)
         return batch
