@@ -178,10 +178,14 @@ class Subject:
     def features(self, split: str) -> Tensor:
         """Penultimate features of all images of `split` under test transforms, [N,D] float32 on the CPU.
 
-        Of a verifier its embeddings; of raw pixels themselves, uint8, see `measures.pixels`.
+        Of a verifier its embeddings; of raw pixels themselves, 0..1: of a large set ask for `bank`.
 
         Computed once, and in `precision` unless in training or of a verifier; see `passes.Passes`.
         """
+        return to_floats(self.bank(split))
+
+    def bank(self, split: str) -> Tensor:
+        """The same for `find_nearest` and whoever takes some rows at a time: raw pixels are uint8, see `to_floats`."""
         if split not in self._features:
             self._features[split] = self._compute_features(split)
         return self._features[split]
@@ -214,7 +218,7 @@ class Subject:
         return self.precision if is_passed and not self._is_asked_plainly else ""
 
     def features_of(self, images: Tensor) -> Tensor:
-        """What `features` gives, of pictures: uint8 [N,C,H,W] -> [N,D]."""
+        """What `bank` gives, of pictures: uint8 [N,C,H,W] -> [N,D]."""
         return _flatten(images) if self.pixels else self._pass([self.data.normalize(images)])
 
     def _pass(self, images: Iterable[Tensor]) -> Tensor:
@@ -235,7 +239,7 @@ class Subject:
 
         Embeddings of a verifier; of others features of length one, so that the distance is that of the cosine.
         """
-        return self._to_embeddings(self.features(split)[index])
+        return self._to_embeddings(self.bank(split)[index])
 
     def embed(self, images: Tensor) -> Tensor:
         """The same of pictures, uint8 [N,C,H,W] -> [N,D]."""

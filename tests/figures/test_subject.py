@@ -59,8 +59,9 @@ def test_features_of_pixels_need_no_task(subjects, data):
     pixels = subjects[-1]
     assert pixels.lacks(("task", "features", "history")) == ["task", "history"]
     images = data.images("test")
-    found = pixels.features("test")
+    found = pixels.bank("test")
     assert found.dtype == torch.uint8
+    assert torch.equal(pixels.features("test"), found / 255)
     assert torch.equal(found, images.permute(0, 2, 3, 1).flatten(1))
     assert found.data_ptr() == images.data_ptr()  # no copy of the set
     assert torch.equal(pixels.features_of(images[:2]), found[:2])

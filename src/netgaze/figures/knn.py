@@ -62,7 +62,7 @@ class Knn(Figure):
         """Queries [Q] and their neighbors [Q,n]: images, labels and similarities, and the split's kNN accuracy."""
         data, split = subject.data, subject.split
         labels, bank_labels = data.labels(split), data.labels("train")
-        bank, features = subject.features("train"), subject.features(split)
+        bank, features = subject.bank("train"), subject.bank(split)
         queries = torch.from_numpy(choose_examples(labels.numpy(), self.num_queries, self.seed, self.indices))
         similarities, near = find_nearest(features[queries], bank, min(self.num_neighbors, len(bank)))
         right = bank_labels[near] == labels[queries, None]

@@ -98,7 +98,7 @@ class Neighbors(Figure):
                 f"figure.neighbors.num_neighbors={self.num_neighbors} is more than the {room} images of the "
                 f"{self.split} split that can be found."
             )
-        bank = subject.features(self.split)
+        bank = subject.bank(self.split)
         leave_out = False if own is None else own
         distances, near = find_nearest(
             features, bank, self.num_neighbors, distance=self.distance, leave_out_self=leave_out
@@ -128,7 +128,7 @@ class Neighbors(Figure):
         labels = data.labels(self.split)
         own = torch.from_numpy(choose_examples(labels.numpy(), self.num_queries, self.seed, self.indices))
         names = [f"{self.split} {row}" for row in own.tolist()]
-        return data.images(self.split, own), subject.features(self.split)[own], labels[own], names, own
+        return data.images(self.split, own), subject.bank(self.split)[own], labels[own], names, own
 
     def _write_caption(self) -> str:
         caption = f"The nearest images of the {self.split} split by the {_WORDS[self.distance]} of penultimate features"

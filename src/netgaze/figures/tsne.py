@@ -78,7 +78,7 @@ class Tsne(Figure):
         labels = subject.data.labels(subject.split).numpy()
         index = _choose_images(labels, self.num_images, self.seed)
         labels = labels[index]
-        features = to_floats(subject.features(subject.split)[index]).numpy()
+        features = to_floats(subject.bank(subject.split)[index]).numpy()
         with threadpool_limits(1):  # more threads are slower at these sizes, many times so beside a training
             plane = embed(features, self.seed)
             numbers = {
