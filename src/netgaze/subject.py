@@ -165,7 +165,10 @@ class Subject:
             parts += [] if self.verifier is None else [(self.config or {}).get("task")]
         parts += [used] if (used := self.name_precision(needs)) else []
         if "model" in needs:
-            parts += [(self.config or {}).get("model"), self.input_shape, read_source(self.model)]
+            # Of a network without a run there is no config: its layers, their settings and sizes tell it from others.
+            sizes = [tuple(value.shape) for value in self.model.state_dict().values()]
+            parts += [(self.config or {}).get("model"), repr(self.model), sizes]
+            parts += [self.input_shape, read_source(self.model)]
         if "reader" in needs:
             parts += [(self.config or {}).get("data")]
         elif "classes" in needs:

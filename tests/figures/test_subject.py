@@ -7,6 +7,7 @@ import torch
 from netgaze.figure import Finding
 from netgaze.measures.pixels import to_floats
 from netgaze.measures.verification import verify
+from netgaze.models.resnet import ResNet
 from netgaze.subject import NEEDS, Subject, evaluating
 from netgaze.tasks.rotation import Rotation
 from netgaze.verifier import ThresholdChoice, Verifier
@@ -148,3 +149,16 @@ def test_a_damaged_finding_is_none(tmp_path):
     (tmp_path / "f.npz").write_bytes(whole[: len(whole) // 2])
     assert Finding.load(tmp_path / "f", "key") is None
     assert Finding.load(tmp_path / "missing", "key") is None
+
+
+def test_networks_without_a_run_are_told_apart_by_their_layers():
+    """Those of one class too, of the same sizes: what differs may be a pooling alone."""
+
+    def named(**changes):
+        settings = {"in_channels": 3, "num_classes": 10, "depths": [1], "widths": [8], "stem": "cifar"} | changes
+        model = ResNet(**settings)
+        return Subject("a", model=lambda: model, input_shape=(3, 32, 32)).identity(("model",))
+
+    names = [named(), named(widths=[16]), named(stem="imagenet"), named(stem="imagenet_nopool")]
+    assert len(set(names)) == 4
+    assert named() == names[0]
