@@ -48,7 +48,7 @@ class Subject:
         split: the split that is looked at: "test", or "val" while training.
         control: True for what is only there to compare with (random weights, raw pixels).
         training: True for a network still in training: its features are never cached on disk.
-        pixels: True makes a subject whose features are its raw pixels, uint8 [N, H*W*C], and which has no task.
+        pixels: True makes a subject whose features are its raw pixels [N, H*W*C], and which has no task.
         folder: the run's folder, where its figures lie.
         train_data: makes the data that the network was trained on, where `data` is another.
         model: makes the network, where there is no task around it.

@@ -25,9 +25,9 @@ def find_nearest(
 ) -> tuple[Tensor, Tensor]:
     """The k nearest rows of `bank` [N,D] to each row of `queries` [Q,D], exact: no index, no approximation.
 
-    Both are gone through in blocks, and of each block only what is nearer than the k found so far is kept: neither
-    the matrix [Q,N] nor a copy of the bank is held. Of rows that are equally near, the earlier stand first; which of
-    those that are as near as the k-th are among the k is left open.
+    Both are gone through in blocks, and of each block only what may be among the k nearest is kept, see `_highest`:
+    neither the matrix [Q,N] nor a copy of the bank is held. Of rows that are equally near, the earlier stand first;
+    which of those that are as near as the k-th are among the k is left open.
 
     It is done where the queries lie, to which the bank is brought block by block.
 
