@@ -96,7 +96,7 @@ def with_faiss() -> Any:
     can = torch.cpu.get_capabilities()
     kernels = "SkylakeX" if can.get("avx512_f") or can.get("avx512_bf16") else "Haswell" if can.get("avx2") else None
     if kernels is not None:
-        os.environ.setdefault("OPENBLAS_CORETYPE", kernels)
+        os.environ["OPENBLAS_CORETYPE"] = kernels
     try:
         return importlib.import_module("faiss")
     except ImportError:

@@ -19,7 +19,7 @@ ROOMS = {"data", "models", "tasks", "callbacks", "figures"}
 # Each may import what stands before it.
 ORDER = [
     {"text"},
-    {"errors", "batch", "foreign"},
+    {"errors", "batch", "foreign", "processor"},
     {"files", "kinds", "failures"},
     {"constructors", "places"},
     {"upgrade"},

@@ -5,11 +5,9 @@ import logging
 import math
 import platform
 import sys
-import timeit
 import warnings
 from collections.abc import Sequence
 from contextlib import nullcontext
-from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +22,7 @@ import netgaze
 from netgaze.errors import NetgazeError
 from netgaze.files import atomic_write
 from netgaze.processes import choose_processes
+from netgaze.processor import has_fast_bf16
 from netgaze.schema import num_cpus
 
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # malloc.h
@@ -109,24 +108,6 @@ def resolve_precision(precision: str, accelerator: str = "auto") -> str:
     if accelerator in ("auto", "mps") and torch.backends.mps.is_available():
         return "32"
     return "bf16-mixed" if has_fast_bf16() else "32"
-
-
-@cache
-def has_fast_bf16() -> bool:
-    """Whether this processor multiplies matrices in bf16 faster than in fp32, by a fifth at least.
-
-    mkldnn calls bf16 supported on every processor, and without units for it is many times slower. Even these say
-    little: of two processors with AVX512-BF16 and no AMX one is twice as fast by it, and the other half as fast.
-    """
-    can = torch.cpu.get_capabilities()
-    if not (can.get("amx_bf16") or can.get("avx512_bf16")):
-        return False
-    single = torch.ones(512, 512)
-    half = single.bfloat16()
-    slow, fast = (
-        min(timeit.repeat(partial(torch.mm, matrix, matrix), number=1, repeat=5)) for matrix in (single, half)
-    )
-    return slow > 1.2 * fast
 
 
 def resolve_figures_precision(precision: str, accelerator: str = "auto") -> str:

@@ -142,8 +142,8 @@ def test_other_kinds_of_numbers(distance, dtype):
 @BOTH
 def test_wide_features_go_in_smaller_blocks(distance, monkeypatch):
     monkeypatch.setattr(neighbors, "_ROOM", 40)  # of 16 numbers two rows, and of 4 neighbors two queries
-    sizes, plain = [], neighbors._highest
-    monkeypatch.setattr(neighbors, "_highest", lambda *args: sizes.append((len(args[1]), args[4])) or plain(*args))
+    sizes, plain = [], neighbors.find_highest
+    monkeypatch.setattr(neighbors, "find_highest", lambda *args: sizes.append((len(args[1]), args[4])) or plain(*args))
     queries, bank = cloud(9, 16, 14), cloud(50, 16, 15)
     _, indices = find_nearest(queries, bank, 4, distance=distance)
     assert set(sizes) == {(2, 2), (1, 2)}
@@ -251,8 +251,8 @@ def test_all_is_made_where_the_queries_lie(distance):
 @BOTH
 def test_many_neighbors_are_found_for_fewer_queries_at_a_time(distance, monkeypatch):
     monkeypatch.setattr(neighbors, "_ROOM", 2**11)
-    sizes, plain = [], neighbors._highest
-    monkeypatch.setattr(neighbors, "_highest", lambda *args: sizes.append(len(args[1])) or plain(*args))
+    sizes, plain = [], neighbors.find_highest
+    monkeypatch.setattr(neighbors, "find_highest", lambda *args: sizes.append(len(args[1])) or plain(*args))
     queries, bank = cloud(9, 4, 23), cloud(200, 4, 24)
     find_nearest(queries, bank, 100, distance=distance)
     assert max(sizes) == 5

@@ -1,7 +1,7 @@
 """Breakages of what turns predictions, features and pairs into numbers: each must make one of its tests fail."""
 
-_METRICS, _NEIGHBORS, _VERIFICATION = (
-    f"tests/measures/test_{it}.py" for it in ("metrics", "neighbors", "verification")
+_METRICS, _NEIGHBORS, _ROUNDED, _VERIFICATION = (
+    f"tests/measures/test_{it}.py" for it in ("metrics", "neighbors", "rounded", "verification")
 )
 _LOSSES, _WHITENING, _NUMBERS = (
     "tests/measures/test_losses.py",
@@ -39,12 +39,27 @@ MUTANTS = [
     ("measures/neighbors.py", "normalize(rows.float(), dim=1).T, out=out", "rows.float().T, out=out", _NEIGHBORS),
     ("measures/neighbors.py", "beta=-0.5, out=out", "beta=0.5, out=out", _NEIGHBORS),
     (
-        "measures/neighbors.py",
+        "measures/highest.py",
         "dim=1, descending=True, stable=True",
         "dim=1, descending=False, stable=True",
         _NEIGHBORS,
     ),
-    ("measures/neighbors.py", "scores[here, own[here] // blocks] = -torch.inf", "pass", _NEIGHBORS),
+    ("measures/highest.py", "scores[here, own[here] // blocks] = -torch.inf", "pass", _NEIGHBORS),
+    ("measures/highest.py", "if len(wrong):", "if False:", _NEIGHBORS),
+    ("measures/highest.py", " and bool((bar > 0).all())", "", _ROUNDED),
+    ("measures/highest.py", "torch.gt(bits, bar, out=", "torch.lt(bits, bar, out=", _NEIGHBORS),
+    ("measures/rounded.py", "scores + _BF16 * (scores.abs() + 2 * _BF16)", "scores", _ROUNDED),
+    ("measures/rounded.py", "return self.offset + scores", "return scores", _ROUNDED),
+    (
+        "measures/rounded.py",
+        "_up(lost), _up(length)], dim=1)], dim=1)",
+        "0 * ones, 0 * ones], dim=1)], dim=1)",
+        _ROUNDED,
+    ),
+    ("measures/rounded.py", "_up(length + lost), _up(lost)]", "0 * high, _up(lost)]", _ROUNDED),
+    ("measures/rounded.py", "_up(length + lost), _up(lost)]", "_up(length + lost), 0 * high]", _ROUNDED),
+    ("measures/rounded.py", "values.amin(dim=1) >= ", "values.amax(dim=1) >= ", _ROUNDED),
+    ("measures/rounded.py", "index[here] - start", "index[here]", _ROUNDED),
     ("measures/rates.py", "for some in (different, same))", "for some in (same, different))", _VERIFICATION),
     (
         "measures/rates.py",
