@@ -79,7 +79,7 @@ def test_the_rest_learns_as_by_torchs_sgd():
     ours, theirs = network(), network()
     for model in (ours, theirs):
         model[0].requires_grad_(False)
-    optimizer = Muon(ours.parameters(), lr=0.24, linear_lr=0.1, bias_lr=0.05, sgd_momentum=0.8, weight_decay=0.01)
+    optimizer = Muon(ours.parameters(), lr=0.25, linear_lr_scale=0.4, bias_lr_scale=0.2, sgd_momentum=0.8, weight_decay=0.01)
     linear, vectors = [theirs[3].weight], [*theirs[1].parameters(), theirs[3].bias]
     groups = [
         {"params": linear, "lr": 0.1, "weight_decay": 0.01 / 0.1},
@@ -125,7 +125,7 @@ def test_biases_and_norms_learn_at_a_rate_of_their_own(scale):
         assert torch.allclose(mine, yours, atol=1e-6)
 
 
-@pytest.mark.parametrize("make", [partial(SGD, lr=0.2, bias_lr_scale=3.0), partial(Muon, lr=0.2, bias_lr=0.6)])
+@pytest.mark.parametrize("make", [partial(SGD, lr=0.2, bias_lr_scale=3.0), partial(Muon, lr=0.2, bias_lr_scale=3.0)])
 def test_a_slower_group_is_slower_in_all_it_holds(make):
     model = network()
     groups = [{"params": list(model[:2].parameters()), "lr": 0.1}, {"params": list(model[2:].parameters())}]

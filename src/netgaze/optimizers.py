@@ -62,12 +62,13 @@ class Muon(Optimizer):
     of the author's CIFAR-10 record, the same for every bank.
 
     Args:
-        params: parameters, or groups of them. The `lr` of a group counts as a share of `lr`, for all it holds.
+        params: parameters, or groups of them, which may have an `lr` of their own.
         lr: of filters.
         momentum: of filters.
         ns_steps: Newton-Schulz steps.
         scale_filters: whether banks are scaled; without, they have decoupled weight decay in its place.
-        linear_lr, bias_lr: of linear weights, and of vectors, for a loss that is a mean over the batch.
+        linear_lr_scale, bias_lr_scale: how many times as large the rates of linear weights and of vectors are, for a loss
+            that is a mean over the batch.
         sgd_momentum: of linear weights and vectors.
         weight_decay: the share of a weight that a step at its full rate takes away: the same for all, whatever the
             rates are.
@@ -81,17 +82,17 @@ class Muon(Optimizer):
         momentum: float = 0.6,
         ns_steps: int = 3,
         scale_filters: bool = True,
-        linear_lr: float = 0.1,
-        bias_lr: float = 0.1,
+        linear_lr_scale: float = 1.0,
+        bias_lr_scale: float = 1.0,
         sgd_momentum: float = 0.85,
         weight_decay: float = 0.0,
     ):
-        rates = {"filters": lr, "linear": linear_lr, "vectors": bias_lr}
-        if min(*rates.values(), momentum, sgd_momentum, weight_decay) < 0 or ns_steps < 1:
+        scales = {"filters": 1.0, "linear": linear_lr_scale, "vectors": bias_lr_scale}
+        if min(lr, *scales.values(), momentum, sgd_momentum, weight_decay) < 0 or ns_steps < 1:
             raise ValueError("expected rates, momentum and decay of 0 or more, and ns_steps of 1 or more")
         groups = []
         for kind, group in split_by_shape(params):
-            rate = rates[kind] * (group.get("lr", lr) / lr if lr else 1.0)
+            rate = scales[kind] * group.get("lr", lr)
             decay = weight_decay / rate if rate and not (kind == "filters" and scale_filters) else 0.0
             own = {"lr": rate, "weight_decay": decay, "orthogonal": kind == "filters"}
             groups.append(group | own | {"momentum": momentum if kind == "filters" else sgd_momentum})

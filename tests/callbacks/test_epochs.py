@@ -182,6 +182,20 @@ def test_progress_says_images_a_second_of_training_alone(make_trainer, task, clo
     assert "106.0 s  40 images/s" in caplog.messages[1], "each epoch counts for itself"
 
 
+@pytest.mark.parametrize(("batches", "said"), [(200, ["5 images/s: about 8.3 min an epoch"]), (5, [])])
+def test_progress_says_within_seconds_how_long_an_epoch_takes(make_trainer, task, clock, caplog, batches, said):
+    """The first step, which is slower, does not count for the speed; nothing is said where the epoch ends at once."""
+    progress = Progress()
+    trainer = make_trainer(History(), progress)
+    trainer.world_size, trainer.is_last_batch, trainer.num_training_batches = 1, False, batches
+    caplog.set_level(logging.INFO)
+    progress.on_train_epoch_start(trainer, task)
+    for step in range(min(7, batches)):
+        clock[0] += 2.0 if step else 4.0
+        progress.on_train_batch_end(trainer, task, None, SimpleNamespace(labels=torch.zeros(10)), step)
+    assert caplog.messages == said
+
+
 def test_every_epoch_rank_and_seed_draws_its_own_and_always_the_same(make_trainer, task):
     def draw(seed, epoch, rank):
         trainer = make_trainer()
