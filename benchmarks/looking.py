@@ -2,9 +2,10 @@
 
 `analyze.py` on two resnet_small networks, supervised and rotation, with two untrained ones and raw pixels, all of
 CIFAR-10, in a process of its own, imports and all. "plain" is how version 0.1 did it: features, outputs and maps of
-each network by passes of their own in fp32, nothing fused, every untrained network for itself, nothing kept. Then the
-report with an empty cache ("cold"), and once more ("warm", at most 10 s on two cores). The networks are not trained:
-weights do not matter for time. Numbers must agree within 0.2 points, or the script exits with 1.
+each network by passes of their own, these and neighbors in fp32, nothing fused, every untrained network for itself,
+nothing kept. Then the report with an empty cache ("cold"), and once more ("warm", at most 10 s on two cores). The
+networks are not trained: weights do not matter for time. Numbers must agree within 0.2 points, or the script exits
+with 1.
 
     python benchmarks/looking.py [--quick] [--folder DIR]
 """
@@ -98,12 +99,14 @@ def work(how: str, words: list[str]) -> None:
     began = time.perf_counter()
     from netgaze import gallery, subjects
     from netgaze import report as page
+    from netgaze.measures import neighbors
     from netgaze.subject import Subject
 
     taken: dict[str, float] = defaultdict(float, imports=time.perf_counter() - began)
     if how == "plain":
         Subject._is_asked_plainly = True  # type: ignore[assignment, method-assign]
         subjects._share_body = lambda *args: None
+        neighbors.has_fast_bf16 = lambda: False
         gallery._ask_cached = lambda figure, subject, question: gallery._compute(figure, subject)
     clock(gallery, "_ask", lambda name, *args: f"{name}: asked", taken)
     clock(gallery, "write_figure", lambda name, *args: f"{name}: drawn", taken)

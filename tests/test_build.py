@@ -6,7 +6,7 @@ import pytest
 import torch
 from tests.conftest import composed
 
-from netgaze.build import build, resolve_config
+from netgaze.build import build, build_task, resolve_config
 from netgaze.errors import NetgazeError, explaining_memory
 from netgaze.trainer import compile_steps
 
@@ -92,7 +92,7 @@ def test_what_is_no_number_is_said(changes, said):
     [
         ("+model.nope=1", "model.nope: ResNet takes no key nope."),
         ("+trainer.nope=1", "trainer.nope: make_trainer takes no key nope."),
-        ("+optim.amsgrd=true", "optim.amsgrd: SGD takes no key amsgrd."),
+        ("+optim.amsgrd=true", "optim.amsgrd: Muon takes no key amsgrd."),
         ("+data.augment.flipp=true", "data.augment.flipp: Augment takes no key flipp. Did you mean flip?"),
         ("optim.lr=nan", "optim.lr=nan: expected a finite number."),
         ("task.label_smoothing=inf", "task.label_smoothing=inf: expected a finite number."),
@@ -109,6 +109,17 @@ def test_a_config_is_held_against_its_constructors_by_its_own_keys(typed, said):
     with pytest.raises(NetgazeError) as error:
         resolve_config(composed("data=digits", typed))
     assert str(error.value).endswith(said)
+
+
+def test_filters_are_scaled_in_networks_with_norms_alone():
+    def made(*typed):
+        return build_task(resolve_config(composed("data=digits", *typed)), [str(digit) for digit in range(10)])
+
+    with pytest.raises(NetgazeError, match=r"only networks with norms bear, and InceptionNet has none\. Choose optim=sgd"):
+        made("model=inception")
+    for typed in (["optim=sgd"], ["optim.scale_filters=false"], ["trainer.max_epochs=0"]):
+        assert made("model=inception", *typed)
+    assert made("model=resnet_small")
 
 
 def test_a_config_of_ones_own_optimizer_passes():

@@ -75,3 +75,20 @@ def test_findings_are_grouped_by_what_is_the_same_in_them():
     assert [list(group) for group in group_equal(findings, ("x",))] == [["a", "c"], ["b", "d"]]
     assert [list(group) for group in group_equal(findings, ("x", "y"))] == [["a"], ["b", "d"], ["c"]]
     assert [list(group) for group in group_equal(findings, ("z",))] == [["a", "b", "c", "d"]]
+
+
+def test_controls_of_which_the_same_was_found_are_drawn_once():
+    """The untrained networks of two tasks share a body: what asks for features alone finds the same of both."""
+    hooks = {"compute": lambda self, subject: Finding(), "draw": lambda self, findings: None}
+    gray, blue = ({"sky": np.array([[number, 1.0]])} for number in (0.0, 1.0))
+    findings = {
+        "run": Finding({"blue": 1}, gray),
+        "twin": Finding({"blue": 1}, gray),
+        "random (run)": Finding({"blue": 1}, gray),
+        "random (twin)": Finding({"blue": 1}, {"sky": gray["sky"].copy()}),
+        "other number": Finding({"blue": 2}, gray),
+        "other array": Finding({"blue": 1}, blue),
+        "no array": Finding({"blue": 1}),
+    }
+    drawn = pick_drawn(make(**hooks)(), findings, list(findings)[2:])
+    assert list(drawn) == [label for label in findings if label != "random (twin)"]

@@ -79,7 +79,9 @@ def test_the_rest_learns_as_by_torchs_sgd():
     ours, theirs = network(), network()
     for model in (ours, theirs):
         model[0].requires_grad_(False)
-    optimizer = Muon(ours.parameters(), lr=0.25, linear_lr_scale=0.4, bias_lr_scale=0.2, sgd_momentum=0.8, weight_decay=0.01)
+    optimizer = Muon(
+        ours.parameters(), lr=0.25, linear_lr_scale=0.4, bias_lr_scale=0.2, sgd_momentum=0.8, weight_decay=0.01
+    )
     linear, vectors = [theirs[3].weight], [*theirs[1].parameters(), theirs[3].bias]
     groups = [
         {"params": linear, "lr": 0.1, "weight_decay": 0.01 / 0.1},

@@ -224,6 +224,17 @@ def _check_network(settings: dict[str, Any], task: Any) -> None:
             f"model.num_classes={model['num_classes']} is less than the {task.num_classes} classes of the task. Leave "
             "the number to the config: it follows the task."
         )
+    learns = settings["trainer"]["max_epochs"] and settings["optim"].get("scale_filters")
+    if learns and not any(map(_is_norm, task.model.modules())):
+        raise NetgazeError(
+            f"This optimizer scales filters, which only networks with norms bear, and {type(task.model).__name__} has "
+            "none. Choose optim=sgd and a small rate, as optim.lr=0.01."
+        )
+
+
+def _is_norm(module: Module) -> bool:
+    """BatchNorm and its likes, of torch and of others, who agree on no common class but on the word."""
+    return "norm" in type(module).__name__.lower()
 
 
 def resolve_config(config: DictConfig) -> Any:

@@ -154,5 +154,19 @@ def _are_same(one: Mapping[str, np.ndarray], other: Mapping[str, np.ndarray], na
 
 
 def pick_drawn(figure: Figure, findings: Mapping[str, Finding], controls: Collection[str]) -> dict[str, Finding]:
-    """The findings that a figure's picture shows: without those of `controls` where these are numbers alone."""
-    return {label: found for label, found in findings.items() if figure.controls == "drawn" or label not in controls}
+    """The findings that a figure's picture shows.
+
+    Without those of `controls` where these are numbers alone; of controls of which the same was found, the first.
+    """
+    drawn: dict[str, Finding] = {}
+    for label, found in findings.items():
+        earlier = [drawn[name] for name in drawn if name in controls]
+        if label not in controls or (
+            figure.controls == "drawn" and not any(_says_the_same(found, it) for it in earlier)
+        ):
+            drawn[label] = found
+    return drawn
+
+
+def _says_the_same(one: Finding, other: Finding) -> bool:
+    return one.numbers == other.numbers and _are_same(one.arrays, other.arrays, {*one.arrays, *other.arrays})

@@ -67,8 +67,8 @@ class Muon(Optimizer):
         momentum: of filters.
         ns_steps: Newton-Schulz steps.
         scale_filters: whether banks are scaled; without, they have decoupled weight decay in its place.
-        linear_lr_scale, bias_lr_scale: how many times as large the rates of linear weights and of vectors are, for a loss
-            that is a mean over the batch.
+        linear_lr_scale, bias_lr_scale: how many times as large the rates of linear weights and of vectors are, for a
+            loss that is a mean over the batch.
         sgd_momentum: of linear weights and vectors.
         weight_decay: the share of a weight that a step at its full rate takes away: the same for all, whatever the
             rates are.
