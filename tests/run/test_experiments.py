@@ -11,7 +11,7 @@ from netgaze.build import build, build_task, resolve_config
 from netgaze.errors import NetgazeError
 from netgaze.stages import make_stage_config
 
-EXPERIMENTS = sorted(path.stem for path in (CONF / "experiment").glob("*.yaml"))
+EXPERIMENTS = sorted(path.stem for path in (CONF / "experiment").glob("[!_]*.yaml"))
 TASKS = sorted(path.stem for path in (CONF / "task").glob("*.yaml"))
 SHAPES = ["data=shapes", "data.limit=16", "data.batch_size=8"]
 FACES = ["data=doodle_faces", "data.num_classes=8", "data.num_val_people=2", "data.num_test_people=2"]
