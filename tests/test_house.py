@@ -183,7 +183,7 @@ def test_a_chosen_many_group_names_its_package(group):
 
 def test_experiments_and_tasks_set_their_name():
     for group in ("experiment", "task"):
-        for path in (CONF / group).glob("*.yaml"):
+        for path in (CONF / group).glob("[!_]*.yaml"):
             content = OmegaConf.load(path)
             assert path.read_text(encoding="utf-8").startswith("# @package _global_\n")
             assert content.name == path.stem
