@@ -226,9 +226,10 @@ def _check_network(settings: dict[str, Any], task: Any) -> None:
         )
     learns = settings["trainer"]["max_epochs"] and settings["optim"].get("scale_filters")
     if learns and not any(map(_is_norm, task.model.modules())):
+        name = type(task.model).__module__.rpartition(".")[2]
         raise NetgazeError(
-            f"This optimizer scales filters, which only networks with norms bear, and {type(task.model).__name__} has "
-            "none. Choose optim=sgd and a small rate, as optim.lr=0.01."
+            f"The network {name} has no norms, without which the filters cannot be scaled that this optimizer scales. "
+            "Choose optim=sgd and a small rate, as optim.lr=0.01."
         )
 
 

@@ -24,12 +24,13 @@ NUM_STEPS = 8  # whose losses are kept, of each run and stage
 
 SHARED = ["trainer.max_epochs=2", "trainer.precision=32", "trainer.threads=1", "figure=[]", "control=null", "seed=3"]
 SMALL = [*SHARED, "model.depths=[1,1]", "model.widths=[8,16]", "optim.lr=0.05"]
+SGD = ["optim=sgd", "schedule=one_cycle"]
 DIGITS = [*SMALL, "data=digits", "data.limit=120", "data.batch_size=24"]
 FACES = ["data=doodle_faces", "data.num_classes=24", "data.num_val_people=6", "data.num_test_people=8"]
 FACES += ["data.images_each=6", "data.image_size=32", "data.batch_size=16"]
 CASES = {
-    "supervised": [*DIGITS, "task=supervised", "task.label_smoothing=0.1"],
-    "rotation": [*DIGITS, "task=rotation"],
+    "supervised": [*DIGITS, "task=supervised", "task.label_smoothing=0.1", *SGD],
+    "rotation": [*DIGITS, "task=rotation", *SGD],
     "dynamic_conv": [*DIGITS, "task=dynamic_conv", "model.stem=cifar", "task.freeze_backbone=true"],
     "siamese": [*SMALL, *FACES, "task=siamese", "task.embedding_dim=8", "task.loss=mining_contrastive"],
     "linear_probe": [*DIGITS, "task=linear_probe", "task.lrs=[0.5,0.05]", "optim.lr=0.1", "init={folder}/supervised"],
