@@ -73,7 +73,14 @@ MUTANTS = [
     ("callbacks/progress.py", '* row["seconds"] / 60', '* row["seconds"]', _EPOCHS),
     ("callbacks/progress.py", " * trainer.world_size", "", _EPOCHS),
     ("callbacks/progress.py", "self._num, self._started = 0, time", "self._started = time", _EPOCHS),
-    ("callbacks/progress.py", "self._ended - self._started", "row['seconds']", _EPOCHS),
+    ("callbacks/progress.py", "self._num / (self._ended - self._started)", "self._num / row['seconds']", _EPOCHS),
+    (
+        "callbacks/progress.py",
+        "(self._num - num) / (self._ended - since)",
+        "self._num / (self._ended - since)",
+        _EPOCHS,
+    ),
+    ("callbacks/progress.py", "taken / share - taken > _SOON", "taken > _SOON", _EPOCHS),
     ("callbacks/progress.py", 'and "macro" not in name', "", _EPOCHS),
     (
         "callbacks/reseed.py",

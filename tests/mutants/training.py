@@ -11,7 +11,7 @@ MUTANTS = [
     ("optimizers.py", "len(bank) ** 0.5 / bank.norm()", "1 / bank.norm()", _OPTIM),
     ("optimizers.py", "torch._foreach_add(grads, buffers, alpha=momentum)", "buffers", _OPTIM),
     ("optimizers.py", "decay = weight_decay / rate", "decay = weight_decay", _OPTIM),
-    ("optimizers.py", '(group.get("lr", lr) / lr if lr else 1.0)', "1.0", _OPTIM),
+    ("optimizers.py", 'scales[kind] * group.get("lr", lr)', "scales[kind] * lr", _OPTIM),
     ("optimizers.py", 'group.get("lr", lr) * bias_lr_scale', "lr * bias_lr_scale", _OPTIM),
     ("optimizers.py", 'if kind == "vectors":', 'if kind == "linear":', _OPTIM),
     ("optimizers.py", "if parameter.grad is not None", "if parameter.requires_grad or True", _OPTIM),

@@ -182,7 +182,7 @@ def test_analyze_shows_what_the_runs_themselves_drew(sweep, tmp_path):
 
 
 def test_the_features_are_the_means_of_the_backbones_maps(tmp_path):
-    train(tmp_path, *SMALL, *NO_FIGURES)
+    train(tmp_path, *SMALL, *NO_FIGURES, "figures.precision=32")
     subject = open_run(tmp_path)
     images = next(iter(subject.data.batches("test"))).images
     with torch.no_grad():

@@ -232,7 +232,7 @@ def test_init_from_a_run_is_reported(run, tmp_path):
         (["data=digits", "control=full"], "control=full"),
         (["data=folder", "data.dir=empty"], "empty"),
         (["data=folder"], "data.dir must be given"),
-        (["data=digits", "optim.momentum=0"], "momentum"),
+        (["data=digits", "optim=sgd", "optim.momentum=0"], "momentum"),
         (["data=digits", "seed=-1"], "seed=-1"),
         (["data=digits", "trainer.threads=0"], "trainer.threads=0"),
         (["data=digits", "data.batch_size=0"], "data.batch_size=0"),

@@ -149,9 +149,10 @@ def test_a_probe_that_cannot_be(words, said, tmp_path):
 
 
 class TestFinetune:
-    def test_by_default_it_is_supervised_training(self, source, tmp_path):
+    def test_by_the_same_recipe_it_is_supervised_training(self, source, tmp_path):
+        recipe = ["optim=sgd", "schedule=one_cycle", "task.label_smoothing=0"]
         for task in ("supervised", "finetune"):
-            train(tmp_path / task, *TINY, *NO_FIGURES, f"task={task}", f"init={source}")
+            train(tmp_path / task, *TINY, *NO_FIGURES, f"task={task}", f"init={source}", *recipe)
         assert same(weights(tmp_path / "supervised"), weights(tmp_path / "finetune"))
         before = weights(source, "best")
         after = weights(tmp_path / "finetune")
