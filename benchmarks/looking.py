@@ -106,7 +106,7 @@ def work(how: str, words: list[str]) -> None:
     if how == "plain":
         Subject._is_asked_plainly = True  # type: ignore[assignment, method-assign]
         subjects._share_body = lambda *args: None
-        neighbors.has_fast_bf16 = lambda: False
+        neighbors.has_fast_bf16 = lambda: False  # type: ignore[assignment]
         gallery._ask_cached = lambda figure, subject, question: gallery._compute(figure, subject)
     clock(gallery, "_ask", lambda name, *args: f"{name}: asked", taken)
     clock(gallery, "write_figure", lambda name, *args: f"{name}: drawn", taken)
