@@ -80,10 +80,10 @@ def _by_cosine(queries: Tensor, bank: Tensor, k: int, block: int, own: Tensor | 
     if units.numel() * len(bank) < _LONG or units.is_cuda or not has_fast_bf16():
         return order(*find_highest(score, units, bank, k, block, own))
     values, index, sure = find_by_rounding(units, bank, k, block, own)
-    open_ = (~sure).nonzero().flatten()
-    if len(open_):
-        mine = None if own is None else own[open_]
-        values[open_], index[open_] = find_highest(score, units[open_], bank, k, block, mine)
+    unsure = (~sure).nonzero().flatten()
+    if len(unsure):
+        mine = None if own is None else own[unsure]
+        values[unsure], index[unsure] = find_highest(score, units[unsure], bank, k, block, mine)
     return order(values, index)
 
 
