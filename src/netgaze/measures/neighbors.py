@@ -9,7 +9,7 @@ from netgaze.measures.pixels import to_floats
 from netgaze.measures.rounded import find_by_rounding
 from netgaze.processor import has_fast_bf16
 
-_ROOM, _AT_ONCE = 2**24, 2**20  # numbers in a block of features, and in one of differences
+_ROOM, _AT_ONCE = 2**22, 2**20  # numbers in a block of features, and in one of differences
 _LONG = 2**34  # products of two numbers, which take some tenths of a second
 
 
@@ -58,7 +58,7 @@ def find_nearest(
         raise ValueError(f"expected distance cosine or euclidean, got {distance}")
     if not 1 <= k <= room or min(chunk, block) < 1:
         raise ValueError(f"expected k in 1..{room}, chunk and block from 1 on, got {k}, {chunk} and {block}")
-    chunk, block = min(chunk, _ROOM // (4 * k)), min(block, len(bank))
+    chunk, block = min(chunk, _ROOM // k), min(block, len(bank))
     chunk, block = (max(1, min(size, _ROOM // bank.shape[1])) for size in (chunk, block))
     search = _by_cosine if distance == "cosine" else _by_euclid
     values = torch.empty(len(queries), k, device="cpu")

@@ -10,7 +10,7 @@ from torch.nn.functional import normalize, pad
 from netgaze.measures.highest import find_highest
 from netgaze.measures.pixels import to_floats
 
-_ROOM = 2**24  # numbers in a block of features
+_ROOM = 2**22  # numbers in a block of features
 _BF16 = 2.0**-8  # the share of a number by which rounding moves it at most
 
 
