@@ -18,12 +18,12 @@ def gather_rows(rows: Tensor) -> Tensor:
     Each process that makes the same loss of them gets of it, for its own rows, the sum of all processes' gradients:
     with DDP, which takes the mean over processes, weights move as if one process had seen all rows.
     """
-    return rows if is_alone() else _Gather.apply(rows)  # type: ignore[no-any-return]
+    return rows if is_alone() else _Gather.apply(rows)
 
 
 def sum_over_processes(numbers: Tensor) -> Tensor:
     """The sum of a tensor over all processes, with gradients: of what follows from it in each of them."""
-    return numbers if is_alone() else _Sum.apply(numbers)  # type: ignore[no-any-return]
+    return numbers if is_alone() else _Sum.apply(numbers)
 
 
 def share_from_main(tensor: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""Lightning's view of the processes that train one run: this one alone, those that Lightning starts, or a launcher's."""
+"""Which processes train one run, for Lightning: this one alone, those that it starts, or those of a launcher."""
 
 from pytorch_lightning.plugins.environments import (
     ClusterEnvironment,

@@ -29,7 +29,7 @@ class SyncNorms(Callback):
                 self._classes.append((module, own))
                 # torch's own knows GPUs alone.
                 base = nn.SyncBatchNorm if trainer.strategy.root_device.type == "cuda" else _Synced
-                module.process_group = None
+                module.process_group = None  # type: ignore[assignment]
                 module.__class__ = type(own.__name__, (base, own), {})
 
     def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:

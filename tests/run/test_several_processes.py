@@ -1,4 +1,4 @@
-"""One run on two processes: it learns as one process does from twice the batch, and only the main one leaves anything."""
+"""One run on two processes: it learns as one does from twice the batch, and only the main one leaves anything."""
 
 import json
 import re

@@ -63,22 +63,18 @@ class Preemption(Callback):
 
     def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *args: Any) -> None:
         """Stop here where it was said to; after an epoch's last step all goes its way first."""
-        alone = trainer.world_size == 1
-        if (
-            trainer.is_last_batch
-            or trainer.should_stop
-            or (self.told is None if alone else trainer.global_step % self.every)
-        ):
-            return
-        if not alone and not trainer.strategy.reduce_boolean_decision(self.told is not None, all=False):
+        if trainer.is_last_batch or trainer.should_stop or not self._is_told(trainer):
             return
         self._cut_off = _collect(pl_module, trainer.world_size)
-        self._stop(trainer, within=True)
+        Keep.save(trainer, "last")
+        step = trainer.fit_loop.epoch_loop.batch_progress.current.ready
+        place = f"within epoch {trainer.current_epoch + 1}, after {step} of {self._num_steps} steps"
+        raise Stopped(self.told, place)
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Stop before the test, where it was said in the last epoch."""
         if trainer.strategy.reduce_boolean_decision(self.told is not None, all=False):
-            self._stop(trainer, within=False)
+            raise Stopped(self.told, "after its last epoch, before the test")
         self._let_go()
 
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
@@ -96,12 +92,13 @@ class Preemption(Callback):
     def _note(self, number: int, frame: Any) -> None:
         self.told = number
 
-    def _stop(self, trainer: Trainer, within: bool) -> None:
-        if within:
-            Keep.save(trainer, "last")
-        step = trainer.fit_loop.epoch_loop.batch_progress.current.ready
-        place = f"within epoch {trainer.current_epoch + 1}, after {step} of {self._num_steps} steps"
-        raise Stopped(self.told, place if within else "after its last epoch, before the test")
+    def _is_told(self, trainer: Trainer) -> bool:
+        """Whether this process was told to stop, or any of several, which stop in the same step."""
+        if trainer.world_size == 1:
+            return self.told is not None
+        if trainer.global_step % self.every:
+            return False
+        return trainer.strategy.reduce_boolean_decision(self.told is not None, all=False)
 
     def _let_go(self) -> None:
         for number, handler in self._handlers.items():
