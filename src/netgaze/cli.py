@@ -4,7 +4,6 @@ import io
 import logging
 import os
 import shlex
-import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -59,7 +58,7 @@ def run(conf: Path, name: str, check: Check, job: Job, usage: str) -> None:
     except KeyboardInterrupt:
         sys.exit(130)
     except Stopped:
-        sys.exit(128 + signal.SIGTERM if is_main_process() else 0)
+        sys.exit(0)  # a helper; the main process has ended as its signal has it
     except (NetgazeError, HydraException, OmegaConfBaseException, OSError) as error:
         if os.environ.get("NETGAZE_DEBUG"):
             raise
@@ -86,6 +85,8 @@ def _print_whatever_comes() -> None:
 
 def _hydra(conf: Path, name: str, check: Check, job: Job, command: str) -> None:
     failed: list[NetgazeError] = []
+    if not is_main_process():
+        sys.argv.append("hydra.output_subdir=null")  # of several it alone writes
 
     def task(config: DictConfig) -> None:
         settings = HydraConfig.get()

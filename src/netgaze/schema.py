@@ -10,7 +10,7 @@ from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
 from netgaze.data.count import count_categories, count_classes, count_identities, count_people
 from netgaze.errors import NetgazeError
-from netgaze.ranks import count_started, name_start
+from netgaze.ranks import count_nodes, count_started, name_start
 
 
 @dataclass
@@ -91,8 +91,12 @@ def num_cpus(processes: int = 1) -> int:
     """
     wished = [os.environ.get(name, "") for name in ("OMP_NUM_THREADS", "SLURM_CPUS_PER_TASK")]
     given = [int(number) for number in wished if number.isdigit() and int(number) > 0]
-    shared = 1 if given or max(count_started().values()) > 1 else processes
-    return min([max(1, count_cores() // max(1, shared)), *given])
+    started = max(count_started().values())
+    if started > 1:
+        node = os.environ.get("SLURM_CPUS_ON_NODE", "")
+        is_bound = node.isdigit() and count_cores() < int(node)  # to cores of its own
+        processes = 1 if is_bound else started // count_nodes()
+    return min([max(1, count_cores() // max(1, processes)), *given])
 
 
 def register() -> None:

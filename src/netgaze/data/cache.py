@@ -5,6 +5,7 @@ import os
 import sys
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from netgaze.data.copies import find_equal
 from netgaze.data.decode import FORMATS, NO_RANGES, Form, decode
 from netgaze.data.values import Extent, Ranges, choose_ranges, is_deep, measure, read_values
 from netgaze.errors import NetgazeError
-from netgaze.files import atomic_write, cache_root, digest, read_json, write_json
+from netgaze.files import atomic_write, cache_root, digest, one_at_a_time, read_json, write_json
 from netgaze.folders.scan import describe_beginning
 
 _VERSION = 2  # of what is kept in the cache
@@ -65,7 +66,11 @@ def decode_cached(root: Path, files: Sequence[Path | str], form: Form, typed: Ra
     parts = [known, asdict(form), _VERSION, dict(typed)]
     path = cache_root() / "folder" / f"{digest(*parts)}.npy"
     if not _is_sound(path):
-        _fill(path, files, form, typed)
+        with suppress(OSError):  # said when it is filled
+            path.parent.mkdir(parents=True, exist_ok=True)
+        with one_at_a_time(path):
+            if not _is_sound(path):
+                _fill(path, files, form, typed)
     facts, kept = read_json(path.with_suffix(".json")), np.ones(len(files), dtype=bool)
     for indices in facts["unreadable"].values():
         kept[indices] = False

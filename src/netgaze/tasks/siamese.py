@@ -180,7 +180,7 @@ class Siamese(Task, Verifier):
         return F.normalize(raw, dim=1) if self.normalize else raw
 
     def loss(self, batch: Batch) -> Step:
-        """The loss of the embeddings [B,E]; in training of all processes' with the softmax, which knows no strangers."""
+        """The loss of the embeddings [B,E]; in training of those of all processes, with the softmax over the people."""
         if not self.training:
             embeddings = self(batch.images)
             loss, labels = self.criterion(embeddings, batch.labels), batch.labels
