@@ -36,6 +36,11 @@ class Trainer(SimpleNamespace):
             global_step=0,
             global_rank=0,
             is_global_zero=True,
+            world_size=1,
+            strategy=SimpleNamespace(
+                broadcast=lambda content: content, reduce_boolean_decision=lambda decision, all: decision
+            ),
+            fit_loop=SimpleNamespace(restarted_mid_epoch=False),
             should_stop=False,
             saved=[],
         )

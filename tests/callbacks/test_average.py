@@ -147,7 +147,7 @@ def test_resumed_without_an_average_the_weights_that_learn_go_on(net, trainer):
     resumed.on_train_epoch_end(trainer, net)
     resumed.on_train_epoch_start(trainer, net)
     assert all(torch.equal(value, learning[name]) for name, value in net.state_dict().items())
-    assert resumed.state_dict() == {"waiting": {}}, "they are not kept for a later resume"
+    assert resumed.state_dict() == {"waiting": {}, "average": {}}, "they are not kept for a later resume"
 
 
 def test_off_it_touches_nothing(net, trainer):
@@ -156,7 +156,7 @@ def test_off_it_touches_nothing(net, trainer):
     average.on_train_epoch_start(trainer, net)
     average.on_train_batch_end(trainer, net, None, None, 0)
     average.on_validation_start(trainer, net)
-    assert average.state_dict() == {"waiting": {}}
+    assert average.state_dict() == {"waiting": {}, "average": {}}
     assert all(torch.equal(value, before[name]) for name, value in net.state_dict().items())
 
 

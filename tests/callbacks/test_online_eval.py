@@ -68,12 +68,13 @@ def test_numbers_alone_where_no_picture_is_wanted(make_trainer, task):
     assert run(make_trainer, task, online, epochs=4)[-1] == ({"val/count": 1}, {})
 
 
-def test_one_process_draws(make_trainer, task):
-    online = OnlineEval(figures={"asked": Asked()}, every=1)
+def test_one_process_looks_and_all_have_its_numbers(make_trainer, task):
+    figure = Asked()
     trainer = make_trainer()
     trainer.datamodule, trainer.is_global_zero = DATA, False
-    online.on_train_epoch_end(trainer, task)
-    assert (task.numbers, task.pictures) == ({"val/count": 1}, {})
+    trainer.strategy.broadcast = lambda content: {"val/count": 7}
+    OnlineEval(figures={"asked": figure}, every=1).on_train_epoch_end(trainer, task)
+    assert (task.numbers, task.pictures, figure._asked) == ({"val/count": 7}, {}, [])
 
 
 def test_what_validation_found_itself_stays(make_trainer, task):

@@ -14,7 +14,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("slurm")]
 TRAIN = [sys.executable, str(ROOT / "train.py")]
 PLAIN = [*TINY, *NO_FIGURES, "control=null"]
 LAUNCHER = ["hydra/launcher=slurm", "hydra.launcher.mem_gb=2", "hydra.launcher.timeout_min=10"]
-LONG = [*TINY[2:], "data=digits", *NO_FIGURES, "control=null", "trainer.max_epochs=12", "data.batch_size=8"]
+LONG = [*TINY[2:], "data=digits", *NO_FIGURES, "control=null", "trainer.max_epochs=25", "data.batch_size=8"]
 
 
 def submit(slurm, folder, line, *flags):
@@ -81,7 +81,7 @@ def test_a_preempted_run_is_queued_again_and_goes_on_bit_equal(slurm, tmp_path):
     printed = read_out(tmp_path)
     assert "Stopped by SIGTERM within epoch" in printed
     assert read_run(run)["status"] == "finished", printed
-    assert "epoch 1/12" not in printed.partition("Stopped by SIGTERM")[2]
+    assert "epoch 1/25" not in printed.partition("Stopped by SIGTERM")[2]
     whole = train(tmp_path / "whole", *LONG)
     assert without_seconds(read_rows(run)) == without_seconds(read_rows(whole))
     assert read_metrics(run) == read_metrics(whole)
@@ -97,5 +97,5 @@ def test_a_run_whose_time_is_nearly_up_queues_itself_again(slurm, tmp_path):
     assert read_run(run)["status"] == "finished", read_out(tmp_path)
     assert "is in the queue again" in read_out(tmp_path)
     rows = [int(row["epoch"]) for row in read_rows(run)]
-    assert rows == list(range(1, 13))
+    assert rows == list(range(1, 26))
     assert json.loads((run / "metrics.json").read_text())["test/images"] == 360

@@ -250,7 +250,7 @@ def test_all_is_made_where_the_queries_lie(distance):
 
 @BOTH
 def test_many_neighbors_are_found_for_fewer_queries_at_a_time(distance, monkeypatch):
-    monkeypatch.setattr(neighbors, "_ROOM", 2**11)
+    monkeypatch.setattr(neighbors, "_ROOM", 2**9)
     sizes, plain = [], neighbors.find_highest
     monkeypatch.setattr(neighbors, "find_highest", lambda *args: sizes.append(len(args[1])) or plain(*args))
     queries, bank = cloud(9, 4, 23), cloud(200, 4, 24)

@@ -46,7 +46,12 @@ MUTANTS = [
         _AVERAGE,
     ),
     ("callbacks/average.py", ") ** self.ramp", ")", _AVERAGE),
-    ("callbacks/average.py", "if self.kind is not None and (", "if (", _AVERAGE),
+    (
+        "callbacks/average.py",
+        "            self._average = {}\n        elif self",
+        "            pass\n        elif self",
+        _AVERAGE,
+    ),
     ("callbacks/average.py", "name in own or ", "", _AVERAGE),
     ("callbacks/average.py", '(name in own or name.partition(".")[0] in trained)', "True", _AVERAGE),
     ("callbacks/average.py", 'return {"waiting": self._waiting', 'return {"waiting": self._average', _AVERAGE),

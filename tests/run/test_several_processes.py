@@ -18,7 +18,13 @@ DIGITS = [*TINY, "optim=sgd", *NO_FIGURES, "data.augment=null", "data.limit=121"
 SIAMESE = ["data=doodle_faces", "data.num_classes=24", "data.num_val_people=6", "data.num_test_people=8"]
 SIAMESE += ["data.images_each=6", "data.image_size=32", "data.augment=null", "task=siamese", "task.embedding_dim=8"]
 SIAMESE += [*TINY[3:], *NO_FIGURES, "control=null"]
-STAGES = ["task=teacher_student", "data.per_class=8", "data.epoch_size=80", "stages.pseudo_labels.task.k=10"]
+STAGES = [
+    "task=teacher_student",
+    "optim.lr=0.01",
+    "data.per_class=8",
+    "data.epoch_size=80",
+    "stages.pseudo_labels.task.k=10",
+]
 RUNS = {
     "supervised": DIGITS,
     "averaged": [*DIGITS, "callback.average.kind=ema", "task.label_smoothing=0.1"],

@@ -52,7 +52,9 @@ class Average(Callback):
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Begin, or go on from the weights that learn; those of a resumed run, too, where nothing is averaged now."""
         state = _list_numbers(pl_module)
-        if self.kind is not None and (self._waiting or not self._average):
+        if self.kind is None:
+            self._average = {}
+        elif self._waiting or not self._average:
             self._average = _copy(state)
         if self._waiting:
             _write(self._waiting, state)
