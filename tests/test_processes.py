@@ -41,6 +41,7 @@ LEFT_OVER = {
     "a pod": {"KUBERNETES_PORT": "tcp://10.0.0.1:443", **CHILD, "RANK": "1"},
     "jsrun": {"LSB_JOBID": "1", "LSB_DJOB_RANKFILE": "x", "JSM_NAMESPACE_LOCAL_RANK": "1", "JSM_NAMESPACE_SIZE": "2"},
     "mpirun": {"PMI_RANK": "1", "PMI_SIZE": "2", "OMPI_COMM_WORLD_SIZE": "2"},
+    "a container of one": {**CHILD, "WORLD_SIZE": "1"},
     "no number": {"SLURM_STEP_NUM_TASKS": "", "WORLD_SIZE": "two"},
 }
 

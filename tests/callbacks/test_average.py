@@ -212,3 +212,22 @@ class TestRuns:
         found = [row["val/acc"] for row in rows]
         assert found != sorted(found), "some epoch is worse than one before it"
         assert [row["val/best_acc"] for row in rows] == [max(found[: place + 1]) for place in range(len(found))]
+
+
+def test_within_an_epoch_the_average_travels_beside_the_weights_that_learn(net, trainer):
+    average, resumed, off = Average(kind="ema", decay=0.5), Average(kind="ema", decay=0.5), Average()
+    go(average, trainer, net)
+    state = copy.deepcopy(average.state_dict())
+    assert not state["waiting"]
+    learning = {name: value.clone() for name, value in net.state_dict().items()}
+    for other in (resumed, off):
+        other.load_state_dict(copy.deepcopy(state))
+        other.on_train_epoch_start(trainer, net)
+    off.on_validation_start(trainer, net)
+    assert all(torch.equal(value, learning[name]) for name, value in net.state_dict().items())
+    average.on_validation_start(trainer, net)
+    shown = {name: value.clone() for name, value in net.state_dict().items()}
+    net.load_state_dict(learning)
+    resumed.on_validation_start(trainer, net)
+    assert all(torch.equal(value, shown[name]) for name, value in net.state_dict().items())
+    assert not all(torch.equal(value, learning[name]) for name, value in shown.items())
