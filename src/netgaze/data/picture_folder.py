@@ -14,8 +14,9 @@ from netgaze.data.decode import Form
 from netgaze.data.found import Remarks
 from netgaze.data.values import check_range
 from netgaze.errors import NetgazeError
-from netgaze.folders.layout import Layout, Reading, read_folder
-from netgaze.folders.scan import Place, make_readable
+from netgaze.folders.kept import forget_folder, read_folder_once
+from netgaze.folders.layout import Layout, Reading
+from netgaze.folders.scan import Names, Place
 
 
 class OfFolders(Shared, total=False):
@@ -69,7 +70,9 @@ class PictureFolder:
         Raises:
             NetgazeError: see `read_folder`.
         """
-        return read_folder(str(self.root), self.reading)
+        layout = read_folder_once(str(self.root), self.reading)
+        forget_folder()
+        return layout
 
     def decode(self, layout: Layout, pictures: Sequence[Place], parts: Sequence[str]) -> tuple[Decoded, Remarks]:
         """Pictures in order, those that cannot be read left out, and all there is to remark.
@@ -82,8 +85,7 @@ class PictureFolder:
         Raises:
             NetgazeError: none can be read, or the cache cannot be written.
         """
-        files = [layout.found.locate(place) for place in pictures]
-        names = ["/".join(map(make_readable, place)) for place in pictures]
+        files, names = layout.found.locate_all(pictures), Names(pictures)
         decoded = decode_cached(self.root, files, self.form, self.ranges)
         if not decoded.kept.any():
             raise NetgazeError(

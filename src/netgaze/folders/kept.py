@@ -13,9 +13,9 @@ Stamp = list[tuple[int, int, int]]
 
 @dataclass
 class _Last:
-    """A folder, how it was read, and what its folders and tables looked like to the file system."""
+    """A folder as it was typed and where it is, how it was read, and what the file system said of what lies in it."""
 
-    folder: str
+    folder: tuple[str, str]
     reading: Reading
     stamp: Stamp
     layout: Layout
@@ -30,16 +30,16 @@ def read_folder_once(folder: str, reading: Reading) -> Layout:
     Raises:
         NetgazeError: see `read_folder`.
     """
-    path = os.path.abspath(os.path.expanduser(folder))
+    place = folder, os.path.abspath(os.path.expanduser(folder))
     for last in _last:
-        if (last.folder, last.reading) == (path, reading) and last.stamp == _stamp(last.layout):
+        if (last.folder, last.reading) == (place, reading) and last.stamp == _stamp(last.layout):
             return _copy(last.layout)
     forget_folder()
     started = time.time_ns()
     layout = read_folder(folder, reading)
     stamp = _stamp(layout)
     if stamp is not None and max(changed for _, changed, _ in stamp) < started - _SETTLED:
-        _last.append(_Last(path, reading, stamp, layout))
+        _last.append(_Last(place, reading, stamp, layout))
         return _copy(layout)
     return layout
 

@@ -5,9 +5,10 @@ Nothing is left out without a word: every file and folder that is not taken stan
 
 import os
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 from netgaze.errors import NetgazeError
 
@@ -62,9 +63,14 @@ class Scan:
         """The path of what lies below the root."""
         return os.path.join(self.root, *parts)
 
+    def locate_all(self, places: Iterable[Place]) -> list[str]:
+        """The paths of many things below the root."""
+        above = os.path.join(self.root, "")
+        return [above + os.sep.join(place) for place in places]
+
     def list_below(self, folder: tuple[str, ...]) -> list[tuple[str, ...]]:
         """Paths of all pictures in and below a folder, by their parts, in the order of these."""
-        names, inner = self.pictures.get(folder, []), self._inner.get(folder, [])
+        names, inner = self.pictures.get(folder, []), self._inner.get(folder, set())
         if not inner:
             return [(*folder, name) for name in names]
         below: list[tuple[str, ...]] = []
@@ -109,6 +115,19 @@ def scan(folder: str) -> Scan:
     return found
 
 
+class Names(Sequence[str]):
+    """Paths of pictures as text that can be written anywhere, each made when it is asked for: few of them are."""
+
+    def __init__(self, places: Sequence[Place]) -> None:
+        self._places = places
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def __getitem__(self, index: Any) -> Any:
+        return "/".join(map(make_readable, self._places[index]))
+
+
 def make_readable(name: str) -> str:
     """A file's or folder's name as text that can be written anywhere.
 
@@ -140,29 +159,35 @@ def _look_into(found: Scan, place: tuple[str, ...], above: set[str]) -> bool:
     names, others = _list_entries(found, place)
     folders, endings = list[str](), set[str]()
     for entry in others:
-        path = "/".join(map(make_readable, (*place, entry.name)))
         why, kind = _sort_out(entry)
         if why:
-            found.ignore(why, path)
+            found.ignore(why, "/".join(map(make_readable, (*place, entry.name))))
         elif kind == "folder":
             folders.append(entry.name)
+        elif _look_at_file(found, place, entry):
+            names.append(entry.name)
         else:
-            ending = _read_ending(entry.name)
-            if not ending or ending in TABLES:
-                found.watched.append(entry.path)
-            if not ending and _begins_like_picture(entry.path):
-                names.append(entry.name)
-                continue
-            if ending in TABLES:
-                found.tables.append((*place, entry.name))
-            endings.add(ending or "no ending")
-            found.ignore(f"ending {ending}" if ending else "no ending, and no picture by their first bytes", path)
+            endings.add(_read_ending(entry.name) or "no ending")
     if names:
         found.pictures[place] = sorted(names)
     below = [_look_below(found, (*place, name), above) for name in folders]
     if names or any(below):
         return True
     found.empty[place] = ", ".join(sorted(endings))
+    return False
+
+
+def _look_at_file(found: Scan, place: tuple[str, ...], entry: os.DirEntry[str]) -> bool:
+    """Note a file that no ending calls a picture; whether it is one all the same, by its first bytes."""
+    ending = _read_ending(entry.name)
+    if not ending or ending in TABLES:
+        found.watched.append(entry.path)
+    if not ending and _begins_like_picture(entry.path):
+        return True
+    if ending in TABLES:
+        found.tables.append((*place, entry.name))
+    path = "/".join(map(make_readable, (*place, entry.name)))
+    found.ignore(f"ending {ending}" if ending else "no ending, and no picture by their first bytes", path)
     return False
 
 
