@@ -17,8 +17,9 @@ from torch import Tensor
 from netgaze.data.copies import find_equal
 from netgaze.data.decode import NO_RANGES, Form, decode
 from netgaze.data.manifest import Survey, find_kept, identify, look_through, read_ranges
-from netgaze.data.parallel import Files, map_ahead
+from netgaze.data.parallel import Files, count_cores, map_ahead
 from netgaze.data.reading import hash_pictures, read_pixels
+from netgaze.data.streamed import Streamed
 from netgaze.data.values import Ranges
 from netgaze.errors import NetgazeError
 from netgaze.files import atomic_write, cache_root, digest, read_json, write_json
@@ -32,7 +33,7 @@ class Decoded:
     """Files as images.
 
     Attributes:
-        images: of the files that could be read, in order, uint8 [M,C,S,S], memory-mapped.
+        images: of the files that could be read, in order, uint8 [M,C,S,S], memory-mapped or streamed.
         kept: which files could be read, bool [N] with M true ones.
         source: a name for the content of `images`, see `Images.source`.
         ranges: what black and white are in files of other numbers than 8 bits, by their kind; empty where all have 8.
@@ -41,7 +42,7 @@ class Decoded:
         num_bad: files with numbers that are none (NaN) or infinite.
     """
 
-    images: Tensor
+    images: Tensor | Streamed
     kept: np.ndarray
     source: str | None = None
     ranges: Ranges = field(default_factory=dict)
@@ -50,7 +51,7 @@ class Decoded:
     num_bad: int = 0
 
 
-def decode_cached(root: Path, files: Files, form: Form, typed: Ranges = NO_RANGES) -> Decoded:
+def decode_cached(root: Path, files: Files, form: Form, typed: Ranges = NO_RANGES, identity: str = "") -> Decoded:
     """The images of `files` under `root`, from the cache, which is filled first where needed.
 
     Files that cannot be read are left out. Numbers other than 8 bits get one range for all files.
@@ -60,12 +61,12 @@ def decode_cached(root: Path, files: Files, form: Form, typed: Ranges = NO_RANGE
         files: in order.
         form: what they become.
         typed: ranges that were typed; others are found.
+        identity: of the files, where it is known; see `manifest.identify`.
 
     Raises:
         NetgazeError: the cache cannot be written.
     """
-    key = digest(identify(root, files), asdict(form), _VERSION, dict(typed))
-    path = cache_root() / "folder" / f"{key}.npy"
+    path = locate_cached(identity or identify(root, files), form, typed)
     if not _is_sound(path):
         _fill(path, files, form, typed)
     facts = read_json(path.with_suffix(".json"))
@@ -73,6 +74,11 @@ def decode_cached(root: Path, files: Files, form: Form, typed: Ranges = NO_RANGE
     pixels = torch.from_numpy(np.load(path, mmap_mode="c"))[: facts["num"]].permute(0, 3, 1, 2)
     kept, found = find_kept(facts, len(files)), (facts["unreadable"], facts["equal"], facts["num_bad"])
     return Decoded(pixels, kept, facts["checksum"], read_ranges(facts), *found)
+
+
+def locate_cached(identity: str, form: Form, typed: Ranges) -> Path:
+    """Where the images of files are kept, by what tells these from others."""
+    return cache_root() / "folder" / f"{digest(identity, asdict(form), _VERSION, dict(typed))}.npy"
 
 
 def _is_sound(path: Path) -> bool:
@@ -139,7 +145,7 @@ def _decode_into(rows: np.ndarray, files: Files, form: Form, typed: Ranges) -> d
             hashes[row] = each
     ranges = survey.choose_ranges(typed)
     place = {number: row for row, number in enumerate(survey.kept)} if survey.deep else {}
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
+    with ThreadPoolExecutor(count_cores()) as pool:
         images = map_ahead(pool, lambda number: decode(files[number], form, ranges), survey.deep, _AHEAD)
         for number, image in zip(survey.deep, images, strict=True):
             rows[place[number]] = image

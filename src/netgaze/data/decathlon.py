@@ -100,7 +100,8 @@ class Decathlon(ImageData):
         self.setup()
         listed = read_listing(self._existing("test_stripped"))
         self._check_categories(listed, self.category_ids)
-        return OfficialTest(crop_center(self._decode(listed).images, self.image_size), listed.ids, self.category_ids)
+        whole = Images(self._decode(listed).images, torch.tensor(listed.ids))
+        return OfficialTest(crop_center(whole.images, self.image_size), listed.ids, self.category_ids)
 
     def _check_categories(self, part: Listing, ids: list[int]) -> None:
         if list(part.categories) != ids:

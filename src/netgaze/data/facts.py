@@ -115,7 +115,10 @@ def _digest_once(what: str, list_parts: Callable[[NamePixels], list[Any]], split
 
     if any(split.source is None for split in splits):
         return str(make()["digest"])
-    return str(cached_arrays("fingerprints", digest(what, *list_parts(_name_source)), make)["digest"])
+    key = digest(what, *list_parts(_name_source))
+    if any(split.streamed for split in splits):  # what their files are has to do for what they hold
+        return key
+    return str(cached_arrays("fingerprints", key, make)["digest"])
 
 
 def _read_pixels(split: Images, size: int) -> list[Any]:

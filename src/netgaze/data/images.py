@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from netgaze.batch import Batch
+from netgaze.data.streamed import Streamed
 from netgaze.files import digest
 
 _AT_ONCE = 1000  # images of a digest that are copied together
@@ -24,14 +25,14 @@ class Images(Dataset[Batch]):
 
     Images are kept with channels last in memory, as networks and augmentation like them best. A part of a split is an
     `index` [N] into the same `whole` [..,C,H,W]: no image is copied before it is asked for, so that those of a large
-    set stay in their file.
+    set stay in their file. Those of the largest sets are no tensor, but `Streamed` from their own files.
 
     `source` names what `whole` holds, where that is known without reading it: a file whose content was hashed once.
 
     Indexed by an index tensor [B], it gives a batch of one view, uint8 [B,C,H,W].
     """
 
-    whole: Tensor
+    whole: Tensor | Streamed
     labels: Tensor
     masks: Tensor | None = None
     mask_of: Tensor | None = None
@@ -40,7 +41,8 @@ class Images(Dataset[Batch]):
     source: str | None = None
 
     def __post_init__(self) -> None:
-        self.whole = self.whole.contiguous(memory_format=torch.channels_last)
+        if isinstance(self.whole, Tensor):
+            self.whole = self.whole.contiguous(memory_format=torch.channels_last)
         if self.mask_of is None:
             self.mask_of = torch.full_like(self.labels, -1) if self.masks is None else torch.arange(len(self.labels))
 
@@ -52,6 +54,8 @@ class Images(Dataset[Batch]):
 
     def _gather(self, index: Tensor) -> Tensor:
         rows = index if self.index is None else self.index.index_select(0, index)
+        if isinstance(self.whole, Streamed):
+            return self.whole.gather(rows)
         # Seen with channels last, an image is one run of bytes: one copy an image instead of one a value.
         pixels = self.whole.permute(0, 2, 3, 1).index_select(0, rows)
         return pixels.permute(0, 3, 1, 2)
@@ -60,6 +64,11 @@ class Images(Dataset[Batch]):
     def images(self) -> Tensor:
         """All images [N,C,H,W]; of a part they are a copy."""
         return self.stored()
+
+    @property
+    def streamed(self) -> bool:
+        """Whether images are decoded each time that they are asked for."""
+        return isinstance(self.whole, Streamed)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -75,7 +84,7 @@ class Images(Dataset[Batch]):
         """The same images and labels on a device, to be trained on: what else is known of them stays behind."""
         if self.whole.device == device:
             return self
-        images = torch.empty((len(self), *self.shape), dtype=self.whole.dtype, device=device)
+        images = torch.empty((len(self), *self.shape), dtype=torch.uint8, device=device)
         images = images.contiguous(memory_format=torch.channels_last)
         for rows in torch.arange(len(self)).split(_AT_ONCE):
             images[rows[0] : rows[-1] + 1] = self._gather(rows)
@@ -83,9 +92,10 @@ class Images(Dataset[Batch]):
 
     def stored(self, index: Any = None) -> Tensor:
         """All images, or those at `index` [M], as they are stored."""
-        if index is None:
-            return self.whole if self.index is None else self._gather(torch.arange(len(self)))
-        return self.whole[index if self.index is None else self.index[index]]
+        if isinstance(self.whole, Tensor) and self.index is None:
+            return self.whole if index is None else self.whole[index]
+        every = torch.arange(len(self))
+        return self._gather(every if index is None else every[index])
 
     def take(self, index: Tensor) -> "Images":
         """The part of the split at `index` [M], which shares its images."""
@@ -132,6 +142,8 @@ class Unlabeled(Dataset[Batch]):
     @cached_property
     def digest(self) -> str:
         """A short name for the stored images in their order."""
+        if self.labeled.streamed:
+            return digest(self.labeled.source, self.labeled.index.numpy() if self.labeled.index is not None else None)
         parts = (self[index].images for index in torch.arange(len(self)).split(_AT_ONCE))
         return digest(*[digest(part.permute(0, 2, 3, 1).numpy()) for part in parts])
 

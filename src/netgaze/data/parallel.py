@@ -22,6 +22,11 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 
+def count_cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def map_files(function: Callable[[Files], R], files: Files) -> Iterator[R]:
     """What a function says of all `files`, a few of them at a time and in order.
 
@@ -32,7 +37,7 @@ def map_files(function: Callable[[Files], R], files: Files) -> Iterator[R]:
     Raises:
         NetgazeError: a process was ended from outside.
     """
-    num, many = os.cpu_count() or 1, len(files) >= _MANY
+    num, many = count_cores(), len(files) >= _MANY
     size = _AT_ONCE if many else 1
     parts = [files[start : start + size] for start in range(0, len(files), size)]
     with ThreadPoolExecutor(num) as pool:
