@@ -159,6 +159,13 @@ class TestAuto:
         monkeypatch.setattr(cache, "_fill", None)
         assert not self.is_streamed(photos)[0]
 
+    def test_what_is_streamed_stays_so(self, photos):
+        """A run knows its data by a name that says how they were read: it must not hang on the room on the disk."""
+        open_folder(photos, "streamed").setup()
+        assert self.is_streamed(photos)[0]
+        open_folder(photos, "cached").setup()
+        assert not self.is_streamed(photos)[0]
+
     def test_large_ones_are_said(self, photos, monkeypatch):
         monkeypatch.setattr(streaming, "_WORTH_SAYING", 40 * 8 * 8 * 3)
         assert f"Decoded images: 0.0 GB in {cache_root()}" in self.is_streamed(photos)[1]

@@ -41,7 +41,7 @@ def map_files(function: Callable[[Files], R], files: Files) -> Iterator[R]:
     size = _AT_ONCE if many else 1
     parts = [files[start : start + size] for start in range(0, len(files), size)]
     with ThreadPoolExecutor(num) as pool:
-        if not many or num == 1:
+        if not many or num == 1 or not sys.executable:
             yield from map_ahead(pool, function, parts, 4 * num)
             return
         workers = _Workers(num, function)

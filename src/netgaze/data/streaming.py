@@ -44,34 +44,36 @@ def open_images(root: Path, files: Files, form: Form, typed: Ranges, way: Way) -
         files: in order.
         form: what they become.
         typed: ranges that were typed; others are found.
-        way: "cached": decoded once into a file; "streamed": as they are needed; "auto": cached where they are, or where
-            they take up to 20 GB and half of the free disk.
+        way: "cached": decoded once into a file; "streamed": as they are needed; "auto": as they were before, else
+            cached where they take up to 20 GB and half of the free disk.
 
     Raises:
         NetgazeError: the cache cannot be written.
     """
     identity, size = identify(root, files), len(files) * form.size**2 * form.channels
-    if way == "streamed" or (way == "auto" and not _keep(locate_cached(identity, form, typed), size)):
+    kept, headers = locate_cached(identity, form, typed), _locate_headers(identity, typed)
+    if way == "streamed" or (way == "auto" and not kept.exists() and (headers.exists() or not _fits(kept, size))):
         said = (
             f"Images are decoded as they are needed, by {count_cores()} processes; kept, they would take "
             f"{size / 1e9:.1f} GB (data.decode=cached). Equal ones are not looked for"
         )
-        return _stream(files, form, typed, identity), [said]
+        return _stream(files, form, typed, headers), [said]
     decoded = decode_cached(root, files, form, typed, identity)
     return decoded, [f"Decoded images: {size / 1e9:.1f} GB in {cache_root()}"] if size >= _WORTH_SAYING else []
 
 
-def _keep(path: Path, size: int) -> bool:
-    """Whether decoded images of so many bytes are kept in a file, which may be there already."""
-    if path.exists():
-        return True
+def _locate_headers(identity: str, typed: Ranges) -> Path:
+    return cache_root() / "headers" / f"{digest(identity, dict(typed), _VERSION)}.json"
+
+
+def _fits(path: Path, size: int) -> bool:
+    """Whether a file of so many bytes is to be written there."""
     there = next(folder for folder in path.parents if folder.exists())
     return size <= min(_MOST_BYTES, _SHARE * shutil.disk_usage(there).free)
 
 
-def _stream(files: Files, form: Form, typed: Ranges, identity: str) -> Decoded:
-    """Images that are decoded when they are asked for. Headers are read once; what they say is kept."""
-    path = cache_root() / "headers" / f"{digest(identity, dict(typed), _VERSION)}.json"
+def _stream(files: Files, form: Form, typed: Ranges, path: Path) -> Decoded:
+    """Images that are decoded when they are asked for. Headers are read once; what they say is kept in `path`."""
     facts = _read_facts(path)
     if facts is None:
         facts = _look(files, typed)
