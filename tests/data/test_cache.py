@@ -101,6 +101,21 @@ def test_a_digest_in_parts_is_that_of_the_whole():
     assert digest("a", InParts("uint8", whole.shape, iter([whole[:4], whole[4:9], whole[9:]]))) == digest("a", whole)
 
 
+def test_other_images_of_the_same_labels_have_other_fingerprints(photos):
+    first, other = (open_folder(photos, per_class=2, seed=seed) for seed in (0, 1))
+    assert first.labels("train").tolist() == other.labels("train").tolist()
+    assert first.fingerprint != other.fingerprint
+
+
+def test_a_picture_of_the_same_size_that_changed_is_decoded_anew(photos):
+    path = photos / "cat" / "00.png"
+    path = path.rename(path.with_suffix(".bmp"))
+    for shade in (9, 200):
+        Image.new("RGB", (8, 8), (shade, shade, shade)).save(path)
+        os.utime(path, (shade, shade))
+        assert (decode_cached(photos, [path], FORM).images == shade).all()
+
+
 def decoded_file():
     (path,) = cache_root().glob("folder/*.npy")
     return path

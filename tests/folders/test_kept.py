@@ -96,6 +96,20 @@ def test_a_table_that_changed_is_read_again(tmp_path, readings):
         assert "".join(read_folder_once(str(tmp_path), Reading()).parts["train"].classes) == labels, age_of
 
 
+def test_a_table_that_begins_to_fit_is_read_again(photos):
+    (photos / "train").mkdir()
+    (photos / "test").mkdir()
+    for name in ("cat", "dog"):
+        (photos / name).rename(photos / "train" / name)
+    for number in range(2):
+        Image.new("RGB", (4, 4)).save(photos / "test" / f"{number}.png")
+    (photos / "notes.csv").rename(photos / "test" / "labels.csv")
+    age(photos)
+    assert "test" not in read_folder_once(str(photos), Reading()).parts
+    (photos / "test" / "labels.csv").write_text("image,label\n0.png,cat\n1.png,dog\n", encoding="utf-8")
+    assert read_folder_once(str(photos), Reading()).parts["test"].classes == ["cat", "dog"]
+
+
 def test_what_changed_just_now_is_not_relied_on(photos, readings):
     os.utime(photos / "dog")
     read_folder_once(str(photos), Reading())

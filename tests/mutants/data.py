@@ -1,7 +1,7 @@
 """Mistakes in how the images of a set are found, kept and streamed."""
 
 _CACHE, _IMAGES, _STREAMED = "tests/data/test_cache.py", "tests/data/test_images.py", "tests/data/test_streamed.py"
-_KEPT, _FOLDER, _LAYOUT = "tests/folders/test_kept.py", "tests/data/test_folder.py", "tests/folders/test_layout.py"
+_KEPT, _SCAN = "tests/folders/test_kept.py", "tests/folders/test_scan.py"
 
 MUTANTS = [
     ("data/images.py", "else self.index.index_select(0, index)", "else index", _IMAGES),
@@ -16,10 +16,9 @@ MUTANTS = [
     ("data/cache.py", "[survey.kept[row] for row in group]", "[row for row in group]", _CACHE),
     ("data/cache.py", "rows[place[number]] = image", "rows[number] = image", _CACHE),
     ("data/manifest.py", "number not in self.lost]", "True]", _CACHE),
-    ("data/manifest.py", "stat.st_size, stat.st_mtime_ns", "stat.st_size, 0", _FOLDER),
+    ("data/manifest.py", "stat.st_size, stat.st_mtime_ns", "stat.st_size, 0", _CACHE),
     ("data/facts.py", "[split.source, size, None if split", "[split.source, size, None if True or split", _CACHE),
     ("data/facts.py", "parts += [name, *name_pixels(splits[name]", "parts += [*name_pixels(splits[name]", _CACHE),
-    ("data/folder.py", 'f"{decoded.source} {start} {stop}"', "decoded.source", _CACHE),
     ("data/parallel.py", "yield waiting.popleft().result()", "yield waiting.pop().result()", _CACHE),
     ("data/parallel.py", "islice(left, ahead)", "left", _CACHE),
     ("data/parallel.py", "            workers.close()", "            pass", _CACHE),
@@ -40,5 +39,5 @@ MUTANTS = [
         "if not ending:\n        found.watched",
         _KEPT,
     ),
-    ("folders/scan.py", "for name in sorted([*names, *inner])", "for name in [*names, *inner]", _LAYOUT),
+    ("folders/scan.py", "for name in sorted([*names, *inner])", "for name in [*names, *inner]", _SCAN),
 ]
