@@ -3,7 +3,7 @@
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from hashlib import blake2b
+from hashlib import blake2b, sha256
 from pathlib import Path
 
 import numpy as np
@@ -68,7 +68,8 @@ def read_headers(files: Sequence[Path | str]) -> Read:
 
 def hash_pictures(pictures: np.ndarray) -> list[bytes]:
     """A name for the content of each picture [N,S,S,C]."""
-    return [blake2b(np.ascontiguousarray(picture).data, digest_size=16).digest() for picture in pictures]
+    # Processors have instructions for it: a quarter of blake2b's time, which would be a fifth of that of decoding.
+    return [sha256(np.ascontiguousarray(picture).data).digest()[:16] for picture in pictures]
 
 
 def _note(read: Read, place: int, found: Extent | str) -> None:

@@ -54,8 +54,8 @@ def open_images(root: Path, files: Files, form: Form, typed: Ranges, way: Way) -
     kept, headers = locate_cached(identity, form, typed), _locate_headers(identity, typed)
     if way == "streamed" or (way == "auto" and not kept.exists() and (headers.exists() or not _fits(kept, size))):
         said = (
-            f"Images are decoded as they are needed, by {count_cores()} processes; kept, they would take "
-            f"{size / 1e9:.1f} GB (data.decode=cached). Equal ones are not looked for"
+            f"Images are decoded as they are needed, by {count_cores()} processes (kept, they would take "
+            f"{size / 1e9:.1f} GB: data.decode=cached); equal ones are not looked for"
         )
         return _stream(files, form, typed, headers), [said]
     decoded = decode_cached(root, files, form, typed, identity)
