@@ -98,8 +98,6 @@ def test_a_comma_sweeps_only_with_m():
         ("data.mean=['${nope}']", "interpolation key 'nope' not found"),
         ("optim.lr='${optim.lr}'", "cannot be worked out"),
         ("optim.lr='${}'", "takes a key"),
-        ("hydra/launcher=joblib", "pip install hydra-joblib-launcher"),
-        ("hydra/launcher=submitit_slurm", "pip install hydra-submitit-launcher"),
         ("model=glob(nothing*)", "fits none of"),
         ("init.key=model", "type the file too"),
         ("--lr=0.1", "The learning rate is optim.lr, and keys are typed without dashes."),

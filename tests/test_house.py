@@ -19,14 +19,15 @@ ROOMS = {"data", "models", "tasks", "callbacks", "figures"}
 # Each may import what stands before it.
 ORDER = [
     {"text"},
-    {"errors", "batch", "foreign", "processor"},
+    {"errors", "batch", "foreign", "processor", "ranks", "gathering"},
     {"files", "kinds", "failures"},
     {"constructors", "places"},
     {"upgrade"},
     {"download", "folders", "pseudo_labels", "stored", "archives"},
     {"measures"},
     {"inside", "glossary", "predictions"},
-    {"features", "schedules", "optimizers", "weights", "schema", "verifier", "request", "provenance", "processes"},
+    {"features", "schedules", "optimizers", "weights", "schema", "verifier", "request", "provenance"},
+    {"processes", "sync_norms", "requeue"},
     {"passes"},
     {"early_checks", "subject", "waiting"},
     {"figure"},

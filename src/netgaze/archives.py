@@ -4,13 +4,14 @@ import os
 import shutil
 import stat
 import tarfile
+import uuid
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any, BinaryIO
 
 from netgaze.errors import NetgazeError
-from netgaze.files import is_web_page
+from netgaze.files import is_web_page, one_at_a_time
 
 MOST_FILES, MOST_DEPTH = 1_000_000, 30
 _MOST_DIRECTORY = 10_000_000  # bytes of a zip archive's table of contents
@@ -154,7 +155,13 @@ class _Sips:
 
 def _unpack(archive: Path | str, folder: Path, unpack: Callable[[Path], Path]) -> None:
     """Let `unpack` write beside `folder` and say what of it becomes `folder`: whole or not at all."""
-    beside = folder.with_name(f".{folder.name}.{os.getpid()}.part")
+    beside = folder.with_name(f".{folder.name}.{uuid.uuid4().hex[:12]}.part")
+    with one_at_a_time(folder):
+        if not folder.is_dir():  # else another process was quicker
+            _unpack_beside(archive, folder, beside, unpack)
+
+
+def _unpack_beside(archive: Path | str, folder: Path, beside: Path, unpack: Callable[[Path], Path]) -> None:
     try:
         if is_web_page(archive):
             raise NetgazeError(f"{archive} is a web page, not an archive. Put the archive itself there.")

@@ -7,7 +7,7 @@ import shlex
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
@@ -19,9 +19,13 @@ from omegaconf.errors import OmegaConfBaseException
 from netgaze import schema
 from netgaze.commands import arguments
 from netgaze.commands.configs import list_choices
-from netgaze.errors import NetgazeError, sentence
+from netgaze.errors import NetgazeError, Stopped, sentence
+from netgaze.ranks import count_started, find_rank, forget_leftovers, is_main_process
 from netgaze.request import Request
+from netgaze.requeue import pass_on
 from netgaze.waiting import choose_waiting
+
+log = logging.getLogger(__name__)
 
 Job = Callable[[DictConfig, Path, Request], Any]
 Check = Callable[[DictConfig, Path], None]
@@ -38,7 +42,7 @@ def run(conf: Path, name: str, check: Check, job: Job, usage: str) -> None:
         job: does the work; imports torch itself.
         usage: what `--help` prints first.
 
-    Exits with 0; 1 after a mistake or a failed run; 130 after Ctrl-C.
+    Exits with 0; 1 after a mistake or a failed run; 130 after Ctrl-C; as the signal has it after one that stops a run.
     """
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")
     _print_whatever_comes()
@@ -53,16 +57,22 @@ def run(conf: Path, name: str, check: Check, job: Job, usage: str) -> None:
         _hydra(conf, name, check, job, command)
     except KeyboardInterrupt:
         sys.exit(130)
+    except Stopped:
+        sys.exit(0)  # a helper; the main process has ended as its signal has it
     except (NetgazeError, HydraException, OmegaConfBaseException, OSError) as error:
         if os.environ.get("NETGAZE_DEBUG"):
             raise
-        print(f"Error: {sentence(error)}", file=sys.stderr)
-        sys.exit(1)
+        _fail(error)
     except ValueError as error:
         if not isinstance(error.__cause__, OSError):  # else the log's file cannot be opened
             raise
-        print(f"Error: {sentence(error.__cause__)}", file=sys.stderr)
-        sys.exit(1)
+        _fail(error.__cause__)
+
+
+def _fail(error: Exception) -> NoReturn:
+    who = "Error" if is_main_process() else f"Error in process {find_rank()}"
+    print(f"{who}: {sentence(error)}", file=sys.stderr)
+    sys.exit(1)
 
 
 def _print_whatever_comes() -> None:
@@ -75,9 +85,14 @@ def _print_whatever_comes() -> None:
 
 def _hydra(conf: Path, name: str, check: Check, job: Job, command: str) -> None:
     failed: list[NetgazeError] = []
+    if not is_main_process():
+        sys.argv.append("hydra.output_subdir=null")  # of several it alone writes
 
     def task(config: DictConfig) -> None:
         settings = HydraConfig.get()
+        forget_leftovers(config.get("trainer", {}).get("devices", 1))
+        if not is_main_process():
+            _be_quiet()
         choose_waiting(config, settings.launcher if settings.mode == RunMode.MULTIRUN else {})
         folder = Path(settings.runtime.output_dir)
         request = Request.of_hydra(command, settings.overrides.task, settings.runtime.choices)
@@ -95,23 +110,41 @@ def _hydra(conf: Path, name: str, check: Check, job: Job, command: str) -> None:
         raise failed[0]
 
 
+def _be_quiet() -> None:
+    """Leave what there is to say to the main process: of those that help it only what fails is told."""
+    for handler in list(logging.getLogger().handlers):
+        logging.getLogger().removeHandler(handler)
+        handler.close()
+    logging.getLogger().addHandler(logging.NullHandler())
+    sys.stdout = open(os.devnull, "w")  # noqa: SIM115  # to the end
+
+
 def _single(job: Job, config: DictConfig, folder: Path, request: Request) -> None:
     try:
         job(config, _short(folder), request)
     except KeyboardInterrupt:
         print(f"\nStopped. Go on with: python train.py resume={_short(folder)}", file=sys.stderr)
         raise
+    except Stopped as stop:
+        log.info("%s Go on with: python train.py resume=%s", stop, _short(folder))
+        pass_on(stop)
+        raise
 
 
 def _job_of_sweep(job: Job, config: DictConfig, folder: Path, request: Request) -> None:
     """A sweep's job never raises: Hydra would not call its end-of-sweep hook. Its folder says what failed."""
     try:
-        if config.trainer.devices != 1 and config.trainer.devices != [0]:
+        if config.trainer.devices != 1 and max(count_started().values()) == 1:
             raise NetgazeError(
                 "-m does not go with several devices: each process would start its own sweep. Start the runs one by "
-                "one, or use hydra/launcher=submitit_slurm."
+                "one, or let SLURM start the processes of each: hydra/launcher=slurm "
+                "hydra.launcher.tasks_per_node=2."
             )
         job(config, _short(folder), request)
+    except Stopped as stop:
+        log.info("%s", stop)
+        pass_on(stop)
+        raise
     except Exception as error:  # recorded by the job in its folder; the next job must start
         print(f"Run {folder.name} failed: {sentence(error)}", file=sys.stderr)
 

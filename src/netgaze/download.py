@@ -1,12 +1,12 @@
 """Fetch a published file from the first mirror that has it: whole or not at all."""
 
-import contextlib
 import logging
 import os
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator, Sequence
+import uuid
+from collections.abc import Callable, Sequence
 from http.client import HTTPException
 from pathlib import Path
 from typing import BinaryIO
@@ -14,12 +14,7 @@ from typing import BinaryIO
 from tqdm import tqdm
 
 from netgaze.errors import NetgazeError
-from netgaze.files import cannot_write, hash_md5, hash_sha256, is_web_page
-
-try:
-    import fcntl
-except ImportError:  # not on Windows
-    fcntl = None  # type: ignore[assignment]
+from netgaze.files import cannot_write, hash_md5, hash_sha256, is_web_page, one_at_a_time, saying_what_cannot_be_written
 
 log = logging.getLogger(__name__)
 
@@ -45,16 +40,18 @@ def fetch(
         NetgazeError: no mirror had the file, or `path` cannot be written.
     """
     path = Path(path)
-    part = path.with_name(f"{path.name}.part")
     failures = []
 
     def is_right(file: Path) -> bool:
         md5_fits = md5 is None or hash_md5(file).startswith(md5)
         return md5_fits and (sha256 is None or hash_sha256(file).startswith(sha256))
 
-    with _alone(path):
+    with saying_what_cannot_be_written(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+    with one_at_a_time(path) as locked:
         if path.exists():  # another process was quicker
             return path
+        part = path.with_name(f"{path.name}.part" if locked else f"{path.name}.{uuid.uuid4().hex[:12]}.part")
         for url in urls:
             try:
                 _download(url, part, is_right)
@@ -67,20 +64,6 @@ def fetch(
         f"Could not download {path.name}: {'; '.join(failures)}. Try again later, or put the file at {path} by hand. "
         f"{advice}".rstrip()
     )
-
-
-@contextlib.contextmanager
-def _alone(path: Path) -> Iterator[None]:
-    """Let one process at a time download to `path`, where the system has file locks; jobs of a sweep meet here."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        lock = open(path.with_name(f".{path.name}.lock"), "wb")  # noqa: SIM115
-    except OSError as error:
-        raise cannot_write(path, error) from error
-    with lock:
-        if fcntl is not None:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
 
 
 def _download(url: str, part: Path, is_right: Callable[[Path], bool]) -> None:

@@ -1,10 +1,11 @@
-"""The end of a run: tested once, its numbers written, then looked at; later, what pictures are missing."""
+"""The end of a run: tested once, by all of its processes; its numbers written, then looked at, by the main one."""
 
 import logging
 import resource
 import sys
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -25,44 +26,75 @@ from netgaze.weights import restore
 log = logging.getLogger(__name__)
 
 
-def end(
-    trainer: Any,
-    task: Any,
-    data: Any,
-    training_data: Any,
-    figures: dict[str, Any],
-    settings: dict[str, Any],
-    run: Run,
-    stage_metrics: Mapping[str, float],
-) -> dict[str, Any]:
-    """Test once, on the best epoch; write the numbers; draw the figures; write the numbers with what these found.
+@dataclass(frozen=True)
+class Tested:
+    """What the test of a run's best epoch found.
 
-    Whatever a figure does, the numbers of the test are there.
+    Attributes:
+        epoch: the best one, from 1.
+        numbers: by name.
+        images_per_second: None where features were tested.
+    """
+
+    epoch: int
+    numbers: dict[str, float]
+    images_per_second: float | None
+
+
+def test_best(trainer: Any, task: Any, data: Any, training_data: Any, run: Run) -> Tested:
+    """Test once, on the best epoch, whose weights the task then has; in all processes, each its share of the images.
 
     Args:
         trainer: has trained the task.
         task: as its last epoch left it.
         data: what the figures show.
         training_data: what was trained on: `data`, or features in its place.
+        run: where its checkpoints lie.
+    """
+    best = run.read_checkpoint("best")
+    restore(task, best, run.locate_checkpoint("best"))
+    started, num = time.perf_counter(), len(data.labels("test"))
+    found = trainer.test(task, datamodule=training_data, verbose=False)[0]
+    speed = None
+    if training_data is data:
+        speed = num / (time.perf_counter() - started)
+        log.info("tested on %d images, %.0f a second", num, speed)
+    return Tested(best["epoch"] + 1, {name: float(value) for name, value in found.items()}, speed)
+
+
+def end(
+    task: Any,
+    data: Any,
+    figures: dict[str, Any],
+    settings: dict[str, Any],
+    run: Run,
+    tested: Tested,
+    stage_metrics: Mapping[str, float],
+) -> dict[str, Any]:
+    """Write the numbers; draw the figures; write the numbers with what these found.
+
+    Whatever a figure does, the numbers of the test are there.
+
+    Args:
+        task: as it was tested.
+        data: what the figures show.
         figures: built, by name.
         settings: the resolved config.
         run: where all goes.
+        tested: what the test found.
         stage_metrics: numbers of earlier stages, by name.
 
     Returns:
         How fast training and test were, the memory that all took, and which figures have no picture.
     """
-    best = run.read_checkpoint("best")
-    restore(task, best, run.locate_checkpoint("best"))
-    tested, test_speed = _test(trainer, task, data, training_data)
     task.to(choose_device(settings["trainer"]["accelerator"]))  # Lightning hands it back on the CPU
     if settings.get("export_predictions"):
         write_json(run.folder / "results.json", _predict(task, data))
     if task.predictions is not None:
         task.predictions.save(run.folder / "predictions.npz")
-    epoch = best["epoch"] + 1 if run.epochs else 0
+    epoch = tested.epoch if run.epochs else 0
     numbers = {name: value for row in run.epochs if row["epoch"] == epoch for name, value in row.items() if "/" in name}
-    numbers |= tested | {"best/epoch": epoch, "test/images": len(data.labels("test"))}
+    numbers |= tested.numbers | {"best/epoch": epoch, "test/images": len(data.labels("test"))}
     numbers |= task.save_artifacts(data, run.folder) | stage_metrics
     if task.variants:
         write_json(run.folder / "variants.json", task.variants)
@@ -79,7 +111,7 @@ def end(
         precision=choose_precision(settings),
     )
     found = _look(figures, subject, settings, run, numbers)
-    speed = {"test_images_per_second": test_speed} | _measure_training(data, run)
+    speed = {"test_images_per_second": tested.images_per_second} | _measure_training(data, run)
     return speed | {"peak_memory_mb": _measure_memory()} | found.as_facts()
 
 
@@ -110,17 +142,6 @@ def _write_numbers(run: Run, numbers: dict[str, Any]) -> None:
     """Write a run's final numbers, for people and for TensorBoard."""
     write_json(run.folder / "metrics.json", numbers)
     write_results(run.folder, list_hyperparameters(run), numbers, numbers["best/epoch"])
-
-
-def _test(trainer: Any, task: Any, data: Any, training_data: Any) -> tuple[dict[str, float], float | None]:
-    """What the test found, and how many images it took per second; None where features were tested."""
-    started, num = time.perf_counter(), len(data.labels("test"))
-    tested = trainer.test(task, datamodule=training_data, verbose=False)[0]
-    speed = None
-    if training_data is data:
-        speed = num / (time.perf_counter() - started)
-        log.info("tested on %d images, %.0f a second", num, speed)
-    return {name: float(value) for name, value in tested.items()}, speed
 
 
 def _look(

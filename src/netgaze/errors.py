@@ -1,6 +1,7 @@
 """Errors the user can fix, in a sentence or two."""
 
 import errno
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -20,6 +21,20 @@ class NetgazeError(Exception):
     The message says what is wrong, where, and what to do. The command line prints it without a traceback and
     exits with code 1; `NETGAZE_DEBUG=1` shows the traceback as well.
     """
+
+
+class Stopped(BaseException):
+    """A signal has told a run to stop, and it has saved: nothing is wrong, and nobody may pass it over.
+
+    Args:
+        number: of the signal; None where another process of the run was told.
+        place: where training stands, in words.
+    """
+
+    def __init__(self, number: int | None, place: str):
+        name = signal.Signals(number).name if number else "another process of this run"
+        super().__init__(f"Stopped by {name} {place}; all is saved.")
+        self.number = number
 
 
 def sentence(error: BaseException) -> str:

@@ -13,10 +13,11 @@ from netgaze.build import build, build_task, build_trainer, init_from_data, trus
 from netgaze.callbacks.keep import Keep
 from netgaze.checks import check_export, check_seen, check_source
 from netgaze.early_checks import Known, check_named, check_train
-from netgaze.ending import draw_missing, end
+from netgaze.ending import draw_missing, end, test_best
 from netgaze.errors import NetgazeError, explaining_memory
 from netgaze.failures import explain_run
 from netgaze.files import check_writable
+from netgaze.ranks import forget_leftovers, is_main_process
 from netgaze.request import Request
 from netgaze.run import Run, open_run
 from netgaze.stages import Stage, check_moved, check_stages, find_finished, move_data, plan_stage
@@ -53,6 +54,7 @@ def fit(config: DictConfig, folder: Path, request: Request) -> Run:
         NetgazeError: what the user can fix; `run.json` says it too. Or, once all is written, figures that failed:
             any where `figures.strict` is true, else where none was drawn.
     """
+    forget_leftovers(config.trainer.devices)
     whole, done, changed = Run(folder), dict[str, Run](), False
     *earlier, last = list(map(str, config.stages)) or [""]
     with whole.noting_failure(request, config), explaining_memory(_LESS):
@@ -64,7 +66,7 @@ def fit(config: DictConfig, folder: Path, request: Request) -> Run:
             stage = plan_stage(config, name, done, whole, request)
             if ready := find_finished(stage, name, config, whole):
                 log.info("Stage %d of %d, %s: %s is finished.", number, len(earlier) + 1, name, ready.folder)
-                changed |= ready is stage.run and draw_missing(ready, stage.settings)
+                changed |= ready is stage.run and is_main_process() and draw_missing(ready, stage.settings)
             else:
                 log.info("Stage %d of %d, %s", number, len(earlier) + 1, name)
                 whole.begin(request, config)
@@ -72,6 +74,8 @@ def fit(config: DictConfig, folder: Path, request: Request) -> Run:
                     train(stage)
             done[name] = ready or stage.run
         changed |= _finish(plan_stage(config, last, done, whole, request))
+    if not is_main_process():
+        return whole
     own = [run for run in [*done.values(), whole] if run.folder.is_relative_to(folder)]
     failed = [_explain_failures(run, config) for run in own]
     if earlier and (changed or not is_complete(folder / "stages")):  # a kill may come between the two
@@ -88,7 +92,7 @@ def _finish(stage: Stage) -> bool:
     elif not stage.is_finished:
         train(stage)
         return True
-    if draw_missing(stage.run, stage.settings):
+    if is_main_process() and draw_missing(stage.run, stage.settings):
         return True
     log.info("%s is finished already.", stage.run.folder)
     return False
@@ -140,11 +144,14 @@ def train(stage: Stage) -> None:
         describe_device(chosen["accelerator"]),
     )
     log.info("%s", describe_threads(chosen["threads"]))
+    if (num := trainer.world_size) > 1:
+        log.info("%d processes, of %d images each in a step: %d in all", num, data.batch_size, num * data.batch_size)
     training_data = task.training_data(data, choose_device(chosen["accelerator"]))
     if not stage.is_trained:
         _fit(trainer, task, training_data, run, resumed=stage.last is not None)
-    facts = end(trainer, task, data, training_data, figures, settings, run, stage.metrics)
-    run.end("finished", **facts)
+    tested = test_best(trainer, task, data, training_data, run)
+    if is_main_process():  # the others helped to train and to test; it alone writes and draws
+        run.end("finished", **end(task, data, figures, settings, run, tested, stage.metrics))
 
 
 def _build_both(stage: Stage) -> tuple[Any, Any]:

@@ -1,10 +1,4 @@
-"""Which processes train one run: this one alone, those that Lightning starts, or those that srun or torchrun started.
-
-What a job's script, a container or an earlier command left in the environment (`SLURM_NTASKS`, `RANK`, `MASTER_ADDR`)
-says nothing about this process: only a launcher that started several of them does.
-"""
-
-import os
+"""Which processes train one run, for Lightning: this one alone, those that it starts, or those of a launcher."""
 
 from pytorch_lightning.plugins.environments import (
     ClusterEnvironment,
@@ -15,8 +9,10 @@ from pytorch_lightning.plugins.environments import (
 from pytorch_lightning.utilities import rank_zero_only
 
 from netgaze.errors import NetgazeError
+from netgaze.ranks import count_nodes, count_started, forget_leftovers
 
-_STARTED = ("LOCAL_RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")  # what Lightning gives those that it starts
+_KNOWN = ("auto", "ddp", "ddp_find_unused_parameters_true", "ddp_find_unused_parameters_false")
+_MOST = 1024
 
 
 class Srun(SLURMEnvironment):
@@ -27,7 +23,7 @@ class Srun(SLURMEnvironment):
 
     def world_size(self) -> int:
         """The tasks that this srun started."""
-        return _count("SLURM_STEP_NUM_TASKS")
+        return count_started()["srun"]
 
     def validate_settings(self, num_devices: int, num_nodes: int) -> None:
         """Nothing: `choose_processes` has compared the numbers."""
@@ -40,55 +36,67 @@ class Srun(SLURMEnvironment):
 
 
 class Own(LightningEnvironment):
-    """This process, and those that Lightning starts from it.
-
-    Lightning knows those by `LOCAL_RANK`. Whoever left that there without all the rest is not Lightning: it is taken
-    away, and is there again once this process has started others.
-    """
+    """This process, and those that Lightning starts from it, which it knows by `LOCAL_RANK`."""
 
     def __init__(self, num: int):
         super().__init__()
-        whole = all(map(os.environ.get, _STARTED))
-        if num == 1 or not whole or num not in (_count("WORLD_SIZE"), -1):
-            os.environ.pop("LOCAL_RANK", None)
+        forget_leftovers(num)
 
     def node_rank(self) -> int:
-        """0: a run stays on one machine."""
+        """0: a run that Lightning starts stays on one machine."""
         return 0
+
+    def teardown(self) -> None:
+        """Nothing: the processes train the next stage together, and are told apart by the environment until the end."""
 
 
 def choose_processes(devices: int) -> ClusterEnvironment:
     """Who the processes of a run on so many devices are.
 
     Args:
-        devices: of the run; -1 for all that there are.
+        devices: of the run on each machine; -1 for all that there are.
 
     Raises:
         NetgazeError: a launcher started another number of processes than the run has devices.
     """
-    launchers: dict[str, tuple[int, type[ClusterEnvironment]]] = {
-        "torchrun": (_count("WORLD_SIZE") if _is_of_torchrun() else 1, TorchElasticEnvironment),
-        "srun": (_count("SLURM_STEP_NUM_TASKS"), Srun),
-    }
-    for name, (num, environment) in launchers.items():
+    environments: dict[str, type[ClusterEnvironment]] = {"torchrun": TorchElasticEnvironment, "srun": Srun}
+    for name, num in count_started().items():
         if num > 1:
-            if devices not in (num, -1):
+            if devices not in (num // count_nodes(), -1):
                 raise NetgazeError(
                     f"{name} started {num} processes, but trainer.devices={devices}: each would train the same run. "
-                    f"Type trainer.devices={num}, or start one process."
+                    f"Type trainer.devices={num // count_nodes()}, or start one process."
                 )
-            return environment()
+            return environments[name]()
     if devices == 1:
         # Lightning has read it from RANK, LOCAL_RANK or SLURM_PROCID, whoever left them there.
         rank_zero_only.rank = 0  # type: ignore[attr-defined]
     return Own(devices)
 
 
-def _is_of_torchrun() -> bool:
-    return all(name in os.environ for name in ("TORCHELASTIC_RUN_ID", "RANK", *_STARTED))
+def count_devices(devices: int, is_cpu: bool) -> int:
+    """How many devices of each machine train a run: of -1 as many as a launcher has started, else Lightning's all.
+
+    Raises:
+        NetgazeError: a number that cannot be.
+    """
+    if devices == -1 and (num := max(count_started().values())) > 1:
+        return num // count_nodes()
+    if devices == -1 and is_cpu:
+        raise NetgazeError("trainer.devices=-1 is all GPUs, and there is none. Give a number: trainer.devices=2.")
+    if devices != -1 and not 1 <= devices <= _MOST:
+        raise NetgazeError(f"trainer.devices={devices} must be 1 or more, or -1 for all that there are.")
+    return devices
 
 
-def _count(name: str) -> int:
-    """A number of processes in the environment; 1 where there is none."""
-    value = os.environ.get(name, "")
-    return int(value) if value.isdigit() else 1
+def check_strategy(strategy: str) -> None:
+    """Whether runs can be trained by a strategy of Lightning.
+
+    Raises:
+        NetgazeError: they cannot.
+    """
+    if strategy not in _KNOWN:
+        raise NetgazeError(
+            f"trainer.strategy={strategy} is not possible here. On one device it is auto, on several ddp: each holds "
+            "the whole network, which all that looks into it needs."
+        )

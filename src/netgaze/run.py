@@ -11,12 +11,13 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from netgaze.errors import NetgazeError
+from netgaze.errors import NetgazeError, Stopped
 from netgaze.files import write_json, write_text
 from netgaze.inline import draw_page, make_table
 from netgaze.places import locate_checkpoint
 from netgaze.predictions import Predictions
 from netgaze.provenance import collect_provenance
+from netgaze.ranks import is_main_process
 from netgaze.request import Request
 from netgaze.stored import check_checkpoint, read_facts, read_history, read_numbers, read_variants
 from netgaze.subject import Subject
@@ -151,7 +152,7 @@ class Run:
             known.pop(old, None)
         started = {"status": "running", "started": known.get("started", time.strftime("%Y-%m-%dT%H:%M:%S%z"))}
         request = request.resume(Request.of_facts(known)) if "overrides" in known else request
-        write_text(self.folder / ".hydra" / "config.yaml", OmegaConf.to_yaml(original_config))
+        self._write_config(original_config)
         self._write_facts(known | started | collect_provenance() | request.as_facts() | facts)
         self._has_begun, self._trained_since = True, trained_since
 
@@ -162,7 +163,7 @@ class Run:
             dir: the place.
             original_config: not resolved, with the place in it: what `resume` shall read.
         """
-        write_text(self.folder / ".hydra" / "config.yaml", OmegaConf.to_yaml(original_config))
+        self._write_config(original_config)
         self._write_facts(self.facts | {"config": self.config | {"data": self.config["data"] | {"dir": dir}}})
 
     def end(self, status: str, **facts: Any) -> None:
@@ -180,8 +181,13 @@ class Run:
         drawn = {picture.stem for picture in self.figures}
         return [name for name in figures if name in failed or name not in drawn | set(left_out)]
 
+    def _write_config(self, original_config: DictConfig) -> None:
+        if is_main_process():
+            write_text(self.folder / ".hydra" / "config.yaml", OmegaConf.to_yaml(original_config))
+
     def _write_facts(self, facts: dict[str, Any]) -> None:
-        write_json(self.folder / "run.json", facts)
+        if is_main_process():
+            write_json(self.folder / "run.json", facts)
         for stale in ("request", "epochs", "metrics", "variants", "predictions", "subject"):
             self.__dict__.pop(stale, None)
         self.facts = facts
@@ -201,7 +207,7 @@ class Run:
                 if not self._has_begun and not was_there:
                     self.begin(request, original_config)
                 if self._has_begun:
-                    status = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
+                    status = "interrupted" if isinstance(error, KeyboardInterrupt | Stopped) else "failed"
                     self.end(status, error=str(error) or type(error).__name__, trace=traceback.format_exc())
             raise
         finally:

@@ -10,6 +10,7 @@ from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
 from netgaze.data.count import count_categories, count_classes, count_identities, count_people
 from netgaze.errors import NetgazeError
+from netgaze.ranks import count_nodes, count_started, name_start
 
 
 @dataclass
@@ -82,10 +83,20 @@ def count_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def num_cpus() -> int:
-    """Cores this process may use, or fewer where `OMP_NUM_THREADS` says so."""
-    wished = os.environ.get("OMP_NUM_THREADS", "")
-    return min(count_cores(), int(wished)) if wished.isdigit() and int(wished) > 0 else count_cores()
+def num_cpus(processes: int = 1) -> int:
+    """Cores this process may use, or fewer where `OMP_NUM_THREADS`, or a job of SLURM, says so.
+
+    Args:
+        processes: that it starts to train one run, and that share the cores; -1 where their number is not known.
+    """
+    wished = [os.environ.get(name, "") for name in ("OMP_NUM_THREADS", "SLURM_CPUS_PER_TASK")]
+    given = [int(number) for number in wished if number.isdigit() and int(number) > 0]
+    started = max(count_started().values())
+    if started > 1:
+        node = os.environ.get("SLURM_CPUS_ON_NODE", "")
+        is_bound = node.isdigit() and count_cores() < int(node)  # to cores of its own
+        processes = 1 if is_bound else started // count_nodes()
+    return min([max(1, count_cores() // max(1, processes)), *given])
 
 
 def register() -> None:
@@ -94,6 +105,7 @@ def register() -> None:
     store.store(name="schema_train", node=Train)
     store.store(name="schema_analyze", node=Analyze)
     OmegaConf.register_new_resolver("num_cpus", num_cpus, replace=True)
+    OmegaConf.register_new_resolver("start", name_start, replace=True, use_cache=True)
     OmegaConf.register_new_resolver("count_classes", count_classes, replace=True)
     OmegaConf.register_new_resolver("count_people", count_people, replace=True)
     OmegaConf.register_new_resolver("count_categories", count_categories, replace=True, use_cache=True)

@@ -16,14 +16,15 @@ from pytorch_lightning import Callback, Trainer
 from pytorch_lightning.callbacks import Checkpoint, EarlyStopping, TQDMProgressBar
 from pytorch_lightning.plugins.io import TorchCheckpointIO
 from pytorch_lightning.profilers import PassThroughProfiler
-from pytorch_lightning.strategies import StrategyRegistry
 
 import netgaze
 from netgaze.errors import NetgazeError
 from netgaze.files import atomic_write
-from netgaze.processes import choose_processes
+from netgaze.processes import check_strategy, choose_processes, count_devices
 from netgaze.processor import has_fast_bf16
+from netgaze.ranks import count_nodes, is_main_process
 from netgaze.schema import num_cpus
+from netgaze.sync_norms import SyncNorms
 
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # malloc.h
 _MOST_THREADS = 1024
@@ -172,6 +173,7 @@ def make_trainer(
     accelerator: str,
     devices: int,
     strategy: str,
+    sync_batchnorm: bool,
     gradient_clip_val: float | None,
     callbacks: Sequence[Callback] = (),
     folder: Path = Path(),
@@ -187,8 +189,9 @@ def make_trainer(
         patience: epochs without a better `monitor` before training stops; None never stops early.
         precision: "auto" or what Lightning knows ("32", "bf16-mixed", ...).
         accelerator: Lightning's.
-        devices: Lightning's.
-        strategy: Lightning's.
+        devices: processes that train on each machine, a GPU each where there are any; -1 for all GPUs.
+        strategy: "auto", or of several devices "ddp".
+        sync_batchnorm: whether norms see the batches of all devices, as one device with all of them would.
         gradient_clip_val: largest norm of the gradient; None leaves it.
         callbacks: in order; those that save come last.
         folder: the run's folder, `trainer.default_root_dir` to callbacks.
@@ -198,16 +201,13 @@ def make_trainer(
         monitor_mode: whether larger ("max") or smaller ("min") is better.
     """
     quiet_lightning()
-    if devices != -1 and not 1 <= devices <= _MOST_THREADS:
-        raise NetgazeError(f"trainer.devices={devices} must be 1 or more, or -1 for all that there are.")
-    strategies = ["auto", *StrategyRegistry.available_strategies()]
-    if strategy not in strategies:
-        raise NetgazeError(f"trainer.strategy={strategy} is not known. On one device it is auto, on several ddp.")
-    callbacks = [*callbacks, StopWithin(max_epochs)]
+    check_strategy(strategy)
+    devices = count_devices(devices, choose_device(accelerator).type == "cpu")
+    callbacks = [*([SyncNorms()] if sync_batchnorm else []), *callbacks, StopWithin(max_epochs)]
     if patience is not None:
         # Not strict: a number that a figure finds may come in some epochs alone.
         callbacks.append(EarlyStopping(monitor, patience=patience, mode=monitor_mode, strict=False, verbose=False))
-    terminal = sys.stderr.isatty()
+    terminal = sys.stderr.isatty() and is_main_process()
     if terminal:
         callbacks.append(TQDMProgressBar(refresh_rate=20))
     for callback in callbacks:
@@ -217,6 +217,7 @@ def make_trainer(
         precision=resolve_precision(str(precision), accelerator),  # type: ignore[arg-type]
         accelerator=accelerator,
         devices=devices,
+        num_nodes=count_nodes(),
         strategy=strategy,
         gradient_clip_val=gradient_clip_val,
         callbacks=callbacks,
@@ -237,10 +238,12 @@ def quiet_lightning() -> None:
     """Silence Lightning's advertisements and the warnings that do not apply to data in memory."""
     for name in ("pytorch_lightning.utilities.rank_zero", "lightning.pytorch.utilities.rank_zero"):
         logging.getLogger(name).setLevel(logging.WARNING)
+    logging.getLogger("lightning_fabric.utilities.distributed").setLevel(logging.WARNING)
     warnings.filterwarnings("ignore", ".*LeafSpec.*")
     warnings.filterwarnings("ignore", ".*does not have many workers.*")
     warnings.filterwarnings("ignore", ".*is smaller than the logging interval.*")
     warnings.filterwarnings("ignore", ".*exists and is not empty.*")
+    warnings.filterwarnings("ignore", ".*resuming from a checkpoint that ended before the epoch ended.*")  # ours can
     warnings.filterwarnings("ignore", ".*Total length of `DataLoader` across ranks is zero.*")  # nothing to validate on
     warnings.filterwarnings("ignore", ".*`srun` command is available.*")  # a run of one process needs none
     warnings.filterwarnings("ignore", ".*in eval mode at the start of training.*")  # a frozen backbone, on purpose

@@ -66,6 +66,7 @@ def main(folder):
         accelerator="cpu",
         devices=1,
         strategy="auto",
+        sync_batchnorm=True,
         gradient_clip_val=None,
         folder=folder,
     )

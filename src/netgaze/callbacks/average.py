@@ -78,12 +78,12 @@ class Average(Callback):
         self._show(pl_module)
 
     def state_dict(self) -> dict[str, Any]:
-        """The weights that learn, for the checkpoint, whose network has the average."""
-        return {"waiting": self._waiting}
+        """The weights that learn, for the checkpoint, whose network has the average; within an epoch the average."""
+        return {"waiting": self._waiting, "average": {} if self._waiting else self._average}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """The weights that learn, from the checkpoint."""
-        self._waiting = state_dict["waiting"]
+        """The weights that learn, and within an epoch their average, from the checkpoint."""
+        self._waiting, self._average = state_dict["waiting"], state_dict.get("average", {})
 
     def _show(self, task: LightningModule) -> None:
         if self._average and not self._waiting:

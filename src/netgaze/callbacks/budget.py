@@ -46,12 +46,13 @@ class Budget(Callback):
         now = time.monotonic()
         self._spent += now - self._started
         self._started = now
-        if self.seconds is not None and self._spent >= self.seconds:
+        spent = self.seconds is not None and self._spent >= self.seconds
+        if trainer.strategy.reduce_boolean_decision(spent, all=False):  # each process has a clock of its own
             trainer.should_stop = True
 
     def state_dict(self) -> dict[str, Any]:
         """Seconds spent, for the checkpoint."""
-        return {"spent": self._spent}
+        return {"spent": self._spent + time.monotonic() - self._started}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Seconds spent, from the checkpoint."""

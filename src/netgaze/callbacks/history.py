@@ -18,13 +18,14 @@ class History(Callback):
 
     def __init__(self) -> None:
         self.rows: list[dict[str, float]] = []
-        self._started = 0.0
-        self._lr = 0.0
+        self._started, self._lr = 0.0, 0.0
+        self._begun = {"lr": 0.0, "seconds": 0.0}  # of an epoch that was cut off
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Note the time and the learning rate with which the epoch starts."""
-        self._started = time.perf_counter()
-        self._lr = float(trainer.optimizers[0].param_groups[0]["lr"])
+        now = {"lr": float(trainer.optimizers[0].param_groups[0]["lr"]), "seconds": 0.0}
+        begun = self._begun if trainer.fit_loop.restarted_mid_epoch else now
+        self._started, self._lr = time.perf_counter() - begun["seconds"], begun["lr"]
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Add the epoch's row and write the file."""
@@ -49,8 +50,9 @@ class History(Callback):
 
     def state_dict(self) -> dict[str, Any]:
         """The rows, for the checkpoint."""
-        return {"rows": self.rows}
+        return {"rows": self.rows, "begun": {"lr": self._lr, "seconds": time.perf_counter() - self._started}}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """The rows, from the checkpoint."""
         self.rows = [dict(row) for row in state_dict["rows"]]
+        self._begun = state_dict.get("begun", self._begun)

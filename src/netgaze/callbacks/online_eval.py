@@ -33,6 +33,13 @@ class OnlineEval(Callback):
         done = trainer.current_epoch + 1
         if not self.every or (done % self.every and done != trainer.max_epochs):
             return
+        numbers = self._look(trainer, pl_module) if trainer.is_global_zero else {}
+        for metric, value in trainer.strategy.broadcast(numbers).items():
+            pl_module.numbers[metric] = value  # type: ignore[operator, index]
+            pl_module.log(metric, value)  # for early stopping, which may wait for it
+
+    def _look(self, trainer: Trainer, pl_module: LightningModule) -> dict[str, float]:
+        """What the figures find that the epoch has not found by itself; their pictures are drawn."""
         subject = Subject(
             "now",
             task=lambda: pl_module,
@@ -43,14 +50,13 @@ class OnlineEval(Callback):
         seen = look(self.figures, [subject], Path(trainer.default_root_dir) / "figures", draw=False)
         for name, failure in seen.failed.items():
             self._warn(f"{name} fails while training, and has no numbers", failure)
+        found: dict[str, float] = {}
         for name, findings in seen.items():
-            numbers = pick_numbers(findings["now"], self.figures[name])
-            for metric, value in numbers.items():
-                if f"val/{metric}" not in pl_module.numbers:  # type: ignore[operator]
-                    pl_module.numbers[f"val/{metric}"] = value  # type: ignore[operator, index]
-                    pl_module.log(f"val/{metric}", value)  # for early stopping, which may wait for it
-        if self.draw and trainer.is_global_zero:
+            own = pick_numbers(findings["now"], self.figures[name])
+            found = {f"val/{metric}": value for metric, value in own.items()} | found
+        if self.draw:
             self._draw(seen, pl_module)
+        return {metric: value for metric, value in found.items() if metric not in pl_module.numbers}  # type: ignore[operator]
 
     def _draw(self, seen: Found, pl_module: LightningModule) -> None:
         """Hand the pictures to whoever shows those of an epoch."""

@@ -15,11 +15,15 @@ from omegaconf.errors import OmegaConfBaseException
 
 from netgaze.errors import NetgazeError, sentence
 
+_CLUSTER = "'netgaze[cluster]'"
+
 # What Hydra can do with a package that is not part of it: the choice, the package, the module by which it is known.
 _PLUGINS = {
-    "hydra/launcher=joblib": ("hydra-joblib-launcher", "hydra_joblib_launcher"),
-    "hydra/launcher=submitit_local": ("hydra-submitit-launcher", "hydra_submitit_launcher"),
-    "hydra/launcher=submitit_slurm": ("hydra-submitit-launcher", "hydra_submitit_launcher"),
+    "hydra/launcher=cores": (_CLUSTER, "hydra_joblib_launcher"),
+    "hydra/launcher=joblib": (_CLUSTER, "hydra_joblib_launcher"),
+    "hydra/launcher=slurm": (_CLUSTER, "hydra_submitit_launcher"),
+    "hydra/launcher=submitit_local": (_CLUSTER, "hydra_submitit_launcher"),
+    "hydra/launcher=submitit_slurm": (_CLUSTER, "hydra_submitit_launcher"),
     "hydra/sweeper=optuna": ("hydra-optuna-sweeper", "hydra_optuna_sweeper"),
     "hydra/sweeper=ax": ("hydra-ax-sweeper", "hydra_ax_sweeper"),
     "hydra/sweeper=nevergrad": ("hydra-nevergrad-sweeper", "hydra_nevergrad_sweeper"),

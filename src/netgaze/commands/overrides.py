@@ -41,6 +41,7 @@ def check_overrides(
     overrides = parse(words)
     searched = [str(path) for o in overrides if o.key_or_group == "hydra.searchpath" for path in _make_list(o.value())]
     configs = Configs(conf, name, (*added, *searched))
+    chosen_parts = [str(o.input_line) for o in overrides if o.key_or_group.startswith("hydra/")]
     ours = [override for override in overrides if not _OF_HYDRA.match(override.key_or_group)]
     for override in overrides:
         if override.key_or_group == "stages":
@@ -50,7 +51,7 @@ def check_overrides(
         if override in ours:
             check_form(override, sweeps, configs)
         else:
-            _check_hydra(override, configs)
+            _check_hydra(override, chosen_parts, configs)
     groups = [override for override in ours if override.key_or_group in configs.groups]
     for override in groups:
         for choice in list_values(override):
@@ -63,14 +64,14 @@ def check_overrides(
         check_references(others, chosen, configs)
 
 
-def _check_hydra(override: Override, configs: Configs) -> None:
-    """Whether Hydra knows what it is asked for."""
+def _check_hydra(override: Override, chosen_parts: Sequence[str], configs: Configs) -> None:
+    """Whether Hydra knows what it is asked for, with the parts of it that were chosen, as `hydra/launcher=slurm`."""
     word, key = str(override.input_line), override.key_or_group
     check_plugin(word)
     if key.startswith(_USUAL) or override.is_sweep_override():
         return
     try:
-        configs.compose([word])
+        configs.compose(list(dict.fromkeys([*chosen_parts, word])))
     except NetgazeError as error:
         raise NetgazeError(f"{word} is not possible. python train.py --cfg hydra shows the keys that are.") from error
 

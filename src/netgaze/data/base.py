@@ -19,7 +19,7 @@ from netgaze.data.facts import check_facts, check_loaded, digest_content, digest
 from netgaze.data.found import Found, Remarks, find
 from netgaze.data.images import Images, Unlabeled, Vectors
 from netgaze.data.loading import make_loader
-from netgaze.data.sampler import PlainBatches
+from netgaze.data.sampler import PlainBatches, Remaining
 from netgaze.data.splits import draw_stratified, hold_out
 from netgaze.data.training import Training, TrainingPart
 from netgaze.data.values import Ranges
@@ -321,10 +321,14 @@ class ImageData(LightningDataModule):
         rank, world = (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
         sampler: Any
         if shuffle:
-            sampler = self.training_batches(part.labels, rank, world)
+            sampler = Remaining(self.training_batches(part.labels, rank, world), self._count_done)
         else:
             sampler = PlainBatches(len(part), batch_size, rank=rank, world=world)
         if self.trainer is not None:
             sampler.set_epoch(self.trainer.current_epoch)
         device = self.trainer.strategy.root_device if self.trainer is not None else torch.device("cpu")
         return make_loader(part, sampler, device)
+
+    def _count_done(self) -> int:
+        """The steps of this epoch that are done: more than none where a run goes on within it."""
+        return self.trainer.fit_loop.epoch_loop.batch_progress.current.ready if self.trainer is not None else 0

@@ -22,7 +22,7 @@ from netgaze.data.reading import hash_pictures, read_pixels
 from netgaze.data.streamed import Streamed
 from netgaze.data.values import Ranges
 from netgaze.errors import NetgazeError
-from netgaze.files import atomic_write, cache_root, digest, read_json, write_json
+from netgaze.files import atomic_write, cache_root, digest, one_at_a_time, read_json, write_json
 
 _VERSION = 3  # of what is kept in the cache
 _AHEAD = 64  # images that may wait to be written
@@ -68,7 +68,11 @@ def decode_cached(root: Path, files: Files, form: Form, typed: Ranges = NO_RANGE
     """
     path = locate_cached(identity or identify(root, files), form, typed)
     if not _is_sound(path):
-        _fill(path, files, form, typed)
+        with suppress(OSError):  # said when it is filled
+            path.parent.mkdir(parents=True, exist_ok=True)
+        with one_at_a_time(path):
+            if not _is_sound(path):
+                _fill(path, files, form, typed)
     facts = read_json(path.with_suffix(".json"))
     # Copy on write: torch warns of memory that it may not write to, and nothing ever reaches the file.
     pixels = torch.from_numpy(np.load(path, mmap_mode="c"))[: facts["num"]].permute(0, 3, 1, 2)

@@ -1,9 +1,33 @@
 """Which images make a batch: index tensors that follow from (seed, epoch, rank, world) alone."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from itertools import islice, pairwise
+from typing import Any
 
 import torch
 from torch import Tensor
+
+
+class Remaining:
+    """The batches of a sampler, without those of an epoch that were trained on before it was cut off.
+
+    Args:
+        sampler: yields index tensors; has a length and `set_epoch`.
+        count_done: how many those are, asked when an epoch's first batch is: before, a run is not yet taken up again.
+    """
+
+    def __init__(self, sampler: Any, count_done: Callable[[], int]):
+        self.sampler, self.count_done = sampler, count_done
+
+    def __len__(self) -> int:
+        return len(self.sampler)  # of a whole epoch
+
+    def __iter__(self) -> Iterator[Tensor]:
+        yield from islice(self.sampler, self.count_done(), None)
+
+    def set_epoch(self, epoch: int) -> None:
+        """Lightning calls this at each epoch's start."""
+        self.sampler.set_epoch(epoch)
 
 
 class PlainBatches:
@@ -133,8 +157,7 @@ class IdentityBatches:
     their number is the same in every epoch. Its people are mostly distinct: they are where all have equally many groups
     and a batch does not lie across two rounds.
 
-    Each image is drawn once an epoch, but those of people who have a single one; with several processes up to
-    world - 1 batches are left out.
+    Each image is drawn once an epoch, but those of people who have a single one.
 
     Args:
         labels: whom each image shows, int64 [N].
@@ -146,8 +169,8 @@ class IdentityBatches:
             are drawn more than once. Guo et al. 2018 (arXiv 1806.01196) bring in faces with glasses gradually; the
             line, and by epochs, is our reading.
         seed: of all that is drawn, with the epoch.
-        rank, world: this process's number and the number of processes; batch b goes to rank b % world, and all take
-            equally many.
+        rank, world: this process's number and the number of processes. Together they have, in each step, a batch
+            of `world` times the size, of which each takes every `world`-th group.
 
     Raises:
         ValueError: K below 2, no room for two people, or fewer than two people who take part in every epoch.
@@ -180,14 +203,16 @@ class IdentityBatches:
         self.epoch = 0
         everyone = torch.ones(len(labels), dtype=torch.bool)
         self.num_groups = len(self._groups(everyone, torch.Generator()))
-        self.num_batches = max(1, self.num_groups // (batch_size // images_per_person))
+        if self.num_groups < world:
+            raise ValueError(f"expected a group of images for each of {world} processes, got {self.num_groups}")
+        self.num_batches = max(1, self.num_groups // (batch_size * world // images_per_person))
 
     def set_epoch(self, epoch: int) -> None:
         """Lightning calls this at each epoch's start."""
         self.epoch = epoch
 
     def __len__(self) -> int:
-        return self.num_batches // self.world
+        return self.num_batches
 
     def __iter__(self) -> Iterator[Tensor]:
         generator = torch.Generator().manual_seed(self.seed * 1_000_003 + self.epoch)
@@ -197,8 +222,8 @@ class IdentityBatches:
         while len(groups) < self.num_groups:
             groups += self._groups(here, generator)
         ends = [self.num_groups * number // self.num_batches for number in range(self.num_batches + 1)]
-        for number in range(self.rank, len(self) * self.world, self.world):
-            batch = torch.cat(groups[ends[number] : ends[number + 1]])
+        for start, end in pairwise(ends):
+            batch = torch.cat(groups[start:end][self.rank :: self.world])
             yield batch.unique() if self.ramp else batch  # an image drawn twice must not meet itself
 
     def _groups(self, here: Tensor, generator: torch.Generator) -> list[Tensor]:

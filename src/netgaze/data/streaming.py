@@ -1,6 +1,7 @@
 """Sets of image files kept decoded, or streamed: decoded as they are needed, where they are too large to be kept."""
 
 import shutil
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Literal
@@ -15,7 +16,7 @@ from netgaze.data.reading import read_headers
 from netgaze.data.streamed import Streamed
 from netgaze.data.values import Ranges
 from netgaze.errors import NetgazeError
-from netgaze.files import cache_root, digest, read_json, write_json
+from netgaze.files import cache_root, digest, one_at_a_time, read_json, write_json
 
 Way = Literal["auto", "cached", "streamed"]
 
@@ -76,8 +77,11 @@ def _stream(files: Files, form: Form, typed: Ranges, path: Path) -> Decoded:
     """Images that are decoded when they are asked for. Headers are read once; what they say is kept in `path`."""
     facts = _read_facts(path)
     if facts is None:
-        facts = _look(files, typed)
-        write_json(path, facts)
+        with suppress(OSError):  # said when it is written
+            path.parent.mkdir(parents=True, exist_ok=True)
+        with one_at_a_time(path):
+            facts = _read_facts(path) or _look(files, typed)
+            write_json(path, facts)
     kept, ranges = find_kept(facts, len(files)), read_ranges(facts)
     images = Streamed([files[number] for number in np.flatnonzero(kept).tolist()], form, ranges)
     source = digest(facts["checksum"], asdict(form), ranges)

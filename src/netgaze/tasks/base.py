@@ -1,7 +1,7 @@
 """What every way of learning shares: the step, the means, the optimizer. Knows nothing of figures or data sets."""
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -209,6 +209,14 @@ class Task(LightningModule):
         means = self._means["train"].read(self.trainer.strategy)
         return {f"train/{name}": value for name, value in means.items()} | self.numbers
 
+    def read_sums(self, split: str) -> tuple[dict[str, Tensor], int]:
+        """The sums of this epoch so far, see `Means.read_sums`."""
+        return self._means[split].read_sums()
+
+    def add_sums(self, split: str, sums: Mapping[str, Tensor], num: int) -> None:
+        """Add the sums of an epoch that was cut off, see `Means.add_sums`."""
+        self._means[split].add_sums(sums, num, self.device)
+
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Keep what validation is measured by for the epoch's end."""
         self.keep("val", batch, self.loss(batch))
@@ -245,14 +253,16 @@ class Task(LightningModule):
         self.log_dict(named, sync_dist=True)
 
     def _gather_outputs(self) -> list[tuple[Tensor, ...]]:
-        """The outputs, targets and places that were kept, of all processes, on the CPU; forgets them."""
+        """The outputs, targets and places that were kept, of all processes, by their places; forgets them."""
         mine = [tuple(part.cpu() for part in parts) for parts in self._outputs]
         self._outputs.clear()
         if self.trainer.world_size == 1:
             return mine
         kept: list[Any] = [None] * self.trainer.world_size
         torch.distributed.all_gather_object(kept, mine)
-        return [part for some in kept for part in some]
+        parts = [torch.cat(part) for part in zip(*(part for some in kept for part in some), strict=True)]
+        order = parts[-1].argsort(stable=True)
+        return [tuple(part[order] for part in parts)]
 
     def configure_optimizers(self) -> Any:
         """Weight decay on weights alone, not on biases and norms; the schedule moves each step."""

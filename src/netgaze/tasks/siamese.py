@@ -10,6 +10,7 @@ from torch.optim import Optimizer
 
 from netgaze.batch import Batch
 from netgaze.errors import NetgazeError
+from netgaze.gathering import gather_rows, share_from_main
 from netgaze.measures.losses import contrastive, draw_balanced_pairs, embedding_std, mining_contrastive, triplet
 from netgaze.measures.verification import verify
 from netgaze.measures.whitening import solve_whitening
@@ -179,16 +180,18 @@ class Siamese(Task, Verifier):
         return F.normalize(raw, dim=1) if self.normalize else raw
 
     def loss(self, batch: Batch) -> Step:
-        """The loss of the batch's embeddings [B,E]; the softmax joins in training only: it knows no other people."""
-        labels = batch.labels
-        if self.classifier is None or not self.training:
+        """The loss of the embeddings [B,E]; in training of those of all processes, with the softmax over the people."""
+        if not self.training:
             embeddings = self(batch.images)
-            loss = self.criterion(embeddings, labels)
+            loss, labels = self.criterion(embeddings, batch.labels), batch.labels
         else:
-            raw = self.model(batch.images).float()
+            # In an order that does not depend on which process has which image: pairs are drawn by their places.
+            order = gather_rows(batch.index).argsort()
+            raw, labels = gather_rows(self.model(batch.images).float())[order], gather_rows(batch.labels)[order]
             embeddings = self._placed(raw)
-            named = F.cross_entropy(self.classifier(raw).float(), labels)
-            loss = self.criterion(embeddings, labels) + self.softmax_weight * named
+            loss = self.criterion(embeddings, labels)
+            if self.classifier is not None:
+                loss = loss + self.softmax_weight * F.cross_entropy(self.classifier(raw).float(), labels)
         return Step(loss, embeddings, labels, self.train_metrics(embeddings.detach(), labels))
 
     def criterion(self, logits: Tensor, targets: Tensor) -> Tensor:
@@ -197,7 +200,8 @@ class Siamese(Task, Verifier):
             return mining_contrastive(logits, targets, self.mined_fraction)
         if self.objective == "triplet":
             return triplet(logits, targets, self.margin)
-        first, second, different = draw_balanced_pairs(targets)
+        pairs = draw_balanced_pairs(targets)
+        first, second, different = map(share_from_main, pairs) if self.training else pairs
         assert self.margin is not None
         return contrastive(logits[first], logits[second], different, self.margin)
 
@@ -213,10 +217,12 @@ class Siamese(Task, Verifier):
         threshold = float(self.threshold)
         outputs = outputs.cpu()
         found = verify(outputs, targets.cpu(), cuts=[threshold])
-        losses = [
-            float(self.criterion(*part)) * len(part[1])
-            for part in zip(outputs.split(CHUNK), targets.cpu().split(CHUNK), strict=True)
-        ]
+        with torch.random.fork_rng():
+            torch.manual_seed(0)  # the same pairs in every epoch, and in every process
+            losses = [
+                float(self.criterion(*part)) * len(part[1])
+                for part in zip(outputs.split(CHUNK), targets.cpu().split(CHUNK), strict=True)
+            ]
         numbers = {"loss": sum(losses) / len(targets), "eer": found.eer, "auc": found.auc}
         rates = found.at(threshold)
         return (

@@ -39,6 +39,15 @@ class Means:
             self._sums[name] = mean.detach().float() * num + self._sums.get(name, 0)
         self._num += num
 
+    def read_sums(self) -> tuple[dict[str, Tensor], int]:
+        """The sums so far by name, scalars on the CPU, and of how many images: of this process alone."""
+        return {name: value.cpu() for name, value in self._sums.items()}, self._num
+
+    def add_sums(self, sums: Mapping[str, Tensor], num: int, device: torch.device) -> None:
+        """Add what `read_sums` has read elsewhere."""
+        self._sums |= {name: value.to(device) + self._sums.get(name, 0) for name, value in sums.items()}
+        self._num += num
+
     def read(self, strategy: Any) -> dict[str, float]:
         """The means by name, over all devices of a Lightning strategy."""
         sums = list(self._sums.values())

@@ -1,0 +1,53 @@
+"""What follows once a signal has stopped a run and all is saved: who sent it, or waits for it, gets it after all."""
+
+import logging
+import os
+import signal
+import subprocess
+import time
+
+from netgaze.errors import Stopped
+from netgaze.ranks import is_main_process
+
+log = logging.getLogger(__name__)
+
+_PATIENCE = 3600.0  # seconds in which SLURM ends a job that it has told to end
+
+
+def pass_on(stop: Stopped) -> None:
+    """Let a stopped run end as its signal has it.
+
+    SIGUSR1 in a job of SLURM (`#SBATCH --signal=USR1@120`) means that its time is nearly up: it is put into the queue
+    again. A job that gets SIGTERM is cancelled or makes room for another: SLURM ends it, and queues it again where it
+    was preempted, but only if it has not ended by itself; so it waits. A handler that was there before, as submitit's,
+    has its turn. All else ends the process.
+
+    Args:
+        stop: why the run was stopped.
+    """
+    if stop.number is None or not is_main_process():
+        return
+    job = _name_job()
+    if job and stop.number == signal.SIGUSR1:
+        _requeue(job)
+        time.sleep(_PATIENCE)  # until SLURM ends this process, and starts another
+    if job and stop.number == signal.SIGTERM:
+        log.info("Waiting for SLURM, which ends job %s, or puts it into the queue again.", job)
+        time.sleep(_PATIENCE)
+    logging.shutdown()
+    os.kill(os.getpid(), stop.number)
+
+
+def _name_job() -> str:
+    """This job of SLURM, one of an array too; empty outside."""
+    array, task = (os.environ.get(f"SLURM_ARRAY_{name}_ID", "") for name in ("JOB", "TASK"))
+    return f"{array}_{task}" if array else os.environ.get("SLURM_JOB_ID", "")
+
+
+def _requeue(job: str) -> None:
+    try:
+        subprocess.run(["scontrol", "requeue", job], check=True, capture_output=True, text=True, timeout=60)
+        log.info("SLURM job %s is in the queue again.", job)
+    except (OSError, subprocess.SubprocessError) as error:
+        said = getattr(error, "stderr", None) or error
+        log.warning("SLURM job %s could not be put into the queue again: %s", job, str(said).strip())

@@ -1,0 +1,102 @@
+"""One run on two processes: it learns as one does from twice the batch, and only the main one leaves anything."""
+
+import json
+import re
+
+import pytest
+import torch
+from tests.conftest import NO_FIGURES, TINY, typed
+from tests.tiny_runs import read_metrics, read_rows, read_run, train, weights
+
+from netgaze.predictions import Predictions
+
+pytestmark = pytest.mark.slow  # each test trains
+
+DDP = ["trainer=ddp", "trainer.devices=2", "trainer.accelerator=cpu"]
+# Each process draws an augmentation of its own: what is compared has none. 121 images do not divide by two.
+DIGITS = [*TINY, "optim=sgd", *NO_FIGURES, "data.augment=null", "data.limit=121", "control=null"]
+SIAMESE = ["data=doodle_faces", "data.num_classes=24", "data.num_val_people=6", "data.num_test_people=8"]
+SIAMESE += ["data.images_each=6", "data.image_size=32", "data.augment=null", "task=siamese", "task.embedding_dim=8"]
+SIAMESE += [*TINY[3:], *NO_FIGURES, "control=null"]
+STAGES = ["task=teacher_student", "data.per_class=8", "data.epoch_size=80", "stages.pseudo_labels.task.k=10"]
+RUNS = {
+    "supervised": DIGITS,
+    "averaged": [*DIGITS, "callback.average.kind=ema", "task.label_smoothing=0.1"],
+    "resampled": [*DIGITS, "data.sampler=uniform", "data.epoch_size=100"],
+    "rotation": [*DIGITS, "task=rotation"],
+    "dynamic_conv": [*DIGITS, "task=dynamic_conv"],
+    "finetune": [*DIGITS, "task=finetune", "init=source"],
+    "linear_probe": [*DIGITS, "task=linear_probe", "init=source"],
+    "stages": [*TINY, *NO_FIGURES, "data.limit=null", "data.augment=null", "control=null", *STAGES],
+    "contrastive": [*SIAMESE, "task.loss=contrastive"],
+    "mining_contrastive": [*SIAMESE, "task.loss=mining_contrastive"],
+    "triplet": [*SIAMESE, "task.loss=triplet"],
+}
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory):
+    """A network that knows something."""
+    return train(tmp_path_factory.mktemp("source"), *TINY, *NO_FIGURES)
+
+
+def train_both(tmp_path, words):
+    """One process with twice the batch, and two."""
+    train(tmp_path / "one", *words, "data.batch_size=40")
+    code, printed = typed(*words, "data.batch_size=20", *DDP, "hydra.run.dir=two", cwd=tmp_path)
+    assert code == 0, printed
+    return printed
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_two_processes_learn_as_one_with_twice_the_batch(name, source, tmp_path):
+    words = [word.replace("init=source", f"init={source}") for word in RUNS[name]]
+    train_both(tmp_path, words)
+    one, two = (read_rows(tmp_path / folder) for folder in ("one", "two"))
+    assert len(one) == len(two) == 2
+    for row, other in zip(one, two, strict=True):
+        assert list(row) == list(other)
+        losses = [key for key in row if key.endswith("loss") or key == "lr"]
+        assert [float(other[key]) for key in losses] == pytest.approx([float(row[key]) for key in losses], rel=2e-3)
+    after, others = weights(tmp_path / "one", "last"), weights(tmp_path / "two", "last")
+    assert after.keys() == others.keys()
+    for key in after:
+        torch.testing.assert_close(after[key].float(), others[key].float(), rtol=1e-2, atol=1e-2, equal_nan=True)
+    numbers, found = read_metrics(tmp_path / "one"), read_metrics(tmp_path / "two")
+    assert numbers.keys() == found.keys()
+    # An image at the border between two classes may fall on either side.
+    assert found == pytest.approx(numbers, rel=1e-3, abs=0.03, nan_ok=True)
+    assert found["test/images"] == numbers["test/images"]
+
+
+def test_only_the_main_process_writes_and_speaks(tmp_path):
+    words = [*TINY, "figure=[confusion,filters]", "callback.online_eval.every=1"]
+    code, printed = typed(*words, *DDP, "hydra.run.dir=run", cwd=tmp_path)
+    assert code == 0, printed
+    run = tmp_path / "run"
+    assert read_run(run)["status"] == "finished"
+    for said in ("epoch 1/2", "epoch 2/2", "tested on", "2 processes"):
+        assert printed.count(said) == 1, printed
+    assert {path.name for path in run.glob("*.log")} == {"train.log"}
+    assert len(list(run.glob("tensorboard/train/*"))) == 1
+    assert {path.stem for path in run.glob("figures/*.png")} == {"confusion", "filters"}
+    assert all("val/knn20" in row for row in read_rows(run))
+    confusion = json.loads((run / "figures/confusion.json").read_text())
+    assert confusion
+    assert not list(run.rglob("*.part"))
+
+
+def test_each_image_is_tested_once(tmp_path):
+    code, printed = typed(*DIGITS, *DDP, "hydra.run.dir=run", cwd=tmp_path)
+    assert code == 0, printed
+    answers = Predictions.load(tmp_path / "run" / "predictions.npz")
+    assert len(answers.targets) == 121
+
+
+def test_a_mistake_is_said_and_no_process_is_left(tmp_path):
+    code, printed = typed(*TINY, *DDP, "trainer.devices=-1", cwd=tmp_path)
+    assert code == 1
+    assert re.search(r"trainer.devices=-1 is all GPUs", printed)
+    code, printed = typed(*TINY, "trainer.strategy=fsdp", cwd=tmp_path)
+    assert code == 1
+    assert "trainer.strategy=fsdp is not possible" in printed
