@@ -1,5 +1,6 @@
 """What people type: quoted, checked, answered with a sentence."""
 
+import importlib.util
 import re
 
 import pytest
@@ -110,6 +111,25 @@ def test_a_mistake_gets_a_sentence(typed, said):
         prepare([typed], CONF, "train")
     assert said in str(error.value)
     assert "\n" not in str(error.value)
+
+
+def test_a_sweep_has_no_single_config_to_show():
+    with pytest.raises(NetgazeError, match="Leave out one of them"):
+        prepare(["-m", "--cfg", "job", "seed=0,1"], CONF, "train")
+
+
+@pytest.mark.parametrize("launcher", ["cores", "joblib", "slurm", "submitit_slurm"])
+def test_what_a_launcher_needs_is_said(launcher, monkeypatch):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(NetgazeError, match=r"pip install 'netgaze\[cluster\]'"):
+        prepare(["-m", f"hydra/launcher={launcher}", "seed=0,1"], CONF, "train")
+
+
+@pytest.mark.parametrize("word", ["hydra.launcher.mem_gb=2", "hydra.launcher.partition=gpu"])
+def test_keys_of_a_launcher_are_known_where_it_was_chosen(word):
+    assert word in prepare(["-m", "hydra/launcher=slurm", word, "seed=0,1"], CONF, "train")
+    with pytest.raises(NetgazeError, match="is not possible"):
+        prepare(["-m", word, "seed=0,1"], CONF, "train")
 
 
 @pytest.mark.parametrize("typed", ["schedule=cosine", "schedule=null", "+optim=sgd"])

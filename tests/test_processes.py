@@ -9,8 +9,10 @@ from pytorch_lightning.utilities import rank_zero_only
 from tests.commands import command
 from tests.conftest import TINY
 
+from netgaze import ranks
 from netgaze.errors import NetgazeError
-from netgaze.processes import Own, Srun, choose_processes
+from netgaze.processes import Own, Srun, check_strategy, choose_processes, count_devices
+from netgaze.schema import num_cpus
 
 STEP = {
     "SLURM_NTASKS": "8",
@@ -18,6 +20,11 @@ STEP = {
     "SLURM_PROCID": "1",
     "SLURM_LOCALID": "1",
     "SLURM_NODEID": "0",
+    "SLURM_STEP_NUM_NODES": "1",
+    "SLURM_CPUS_ON_NODE": "",
+    "SLURM_CPUS_PER_TASK": "",
+    "SLURM_STEP_ID": "",
+    "ENVIRONMENT": "",
 }
 TORCHRUN = {
     **{"TORCHELASTIC_RUN_ID": "none", "RANK": "1", "LOCAL_RANK": "1", "WORLD_SIZE": "2"},
@@ -92,6 +99,64 @@ def test_those_that_lightning_starts_know_their_place(devices, monkeypatch):
     assert choose_processes(devices).local_rank() == 1
     monkeypatch.delenv("MASTER_PORT")
     assert not choose_processes(devices).creates_processes_externally
+
+
+@pytest.mark.parametrize(("names", "rank"), [(STEP, 1), (TORCHRUN, 1), (CHILD, 1), ({}, 0)])
+def test_one_of_several_processes_is_the_main_one(names, rank, monkeypatch):
+    put(monkeypatch, names)
+    assert (ranks.find_rank(), ranks.is_main_process()) == (rank, rank == 0)
+
+
+@pytest.mark.parametrize("left", LEFT_OVER.values(), ids=LEFT_OVER)
+def test_what_is_left_over_makes_nobody_a_helper(left, monkeypatch):
+    put(monkeypatch, left)
+    ranks.forget_leftovers(1)
+    assert ranks.is_main_process()
+
+
+def test_as_many_devices_as_a_launcher_has_started(monkeypatch):
+    with pytest.raises(NetgazeError, match="devices=-1 is all GPUs, and there is none"):
+        count_devices(-1, is_cpu=True)
+    assert (count_devices(3, is_cpu=True), count_devices(-1, is_cpu=False)) == (3, -1)
+    put(monkeypatch, STEP | {"SLURM_STEP_NUM_TASKS": "8", "SLURM_STEP_NUM_NODES": "2"})
+    assert (count_devices(-1, is_cpu=True), ranks.count_nodes()) == (4, 2)
+    assert isinstance(choose_processes(4), Srun)
+    with pytest.raises(NetgazeError, match=r"Type trainer.devices=4"):
+        choose_processes(8)
+
+
+@pytest.mark.parametrize("devices", [0, -2, 1025])
+def test_numbers_of_devices_that_cannot_be(devices):
+    with pytest.raises(NetgazeError, match="must be 1 or more"):
+        count_devices(devices, is_cpu=True)
+
+
+@pytest.mark.parametrize("strategy", ["fsdp", "deepspeed_stage_2", "ddp_spawn", "nonsense"])
+def test_strategies_that_hide_a_network_are_refused(strategy):
+    with pytest.raises(NetgazeError, match=f"strategy={strategy} is not possible here"):
+        check_strategy(strategy)
+
+
+def test_cores_are_shared_by_the_processes_of_a_run(monkeypatch):
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    monkeypatch.setattr("netgaze.schema.count_cores", lambda: 8)
+    assert [num_cpus(devices) for devices in (1, 2, 16, -1)] == [8, 4, 1, 8]
+    put(monkeypatch, STEP | {"SLURM_CPUS_ON_NODE": "8"})
+    assert num_cpus(-1) == 4  # two tasks that are bound to nothing
+    monkeypatch.setenv("SLURM_CPUS_ON_NODE", "16")
+    assert num_cpus(-1) == 8  # each has cores of its own
+    monkeypatch.setenv("SLURM_CPUS_PER_TASK", "3")
+    assert num_cpus(-1) == 3
+
+
+def test_a_job_that_starts_again_has_the_folder_that_it_had(monkeypatch):
+    assert ranks.name_start(["a=1"]) != ranks.name_start(["a=1"])  # the time
+    put(monkeypatch, {"SLURM_JOB_ID": "7", "ENVIRONMENT": "BATCH"})
+    first = ranks.name_start(["a=1"])
+    assert first == ranks.name_start(["a=1"]) == "slurm_7_" + first[-6:]
+    assert first != ranks.name_start(["a=2"])
+    put(monkeypatch, STEP | {"SLURM_STEP_ID": "3"})
+    assert ranks.name_start(["a=1"]) == first.replace("slurm_7", "slurm_7.3")
 
 
 @pytest.mark.slow

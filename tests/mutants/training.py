@@ -49,7 +49,7 @@ MUTANTS = [
     ("callbacks/average.py", "if self.kind is not None and (", "if (", _AVERAGE),
     ("callbacks/average.py", "name in own or ", "", _AVERAGE),
     ("callbacks/average.py", '(name in own or name.partition(".")[0] in trained)', "True", _AVERAGE),
-    ("callbacks/average.py", 'return {"waiting": self._waiting}', 'return {"waiting": self._average}', _AVERAGE),
+    ("callbacks/average.py", 'return {"waiting": self._waiting', 'return {"waiting": self._average', _AVERAGE),
     ("data/mixing.py", "images.lerp(images.roll(1, 0), 1 - share)", "images.lerp(images.roll(1, 0), share)", _MIXING),
     ("data/mixing.py", "0.5 * math.sqrt(1 - share)", "0.5 * (1 - share)", _MIXING),
     (

@@ -122,9 +122,7 @@ def test_a_signal_stops_a_run_as_it_stops_any_program(name, tmp_path):
     facts = json.loads((tmp_path / "run/run.json").read_text())
     assert facts["status"] == "interrupted"
     assert facts["error"].startswith(f"Stopped by {name} within epoch")
-    cut_off = torch.load(tmp_path / "run/checkpoints/last.ckpt", weights_only=True)["callbacks"]["Preemption"][
-        "cut_off"
-    ]
+    cut_off = read_cut_off(tmp_path / "run")
     assert len(cut_off) == 1
     assert not list((tmp_path / "run").rglob("*.part"))
 
@@ -143,9 +141,7 @@ def test_several_processes_stop_together_and_go_on_as_another_number(tmp_path):
     process.terminate()
     printed, _ = process.communicate(timeout=100)
     assert process.returncode == -signal.SIGTERM, printed
-    cut_off = torch.load(tmp_path / "run/checkpoints/last.ckpt", weights_only=True)["callbacks"]["Preemption"][
-        "cut_off"
-    ]
+    cut_off = read_cut_off(tmp_path / "run")
     assert len(cut_off) == 2
     assert cut_off[0]["sums"][1] == cut_off[1]["sums"][1] > 0
     code, printed = typed(

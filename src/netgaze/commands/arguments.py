@@ -9,7 +9,7 @@ from hydra.core.override_parser.types import Glob
 from omegaconf import OmegaConf
 
 from netgaze.commands.configs import Configs
-from netgaze.commands.flags import SWEEP, list_directories, split_flags
+from netgaze.commands.flags import CFG, SWEEP, list_directories, split_flags
 from netgaze.commands.overrides import check_overrides
 from netgaze.commands.words import parse, split_stage
 from netgaze.errors import NetgazeError
@@ -33,6 +33,8 @@ def prepare(words: Sequence[str], conf: Path, name: str) -> list[str]:
     """
     flags, words = split_flags(words)
     sweeps, added = bool(set(SWEEP) & set(flags)), list_directories(flags)
+    if sweeps and set(CFG) & set(flags):
+        raise NetgazeError("-m starts a sweep, and --cfg shows the config of one run. Leave out one of them.")
     words = [quote(word, sweeps) for word in _join_init_keys(words, sweeps)]
     configs = Configs(conf, name, tuple(added))
     words = [_name_choices(word, configs, sweeps) for word in words if not _is_default(word, configs)]

@@ -10,10 +10,10 @@ from netgaze.foreign import explain_foreign
 SWEEP = ("-m", "--multirun")
 DIRECTORY = ("--config-dir", "-cd")
 _ALONE = (*SWEEP, "--help", "-h", "--hydra-help", "--version", "--run", "-r", "--resolve", "--shell-completion", "-sc")
-_CFG = ("--cfg", "-c")
+CFG = ("--cfg", "-c")
 _INFO = ("--info", "-i")  # its value may be left out
 _WITH_VALUE = (
-    *(*_CFG, *DIRECTORY, "--package", "-p"),
+    *(*CFG, *DIRECTORY, "--package", "-p"),
     *("--config-path", "-cp", "--config-name", "-cn"),
 )
 
@@ -34,9 +34,9 @@ def split_flags(words: Sequence[str]) -> tuple[list[str], list[str]]:
         flags.append(flag)
         if flag in _WITH_VALUE:
             if not equals and not left:
-                raise NetgazeError(f"{flag} needs a value, as in {'--cfg job' if flag in _CFG else f'{flag} <name>'}.")
+                raise NetgazeError(f"{flag} needs a value, as in {'--cfg job' if flag in CFG else f'{flag} <name>'}.")
             flags.append(value if equals else left.pop(0))
-            if flag in _CFG and flags[-1] not in ("job", "hydra", "all"):
+            if flag in CFG and flags[-1] not in ("job", "hydra", "all"):
                 raise NetgazeError(f"{flag} {flags[-1]}: type --cfg job, --cfg hydra or --cfg all.")
         elif flag in _INFO and left and "=" not in left[0]:
             flags.append(left.pop(0))
