@@ -16,6 +16,7 @@ import uuid
 import zipfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -271,6 +272,21 @@ def to_plain(content: Any) -> Any:
     return content
 
 
+@dataclass(frozen=True)
+class InParts:
+    """An array of bytes that is too large to be in memory, for a digest: the same as that of the whole.
+
+    Attributes:
+        dtype: of its values.
+        shape: of the whole.
+        parts: along its first dimension, in order.
+    """
+
+    dtype: str
+    shape: tuple[int, ...]
+    parts: "Iterable[np.ndarray]"
+
+
 def digest(*parts: Any) -> str:
     """A short name (16 hex digits) for the content of strings, numbers, dicts and arrays."""
     import numpy as np
@@ -280,6 +296,10 @@ def digest(*parts: Any) -> str:
         if isinstance(part, np.ndarray):
             state.update(f"{part.dtype}{part.shape}".encode())
             state.update(np.ascontiguousarray(part).data)
+        elif isinstance(part, InParts):
+            state.update(f"{part.dtype}{part.shape}".encode())
+            for each in part.parts:
+                state.update(np.ascontiguousarray(each).data)
         else:
             state.update(json.dumps(to_plain(part), sort_keys=True, default=str).encode())
     return state.hexdigest()

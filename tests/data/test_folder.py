@@ -12,8 +12,9 @@ import torch
 from PIL import Image
 
 from netgaze.data import cache as cache_module
+from netgaze.data import reading
 from netgaze.data.count import count_classes
-from netgaze.data.decode import Form, decode
+from netgaze.data.decode import Form, decode, decode_opened
 from netgaze.data.folder import Folder
 from netgaze.errors import NetgazeError
 
@@ -320,11 +321,11 @@ def decodings(monkeypatch):
     """The files decoded since."""
     seen = []
 
-    def counted(path, form, *ranges):
+    def counted(path, *rest):
         seen.append(path)
-        return decode(path, form, *ranges)
+        return decode_opened(path, *rest)
 
-    monkeypatch.setattr(cache_module, "decode", counted)
+    monkeypatch.setattr(reading, "decode_opened", counted)
     return seen
 
 

@@ -89,8 +89,8 @@ class TestUnlabeled:
 def test_no_pixel_is_copied_before_it_is_asked_for():
     data = numbered(per_class=10)
     part = data._split("unlabeled")
-    assert part.whole.images.data_ptr() != data.splits["train"].images.data_ptr()
-    part.whole.images[part.index[3]] = 77
+    assert part.labeled.whole.data_ptr() == data.splits["train"].whole.data_ptr()
+    part.labeled.whole[part.labeled.index[3]] = 77
     assert (data.images("unlabeled", [3]) == 77).all()
 
 
@@ -98,9 +98,9 @@ def test_the_digest_follows_pixels_and_order_not_labels():
     data = numbered(per_class=10)
     part, known = data._split("unlabeled"), data.unlabeled_digest
     assert known == numbered(per_class=10, mean=[0.1]).unlabeled_digest
-    assert known == replace(part, whole=replace(part.whole, labels=part.whole.labels.flip(0))).digest
-    assert known != replace(part, index=part.index.flip(0)).digest
-    part.whole.images[part.index[0], 0, 0, 0] += 1
+    assert known == replace(part, labeled=replace(part.labeled, labels=part.labels.flip(0))).digest
+    assert known != replace(part, labeled=replace(part.labeled, index=part.labeled.index.flip(0))).digest
+    part.labeled.whole[part.labeled.index[0], 0, 0, 0] += 1
     assert known != replace(part).digest
 
 

@@ -103,7 +103,7 @@ class AttFaces(FaceData):
             raise NetgazeError(f"{lost[0]} cannot be read as a photo{more}. Put the photos there anew, or {ANEW}.")
         self.class_names = [f"s{person}" for person in range(1, NUM_PEOPLE + 1)]
         labels = torch.arange(NUM_PEOPLE).repeat_interleave(NUM_PHOTOS)
-        return Images(decoded.images, labels, marks={GLASSES: wears_glasses()})
+        return Images(decoded.images, labels, marks={GLASSES: wears_glasses()}, source=decoded.source)
 
     def people(self, whole: Images) -> dict[str, Tensor]:
         """The people of each split, by `split_seed`, or the notebook's."""

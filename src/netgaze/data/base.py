@@ -177,7 +177,7 @@ class ImageData(LightningDataModule):
         """
         part = self._split(split)
         if isinstance(part, Unlabeled):
-            return part.whole.labels[part.index]
+            return part.labeled.labels
         return part.labels if split != "train" or self._true is None else self._true
 
     @property

@@ -1,7 +1,6 @@
 """Pictures that are there twice: equal pixel by pixel, or alike to the eye."""
 
 from collections.abc import Sequence
-from hashlib import blake2b
 
 import numpy as np
 import torch
@@ -14,12 +13,14 @@ _AT_ONCE = 512
 _PARTS = ("train", "val", "test")
 
 
-def find_equal(pictures: np.ndarray) -> list[list[int]]:
-    """Groups of indices whose pictures [N,S,S,C] are equal in every pixel, each of two or more."""
-    groups: dict[bytes, list[int]] = {}
-    for index, picture in enumerate(pictures):
-        groups.setdefault(blake2b(np.ascontiguousarray(picture).data, digest_size=16).digest(), []).append(index)
-    return [group for group in groups.values() if len(group) > 1]
+def find_equal(hashes: Sequence[bytes]) -> list[list[int]]:
+    """Groups of indices whose hashes are equal, each of two or more."""
+    first, groups = dict[bytes, int](), dict[int, list[int]]()
+    for index, each in enumerate(hashes):
+        known = first.setdefault(each, index)
+        if known != index:
+            groups.setdefault(known, [known]).append(index)
+    return [groups[known] for known in sorted(groups)]
 
 
 def find_alike(pictures: np.ndarray) -> list[list[int]]:

@@ -8,7 +8,8 @@ from omegaconf import OmegaConf
 from netgaze.data.home import Home
 from netgaze.errors import NetgazeError
 from netgaze.files import read_json, read_lines
-from netgaze.folders.layout import Layout, Reading, read_folder
+from netgaze.folders.kept import read_folder_once
+from netgaze.folders.layout import Layout, Reading
 
 DECATHLON = Home("decathlon-1.0", ("annotations",))
 MEGLASS = Home("meglass", ("meta.txt",))
@@ -36,7 +37,7 @@ def _read(dir: str, keys: Any, own_classes: bool) -> Layout:
     typed = {field.name: keys.get(field.name) for field in fields(Reading) if keys and field.name in keys}
     if OmegaConf.is_config(typed.get("parts")):
         typed["parts"] = OmegaConf.to_container(typed["parts"])
-    return read_folder(dir, Reading(**typed | {"own_classes": own_classes}))
+    return read_folder_once(dir, Reading(**typed | {"own_classes": own_classes}))
 
 
 def count_categories(dir: str, set: str, official: int) -> int:

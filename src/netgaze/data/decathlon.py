@@ -11,7 +11,7 @@ from torch import Tensor
 from netgaze.data.annotations import Annotations, Listing, read_annotations, read_listing
 from netgaze.data.augment import crop_center
 from netgaze.data.base import ImageData, Shared
-from netgaze.data.cache import decode_cached
+from netgaze.data.cache import Decoded, decode_cached
 from netgaze.data.count import DECATHLON
 from netgaze.data.decode import Form
 from netgaze.data.images import Images
@@ -100,7 +100,8 @@ class Decathlon(ImageData):
         self.setup()
         listed = read_listing(self._existing("test_stripped"))
         self._check_categories(listed, self.category_ids)
-        return OfficialTest(crop_center(self._pixels(listed), self.image_size), listed.ids, self.category_ids)
+        whole = Images(self._decode(listed).images, torch.tensor(listed.ids))
+        return OfficialTest(crop_center(whole.images, self.image_size), listed.ids, self.category_ids)
 
     def _check_categories(self, part: Listing, ids: list[int]) -> None:
         if list(part.categories) != ids:
@@ -124,10 +125,11 @@ class Decathlon(ImageData):
         return path
 
     def _images(self, part: Annotations) -> Images:
-        return Images(self._pixels(part), torch.tensor(part.labels))
+        decoded = self._decode(part)
+        return Images(decoded.images, torch.tensor(part.labels), source=decoded.source)
 
-    def _pixels(self, part: Listing) -> Tensor:
-        """The images of a file as they are stored, uint8 [N,C,S,S]."""
+    def _decode(self, part: Listing) -> Decoded:
+        """The images of a file as they are stored, all of them."""
         files = [self.root / name for name in part.files]
         try:
             decoded = decode_cached(self.root, files, self.form)
@@ -142,7 +144,7 @@ class Decathlon(ImageData):
             raise NetgazeError(
                 f"{broken}, which {part.path.name} lists, cannot be read as an image{more}. Unpack its archive anew."
             )
-        return decoded.images
+        return decoded
 
     def _halves(self, whole: Images) -> dict[str, Images]:
         """The official validation split, divided to select by one half and to report on the other."""

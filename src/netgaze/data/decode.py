@@ -6,15 +6,18 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 from PIL import Image, ImageCms, ImageOps
-from torch import Tensor
+from PIL.ImageFile import ImageFile
 
 from netgaze.data.values import Range, Ranges, is_deep, read_values, stretch, to_bytes
 from netgaze.errors import NetgazeError
 from netgaze.folders.scan import describe_beginning
+
+if TYPE_CHECKING:
+    from torch import Tensor  # processes that only decode start without it
 
 # Pillow hands some formats (PostScript) to other programs: files from others meet these readers only. TGA comes last:
 # it has no mark by which it is known.
@@ -56,7 +59,13 @@ def decode(path: Path | str, form: Form, ranges: Ranges = NO_RANGES) -> np.ndarr
     Raises:
         Exception: whatever the reader of a broken file raises.
     """
-    return _fit(_upright(path, 2 * form.size, form.channels, ranges), form)
+    with Image.open(path, formats=FORMATS) as opened:
+        return decode_opened(path, opened, form, ranges)
+
+
+def decode_opened(path: Path | str, opened: ImageFile, form: Form, ranges: Ranges) -> np.ndarray:
+    """The same of a file that was opened, and whose header was read."""
+    return _fit(_upright(path, opened, 2 * form.size, form.channels, ranges), form)
 
 
 def _fit(image: Image.Image, form: Form) -> np.ndarray:
@@ -69,16 +78,15 @@ def _fit(image: Image.Image, form: Form) -> np.ndarray:
     return np.asarray(image).reshape(form.size, form.size, form.channels)
 
 
-def _upright(path: Path | str, enough: int, channels: int, ranges: Ranges) -> Image.Image:
+def _upright(path: Path | str, opened: ImageFile, enough: int, channels: int, ranges: Ranges) -> Image.Image:
     """A file's image in gray or color; a large JPEG is read at an eighth to a half of its size, but `enough`."""
-    with Image.open(path, formats=FORMATS) as opened:
-        if is_deep(opened):
-            image = Image.fromarray(to_bytes(read_values(path, opened, FORMATS), ranges))
-        else:
-            opened.draft(None, (enough, enough))
-            opened.load()
-            ImageOps.exif_transpose(opened, in_place=True)
-            image = stretch(_as_mode(_flat(opened), "RGB" if channels == 3 else "L"), ranges)
+    if is_deep(opened):
+        image = Image.fromarray(to_bytes(read_values(path, opened, FORMATS), ranges))
+    else:
+        opened.draft(None, (enough, enough))
+        opened.load()
+        ImageOps.exif_transpose(opened, in_place=True)
+        image = stretch(_as_mode(_flat(opened), "RGB" if channels == 3 else "L"), ranges)
     return _as_mode(image, "RGB" if channels == 3 else "L")
 
 
@@ -114,7 +122,7 @@ def _flat(image: Image.Image) -> Image.Image:
     return image
 
 
-def read_images(paths: Sequence[str], form: Form, ranges: Ranges = NO_RANGES) -> Tensor:
+def read_images(paths: Sequence[str], form: Form, ranges: Ranges = NO_RANGES) -> "Tensor":
     """A person's own pictures, uint8 [N,C,S,S].
 
     Args:
@@ -125,6 +133,8 @@ def read_images(paths: Sequence[str], form: Form, ranges: Ranges = NO_RANGES) ->
     Raises:
         NetgazeError: a path is no picture file that can be read.
     """
+    import torch
+
     images = []
     for path in paths:
         with _sentences(path):
@@ -132,14 +142,16 @@ def read_images(paths: Sequence[str], form: Form, ranges: Ranges = NO_RANGES) ->
     return torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2)
 
 
-def read_picture(path: str, longest: int, channels: int, ranges: Ranges = NO_RANGES) -> Tensor:
+def read_picture(path: str, longest: int, channels: int, ranges: Ranges = NO_RANGES) -> "Tensor":
     """A person's own picture whole, its longer side scaled to `longest` pixels, uint8 [C,H,W].
 
     Raises:
         NetgazeError: the path is no picture file that can be read.
     """
-    with _sentences(path):
-        image = _upright(_own(path), longest, channels, ranges)
+    import torch
+
+    with _sentences(path), Image.open(_own(path), formats=FORMATS) as opened:
+        image = _upright(_own(path), opened, longest, channels, ranges)
         width, height = (max(1, round(longest * side / max(image.size))) for side in image.size)
         pixels = np.array(image.resize((width, height), Image.Resampling.BICUBIC)).reshape(height, width, channels)
     return torch.from_numpy(pixels).permute(2, 0, 1)

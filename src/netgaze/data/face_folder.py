@@ -67,7 +67,7 @@ class FaceFolder(FaceData):
                 raise NetgazeError(
                     f"No image of {name} in {self.folder.root} can be read. Replace its files, or remove the folder."
                 )
-        return Images(decoded.images, people)
+        return Images(decoded.images, people, source=decoded.source)
 
     def people(self, whole: Images) -> dict[str, Tensor]:
         """The people of "train", "val" and "test": those of the folders of these names, or drawn by `split_seed`.

@@ -1,12 +1,19 @@
 """What a data set says of itself, held against what was loaded, and short names for its content."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
+
+import numpy as np
+import torch
 
 from netgaze.data.augment import crop_center
 from netgaze.data.images import Images
 from netgaze.errors import NetgazeError
-from netgaze.files import digest
+from netgaze.files import InParts, cached_arrays, digest
+
+_AT_ONCE = 1000  # images of a digest that are in memory together
+
+NamePixels = Callable[[Images, int], list[Any]]  # parts of a digest for the middle of a split's images
 
 
 def check_facts(
@@ -56,8 +63,8 @@ def check_loaded(data: Any, splits: Mapping[str, Images]) -> None:
         )
     expected = (data.num_channels, data.stored_size, data.stored_size)
     for split, part in splits.items():
-        if tuple(part.images.shape[1:]) != expected:
-            channels, height, width = part.images.shape[1:]
+        if part.shape != expected:
+            channels, height, width = part.shape
             wrong = "data.image_size" if channels == data.num_channels else "data.num_channels"
             raise NetgazeError(
                 f"{data.title}'s {split} images have {channels} channels and {height}x{width} pixels, but {expected} "
@@ -67,21 +74,60 @@ def check_loaded(data: Any, splits: Mapping[str, Images]) -> None:
 
 def digest_content(data: Any, splits: Mapping[str, Images]) -> str:
     """A short name for the content of all splits and for how it is normalized; see `check_loaded`."""
-    parts: list[Any] = [data.mean, data.std, data.class_names]
-    parts += [] if data.stored_size == data.image_size else [data.image_size]
-    for name, split in sorted(splits.items()):
-        parts += [name, split.images.permute(0, 2, 3, 1).numpy(), split.labels.numpy()]
-        if (masked := data.masks(name)) is not None:
-            there, masks = masked
-            parts += [masks.numpy()] if len(there) == len(split) else [there.numpy(), masks.numpy()]
-        parts += [part for mark, values in sorted(split.marks.items()) for part in (mark, values.numpy())]
-    return digest(*parts)
+
+    def list_parts(name_pixels: NamePixels) -> list[Any]:
+        parts: list[Any] = [data.mean, data.std, data.class_names]
+        parts += [] if data.stored_size == data.image_size else [data.image_size]
+        for name, split in sorted(splits.items()):
+            parts += [name, *name_pixels(split, data.stored_size), split.labels.numpy()]
+            if (masked := data.masks(name)) is not None:
+                there, masks = masked
+                parts += [masks.numpy()] if len(there) == len(split) else [there.numpy(), masks.numpy()]
+            parts += [part for mark, values in sorted(split.marks.items()) for part in (mark, values.numpy())]
+        return parts
+
+    return _digest_once("content", list_parts, list(splits.values()))
 
 
 def digest_evaluated(data: Any, splits: Mapping[str, Images]) -> str:
     """A short name for the images and labels of validation and test; see `check_loaded`."""
-    parts: list[Any] = [data.class_names]
-    for name in ("val", "test"):
-        seen = crop_center(splits[name].images, data.window)
-        parts += [name, seen.permute(0, 2, 3, 1).numpy(), data.labels(name).numpy()]
-    return digest(*parts)
+
+    def list_parts(name_pixels: NamePixels) -> list[Any]:
+        parts: list[Any] = [data.class_names]
+        for name in ("val", "test"):
+            parts += [name, *name_pixels(splits[name], data.window), data.labels(name).numpy()]
+        return parts
+
+    return _digest_once("evaluated", list_parts, [splits["val"], splits["test"]])
+
+
+def _digest_once(what: str, list_parts: Callable[[NamePixels], list[Any]], splits: list[Images]) -> str:
+    """The digest of parts with all pixels in them; where it is known whose these are, they are read once for all runs.
+
+    Args:
+        what: the digest is of.
+        list_parts: gives the parts, by a function that gives those of a split's pixels.
+        splits: that the parts are of.
+    """
+
+    def make() -> dict[str, np.ndarray]:
+        return {"digest": np.array(digest(*list_parts(_read_pixels)))}
+
+    if any(split.source is None for split in splits):
+        return str(make()["digest"])
+    key = digest(what, *list_parts(_name_source))
+    if any(split.streamed for split in splits):  # what their files are has to do for what they hold
+        return key
+    return str(cached_arrays("fingerprints", key, make)["digest"])
+
+
+def _read_pixels(split: Images, size: int) -> list[Any]:
+    """The middle `size` pixels of all images of a split, a few at a time."""
+    parts = (crop_center(split.stored(rows), size) for rows in torch.arange(len(split)).split(_AT_ONCE))
+    shape = (len(split), size, size, split.shape[0])
+    return [InParts("uint8", shape, (part.permute(0, 2, 3, 1).numpy() for part in parts))]
+
+
+def _name_source(split: Images, size: int) -> list[Any]:
+    """What the pixels follow from: where they are from, and which."""
+    return [split.source, size, None if split.index is None else split.index.numpy()]

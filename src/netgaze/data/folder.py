@@ -67,7 +67,8 @@ class Folder(ImageData):
         for part, (listed, labels) in parts.items():
             kept = torch.from_numpy(decoded.kept[first : first + len(listed)])
             stop = start + int(kept.sum())
-            splits[part] = Images(decoded.images[start:stop], labels[kept])
+            source = None if decoded.source is None else f"{decoded.source} {start} {stop}"
+            splits[part] = Images(decoded.images[start:stop], labels[kept], source=source)
             start, first = stop, first + len(listed)
         self._check_readable(splits)
         return splits

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from torch import Tensor
+import torch
 
 from netgaze.data.images import Images
 from netgaze.data.values import Ranges, describe_ranges
@@ -127,16 +127,16 @@ def find(data: Any, splits: Mapping[str, Images], num_unlabeled: int) -> Found:
     counts = {split: np.bincount(splits[split].labels.numpy(), minlength=num) for split in ("train", "val", "test")}
     shape = (data.num_channels, data.image_size, data.image_size)
     remarks = data.remarks
-    if dim := _describe_dimness(splits["train"].images):
+    if dim := _describe_dimness(splits["train"]):
         remarks = Remarks(remarks.notes, [*remarks.warnings, dim], remarks.ignored, remarks.ranges)
     return Found(data.title, counts, data.class_names, shape, data.stored_size, remarks, num_unlabeled)
 
 
-def _describe_dimness(images: Tensor) -> str:
+def _describe_dimness(images: Images) -> str:
     """A warning of images that are nearly of one shade; empty for others. Of many a sample is looked at."""
     if not len(images):
         return ""
-    sample = images[:: max(1, len(images) // _SAMPLED)].float()
+    sample = images.stored(torch.arange(0, len(images), max(1, len(images) // _SAMPLED))).float()
     if float(sample.std(correction=0)) >= _DIM:
         return ""
     shade = float(sample.mean())

@@ -9,10 +9,12 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, Dataset
 
 from netgaze.batch import Batch
 from netgaze.data.images import Images, Vectors
+from netgaze.data.parallel import count_cores
+from netgaze.errors import NetgazeError
 
 _SHARE = 0.3  # of a device's free memory that a split may take
 
@@ -31,13 +33,36 @@ def make_loader(part: Images | Vectors, sampler: Any, device: torch.device, resi
         ahead = False
     else:
         ahead = True
+    workers = count_cores() if isinstance(part, Images) and part.streamed else 0
     # An own generator: the loader's base seed must not be drawn from the global one.
-    loader = DataLoader(part, batch_size=None, sampler=sampler, generator=torch.Generator())
+    generator, stays = torch.Generator(), workers > 0
+    batches: Dataset[Any] = _Answering(part) if workers else part
+    loader = DataLoader(
+        batches, None, sampler=sampler, generator=generator, num_workers=workers, persistent_workers=stays
+    )
     return Ahead(loader, device) if ahead else loader
 
 
+class _Answering(Dataset[Any]):
+    """A split in a process that only loads: its errors are handed over, where others would have its whole stack."""
+
+    def __init__(self, part: Images | Vectors):
+        self.part = part
+
+    def __len__(self) -> int:
+        return len(self.part)
+
+    def __getitem__(self, index: Tensor) -> Batch | NetgazeError:
+        try:
+            return self.part[index]
+        except NetgazeError as error:
+            return error
+
+
 def fits(part: Images | Vectors, device: torch.device) -> bool:
-    """Whether a split lies on a device, or may take so much of its free memory."""
+    """Whether a split lies on a device, or may take so much of its free memory; a streamed one lies nowhere."""
+    if isinstance(part, Images) and part.streamed:
+        return False
     if device.type == "cpu":
         return True
     return device.type == "cuda" and part.nbytes <= _SHARE * torch.cuda.mem_get_info(device)[0]
@@ -97,6 +122,8 @@ class Ahead:
     def __iter__(self) -> Iterator[Batch]:
         waiting = None
         for batch in self.loader:
+            if isinstance(batch, NetgazeError):
+                raise batch
             copied = self._copy(batch)
             if waiting is not None:
                 yield self._hand_over(*waiting)

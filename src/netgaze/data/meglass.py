@@ -82,7 +82,8 @@ class MeGlass(FaceData):
         number = {person: place for place, person in enumerate(self.class_names)}
         marks = {GLASSES: torch.tensor([worn[name] for name in names])}
         marks |= {list_: torch.tensor([name in listed for name in names]) for list_, listed in lists.items()}
-        return Images(decoded.images, torch.tensor([number[person] for person in people]), marks=marks)
+        labels = torch.tensor([number[person] for person in people])
+        return Images(decoded.images, labels, marks=marks, source=decoded.source)
 
     def _check_photos(self, source: Path, names: set[str], known: set[str] | None = None) -> None:
         folder = self.root / PHOTOS

@@ -133,9 +133,8 @@ class Miniplaces(ImageData):
             if boxes.exists() and (mask := draw_mask(read_boxes(boxes, objects), self.stored_size)).any():
                 mask_of[number] = len(masks)
                 masks.append(mask)
-        return Images(
-            decoded.images, labels[torch.from_numpy(decoded.kept)], torch.stack(masks) if masks else None, mask_of
-        )
+        labels = labels[torch.from_numpy(decoded.kept)]
+        return Images(decoded.images, labels, torch.stack(masks) if masks else None, mask_of, source=decoded.source)
 
 
 def _rows(path: Path) -> list[tuple[str, int]]:

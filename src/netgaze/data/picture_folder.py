@@ -8,14 +8,16 @@ import torch
 from torch import Tensor
 
 from netgaze.data.base import Shared
-from netgaze.data.cache import Decoded, decode_cached
+from netgaze.data.cache import Decoded
 from netgaze.data.copies import describe_copies, find_alike
 from netgaze.data.decode import Form
 from netgaze.data.found import Remarks
+from netgaze.data.streaming import Way, check_way, open_images
 from netgaze.data.values import check_range
 from netgaze.errors import NetgazeError
-from netgaze.folders.layout import Layout, Reading, read_folder
-from netgaze.folders.scan import Place, make_readable
+from netgaze.folders.kept import forget_folder, read_folder_once
+from netgaze.folders.layout import Layout, Reading
+from netgaze.folders.scan import Names, Place
 
 
 class OfFolders(Shared, total=False):
@@ -28,6 +30,7 @@ class OfFolders(Shared, total=False):
     class_folders: Literal["top", "leaves"]
     value_range: Sequence[float] | None
     near_copies: bool
+    decode: Way
 
 
 def take_own_keys(keys: OfFolders) -> tuple[dict[str, Any], Any]:
@@ -45,7 +48,8 @@ class PictureFolder:
         form: what pictures become.
         own_classes: whether validation and test have classes of their own.
         value_range: what is black and what is white in files of other numbers than 8 bits; None finds it.
-        near_copies: whether pictures that look alike are looked for, besides equal ones.
+        near_copies: whether pictures that look alike are looked for, besides equal ones, where images are cached.
+        decode: see `streaming.open_images`.
         reading: how the folder is laid out; see `folders.layout.Reading`.
     """
 
@@ -57,10 +61,11 @@ class PictureFolder:
         own_classes: bool,
         value_range: Sequence[float] | None = None,
         near_copies: bool = False,
+        decode: Way = "auto",
         **reading: Any,
     ) -> None:
         self.root, self.form, self.near_copies = Path(dir).expanduser(), form, near_copies
-        self.ranges = check_range(value_range)
+        self.ranges, self.way = check_range(value_range), check_way(decode)
         self.reading = Reading(**reading, own_classes=own_classes)
 
     def read(self) -> Layout:
@@ -69,7 +74,9 @@ class PictureFolder:
         Raises:
             NetgazeError: see `read_folder`.
         """
-        return read_folder(str(self.root), self.reading)
+        layout = read_folder_once(str(self.root), self.reading)
+        forget_folder()
+        return layout
 
     def decode(self, layout: Layout, pictures: Sequence[Place], parts: Sequence[str]) -> tuple[Decoded, Remarks]:
         """Pictures in order, those that cannot be read left out, and all there is to remark.
@@ -82,17 +89,16 @@ class PictureFolder:
         Raises:
             NetgazeError: none can be read, or the cache cannot be written.
         """
-        files = [layout.found.locate(place) for place in pictures]
-        names = ["/".join(map(make_readable, place)) for place in pictures]
-        decoded = decode_cached(self.root, files, self.form, self.ranges)
+        files, names = layout.found.locate_all(pictures), Names(pictures)
+        decoded, said = open_images(self.root, files, self.form, self.ranges, self.way)
         if not decoded.kept.any():
             raise NetgazeError(
                 f"None of the {len(files)} pictures in {self.root} can be read: {'; '.join(decoded.unreadable)}."
             )
-        remarks = Remarks(layout.notes, layout.warnings, layout.found.ignored, decoded.ranges)
+        remarks = Remarks([*layout.notes, *said], layout.warnings, layout.found.ignored, decoded.ranges)
         remarks.add_unreadable(decoded.unreadable, names)
         remarks.warnings += describe_copies(decoded.equal, parts, names, "")
-        if self.near_copies:
+        if self.near_copies and isinstance(decoded.images, Tensor):
             there = decoded.kept.nonzero()[0]
             pairs = find_alike(decoded.images.permute(0, 2, 3, 1).numpy())
             alike = [[int(there[index]) for index in pair] for pair in pairs]

@@ -108,7 +108,7 @@ class Training:
         part, unlabeled = whole, None
         if self._takes_labels:
             chosen = self._labeled(whole.labels)
-            part, unlabeled = whole.take(chosen), Unlabeled(whole, find_others(chosen, len(whole)))
+            part, unlabeled = whole.take(chosen), Unlabeled(whole.take(find_others(chosen, len(whole))))
         labels = part.labels
         if unlabeled is not None and self.pseudo_labels is not None:
             part, labels = _pseudo_labeled(unlabeled, self.pseudo_labels, class_names)
@@ -159,4 +159,4 @@ def _pseudo_labeled(unlabeled: Unlabeled, path: str, class_names: list[str]) -> 
     if not len(found) or int(found.index.max()) >= len(unlabeled):
         wrong = f"images beyond the {len(unlabeled)} unlabeled ones" if len(found) else "no image"
         raise NetgazeError(f"data.pseudo_labels={path} names {wrong}. Let its run write it anew.")
-    return unlabeled.whole.take(unlabeled.index[found.index]), found.label
+    return unlabeled.labeled.take(found.index), found.label

@@ -27,11 +27,13 @@ def group_by_class(found: Scan, place: Place, leaves: bool) -> dict[str, list[Pl
         place: the folder of a part.
         leaves: whether each folder that holds pictures is a class, by its path; else the folders directly in `place`.
     """
-    depth, groups = len(place), dict[str, list[Place]]()
+    depth, groups, by_folder = len(place), dict[str, list[Place]](), dict[Place, list[Place]]()
     for picture in found.list_below(place):
         if len(picture) > depth + 1:
             folder = picture[depth:-1] if leaves else picture[depth : depth + 1]
-            groups.setdefault("/".join(map(make_readable, folder)), []).append(picture)
+            if folder not in by_folder:  # a name is made once a folder: there may be a million pictures
+                by_folder[folder] = groups.setdefault("/".join(map(make_readable, folder)), [])
+            by_folder[folder].append(picture)
     return dict(sorted(groups.items()))
 
 

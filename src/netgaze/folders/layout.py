@@ -5,7 +5,7 @@ table of labels, and what was left out is said. What can be read in two ways is 
 """
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -64,11 +64,10 @@ class Part:
     pictures: list[Place] = field(default_factory=list)
     classes: list[str] = field(default_factory=list)
 
-    def add(self, pictures: Iterable[Place], name: str) -> None:
+    def add(self, pictures: Sequence[Place], name: str) -> None:
         """Take pictures of one class."""
-        for picture in pictures:
-            self.pictures.append(picture)
-            self.classes.append(name)
+        self.pictures += pictures
+        self.classes += [name] * len(pictures)
 
 
 @dataclass
@@ -98,6 +97,7 @@ class Layout:
         self.notes.append(file.said)
         self.warnings += file.warnings
         self.tables += [] if file.by_path else [file.path]
+        self.found.watched.append(file.path)
         for why, names in list(self.found.ignored.items()):
             if why.startswith("ending ."):  # it was listed among what is no picture
                 self.found.ignored[why] = [name for name in names if name.rpartition("/")[2] != file.name]

@@ -5,9 +5,10 @@ Nothing is left out without a word: every file and folder that is not taken stan
 
 import os
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 from netgaze.errors import NetgazeError
 
@@ -48,6 +49,7 @@ class Scan:
         empty: folders without a picture in or below them, by their path; of each the endings that it has instead.
         tables: files that may hold labels, by their path below the root.
         ignored: names of what was left out, by the reason.
+        watched: paths of what decides all this: folders, tables, and files that were judged by their first bytes.
     """
 
     root: str
@@ -55,23 +57,39 @@ class Scan:
     empty: dict[tuple[str, ...], str] = field(default_factory=dict)
     tables: list[tuple[str, ...]] = field(default_factory=list)
     ignored: dict[str, list[str]] = field(default_factory=dict)
+    watched: list[str] = field(default_factory=list)
 
     def locate(self, parts: Iterable[str]) -> str:
         """The path of what lies below the root."""
         return os.path.join(self.root, *parts)
 
+    def locate_all(self, places: Iterable[Place]) -> list[str]:
+        """The paths of many things below the root."""
+        above = os.path.join(self.root, "")
+        return [above + os.sep.join(place) for place in places]
+
     def list_below(self, folder: tuple[str, ...]) -> list[tuple[str, ...]]:
         """Paths of all pictures in and below a folder, by their parts, in the order of these."""
-        return [place for place in self._all if place[: len(folder)] == folder]
+        names, inner = self.pictures.get(folder, []), self._inner.get(folder, set())
+        if not inner:
+            return [(*folder, name) for name in names]
+        below: list[tuple[str, ...]] = []
+        for name in sorted([*names, *inner]):
+            below += self.list_below((*folder, name)) if name in inner else [(*folder, name)]
+        return below
 
     def list_folders(self, folder: tuple[str, ...]) -> list[str]:
         """Names of the folders directly in a folder that hold a picture in or below them, in order."""
-        depth = len(folder)
-        return sorted({place[depth] for place in self.pictures if len(place) > depth and place[:depth] == folder})
+        return sorted(self._inner.get(folder, ()))
 
     @cached_property
-    def _all(self) -> list[tuple[str, ...]]:
-        return sorted((*place, name) for place, names in self.pictures.items() for name in names)
+    def _inner(self) -> dict[tuple[str, ...], set[str]]:
+        """Names of the folders with pictures in or below them, by the folder that they lie in."""
+        inner: dict[tuple[str, ...], set[str]] = {}
+        for place in self.pictures:
+            for depth, name in enumerate(place):
+                inner.setdefault(place[:depth], set()).add(name)
+        return inner
 
     def ignore(self, why: str, *names: str) -> None:
         """Note what was left out."""
@@ -95,6 +113,19 @@ def scan(folder: str) -> Scan:
     found = Scan(root)
     _look_into(found, (), {os.path.realpath(root)})
     return found
+
+
+class Names(Sequence[str]):
+    """Paths of pictures as text that can be written anywhere, each made when it is asked for: few of them are."""
+
+    def __init__(self, places: Sequence[Place]) -> None:
+        self._places = places
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def __getitem__(self, index: Any) -> Any:
+        return "/".join(map(make_readable, self._places[index]))
 
 
 def make_readable(name: str) -> str:
@@ -125,25 +156,38 @@ def describe_beginning(path: str) -> str | None:
 
 def _look_into(found: Scan, place: tuple[str, ...], above: set[str]) -> bool:
     """Note what lies in a folder; whether it holds a picture in or below it."""
-    names, folders, endings = list[str](), list[str](), set[str]()
-    for entry, kind in _list_entries(found, place):
-        path = "/".join((*place, make_readable(entry.name)))
-        if kind == "folder":
+    names, others = _list_entries(found, place)
+    folders, endings = list[str](), set[str]()
+    for entry in others:
+        why, kind = _sort_out(entry)
+        if why:
+            found.ignore(why, "/".join(map(make_readable, (*place, entry.name))))
+        elif kind == "folder":
             folders.append(entry.name)
-        elif _is_picture(entry):
+        elif _look_at_file(found, place, entry):
             names.append(entry.name)
         else:
-            ending = os.path.splitext(entry.name)[1].lower()
-            if ending in TABLES:
-                found.tables.append((*place, entry.name))
-            endings.add(ending or "no ending")
-            found.ignore(f"ending {ending}" if ending else "no ending, and no picture by their first bytes", path)
+            endings.add(_read_ending(entry.name) or "no ending")
     if names:
         found.pictures[place] = sorted(names)
-    below = [_look_below(found, (*place, name), above) for name in sorted(folders)]
+    below = [_look_below(found, (*place, name), above) for name in folders]
     if names or any(below):
         return True
     found.empty[place] = ", ".join(sorted(endings))
+    return False
+
+
+def _look_at_file(found: Scan, place: tuple[str, ...], entry: os.DirEntry[str]) -> bool:
+    """Note a file that no ending calls a picture; whether it is one all the same, by its first bytes."""
+    ending = _read_ending(entry.name)
+    if not ending or ending in TABLES:
+        found.watched.append(entry.path)
+    if not ending and _begins_like_picture(entry.path):
+        return True
+    if ending in TABLES:
+        found.tables.append((*place, entry.name))
+    path = "/".join(map(make_readable, (*place, entry.name)))
+    found.ignore(f"ending {ending}" if ending else "no ending, and no picture by their first bytes", path)
     return False
 
 
@@ -155,20 +199,23 @@ def _look_below(found: Scan, place: tuple[str, ...], above: set[str]) -> bool:
     return _look_into(found, place, above | {real})
 
 
-def _list_entries(found: Scan, place: tuple[str, ...]) -> Iterator[tuple[os.DirEntry[str], str]]:
-    """What lies in a folder and is to be looked at, each with "folder" or "file"; the rest is noted."""
+def _list_entries(found: Scan, place: tuple[str, ...]) -> tuple[list[str], list[os.DirEntry[str]]]:
+    """What lies in a folder: names of pictures by their endings, of which there may be many, and the rest in order."""
+    names, others = list[str](), list[os.DirEntry[str]]()
+    folder = found.locate(place)
+    found.watched.append(folder)
     try:
-        with os.scandir(found.locate(place)) as entries:
-            listed = sorted(entries, key=lambda entry: entry.name)
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                name = entry.name
+                if name[0] != "." and _read_ending(name) in ENDINGS and entry.is_file():
+                    names.append(name)
+                else:
+                    others.append(entry)
     except OSError as error:
         found.ignore(f"folders that cannot be read ({error.strerror})", "/".join(map(make_readable, place)))
-        return
-    for entry in listed:
-        why, kind = _sort_out(entry)
-        if why:
-            found.ignore(why, "/".join(map(make_readable, (*place, entry.name))))
-        else:
-            yield entry, kind
+        return [], []
+    return names, sorted(others, key=lambda entry: entry.name)
 
 
 def _sort_out(entry: os.DirEntry[str]) -> tuple[str, str]:
@@ -183,9 +230,10 @@ def _sort_out(entry: os.DirEntry[str]) -> tuple[str, str]:
     return ("broken links" if entry.is_symlink() else "neither file nor folder"), ""
 
 
-def _is_picture(entry: os.DirEntry[str]) -> bool:
-    ending = os.path.splitext(entry.name)[1].lower()
-    return ending in ENDINGS or (not ending and _begins_like_picture(entry.path))
+def _read_ending(name: str) -> str:
+    """A name's ending, .jpg, in small letters; what has but a dot at its start is hidden, and has none."""
+    dot = name.rfind(".")
+    return name[dot:].lower() if dot > 0 else ""
 
 
 def _begins_like_picture(path: str) -> bool:
