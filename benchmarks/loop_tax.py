@@ -103,7 +103,6 @@ def ours(data: Noise) -> float:
             accelerator="gpu" if choose_device().type == "cuda" else "cpu",
             devices=1,
             strategy="auto",
-            sync_batchnorm=True,
             gradient_clip_val=None,
             callbacks=[clock, *callbacks],
             folder=Path(folder),

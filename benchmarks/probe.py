@@ -87,7 +87,6 @@ def sweep(data: Colors, rates: list[float], epochs: int, cached: bool) -> tuple[
             accelerator="auto",
             devices=1,
             strategy="auto",
-            sync_batchnorm=True,
             gradient_clip_val=None,
             callbacks=[Reseed(seed=0), History(), Keep()],
             folder=Path(folder),

@@ -93,6 +93,8 @@ def _hydra(conf: Path, name: str, check: Check, job: Job, command: str) -> None:
         forget_leftovers(config.get("trainer", {}).get("devices", 1))
         if not is_main_process():
             _be_quiet()
+            if "trainer" not in config:
+                return  # several train a run; one looks at it
         choose_waiting(config, settings.launcher if settings.mode == RunMode.MULTIRUN else {})
         folder = Path(settings.runtime.output_dir)
         request = Request.of_hydra(command, settings.overrides.task, settings.runtime.choices)

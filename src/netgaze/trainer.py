@@ -173,8 +173,8 @@ def make_trainer(
     accelerator: str,
     devices: int,
     strategy: str,
-    sync_batchnorm: bool,
     gradient_clip_val: float | None,
+    sync_batchnorm: bool = True,
     callbacks: Sequence[Callback] = (),
     folder: Path = Path(),
     facts: dict[str, Any] | None = None,
@@ -191,8 +191,8 @@ def make_trainer(
         accelerator: Lightning's.
         devices: processes that train on each machine, a GPU each where there are any; -1 for all GPUs.
         strategy: "auto", or of several devices "ddp".
-        sync_batchnorm: whether norms see the batches of all devices, as one device with all of them would.
         gradient_clip_val: largest norm of the gradient; None leaves it.
+        sync_batchnorm: whether norms see the batches of all devices, as one device with all of them would.
         callbacks: in order; those that save come last.
         folder: the run's folder, `trainer.default_root_dir` to callbacks.
         facts: stored in every checkpoint.

@@ -155,7 +155,6 @@ def learn(folder, *callbacks, max_epochs=2, **augment):
         accelerator="cpu",
         devices=1,
         strategy="auto",
-        sync_batchnorm=True,
         gradient_clip_val=None,
         callbacks=callbacks,
         folder=folder,

@@ -66,7 +66,6 @@ def main(folder):
         accelerator="cpu",
         devices=1,
         strategy="auto",
-        sync_batchnorm=True,
         gradient_clip_val=None,
         folder=folder,
     )
