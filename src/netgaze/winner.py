@@ -21,6 +21,8 @@ def name_winner(rows: Sequence[Row]) -> str:
     """
     means = average_repeats(rows)
     number, order = rank(means or rows)
+    if len(order) == 1 and means:
+        return "No winner: the runs differ in their seeds alone."
     if len(order) < 2:
         return "No winner: fewer than two runs finished." if len(rows) > 1 else ""
     if number is None:

@@ -174,3 +174,9 @@ def test_a_shared_number_of_other_images_makes_no_winner():
     rows = [row("a", test_knn20=0.5), row("b", test_knn20=0.6) | {"kind": "other"}]
     assert rank(rows)[0] == "test/knn20"
     assert rank([rows[0], rows[1] | {"eval_fingerprint": "e"}])[0] is None
+
+
+def test_runs_of_one_setting_have_no_winner_but_a_mean():
+    rows = [row("a", val_acc=0.8) | {"seed": seed, "label": f"seed={seed}", "run": str(seed)} for seed in (0, 1)]
+    assert name_winner(rows) == "No winner: the runs differ in their seeds alone."
+    assert name_winner([rows[0], rows[1] | {"status": "failed"}]) == "No winner: fewer than two runs finished."
