@@ -1,4 +1,4 @@
-"""Which of the processes that train one run this one is: the main one, or one that helps it. Imports no torch.
+"""Which of the processes that train one run this one is, the main one or a helper, on how many cores. Needs no torch.
 
 What a job's script, a container or an earlier command left in the environment (`SLURM_NTASKS`, `RANK`, `MASTER_ADDR`)
 says nothing about this process: only a launcher that started several of them does.
@@ -11,6 +11,11 @@ from collections.abc import Iterable
 
 _STARTED = ("LOCAL_RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")  # what Lightning gives those that it starts
 _PATIENCE = 300.0  # seconds in which the processes of torchrun must have started
+
+
+def count_cores() -> int:
+    """Cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def count_started() -> dict[str, int]:

@@ -10,7 +10,7 @@ from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
 from netgaze.data.count import count_categories, count_classes, count_identities, count_people
 from netgaze.errors import NetgazeError
-from netgaze.ranks import count_nodes, count_started, name_start
+from netgaze.ranks import count_cores, count_nodes, count_started, name_start
 
 
 @dataclass
@@ -76,11 +76,6 @@ def resolve(config: DictConfig) -> Any:
     except OmegaConfBaseException as error:
         said = str(error).splitlines()[0]
         raise NetgazeError(said.removeprefix("NetgazeError raised while resolving interpolation: ")) from error
-
-
-def count_cores() -> int:
-    """Cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def num_cpus(processes: int = 1) -> int:

@@ -6,7 +6,8 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from netgaze.schema import count_cores, num_cpus
+from netgaze.ranks import count_cores
+from netgaze.schema import num_cpus
 
 _POLICY = "OMP_WAIT_POLICY"
 

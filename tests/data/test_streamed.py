@@ -15,9 +15,9 @@ from netgaze.data.face_folder import FaceFolder
 from netgaze.data.folder import Folder
 from netgaze.data.images import Images
 from netgaze.data.loading import fits
-from netgaze.data.parallel import count_cores
 from netgaze.errors import NetgazeError
 from netgaze.files import cache_root
+from netgaze.ranks import count_cores
 
 FACTS = {"num_classes": 2, "num_channels": 3, "image_size": 8, "mean": (0.5,), "std": (0.25,)}
 

@@ -17,12 +17,13 @@ from torch import Tensor
 from netgaze.data.copies import find_equal
 from netgaze.data.decode import NO_RANGES, Form, decode
 from netgaze.data.manifest import Survey, find_kept, identify, look_through, read_ranges
-from netgaze.data.parallel import Files, count_cores, map_ahead
+from netgaze.data.parallel import Files, map_ahead
 from netgaze.data.reading import hash_pictures, read_pixels
 from netgaze.data.streamed import Streamed
 from netgaze.data.values import Ranges
 from netgaze.errors import NetgazeError
 from netgaze.files import atomic_write, cache_root, digest, one_at_a_time, read_json, write_json
+from netgaze.ranks import count_cores
 
 _VERSION = 3  # of what is kept in the cache
 _AHEAD = 64  # images that may wait to be written

@@ -13,8 +13,8 @@ from torch.utils.data import DataLoader, Dataset
 
 from netgaze.batch import Batch
 from netgaze.data.images import Images, Vectors
-from netgaze.data.parallel import count_cores
 from netgaze.errors import NetgazeError
+from netgaze.ranks import count_cores
 
 _SHARE = 0.3  # of a device's free memory that a split may take
 

@@ -13,6 +13,7 @@ from queue import SimpleQueue
 from typing import IO, Any, TypeVar
 
 from netgaze.errors import NetgazeError
+from netgaze.ranks import count_cores
 
 _MANY = 2000  # files from which on it pays to start processes
 _AT_ONCE = 64  # files that a process is given
@@ -20,11 +21,6 @@ _AT_ONCE = 64  # files that a process is given
 Files = Sequence[Path | str]
 T = TypeVar("T")
 R = TypeVar("R")
-
-
-def count_cores() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def map_files(function: Callable[[Files], R], files: Files) -> Iterator[R]:

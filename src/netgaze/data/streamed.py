@@ -10,9 +10,10 @@ from torch import Tensor
 from torch.utils.data import get_worker_info
 
 from netgaze.data.decode import Form, decode
-from netgaze.data.parallel import Files, count_cores
+from netgaze.data.parallel import Files
 from netgaze.data.values import Ranges
 from netgaze.errors import NetgazeError
+from netgaze.ranks import count_cores
 
 
 class Streamed:

@@ -11,12 +11,13 @@ import numpy as np
 from netgaze.data.cache import Decoded, decode_cached, locate_cached
 from netgaze.data.decode import Form
 from netgaze.data.manifest import Survey, find_kept, identify, look_through, read_ranges
-from netgaze.data.parallel import Files, count_cores
+from netgaze.data.parallel import Files
 from netgaze.data.reading import read_headers
 from netgaze.data.streamed import Streamed
 from netgaze.data.values import Ranges
 from netgaze.errors import NetgazeError
 from netgaze.files import cache_root, digest, one_at_a_time, read_json, write_json
+from netgaze.ranks import count_cores
 
 Way = Literal["auto", "cached", "streamed"]
 
