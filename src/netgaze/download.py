@@ -2,7 +2,6 @@
 
 import logging
 import os
-import sys
 import urllib.error
 import urllib.request
 import uuid
@@ -15,6 +14,7 @@ from tqdm import tqdm
 
 from netgaze.errors import NetgazeError
 from netgaze.files import cannot_write, hash_md5, hash_sha256, is_web_page, one_at_a_time, saying_what_cannot_be_written
+from netgaze.ranks import shows_progress
 
 log = logging.getLogger(__name__)
 
@@ -104,7 +104,7 @@ def _receive(url: str, part: Path) -> bool:
 
 def _write(response: BinaryIO, part: Path, done: int, total: int | None, url: str) -> int:
     """Write a response's bytes behind the first `done` of `part`; the size that `part` then has."""
-    shown = sys.stderr.isatty()
+    shown = shows_progress()
     if not shown:
         log.info("Downloading %s%s", url, f" ({total / 1e6:.0f} MB)" if total else "")
     with (

@@ -6,6 +6,7 @@ says nothing about this process: only a launcher that started several of them do
 
 import hashlib
 import os
+import sys
 import time
 from collections.abc import Iterable
 
@@ -47,6 +48,11 @@ def find_rank() -> int:
 def is_main_process() -> bool:
     """Whether this process alone writes, draws and logs."""
     return find_rank() == 0
+
+
+def shows_progress() -> bool:
+    """Whether somebody at a terminal watches this process: of several only the main one draws bars."""
+    return sys.stderr.isatty() and is_main_process()
 
 
 def forget_leftovers(devices: int) -> None:

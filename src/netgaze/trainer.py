@@ -22,7 +22,7 @@ from netgaze.errors import NetgazeError
 from netgaze.files import atomic_write
 from netgaze.processes import check_strategy, choose_processes, count_devices
 from netgaze.processor import has_fast_bf16
-from netgaze.ranks import count_nodes, is_main_process
+from netgaze.ranks import count_nodes, shows_progress
 from netgaze.schema import num_cpus
 from netgaze.sync_norms import SyncNorms
 
@@ -207,7 +207,7 @@ def make_trainer(
     if patience is not None:
         # Not strict: a number that a figure finds may come in some epochs alone.
         callbacks.append(EarlyStopping(monitor, patience=patience, mode=monitor_mode, strict=False, verbose=False))
-    terminal = sys.stderr.isatty() and is_main_process()
+    terminal = shows_progress()
     if terminal:
         callbacks.append(TQDMProgressBar(refresh_rate=20))
     for callback in callbacks:

@@ -1,7 +1,6 @@
 """Images in memory as uint8, drawn by index, augmented as whole batches on the device."""
 
 import copy
-import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property
@@ -24,6 +23,7 @@ from netgaze.data.splits import draw_stratified, hold_out
 from netgaze.data.training import Training, TrainingPart
 from netgaze.data.values import Ranges
 from netgaze.errors import NetgazeError
+from netgaze.ranks import shows_progress
 
 
 class Shared(TrainingPart):
@@ -275,7 +275,7 @@ class ImageData(LightningDataModule):
         part, batch_size = self._split(split), batch_size or self.test_batch_size
         starts = range(0, len(part), batch_size)
         # A bar in a terminal, once it takes long enough to wonder.
-        for start in tqdm(starts, f"Looking at {split}", leave=False, delay=5, disable=not sys.stderr.isatty()):
+        for start in tqdm(starts, f"Looking at {split}", leave=False, delay=5, disable=not shows_progress()):
             batch = part[torch.arange(start, min(start + batch_size, len(part)))]
             yield replace(batch, views=(self._show(batch, augmented),))
 

@@ -1,7 +1,6 @@
 """What is known of many image files once all of them were looked at, and what tells them from others."""
 
 import os
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +13,7 @@ from netgaze.data.parallel import Files, map_files
 from netgaze.data.reading import Read
 from netgaze.data.values import Extent, Ranges, choose_ranges
 from netgaze.files import digest
+from netgaze.ranks import shows_progress
 
 
 @dataclass
@@ -55,7 +55,7 @@ class Survey:
 
 def look_through(function: Callable[[Files], Read], files: Files, words: str) -> Iterator[Read]:
     """`map_files`, with a bar in a terminal."""
-    with tqdm(desc=words, total=len(files), disable=not sys.stderr.isatty()) as bar:
+    with tqdm(desc=words, total=len(files), disable=not shows_progress()) as bar:
         for read in map_files(function, files):
             yield read
             bar.update(read.num)

@@ -1,6 +1,5 @@
 """What does a network dream into an image?"""
 
-import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -21,6 +20,7 @@ from netgaze.figures.deep_dream.tiles import list_cells, name_dreams
 from netgaze.files import make_file_names
 from netgaze.glossary import Glossary, Meaning
 from netgaze.inside import image_search
+from netgaze.ranks import shows_progress
 from netgaze.subject import Subject, device_of, evaluating
 from netgaze.text import show
 
@@ -130,7 +130,7 @@ class DeepDream(Figure):
                 notes |= dict.fromkeys(note)
                 arrays[f"base{i}"] = to_picture(bases[-1])
                 for j, goal in enumerate(goals):
-                    title, quiet = show(f"{subject.label}: {goal.name}"), not sys.stderr.isatty()
+                    title, quiet = show(f"{subject.label}: {goal.name}"), not shows_progress()
                     with tqdm(desc=title, total=len(bases) * self.octaves.steps, leave=False, disable=quiet) as bar:
                         run = image_search.chain([read, goal.run])
                         dream, frames = self.octaves.dream(bases, run, goal.maximized, bar)

@@ -1,6 +1,5 @@
 """How much of an image is left at each depth of a network?"""
 
-import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -20,6 +19,7 @@ from netgaze.glossary import Glossary, Meaning
 from netgaze.inside import image_search
 from netgaze.inside.feature_match import FeatureMatch, Match, draw_noise
 from netgaze.inside.layers import reach
+from netgaze.ranks import shows_progress
 from netgaze.subject import Subject, device_of, evaluating
 from netgaze.text import show
 
@@ -122,7 +122,7 @@ class Inversion(Figure):
             start, sought = draw_noise(images[:1].shape, self.seed), images.float() / 255
             arrays = {"images": sought.numpy(), "names": np.array(names), "layers": np.array(layers)}
             numbers, found = dict[str, Any](), list[Tensor]()
-            quiet = not sys.stderr.isatty()
+            quiet = not shows_progress()
             with tqdm(
                 desc=show(f"{subject.label}: layers"), total=len(layers) * len(names), leave=False, disable=quiet
             ) as bar:

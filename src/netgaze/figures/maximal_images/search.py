@@ -1,6 +1,5 @@
 """Images optimized for channels, by Fourier coefficients and random transforms (Olah et al. 2017, as in Lucent)."""
 
-import sys
 from collections.abc import Callable, Sequence
 from functools import partial
 
@@ -9,6 +8,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from netgaze.inside import image_search
+from netgaze.ranks import shows_progress
 from netgaze.text import show
 
 _RATE = 0.05
@@ -42,7 +42,7 @@ def optimize_images(
         title: of the progress bar.
     """
     found, total = list[Tensor](), len(channels) * steps
-    with tqdm(desc=show(title), total=total, leave=False, disable=not sys.stderr.isatty()) as bar:
+    with tqdm(desc=show(title), total=total, leave=False, disable=not shows_progress()) as bar:
         for channel in channels:
             generator = torch.Generator().manual_seed(seed)
             start = partial(image_search.Fourier, shape, generator)
