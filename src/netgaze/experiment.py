@@ -14,11 +14,12 @@ from netgaze.callbacks.keep import Keep
 from netgaze.checks import check_export, check_seen, check_source
 from netgaze.early_checks import Known, check_named, check_train
 from netgaze.ending import draw_missing, end, test_best
-from netgaze.errors import NetgazeError, explaining_memory
+from netgaze.errors import NetgazeError, Stopped, explaining_memory
 from netgaze.failures import explain_run
 from netgaze.files import check_writable
 from netgaze.ranks import forget_leftovers, is_main_process
 from netgaze.request import Request
+from netgaze.requeue import listen, release_signals
 from netgaze.run import Run, open_run
 from netgaze.stages import Stage, check_moved, check_stages, find_finished, move_data, plan_stage
 from netgaze.subjects import controls, warn_of_changes
@@ -228,10 +229,16 @@ def _describe(settings: Mapping[str, Any], data: Any, task: Any) -> dict[str, An
 
 def _fit(trainer: Any, task: Any, data: Any, run: Run, resumed: bool) -> None:
     last = run.locate_checkpoint("last")
+    listen()  # before Lightning, which puts back at its end what it has found
     try:
         trainer.fit(task, datamodule=data, ckpt_path=last if resumed else None, weights_only=True)
-    except SystemExit as stop:  # Lightning's answer to Ctrl-C
-        raise KeyboardInterrupt from stop
+    except BaseException as error:
+        if not isinstance(error, Stopped):  # else further signals change nothing until the process ends
+            release_signals()
+        if isinstance(error, SystemExit):  # Lightning's answer to Ctrl-C
+            raise KeyboardInterrupt from error
+        raise
+    release_signals()
     if trainer.interrupted:
         raise KeyboardInterrupt
     if not last.exists():  # max_epochs=0

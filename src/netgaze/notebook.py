@@ -19,12 +19,13 @@ from netgaze import analysis, experiment, schema
 from netgaze.build import build, trust
 from netgaze.commands import arguments
 from netgaze.commands.flags import SWEEP, drop_flags
-from netgaze.errors import NetgazeError, sentence
+from netgaze.errors import NetgazeError, Stopped, sentence
 from netgaze.figure import Figure, pick_drawn
 from netgaze.files import saying_what_cannot_be_written
 from netgaze.inline import Comparison, Seen
 from netgaze.labels import label_runs
 from netgaze.request import Request
+from netgaze.requeue import release_signals
 from netgaze.run import Run
 from netgaze.subject import Subject
 from netgaze.subjects import controls, forget_data
@@ -143,7 +144,8 @@ def _train(config: DictConfig, folder: Path, request: Request, sweep: Path | Non
     try:
         with _log_to_cell(folder / "train.log"):
             return experiment.fit(config, folder, request)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, Stopped):
+        release_signals()
         print(f'Stopped. Go on with: fit(["resume={sweep or folder}"])', file=sys.stderr)
         raise
 

@@ -1,17 +1,45 @@
-"""What follows once a signal has stopped a run and all is saved: who sent it, or waits for it, gets it after all."""
+"""Signals that stop a run: noted while it trains; once it has saved, who sent them, or waits for them, gets them."""
 
 import logging
 import os
 import signal
 import subprocess
+import threading
 import time
+from typing import Any
 
 from netgaze.errors import Stopped
 from netgaze.ranks import is_main_process
 
 log = logging.getLogger(__name__)
 
+SIGNALS = [getattr(signal, name) for name in ("SIGTERM", "SIGUSR1", "SIGUSR2") if hasattr(signal, name)]
+_SOON = 5.0  # seconds in which SLURM may say the same again, to the job and to its step
 _PATIENCE = 3600.0  # seconds in which SLURM ends a job that it has told to end
+
+
+_before: dict[int, Any] = {}  # what signals did
+_heard: list[int] = []
+
+
+def listen() -> None:
+    """Note signals from now on, instead of what they did before; asked again, instead of what others put there."""
+    if threading.current_thread() is threading.main_thread():
+        for number in SIGNALS:
+            _before.setdefault(number, signal.signal(number, lambda heard, frame: _heard.append(heard)))
+
+
+def find_heard() -> int | None:
+    """The first signal that was heard; None where there was none."""
+    return _heard[0] if _heard else None
+
+
+def release_signals() -> None:
+    """Let signals do again what they did before; those that were heard are forgotten."""
+    for number, handler in _before.items():
+        signal.signal(number, handler)
+    _before.clear()
+    _heard.clear()
 
 
 def pass_on(stop: Stopped) -> None:
@@ -30,11 +58,15 @@ def pass_on(stop: Stopped) -> None:
     job = _name_job()
     if job and stop.number == signal.SIGUSR1:
         _requeue(job)
+        release_signals()
         time.sleep(_PATIENCE)  # until SLURM ends this process, and starts another
     if job and stop.number == signal.SIGTERM:
         log.info("Waiting for SLURM, which ends job %s, or puts it into the queue again.", job)
+        time.sleep(_SOON)
+        release_signals()
         time.sleep(_PATIENCE)
     logging.shutdown()
+    release_signals()
     os.kill(os.getpid(), stop.number)
 
 

@@ -11,6 +11,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from netgaze.callbacks import preemption
 from netgaze.callbacks.history import History
 from netgaze.callbacks.preemption import Preemption, _read_generators, _set_generators, fit_steps
 from netgaze.tasks.step import Means, Step
@@ -87,9 +88,9 @@ def test_an_epoch_that_was_cut_off_keeps_its_rate(make_trainer, task, cut_off):
 @pytest.mark.parametrize(("told", "others", "step", "stops"), [
     (True, False, 3, False), (True, False, 10, True), (False, True, 10, True), (False, False, 10, False),
 ])  # fmt: skip
-def test_of_several_all_stop_where_one_was_told(make_trainer, told, others, step, stops):
-    trainer, preemption = make_trainer(), Preemption(every=10)
+def test_of_several_all_stop_where_one_was_told(make_trainer, monkeypatch, told, others, step, stops):
+    trainer = make_trainer()
     trainer.world_size, trainer.global_step = 2, step
     trainer.strategy.reduce_boolean_decision = lambda decision, all: decision or others
-    preemption.told = signal.SIGTERM if told else None
-    assert preemption._is_told(trainer) == stops
+    monkeypatch.setattr(preemption, "find_heard", lambda: signal.SIGTERM if told else None)
+    assert Preemption(every=10)._is_told(trainer) == stops

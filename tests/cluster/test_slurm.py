@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import time
 
 import pytest
 from tests.cluster.conftest import ask, wait_until
@@ -38,6 +39,7 @@ def is_over(slurm, job):
 def wait_until_over(slurm, job):
     """Wait for a job that was queued again, which SLURM would let lie for two minutes."""
     wait_until(lambda: (found := show(slurm, job))["Restarts"] != "0" and found["JobState"] == "PENDING", 60)
+    time.sleep(3)  # SLURM refuses a job that starts while it is still being ended
     ask(slurm, "scontrol", "update", f"JobId={job}", "StartTime=now")
     wait_until(lambda: is_over(slurm, job), 200)
 

@@ -4,15 +4,18 @@ import json
 import os
 import signal
 import time
+from contextlib import contextmanager
 from unittest.mock import patch
 
 import pytest
 from tests.conftest import NO_FIGURES, TINY, start, typed
 from tests.tiny_runs import read_metrics, read_rows, read_run, same, train, weights
 
+from netgaze.callbacks import preemption
 from netgaze.callbacks.preemption import Preemption
 from netgaze.data.sampler import PlainBatches, Remaining
 from netgaze.errors import Stopped
+from netgaze.requeue import release_signals
 from netgaze.run import Run
 
 DIGITS = [*TINY, *NO_FIGURES, "data.batch_size=20", "control=null"]
@@ -30,14 +33,19 @@ RUNS = {
 }
 
 
-def stop_at(step):
+@contextmanager
+def stop_at(step, said=""):
     """Tell a run to stop in this step, as a signal would."""
 
     def is_told(self, trainer):
-        self.told = signal.SIGTERM
         return trainer.global_step == step
 
-    return patch.object(Preemption, "_is_told", is_told)
+    try:
+        heard = patch.object(preemption, "find_heard", lambda: signal.SIGTERM)
+        with patch.object(Preemption, "_is_told", is_told), heard, pytest.raises(Stopped, match=said):
+            yield
+    finally:
+        release_signals()
 
 
 def count_steps(folder):
@@ -66,7 +74,7 @@ def test_what_was_cut_off_goes_on_bit_equal(name, tmp_path):
     train(tmp_path / "whole", *RUNS[name])
     step = count_steps(tmp_path / "whole") + 2
     said = f"Stopped by SIGTERM within epoch 2, after 2 of {step - 2} steps; all is saved."
-    with stop_at(step), pytest.raises(Stopped, match=said):
+    with stop_at(step, said):
         train(tmp_path / "parts", *RUNS[name])
     assert read_run(tmp_path / "parts")["status"] == "interrupted"
     train(tmp_path / "parts", *RUNS[name])
@@ -80,7 +88,7 @@ def test_what_was_cut_off_goes_on_bit_equal(name, tmp_path):
 def test_it_can_be_cut_off_again_and_again_in_the_first_epoch_too(tmp_path):
     train(tmp_path / "whole", *DIGITS)
     for step in (1, 2, 5, 7, 8, 11):
-        with stop_at(step), pytest.raises(Stopped):
+        with stop_at(step):
             train(tmp_path / "parts", *DIGITS)
     train(tmp_path / "parts", *DIGITS)
     assert read_rows(tmp_path / "parts") == read_rows(tmp_path / "whole")
@@ -92,7 +100,7 @@ def test_other_steps_leave_the_schedule_where_it_stood(tmp_path, caplog):
     """Half the batch: twice the steps an epoch, and the rate of the epoch is the same."""
     words = [*DIGITS, "trainer.max_epochs=3", "schedule=linear", "optim=sgd"]
     train(tmp_path / "whole", *words)
-    with stop_at(6 + 3), pytest.raises(Stopped):
+    with stop_at(6 + 3):
         train(tmp_path / "parts", *words)
     with caplog.at_level("INFO"):
         train(tmp_path / "parts", *words, "data.batch_size=10")
@@ -114,7 +122,9 @@ def test_a_signal_stops_a_run_as_it_stops_any_program(name, tmp_path):
     while not (tmp_path / "run/history.csv").exists():
         assert time.monotonic() < end
         time.sleep(0.1)
-    process.send_signal(getattr(signal, name))
+    for _ in range(3):  # as SLURM does, to the job, to its step
+        process.send_signal(getattr(signal, name))
+        time.sleep(0.02)
     printed, _ = process.communicate(timeout=60)
     assert process.returncode == -getattr(signal, name)
     assert f"Stopped by {name} within epoch" in printed

@@ -3,8 +3,6 @@
 import copy
 import logging
 import random
-import signal
-import threading
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,10 +13,9 @@ from torch import Tensor, distributed
 
 from netgaze.callbacks.keep import Keep
 from netgaze.errors import Stopped
+from netgaze.requeue import find_heard, listen
 
 log = logging.getLogger(__name__)
-
-_SIGNALS = [getattr(signal, name) for name in ("SIGTERM", "SIGUSR1", "SIGUSR2") if hasattr(signal, name)]
 
 
 class Preemption(Callback):
@@ -36,8 +33,6 @@ class Preemption(Callback):
 
     def __init__(self, *, every: int = 10):
         self.every = every
-        self.told: int | None = None
-        self._handlers: dict[int, Any] = {}
         self._cut_off: list[dict[str, Any]] = []  # of each process, where an epoch was; else empty
         self._num_steps = 0  # in an epoch
 
@@ -52,8 +47,7 @@ class Preemption(Callback):
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Listen to signals, and begin what is left of an epoch that was cut off."""
         self._num_steps = int(trainer.num_training_batches)
-        if threading.current_thread() is threading.main_thread():
-            self._handlers = {number: signal.signal(number, self._note) for number in _SIGNALS}
+        listen()  # Lightning has its own way with SIGTERM, which several processes do not survive
         if trainer.fit_loop.restarted_mid_epoch:  # Lightning takes this epoch for one that has begun
             for part in (*trainer.callbacks, pl_module):  # type: ignore[attr-defined]
                 hook = part.on_train_epoch_start
@@ -69,17 +63,12 @@ class Preemption(Callback):
         Keep.save(trainer, "last")
         step = trainer.fit_loop.epoch_loop.batch_progress.current.ready
         place = f"within epoch {trainer.current_epoch + 1}, after {step} of {self._num_steps} steps"
-        raise Stopped(self.told, place)
+        raise Stopped(find_heard(), place)
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Stop before the test, where it was said in the last epoch."""
-        if trainer.strategy.reduce_boolean_decision(self.told is not None, all=False):
-            raise Stopped(self.told, "after its last epoch, before the test")
-        self._let_go()
-
-    def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
-        """Give the signals back to whom they belonged to."""
-        self._let_go()
+        if trainer.strategy.reduce_boolean_decision(find_heard() is not None, all=False):
+            raise Stopped(find_heard(), "after its last epoch, before the test")
 
     def state_dict(self) -> dict[str, Any]:
         """What the rest of an epoch needs, for the checkpoint."""
@@ -89,21 +78,13 @@ class Preemption(Callback):
         """What the rest of an epoch needs, from the checkpoint."""
         self._cut_off = state_dict["cut_off"]
 
-    def _note(self, number: int, frame: Any) -> None:
-        self.told = number
-
     def _is_told(self, trainer: Trainer) -> bool:
         """Whether this process was told to stop, or any of several, which stop in the same step."""
         if trainer.world_size == 1:
-            return self.told is not None
+            return find_heard() is not None
         if trainer.global_step % self.every:
             return False
-        return trainer.strategy.reduce_boolean_decision(self.told is not None, all=False)
-
-    def _let_go(self) -> None:
-        for number, handler in self._handlers.items():
-            signal.signal(number, handler)
-        self._handlers = {}
+        return trainer.strategy.reduce_boolean_decision(find_heard() is not None, all=False)
 
     def _restore(self, rank: int, world: int, task: LightningModule) -> None:
         if len(self._cut_off) == world:
