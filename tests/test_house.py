@@ -19,7 +19,7 @@ ROOMS = {"data", "models", "tasks", "callbacks", "figures"}
 # Each may import what stands before it.
 ORDER = [
     {"text"},
-    {"errors", "batch", "foreign", "processor", "ranks", "gathering"},
+    {"errors", "batch", "foreign", "processor", "ranks", "gathering", "locks"},
     {"files", "kinds", "failures"},
     {"constructors", "places"},
     {"upgrade"},

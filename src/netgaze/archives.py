@@ -11,7 +11,8 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any, BinaryIO
 
 from netgaze.errors import NetgazeError
-from netgaze.files import is_web_page, one_at_a_time
+from netgaze.files import is_web_page
+from netgaze.locks import one_at_a_time
 
 MOST_FILES, MOST_DEPTH = 1_000_000, 30
 _MOST_DIRECTORY = 10_000_000  # bytes of a zip archive's table of contents

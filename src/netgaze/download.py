@@ -13,7 +13,8 @@ from typing import BinaryIO
 from tqdm import tqdm
 
 from netgaze.errors import NetgazeError
-from netgaze.files import cannot_write, hash_md5, hash_sha256, is_web_page, one_at_a_time, saying_what_cannot_be_written
+from netgaze.files import cannot_write, hash_md5, hash_sha256, is_web_page, saying_what_cannot_be_written
+from netgaze.locks import one_at_a_time
 from netgaze.ranks import shows_progress
 
 log = logging.getLogger(__name__)

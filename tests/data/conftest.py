@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from netgaze.data.cifar10 import FOLDER, META, TEST, TRAIN
 from netgaze.errors import NetgazeError
@@ -19,6 +20,17 @@ from netgaze.errors import NetgazeError
 def own_cache(tmp_path_factory, monkeypatch):
     """A cache of its own for each test, so that none finds what another left."""
     monkeypatch.setenv("NETGAZE_CACHE", str(tmp_path_factory.mktemp("cache")))
+
+
+def save_noise(folder: Path, num: int) -> np.random.Generator:
+    """Save `num` pictures of noise for each of two classes; the generator, to go on with."""
+    rng = np.random.default_rng(0)
+    for name in ("cat", "dog"):
+        (folder / name).mkdir(parents=True)
+        for number in range(num):
+            pixels = rng.integers(0, 256, (10, 9, 3), dtype=np.uint8)
+            Image.fromarray(pixels).save(folder / name / f"{number:02}.png")
+    return rng
 
 
 @pytest.fixture(scope="session")

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from tests.data.conftest import save_noise
 
 from netgaze.data import cache, facts, parallel
 from netgaze.data.augment import crop_center
@@ -26,12 +27,7 @@ FACTS = {"num_classes": 2, "num_channels": 3, "image_size": 8, "mean": (0.5,), "
 @pytest.fixture
 def photos(tmp_path):
     """Two classes of twelve pictures of noise."""
-    rng = np.random.default_rng(0)
-    for name in ("cat", "dog"):
-        (tmp_path / "photos" / name).mkdir(parents=True)
-        for number in range(12):
-            pixels = rng.integers(0, 256, (10, 9, 3), dtype=np.uint8)
-            Image.fromarray(pixels).save(tmp_path / "photos" / name / f"{number:02}.png")
+    save_noise(tmp_path / "photos", 12)
     return tmp_path / "photos"
 
 

@@ -8,6 +8,7 @@ import pytest
 import torch
 from PIL import Image
 from tests.conftest import NO_FIGURES
+from tests.data.conftest import save_noise
 from tests.tiny_runs import read_rows, read_run, train
 
 from netgaze.data import cache, streaming
@@ -25,12 +26,7 @@ FACTS = {"num_classes": 2, "num_channels": 3, "image_size": 8, "mean": (0.5,), "
 @pytest.fixture
 def photos(tmp_path):
     """Two classes of twenty pictures of noise; among them three of 16 bits, and one that is none."""
-    rng = np.random.default_rng(0)
-    for name in ("cat", "dog"):
-        (tmp_path / "photos" / name).mkdir(parents=True)
-        for number in range(20):
-            pixels = rng.integers(0, 256, (10, 9, 3), dtype=np.uint8)
-            Image.fromarray(pixels).save(tmp_path / "photos" / name / f"{number:02}.png")
+    rng = save_noise(tmp_path / "photos", 20)
     for number, most in ((4, 4000), (9, 300), (15, 1000)):
         deep = rng.integers(0, most, (9, 9), dtype=np.uint16)
         Image.fromarray(deep).save(tmp_path / "photos" / "dog" / f"{number:02}.png")

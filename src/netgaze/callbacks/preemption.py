@@ -49,9 +49,9 @@ class Preemption(Callback):
         self._num_steps = int(trainer.num_training_batches)
         listen()  # Lightning has its own way with SIGTERM, which several processes do not survive
         if trainer.fit_loop.restarted_mid_epoch:  # Lightning takes this epoch for one that has begun
-            for part in (*trainer.callbacks, pl_module):  # type: ignore[attr-defined]
-                hook = part.on_train_epoch_start
-                hook(trainer, pl_module) if part is not pl_module else hook()
+            for callback in trainer.callbacks:  # type: ignore[attr-defined]
+                callback.on_train_epoch_start(trainer, pl_module)
+            pl_module.on_train_epoch_start()
             self._restore(trainer.global_rank, trainer.world_size, pl_module)
         self._cut_off = []
 

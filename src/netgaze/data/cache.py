@@ -22,7 +22,8 @@ from netgaze.data.reading import hash_pictures, read_pixels
 from netgaze.data.streamed import Streamed
 from netgaze.data.values import Ranges
 from netgaze.errors import NetgazeError
-from netgaze.files import atomic_write, cache_root, digest, one_at_a_time, read_json, write_json
+from netgaze.files import atomic_write, cache_root, digest, read_json, write_json
+from netgaze.locks import one_at_a_time
 from netgaze.ranks import count_cores
 
 _VERSION = 3  # of what is kept in the cache

@@ -87,7 +87,7 @@ class _Workers:
         try:
             _write(process.stdin, [os.fspath(file) for file in files])
             assert process.stdout is not None
-            return pickle.load(process.stdout)
+            return pickle.load(process.stdout)  # of a process that we have started; files never come as pickles
         except (EOFError, OSError, pickle.UnpicklingError) as error:
             raise NetgazeError(
                 "A process that reads images was ended, perhaps for want of memory. Start anew when there is more."

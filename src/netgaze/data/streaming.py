@@ -16,7 +16,8 @@ from netgaze.data.reading import read_headers
 from netgaze.data.streamed import Streamed
 from netgaze.data.values import Ranges
 from netgaze.errors import NetgazeError
-from netgaze.files import cache_root, digest, one_at_a_time, read_json, write_json
+from netgaze.files import cache_root, digest, read_json, write_json
+from netgaze.locks import one_at_a_time
 from netgaze.ranks import count_cores
 
 Way = Literal["auto", "cached", "streamed"]
