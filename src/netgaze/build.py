@@ -21,11 +21,16 @@ from torch.optim.lr_scheduler import LRScheduler
 
 from netgaze.constructors import check_arguments, check_given, check_numbers
 from netgaze.errors import NetgazeError, raise_if_too_large
+from netgaze.glossary import NUMBERS, explain
 from netgaze.schema import resolve
 
 MAKE_TRAINER = "netgaze.trainer.make_trainer"  # the one function that a config may name
-# Of the group `trainer`: set_globals reads the first two, build_task the third, training the fourth, `budget` the last.
-READ_ELSEWHERE = ("threads", "deterministic", "channels_last", "compile", "max_time")
+# Of `trainer` set_globals reads the first two, build_task the third, training the fourth, `budget` the last; of `task`
+# build_task reads it for all.
+READ_ELSEWHERE = {
+    "trainer": ("threads", "deterministic", "channels_last", "compile", "max_time"),
+    "task": ("monitor",),
+}
 FOREIGN = (Module, Optimizer, LRScheduler, Callback, Logger, Strategy, LightningModule, LightningDataModule)
 _PLACES = {
     **{"data": "data", "models": "model", "tasks": "task", "figures": "figure", "callbacks": "callback"},
@@ -169,7 +174,7 @@ def build_trainer(settings: dict[str, Any], **joined: Any) -> Any:
         settings: the group; of its keys, those in `READ_ELSEWHERE` are no business of Lightning's.
         joined: what `trainer.make_trainer` takes besides.
     """
-    return build({key: value for key, value in settings.items() if key not in READ_ELSEWHERE}, **joined)
+    return build({key: value for key, value in settings.items() if key not in READ_ELSEWHERE["trainer"]}, **joined)
 
 
 def build_task(settings: dict[str, Any], class_names: Sequence[str]) -> Any:
@@ -182,9 +187,10 @@ def build_task(settings: dict[str, Any], class_names: Sequence[str]) -> Any:
     torch.manual_seed(settings["seed"])
     model = build(settings["model"])
     build(settings["optim"] | {"_partial_": False}, params=[torch.nn.Parameter(torch.zeros(1))])  # refuses in time
-    task = build(
-        settings["task"], model=model, optimizer=build(settings["optim"]), schedule=build(settings["schedule"])
-    )
+    chosen = {key: value for key, value in settings["task"].items() if key not in READ_ELSEWHERE["task"]}
+    task = build(chosen, model=model, optimizer=build(settings["optim"]), schedule=build(settings["schedule"]))
+    if monitor := settings["task"].get("monitor"):
+        task.monitor, task.monitor_mode = monitor, choose_mode(monitor)
     task.max_epochs = settings["trainer"]["max_epochs"]
     task.name_classes(class_names)
     if len(task.class_names) != task.num_classes:
@@ -196,6 +202,21 @@ def build_task(settings: dict[str, Any], class_names: Sequence[str]) -> Any:
     if settings["trainer"]["channels_last"]:
         model.to(memory_format=torch.channels_last)
     return task
+
+
+def choose_mode(monitor: str) -> str:
+    """Whether the largest ("max") or the smallest ("min") value of a number is best.
+
+    Raises:
+        NetgazeError: it is no number of the validation split.
+    """
+    if not monitor.startswith("val/"):
+        raise NetgazeError(
+            f"task.monitor={monitor}: the best epoch is chosen by validation alone. Give a number that begins with "
+            "val/, as val/acc, val/loss or val/knn20."
+        )
+    meaning = explain(monitor, NUMBERS)
+    return "min" if meaning is not None and meaning.better == "lower" else "max"
 
 
 def init_from_data(task: Any, data: Any) -> None:
@@ -249,5 +270,5 @@ def resolve_config(config: DictConfig) -> Any:
     _check_targets(settings)
     check_numbers(settings, "")
     for group, content in settings.items():
-        _check_arguments(content, str(group), READ_ELSEWHERE if group == "trainer" else ())
+        _check_arguments(content, str(group), READ_ELSEWHERE.get(str(group), ()))
     return settings

@@ -1,6 +1,7 @@
 """What is said before training, not after it: data, task and source that do not fit each other."""
 
 import logging
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,21 @@ def check_seen(data: Any, task: Any) -> None:
             f"not in its training ({', '.join(data.class_names[label] for label in sorted(unseen)[:3])}, ...). Where "
             "no person is in two splits, choose task=siamese, which tells strangers apart."
         )
+
+
+def check_monitor(monitor: str, callbacks: Iterable[Any]) -> None:
+    """Whether the number that chooses the best epoch will be there, where figures find it while the network trains.
+
+    Raises:
+        NetgazeError: they are not asked.
+    """
+    for callback in callbacks:
+        metrics = [metric for figure in getattr(callback, "figures", {}).values() for metric in figure.metrics]
+        if monitor.removeprefix("val/") in metrics and not callback.every:
+            raise NetgazeError(
+                f"{monitor} chooses the best epoch, and nobody measures it. Give callback.online_eval.every=1, the "
+                "epochs between two looks."
+            )
 
 
 def check_export(data: Any, task: Any) -> None:

@@ -11,7 +11,7 @@ from omegaconf import DictConfig, OmegaConf
 from netgaze.analysis import compare_stages, is_complete
 from netgaze.build import build, build_task, build_trainer, init_from_data, trust
 from netgaze.callbacks.keep import Keep
-from netgaze.checks import check_export, check_seen, check_source
+from netgaze.checks import check_export, check_monitor, check_seen, check_source
 from netgaze.early_checks import Known, check_named, check_train
 from netgaze.ending import draw_missing, end, test_best
 from netgaze.errors import NetgazeError, Stopped, explaining_memory
@@ -114,10 +114,12 @@ def train(stage: Stage) -> None:
     data, task = _build_both(stage)
     check_named(settings["figure"], [Known(_list_layers(task), task.class_names, len(data.labels("test")))])
     figures = {name: build(figure) for name, figure in settings["figure"].items()}
+    callbacks = [build(callback) for callback in settings["callback"].values()]
+    check_monitor(task.monitor, callbacks)
     controls([], settings["control"])  # says before training what it does not know
     trainer = build_trainer(
         chosen if task.trainable else chosen | {"max_epochs": 0},
-        callbacks=[build(callback) for callback in settings["callback"].values()],
+        callbacks=callbacks,
         folder=run.folder,
         facts={
             "config": settings,
@@ -188,7 +190,7 @@ def _load_init(stage: Stage, task: Any, data: Any) -> dict[str, Any]:
         loaded = load_weights(task.model, source.file, source.key)
         log.info("%s", loaded)
         facts = {"init": vars(loaded)}
-    if not task.trainable:
+    if task.needs_init:
         known = stage.run.facts.get("init") if stage.run.exists else None
         check_source(task, source and source.file, data, facts.get("init", known))
     if source is None and task.has_frozen:

@@ -16,6 +16,7 @@ from netgaze.files import read_config, read_json_object, write_text
 _KEYS = {
     "data.labelled_share": "labeled_fraction",
     "augment.crop": "crop_padding",
+    "augment.jitter": "color_jitter",
     "task.mined_share": "mined_fraction",
     "task.num_views": "cached_views",
     "callback.look": "online_eval",

@@ -12,7 +12,7 @@ from PIL import Image
 from tests.data.conftest import save_noise
 
 from netgaze.data import cache, facts, parallel
-from netgaze.data.augment import crop_center
+from netgaze.data.pixels import crop_center
 from netgaze.data.cache import decode_cached
 from netgaze.data.decode import Form
 from netgaze.data.folder import Folder

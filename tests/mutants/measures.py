@@ -4,7 +4,7 @@ _METRICS, _NEIGHBORS, _ROUNDED, _VERIFICATION = (
     f"tests/measures/test_{it}.py" for it in ("metrics", "neighbors", "rounded", "verification")
 )
 _LOSSES, _WHITENING, _NUMBERS = (
-    "tests/measures/test_losses.py",
+    "tests/measures/test_pair_losses.py",
     "tests/measures/test_whitening.py",
     "tests/figures/test_numbers.py",
 )
@@ -104,18 +104,18 @@ MUTANTS = [
     ),
     ("measures/verification.py", "np.std(accuracies, ddof=1)", "np.std(accuracies)", _VERIFICATION),
     ("measures/verification.py", "distances[fold != number], same[fold != number]", "distances, same", _VERIFICATION),
-    ("measures/losses.py", "labels[first] != labels[second]", "labels[first] == labels[second]", _LOSSES),
-    ("measures/losses.py", "F.relu(margin - distances), distances)", "distances, F.relu(margin - distances))", _LOSSES),
+    ("measures/pair_losses.py", "labels[first] != labels[second]", "labels[first] == labels[second]", _LOSSES),
+    ("measures/pair_losses.py", "F.relu(margin - distances), distances)", "distances, F.relu(margin - distances))", _LOSSES),
     (
-        "measures/losses.py",
+        "measures/pair_losses.py",
         "(_mean(hard_other) - _mean(hard_same)) / 2",
         "(_mean(hard_same) - _mean(hard_other)) / 2",
         _LOSSES,
     ),
-    ("measures/losses.py", "largest=False).values", "largest=True).values", _LOSSES),
-    ("measures/losses.py", "excess = farthest - nearest", "excess = nearest - farthest", _LOSSES),
-    ("measures/losses.py", "~positive, -torch.inf)[anchors].amax", "~same, -torch.inf)[anchors].amin", _LOSSES),
-    ("measures/losses.py", "* embeddings.shape[1] ** 0.5", "* embeddings.shape[1]", _LOSSES),
+    ("measures/pair_losses.py", "largest=False).values", "largest=True).values", _LOSSES),
+    ("measures/pair_losses.py", "excess = farthest - nearest", "excess = nearest - farthest", _LOSSES),
+    ("measures/pair_losses.py", "~positive, -torch.inf)[anchors].amax", "~same, -torch.inf)[anchors].amin", _LOSSES),
+    ("measures/pair_losses.py", "* embeddings.shape[1] ** 0.5", "* embeddings.shape[1]", _LOSSES),
     ("measures/whitening.py", "directions / variances.sqrt()", "directions * variances.sqrt()", _WHITENING),
     ("measures/whitening.py", "within.T @ within / len(within)", "within.T @ within", _WHITENING),
     ("measures/whitening.py", "values - means[members]", "values - values.mean(dim=0)", _WHITENING),

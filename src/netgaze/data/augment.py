@@ -1,144 +1,28 @@
-"""Augmentation of a whole batch on its device, each image with its own draw.
+"""Augmentation of a whole batch on its device, each image and each view with its own draw.
 
-Each operation is split in two: the draw, one number an image, and the pure function that applies given draws.
-Images are uint8 [B,C,H,W], fastest when channels come last in memory; draws come from the device's global generator.
+Draws come from the device's global generator; what they do to images is in `pixels`, `distort` and `mixing`.
 """
 
 from collections.abc import Sequence
-from functools import lru_cache
 from typing import Literal
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from netgaze.batch import Mixed
+from netgaze.data.distort import blur, draw_windows, jitter_colors, resize_windows, take_colors
 from netgaze.data.mixing import cutmix, draw_box, draw_boxes, draw_share, erase, measure_rest, mixup
+from netgaze.data.pixels import choose_alternating, crop, cutout, flip, rotate90
 from netgaze.errors import NetgazeError
 
-Floats = tuple[float, ...]
-
-_GOLDEN = 0x9E3779B97F4A7C15
-_AT_ONCE = 512  # images that are enlarged together: as decimal numbers they need four times the memory
-
-
-def crop(
-    images: Tensor, top: Tensor, left: Tensor, padding: int, size: int | None = None, padding_mode: str = "constant"
-) -> Tensor:
-    """Pad with zeros, or with the image mirrored at its border ("reflect"), and cut windows at (top, left), each [B].
-
-    The windows are `size` pixels wide and high, or as the images were before padding. One gather of whole rows: a row
-    of a window is a run of bytes, picked from a view of all runs.
-    """
-    num, channels = images.shape[:2]
-    height, width = images.shape[2:] if size is None else (size, size)
-    padded = _pad(images.permute(0, 2, 3, 1), padding, padding_mode).contiguous()
-    run = width * channels
-    runs = padded.view(-1).as_strided((padded.numel() - run + 1, run), (1, 1))
-    tops = top + torch.arange(num, device=images.device) * padded.shape[1]
-    rows = tops.view(-1, 1) + torch.arange(height, device=images.device)
-    starts = (rows * padded.shape[2] + left.view(-1, 1)) * channels
-    return runs.index_select(0, starts.flatten()).view(num, height, width, channels).permute(0, 3, 1, 2)
-
-
-def _pad(pixels: Tensor, padding: int, mode: str) -> Tensor:
-    """Images [B,H,W,C] -> [B,H+2P,W+2P,C]."""
-    if mode == "constant" or not padding:
-        return F.pad(pixels, (0, 0) + (padding,) * 4)
-    for dim in (1, 2):  # torch reflects no bytes
-        size = pixels.shape[dim]
-        place = torch.arange(-padding, size + padding, device=pixels.device).abs()
-        pixels = pixels.index_select(dim, (size - 1) - (size - 1 - place).abs())
-    return pixels
-
-
-def crop_center(images: Tensor, size: int) -> Tensor:
-    """The middle `size` x `size` pixels of images [...,H,W], as a view; torchvision rounds the same way."""
-    height, width = images.shape[-2:]
-    top, left = round((height - size) / 2), round((width - size) / 2)
-    return images[..., top : top + size, left : left + size]
-
-
-def resize_to(images: Tensor, size: int) -> Tensor:
-    """Images uint8 [N,C,H,W] as uint8 [N,C,size,size]: the middle of larger ones, smaller ones enlarged bilinearly."""
-    if images.shape[-1] >= size:
-        return crop_center(images, size)
-    parts = [F.interpolate(part.float(), (size, size), mode="bilinear") for part in images.split(_AT_ONCE)]
-    return torch.cat([part.round_().to(torch.uint8) for part in parts])
-
-
-def flip(images: Tensor, chosen: Tensor) -> Tensor:
-    """Mirror left to right the images where `chosen` [B] is true."""
-    pixels = images.permute(0, 2, 3, 1)
-    both = torch.cat([pixels, pixels.flip(2)])
-    index = torch.arange(len(images), device=images.device) + len(images) * chosen
-    return both.index_select(0, index).permute(0, 3, 1, 2)
-
-
-def choose_alternating(index: Tensor, epoch: int, seed: int) -> Tensor:
-    """Which of the images at `index` [B] of a split are mirrored: half of them, in the next epoch the others.
-
-    Whoever sees both sides of every image in two epochs learns faster than by chance (Jordan 2024, arXiv 2404.00498).
-    Which half begins is drawn by `seed`, each image by itself: the highest bit of a hash of its place (splitmix64).
-    """
-    mixed = index + _wrap(_GOLDEN * (2 * seed + 1))
-    for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
-        mixed = (mixed ^ ((mixed >> shift) & ((1 << (64 - shift)) - 1))) * _wrap(factor)
-    mixed ^= (mixed >> 31) & ((1 << 33) - 1)
-    return (mixed < 0) ^ bool(epoch % 2)
-
-
-def _wrap(value: int) -> int:
-    """A whole number as the int64 of the same last 64 bits."""
-    return (value + 2**63) % 2**64 - 2**63
-
-
-def cutout(images: Tensor, center_y: Tensor, center_x: Tensor, size: int) -> Tensor:
-    """Black out a square of `size` pixels around a center, clipped at the border (DeVries and Taylor 2017)."""
-    height, width = images.shape[-2:]
-    rows = torch.arange(height, device=images.device).view(1, -1, 1) - center_y.view(-1, 1, 1) + size // 2
-    columns = torch.arange(width, device=images.device).view(1, 1, -1) - center_x.view(-1, 1, 1) + size // 2
-    hole = (rows >= 0) & (rows < size) & (columns >= 0) & (columns < size)
-    return images.masked_fill(hole.unsqueeze(1), 0)
-
-
-def jitter(images: Tensor, brightness: Tensor, contrast: Tensor) -> Tensor:
-    """Scale each image by `brightness` [B], then its distance from its own mean by `contrast` [B]."""
-    values = images.float() * brightness.view(-1, 1, 1, 1)
-    mean = values.mean(dim=(1, 2, 3), keepdim=True)
-    return ((values - mean) * contrast.view(-1, 1, 1, 1) + mean).clamp_(0, 255).round_().to(torch.uint8)
-
-
-def rotate90(images: Tensor, quarter_turns: Tensor) -> Tensor:
-    """Turn each square image by `quarter_turns` [B] in 0..3 times 90 degrees, counter-clockwise."""
-    if images.shape[-1] != images.shape[-2]:
-        raise ValueError(f"expected square images, got {tuple(images.shape)}")
-    result = images
-    for turns in (1, 2, 3):  # all of them, in place of those that are chosen: to count these is to wait for a GPU
-        result = torch.where((quarter_turns == turns).view(-1, 1, 1, 1), torch.rot90(images, turns, (2, 3)), result)
-    return result
-
-
-def normalize(images: Tensor, mean: Sequence[float], std: Sequence[float]) -> Tensor:
-    """uint8 [B,C,H,W] -> float32 [B,C,H,W], channels last in memory, by `mean` and `std` of values in 0..1."""
-    pixels = images.permute(0, 2, 3, 1).contiguous()
-    values = pixels.to(torch.float32)
-    # In rows of all pixels' channels: arithmetic over runs of three numbers is several times slower on a CPU.
-    scale, shift = _make_constants(tuple(mean), tuple(std), pixels.shape[2], images.device)
-    values.flatten(2).mul_(scale).add_(shift)
-    return values.permute(0, 3, 1, 2)
-
-
-@lru_cache(maxsize=16)  # to make them on a GPU is to wait for it
-def _make_constants(mean: Floats, std: Floats, width: int, device: torch.device) -> tuple[Tensor, Tensor]:
-    """What a row of so many pixels is multiplied by, and what is added, [width*C]."""
-    scale = torch.tensor([1 / (255 * s) for s in std] * width, device=device)
-    shift = torch.tensor([-m / s for m, s in zip(mean, std, strict=True)] * width, device=device)
-    return scale, shift
+_BLUR_SIGMA = (0.1, 2.0)  # pixels (Chen et al. 2020)
 
 
 class Augment:
-    """What a training batch goes through, in this order: crop, flip, jitter, rotate90, cut-out, erasing, mixing.
+    """What a training batch goes through, in this order.
+
+    Random crops, flips, resized crops, colors, grayscale, blur, quarter turns, cut-out; on normalized images erasing and
+    mixing. Definitions are torchvision's, but for cut-out and alternating flips.
 
     Args:
         crop_padding: pixels around an image for random crops; 0 for none, unless images are stored larger than they are
@@ -146,7 +30,15 @@ class Augment:
         padding_mode: what these are: "constant", zeros, or "reflect", the image mirrored, in torchvision's words.
         flip: mirror half of the images, drawn anew each time.
         alternate_flip: draw them once, and mirror in every other epoch the others, see `choose_alternating`.
-        jitter: strength s; brightness and contrast are drawn from 1-s..1+s.
+        crop_scale: the smallest and the largest share of an image's area of which a window is cut and scaled to the
+            whole size; None for no such windows.
+        crop_ratio: the smallest and the largest width of these windows, in heights.
+        color_jitter: strengths of brightness, contrast, saturation and hue, in an order drawn for each image: the first
+            three change by a factor of 1-s..1+s, hue by -s..s of the color wheel, s up to 0.5. One number is that of
+            brightness and contrast alone.
+        color_jitter_prob: probability of all four.
+        grayscale_prob: probability of an image without colors.
+        blur_prob: probability of a Gaussian blur of 0.1 to 2 pixels, by a kernel of a tenth of the image.
         rotate90: quarter turns drawn at random (after every resample, so that no border tells the angle).
         cutout: side of the blacked-out square in pixels; 0 for none.
         erase: probability with which a rectangle of an image is set to the mean color (Zhong et al. 2020).
@@ -164,27 +56,46 @@ class Augment:
         padding_mode: Literal["constant", "reflect"] = "constant",
         flip: bool = False,
         alternate_flip: bool = False,
-        jitter: float = 0.0,
+        crop_scale: Sequence[float] | None = None,
+        crop_ratio: Sequence[float] = (3 / 4, 4 / 3),
+        color_jitter: Sequence[float] | float = 0.0,
+        color_jitter_prob: float = 1.0,
+        grayscale_prob: float = 0.0,
+        blur_prob: float = 0.0,
         rotate90: bool = False,
         cutout: int = 0,
         erase: float = 0.0,
         mixup: float = 0.0,
         cutmix: float = 0.0,
     ) -> None:
-        if not 0 <= erase <= 1 or mixup < 0 or cutmix < 0:
-            raise NetgazeError(
-                f"data.augment: erase={erase} is a probability, from 0 to 1; mixup={mixup} and cutmix={cutmix} are 0 "
-                "or more."
-            )
+        strengths = [color_jitter, color_jitter, 0.0, 0.0] if isinstance(color_jitter, float | int) else color_jitter
+        _check(mixup >= 0 and cutmix >= 0, f"mixup={mixup} and cutmix={cutmix} are 0 or more")
+        for name, value in (
+            ("erase", erase),
+            ("color_jitter_prob", color_jitter_prob),
+            ("grayscale_prob", grayscale_prob),
+            ("blur_prob", blur_prob),
+        ):
+            _check(0 <= value <= 1, f"{name}={value} is a probability, from 0 to 1")
+        for name, pair, most in (("crop_scale", crop_scale, 1.0), ("crop_ratio", crop_ratio, float("inf"))):
+            fits = pair is None or (len(pair) == 2 and 0 < pair[0] <= pair[1] <= most)
+            _check(fits, f"{name}={pair} is the smallest and the largest, as [0.2,1]")
+        fits = len(strengths) == 4 and min(strengths) >= 0 and strengths[3] <= 0.5
+        _check(fits, f"color_jitter={color_jitter} is four numbers of 0 or more, the last, of hue, up to 0.5; or one")
         self.crop_padding, self.padding_mode = crop_padding, padding_mode
         self.flip, self.alternate_flip = flip, alternate_flip
-        self.jitter, self.rotate90, self.cutout = jitter, rotate90, cutout
+        self.crop_scale, self.crop_ratio = crop_scale, crop_ratio
+        self.color_jitter, self.color_jitter_prob = list(strengths), color_jitter_prob
+        self.grayscale_prob, self.blur_prob = grayscale_prob, blur_prob
+        self.rotate90, self.cutout = rotate90, cutout
         self.erase, self.mixup, self.cutmix = erase, mixup, cutmix
 
     def __call__(
         self, images: Tensor, size: int | None = None, *, index: Tensor | None = None, epoch: int = 0, seed: int = 0
     ) -> Tensor:
-        """uint8 [B,C,H,W] -> uint8 [B,C,S,S] with S = `size`, or [B,C,H,W] without.
+        """uint8 [B,C,H,W] -> values of 0..255 [B,C,S,S] with S = `size`, or [B,C,H,W] without.
+
+        They are uint8, or float32 where images are distorted.
 
         Args:
             images: the batch.
@@ -194,18 +105,17 @@ class Augment:
             seed: of the half that is mirrored first.
         """
         num, device = len(images), images.device
-        room = 2 * self.crop_padding + (0 if size is None else images.shape[-1] - size)
+        room = 2 * self.crop_padding + (0 if size is None or self.crop_scale else images.shape[-1] - size)
         if room:
             top, left = torch.randint(room + 1, (2, num), device=device)
-            images = crop(images, top, left, self.crop_padding, size, self.padding_mode)
+            images = crop(images, top, left, self.crop_padding, images.shape[-1] if self.crop_scale else size, self.padding_mode)
         if self.flip and self.alternate_flip:
             places = torch.arange(num, device=device) if index is None else index
             images = flip(images, choose_alternating(places, epoch, seed))
         elif self.flip:
             images = flip(images, torch.rand(num, device=device) < 0.5)
-        if self.jitter:
-            factors = 1 + self.jitter * (2 * torch.rand(2, num, device=device) - 1)
-            images = jitter(images, factors[0], factors[1])
+        if self.distorts:
+            images = self._distort(images.to(torch.float32, memory_format=torch.contiguous_format), size)
         if self.rotate90:
             images = rotate90(images, torch.randint(4, (num,), device=device))
         if self.cutout:
@@ -213,6 +123,40 @@ class Augment:
             center_x = torch.randint(images.shape[-1], (num,), device=device)
             images = cutout(images, center_y, center_x, self.cutout)
         return images
+
+    @property
+    def distorts(self) -> bool:
+        """Whether images are scaled, or their colors or sharpness changed."""
+        return bool(self.crop_scale or any(self.color_jitter) or self.grayscale_prob or self.blur_prob)
+
+    def _distort(self, images: Tensor, size: int | None) -> Tensor:
+        """float32 [B,C,H,W] of 0..255 -> the same, [B,C,S,S] where windows are cut."""
+        num, device, (height, width) = len(images), images.device, images.shape[-2:]
+        if self.crop_scale:
+            windows = draw_windows(num, height, width, self.crop_scale, self.crop_ratio, device)
+            images = resize_windows(images, windows, size or width)
+        if any(self.color_jitter):
+            images = self._jitter(images)
+        if self.grayscale_prob:
+            images = take_colors(images, torch.rand(num, device=device) < self.grayscale_prob)
+        if self.blur_prob:
+            sigma = torch.empty(num, device=device).uniform_(*_BLUR_SIGMA)
+            kernel_size = max(3, images.shape[-1] // 20 * 2 + 1)
+            images = blur(images, sigma, torch.rand(num, device=device) < self.blur_prob, kernel_size)
+        return images
+
+    def _jitter(self, images: Tensor) -> Tensor:
+        """Colors changed by draws; which images' hue comes first, second, third and last is shared out evenly."""
+        num, device = len(images), images.device
+        strengths = torch.tensor(self.color_jitter).view(4, 1).to(device, non_blocking=True)
+        chosen = torch.rand(num, device=device) < self.color_jitter_prob
+        low = torch.cat([(1 - strengths[:3]).clamp(min=0), -strengths[3:]])
+        high = torch.cat([1 + strengths[:3], strengths[3:]])
+        drawn = low + (high - low) * torch.rand(4, num, device=device)
+        factors = torch.where(chosen, drawn[:3], 1.0)
+        order = torch.rand(3, num, device=device).argsort(dim=0)
+        hue_at = torch.randperm(num, device=device).tensor_split(4)
+        return jitter_colors(images, factors, torch.where(chosen, drawn[3], 0.0), order, hue_at)
 
     @property
     def mixes(self) -> bool:
@@ -239,3 +183,8 @@ class Augment:
         else:
             views = tuple(mixup(view, share) for view in views)
         return views, Mixed(labels.roll(1, 0), share)
+
+
+def _check(fits: bool, said: str) -> None:
+    if not fits:
+        raise NetgazeError(f"data.augment: {said}.")

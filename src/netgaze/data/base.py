@@ -12,12 +12,13 @@ from torch import Tensor
 from tqdm import tqdm
 
 from netgaze.batch import Batch
-from netgaze.data.augment import Augment, normalize, resize_to
+from netgaze.data.augment import Augment
 from netgaze.data.decode import NO_RANGES, Form, read_images, read_picture
 from netgaze.data.facts import check_facts, check_loaded, digest_content, digest_evaluated
 from netgaze.data.found import Found, Remarks, find
 from netgaze.data.images import Images, Unlabeled, Vectors
 from netgaze.data.loading import make_loader
+from netgaze.data.pixels import normalize, resize_to
 from netgaze.data.sampler import PlainBatches, Remaining
 from netgaze.data.splits import draw_stratified, hold_out
 from netgaze.data.training import Training, TrainingPart
@@ -46,7 +47,7 @@ class ImageData(LightningDataModule):
     augmentation and normalization happen on the whole batch after its transfer to the device.
 
     Attributes:
-        num_views: views of a training batch: set by whoever joins data and task to the task's own.
+        num_views: views of a batch: set by whoever joins data and task to the task's own.
         remarks: what reading the set brought up, beside its images; `load` may set it.
 
     Args:
@@ -279,26 +280,54 @@ class ImageData(LightningDataModule):
             batch = part[torch.arange(start, min(start + batch_size, len(part)))]
             yield replace(batch, views=(self._show(batch, augmented),))
 
+    def draw_views(self, split: str, index: Tensor, num_views: int) -> list[Tensor]:
+        """Augmented views of the images at `index` [M] of a split: as many tensors, values of 0..255 [M,C,H,W].
+
+        The draws are the same each time.
+        """
+        stored = self._split(split)[index].images
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(self.training.split_seed)
+            return [self._augment(stored, index, view, epoch=0) for view in range(num_views)]
+
     def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
-        """Make the views of a batch where it now is: in training `num_views` augmented ones, else the images alone."""
+        """Make the views of a batch where it now is.
+
+        In training `num_views` augmented ones. In validation and test the images alone, or where a task compares views
+        as many augmented ones, of the same draws in every epoch.
+        """
         if self._features:
             return batch
         training = self.trainer is not None and self.trainer.training
-        num_views = self.num_views if training else 1
-        views, mixed = tuple(self._show(batch, training, view) for view in range(num_views)), None
-        if training and self.augment is not None:
+        if not training and self.num_views == 1:
+            return replace(batch, views=(self._show(batch, augmented=False),))
+        if not training:
+            devices = [batch.index.device] if batch.index.is_cuda else []
+            with torch.random.fork_rng(devices=devices):
+                torch.manual_seed(self.training.split_seed * 1_000_003 + int(batch.index[0]))
+                return replace(batch, views=self._show_views(batch))
+        views, mixed = self._show_views(batch), None
+        if self.augment is not None:
             views, mixed = self.augment.mix(views, batch.labels)
         return replace(batch, views=views, mixed=mixed)
 
+    def _show_views(self, batch: Batch) -> tuple[Tensor, ...]:
+        return tuple(self._show(batch, True, view) for view in range(self.num_views))
+
     def _show(self, batch: Batch, augmented: bool, view: int = 0) -> Tensor:
         """Images as they are stored, uint8 [B,C,h,w] -> as networks see them, float32 [B,C,H,W]."""
-        stored = batch.images
-        if augmented and self.augment is not None:
-            epoch = self.trainer.current_epoch if self.trainer is not None else 0
-            seed = self.training.seed * self.num_views + view
-            stored = self.augment(stored, self.window, index=batch.index, epoch=epoch, seed=seed)
-        shown = self.normalize(resize_to(stored, self.image_size))
-        return shown if not augmented or self.augment is None else self.augment.finish(shown)
+        if not augmented or self.augment is None:
+            return self.normalize(resize_to(batch.images, self.image_size))
+        epoch = self.trainer.current_epoch if self.trainer is not None else 0
+        return self.augment.finish(self.normalize(self._augment(batch.images, batch.index, view, epoch)))
+
+    def _augment(self, stored: Tensor, index: Tensor, view: int, epoch: int) -> Tensor:
+        """Images as they are stored, uint8 [B,C,h,w] -> augmented, values of 0..255 [B,C,H,W]."""
+        if self.augment is None:
+            return resize_to(stored, self.image_size)
+        size = self.image_size if self.augment.crop_scale else self.window
+        seed = self.training.seed * self.num_views + view
+        return resize_to(self.augment(stored, size, index=index, epoch=epoch, seed=seed), self.image_size)
 
     def train_dataloader(self) -> Any:
         """Shuffled batches of the training split."""

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from netgaze.data.annotations import Annotations, Listing, read_annotations, read_listing
-from netgaze.data.augment import crop_center
+from netgaze.data.pixels import crop_center
 from netgaze.data.base import ImageData, Shared
 from netgaze.data.cache import Decoded, decode_cached
 from netgaze.data.count import DECATHLON

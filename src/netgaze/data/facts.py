@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from netgaze.data.augment import crop_center
+from netgaze.data.pixels import crop_center
 from netgaze.data.images import Images
 from netgaze.errors import NetgazeError
 from netgaze.files import InParts, cached_arrays, digest

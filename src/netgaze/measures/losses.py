@@ -1,142 +1,107 @@
-"""Losses that compare the embeddings of a batch, and which pairs of it they compare.
+"""Losses between views of images: each draws the views of an image together, and has its own way against collapse.
 
-Every loss is a mean over what is compared; where a batch has nothing to compare it is 0, with gradients of 0.
+A network collapses when it gives every image the same answer, which draws views together perfectly. Letters: B images,
+V views, M = V B views of all of them, D numbers of a projection.
 """
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-
-def list_pairs(labels: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Every unordered pair i < j of a batch, P = B (B - 1) / 2; no image with itself.
-
-    Args:
-        labels: who is seen, int64 [B].
-
-    Returns:
-        (i int64 [P], j int64 [P], whether the two are of different people, bool [P]).
-    """
-    first, second = torch.triu_indices(len(labels), len(labels), offset=1, device=labels.device)
-    return first, second, labels[first] != labels[second]
+_NEGATIVE_HALF = -0.5
+_KNOTS, _FARTHEST = 17, 3.0  # where characteristic functions are compared: 0..3
 
 
-def draw_balanced_pairs(labels: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """As many same as different pairs: all of the rarer kind, as many of the other drawn without replacement.
+def nt_xent(first: Tensor, second: Tensor, temperature: float = 0.5) -> Tensor:
+    """SimCLR's loss (Chen et al. 2020, arXiv 2002.05709): which of all other views is of the same image?
 
-    The lot is that of the global generator of the labels' device.
+    -log(exp(s_ij / T) / sum_{k != i} exp(s_ik / T)) for the views i and j of an image, s their cosine, the mean over
+    all 2B views. Of equal projections it is log(2B - 1).
 
     Args:
-        labels: who is seen, int64 [B].
-
-    Returns:
-        As `pairs`, the same pairs first; empty tensors where the batch has pairs of one kind alone.
+        first, second: projections of two views of the same images, [B,D].
+        temperature: T, above 0.
     """
-    first, second, different = list_pairs(labels)
-    kinds = [kind.nonzero().flatten() for kind in (~different, different)]
-    num = min(len(kind) for kind in kinds)
-    chosen = torch.cat([kind if len(kind) == num else _drawn(kind, num) for kind in kinds])
-    return first[chosen], second[chosen], different[chosen]
+    own = torch.arange(len(first), device=first.device)
+    return sup_con(torch.cat([first, second]), torch.cat([own, own]), temperature)
 
 
-def contrastive(first: Tensor, second: Tensor, different: Tensor, margin: float = 2.0) -> Tensor:
-    """Same pairs together, different ones apart up to a margin (Hadsell, Chopra and LeCun 2006).
+def sup_con(projections: Tensor, labels: Tensor, temperature: float = 0.1) -> Tensor:
+    """The supervised contrastive loss, L_out (Khosla et al. 2020, arXiv 2004.11362): all views of a class belong together.
 
-    mean((1 - y) d^2 + y max(0, m - d)^2), y = 1 for different pairs. Deviations, both those of a widely used notebook:
-    the paper's factor of 1/2 is left out, and d = |f_1 - f_2 + 1e-6| is torch's `pairwise_distance`, whose summand
-    keeps the gradient finite where two embeddings are equal.
+    The mean over the views i of -1/|P(i)| sum_{p in P(i)} log(exp(s_ip / T) / sum_{a != i} exp(s_ia / T)), P(i) the
+    other views with the label of i, s the cosine. With a label for each image it is SimCLR's loss.
 
     Args:
-        first: embeddings, [P,D].
-        second: embeddings, [P,D].
-        different: y, bool [P].
-        margin: m, a distance.
-
-    Returns:
-        The loss, [], 0 or more.
+        projections: [M,D].
+        labels: of the views, int64 [M]; one that no other view shares counts 0.
+        temperature: T, above 0.
     """
-    distances = F.pairwise_distance(first, second)
-    return _mean(torch.where(different, F.relu(margin - distances), distances).square())
+    unit = F.normalize(projections, dim=1)
+    itself = torch.eye(len(unit), dtype=torch.bool, device=unit.device)
+    scores = (unit @ unit.T / temperature).masked_fill(itself, -torch.inf)
+    positive = (labels[:, None] == labels) & ~itself
+    surprise = (scores.logsumexp(dim=1, keepdim=True) - scores).masked_fill(~positive, 0.0)
+    return (surprise.sum(dim=1) / positive.sum(dim=1).clamp(min=1)).mean()
 
 
-def mining_contrastive(embeddings: Tensor, labels: Tensor, share: float = 0.5) -> Tensor:
-    """Raises the cosines of a batch's hardest same pairs P and lowers those of its hardest different pairs N.
+def vicreg_terms(first: Tensor, second: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """VICReg's three terms (Bardes, Ponce and LeCun 2022, arXiv 2105.04906), of projections of any length.
 
-    -1/(2|P|) sum_{(i,j) in P} cos(f_i, f_j) + 1/(2|N|) sum_{(i,j) in N} cos(f_i, f_j)
-
-    Guo, Zhu, Lei and Li 2018 (arXiv 1806.01196, section 3.2): the cosine, the two means, no margin, hard pairs mined
-    in the mini-batch, and to be learned jointly with a softmax loss. Our reading is how many are mined: of the same
-    pairs the `share` with the lowest cosines, at least one; of the different pairs as many, or all that there are, with
-    the highest cosines. The section's text was not at hand; the formula is written from memory of it.
+    Invariance: the mean squared distance of two views, over images and dimensions. Variance: the mean over dimensions
+    of max(0, 1 - sqrt(Var + 1e-4)), averaged over the two views, as the authors' program does. Covariance: the sum of
+    squared covariances of different dimensions, over D, summed over the two views, as there. Where all projections
+    are one, variance is 0.99, and the others are 0.
 
     Args:
-        embeddings: of any length, [B,D].
-        labels: who is seen, int64 [B].
-        share: of the same pairs that are mined, above 0 up to 1.
-
-    Returns:
-        The loss, [], -1..1; the term of a kind that the batch lacks is 0.
-
-    Raises:
-        ValueError: another share.
+        first, second: projections of two views of the same images, [B,D], B at least 2.
     """
-    if not 0 < share <= 1:
-        raise ValueError(f"expected a share above 0 and up to 1, got {share}")
-    first, second, different = list_pairs(labels)
-    cosines = F.cosine_similarity(embeddings[first], embeddings[second])
-    same, other = cosines[~different], cosines[different]
-    num = max(1, round(share * len(same)))
-    hard_same = same.topk(min(num, len(same)), largest=False).values
-    hard_other = other.topk(min(num, len(other))).values
-    return (_mean(hard_other) - _mean(hard_same)) / 2
+    views = torch.stack([first, second])
+    centered = views - views.mean(dim=1, keepdim=True)
+    covariance = centered.mT @ centered / (views.shape[1] - 1)
+    variances = covariance.diagonal(dim1=1, dim2=2)
+    others = covariance.square().sum(dim=(1, 2)) - variances.square().sum(dim=1)
+    return F.mse_loss(first, second), F.relu(1 - (variances + 1e-4).sqrt()).mean(), others.sum() / views.shape[2]
 
 
-def triplet(embeddings: Tensor, labels: Tensor, margin: float | None = 0.3) -> Tensor:
-    """The batch-hard triplet loss (Hermans, Beyer and Leibe 2017).
+def byol_regression(predictions: Tensor, targets: Tensor) -> Tensor:
+    """BYOL's loss (Grill et al. 2020, arXiv 2006.07733): 2 - 2 cos(prediction, target), 0..4, the mean over images.
 
-    mean_a max(0, m + max_p |f_a - f_p| - min_n |f_a - f_n|), the mean over every anchor a that has an image p of the
-    same person and an image n of another in the batch; without a margin, softplus stands in place of max(0, m + ...).
-    Where two embeddings are equal, their distance's gradient is taken as 0.
+    The paper's is the sum of this for both orders of two views; no gradient goes to the targets.
 
     Args:
-        embeddings: [B,D]; as in the paper they are not normalized here.
-        labels: who is seen, int64 [B].
-        margin: m, a distance; None for the paper's soft margin.
-
-    Returns:
-        The loss, [], 0 or more.
+        predictions: of the target's projections of the other view, [B,D].
+        targets: [B,D].
     """
-    # By matrix products, cdist would lose the small distances of embeddings far from the origin.
-    distances = torch.cdist(embeddings, embeddings, compute_mode="donot_use_mm_for_euclid_dist")
-    same = labels[:, None] == labels
-    positive = same & ~torch.eye(len(labels), dtype=torch.bool, device=labels.device)
-    anchors = positive.any(dim=1) & ~same.all(dim=1)
-    farthest = distances.masked_fill(~positive, -torch.inf)[anchors].amax(dim=1)
-    nearest = distances.masked_fill(same, torch.inf)[anchors].amin(dim=1)
-    excess = farthest - nearest
-    return _mean(F.softplus(excess) if margin is None else F.relu(excess + margin))
+    return 2 - 2 * F.cosine_similarity(predictions, targets.detach(), dim=1).mean()
 
 
-@torch.no_grad()
-def embedding_std(embeddings: Tensor) -> Tensor:
-    """How far embeddings are from collapse: a number to log, without gradient.
+def center_distance(projections: Tensor) -> Tensor:
+    """LeJEPA's invariance: the mean squared difference of views [V,B,D] from the mean of their image's views."""
+    return (projections - projections.mean(dim=0)).square().mean()
 
-    sqrt(D) times the mean over the dimensions of the standard deviation (that of a population) of f / |f| over the
-    batch, after Chen and He 2021 (SimSiam, figure 2), times sqrt(D) so that every D has one scale.
+
+def sigreg(projections: Tensor, directions: Tensor) -> Tensor:
+    """Sketched isotropic Gaussian regularization (Balestriero and LeCun 2025, arXiv 2511.08544).
+
+    Along each direction the empirical characteristic function of N projected rows is held against that of a standard
+    normal, exp(-t^2 / 2): the Epps-Pulley statistic N int |phi_N(t) - phi(t)|^2 exp(-t^2 / 2) dt, by the trapezoid rule
+    over 17 knots in 0..3, twice, as the integrand is even. The mean over directions. Of normal rows it is about 1,
+    whatever N; of rows that are all one it grows with N.
 
     Args:
-        embeddings: of any length, [B,D].
-
-    Returns:
-        [], 0..1: about 1 where directions are spread evenly, 0 where all are one.
+        projections: [N,D].
+        directions: unit vectors as columns, [D,S].
     """
-    return F.normalize(embeddings).std(dim=0, correction=0).mean() * embeddings.shape[1] ** 0.5
+    knots = torch.linspace(0, _FARTHEST, _KNOTS, device=projections.device)
+    normal = (_NEGATIVE_HALF * knots.square()).exp()
+    weights = torch.full_like(knots, 2 * _FARTHEST / (_KNOTS - 1))
+    weights[[0, -1]] /= 2
+    angles = (projections @ directions).unsqueeze(2) * knots
+    misses = (angles.cos().mean(dim=0) - normal).square() + angles.sin().mean(dim=0).square()
+    return len(projections) * (misses @ (weights * normal)).mean()
 
 
-def _drawn(items: Tensor, num: int) -> Tensor:
-    return items[torch.randperm(len(items), device=items.device)[:num]]
-
-
-def _mean(values: Tensor) -> Tensor:
-    """The mean, and 0 of nothing."""
-    return values.sum() / max(1, len(values))
+def draw_directions(num_dims: int, num: int, device: torch.device | str = "cpu") -> Tensor:
+    """Unit vectors in all directions alike, as columns [D,num]; from the global generator of the device."""
+    return F.normalize(torch.randn(num_dims, num, device=device), dim=0)

@@ -29,11 +29,12 @@ class Task(LightningModule):
     `verifier.Verifier`, which figures ask for embeddings and a threshold.
 
     Attributes:
-        num_views: views of each image in a training batch.
+        num_views: views of each image in a batch; with several, those of validation and test are augmented too.
         max_epochs: over which the schedule is laid, where the last one is not whole; None for those of the trainer.
         classifies: its outputs are logits of `class_names`.
         takes_mixed: whether it can learn from images that are mixed with each other.
         trainable: False for a task that trains nothing: its run tests the network as it is, whatever the epochs.
+        needs_init: whether it makes no sense without a trained network.
         monitor: the number that chooses the best epoch, as `val/loss`.
         monitor_mode: whether the largest ("max") or the smallest ("min") is best.
         numbers: of the current epoch by name; callbacks may add theirs.
@@ -55,6 +56,7 @@ class Task(LightningModule):
     monitor_mode = "max"
     takes_mixed = True
     trainable = True
+    needs_init = False
     classifies = True
     class_names: list[str]
 
@@ -102,7 +104,7 @@ class Task(LightningModule):
         return nn.functional.cross_entropy(logits, targets)
 
     def loss(self, batch: Batch) -> Step:
-        """What is learned from a batch, and measured on one: of `num_views` views in training, else of one."""
+        """What is learned from a batch, and measured on one, of `num_views` views."""
         examples, targets = self.make_examples(batch.images, batch.labels)
         outputs = self(examples)
         loss, numbers = self.criterion(outputs, targets), self.train_metrics(outputs.detach(), targets)

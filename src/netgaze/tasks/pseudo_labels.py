@@ -36,6 +36,7 @@ class PseudoLabels(Supervised, Labeler):
     """
 
     trainable = False
+    needs_init = True
 
     def __init__(
         self,

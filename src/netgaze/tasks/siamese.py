@@ -11,7 +11,7 @@ from torch.optim import Optimizer
 from netgaze.batch import Batch
 from netgaze.errors import NetgazeError
 from netgaze.gathering import gather_rows, share_from_main
-from netgaze.measures.losses import contrastive, draw_balanced_pairs, embedding_std, mining_contrastive, triplet
+from netgaze.measures.pair_losses import contrastive, draw_balanced_pairs, embedding_std, mining_contrastive, triplet
 from netgaze.measures.verification import verify
 from netgaze.measures.whitening import solve_whitening
 from netgaze.tasks.base import Task
@@ -31,7 +31,7 @@ class Siamese(Task, Verifier):
     Args:
         model: the network; its outputs are the embeddings.
         num_classes, optimizer, schedule: see `Task`.
-        loss: "contrastive", "mining_contrastive" or "triplet", see `netgaze.measures.losses`. Contrastive takes
+        loss: "contrastive", "mining_contrastive" or "triplet", see `netgaze.measures.pair_losses`. Contrastive takes
             every same pair of a batch and as many different ones, drawn at random.
         embedding_dim: E, the model's outputs; 0, where the model can, for the features before its last layer.
         normalize: whether embeddings have length 1; null for what the loss is usual with: mining_contrastive and

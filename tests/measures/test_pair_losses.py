@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from pytorch_metric_learning import distances, losses, miners, reducers
 from torch.nn import functional as F
 
-from netgaze.measures.losses import (
+from netgaze.measures.pair_losses import (
     contrastive,
     draw_balanced_pairs,
     embedding_std,

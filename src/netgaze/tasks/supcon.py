@@ -1,0 +1,18 @@
+"""Supervised contrastive learning (Khosla et al. 2020, arXiv 2004.11362): SimCLR that is told which images are alike."""
+
+from torch import Tensor
+
+from netgaze.measures.losses import sup_con
+from netgaze.tasks.simclr import SimCLR
+from netgaze.tasks.two_views import Compared
+
+
+class SupCon(SimCLR):
+    """Tell the views of an image's class from all others: the bridge from SimCLR to a supervised network.
+
+    Args: see `SimCLR`; the paper's temperature is 0.1.
+    """
+
+    def compare(self, embedded: Tensor, labels: Tensor) -> Compared:
+        """The supervised contrastive loss of projections [B,2,P] of images with `labels` [B]."""
+        return sup_con(embedded.flatten(0, 1), labels.repeat_interleave(embedded.shape[1]), self.temperature), {}
