@@ -24,7 +24,7 @@ DATA = [path for path in sorted((CONF / "data").rglob("*.yaml")) if not path.nam
 # What has no folder is embedded: drawn, or installed with a package.
 NEED_FILES = {str(path.relative_to(CONF / "data").with_suffix("")): "dir" in set(OmegaConf.load(path)) for path in DATA}
 EMBEDDED = [name for name, needs in NEED_FILES.items() if not needs]
-TASKS = sorted(path.stem for path in (CONF / "task").glob("*.yaml"))
+TASKS = sorted(path.stem for path in (CONF / "task").glob("[!_]*.yaml"))
 # What takes long to draw is drawn small.
 FEW = {
     "doodle_faces": ["data.num_classes=12", "data.num_val_people=2", "data.num_test_people=2", "data.images_each=4"],
@@ -143,6 +143,7 @@ def test_a_task_trains_a_step(name, cpu):
     data = build(settings["data"])
     data.setup()
     task = build_task(settings, data.class_names)
+    data.num_views = task.num_views
     data = task.training_data(data, torch.device("cpu"))
     if task.trainable:
         check_step(cpu, task, data)

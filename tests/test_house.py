@@ -149,8 +149,7 @@ def test_each_yaml_binds_to_its_constructor(path):
             continue
         taken, needed = parameters(target)
         missing = needed - keys - BUILT.get(group, set())
-        if group == "trainer":
-            taken |= set(READ_ELSEWHERE)
+        taken |= set(READ_ELSEWHERE.get(group, ()))
         if group == "callback":
             missing -= {"figures"}  # comes through the defaults list
         assert keys <= taken, f"{path.name}{where}: {keys - taken}"

@@ -12,11 +12,11 @@ from PIL import Image
 from tests.data.conftest import save_noise
 
 from netgaze.data import cache, facts, parallel
-from netgaze.data.pixels import crop_center
 from netgaze.data.cache import decode_cached
 from netgaze.data.decode import Form
 from netgaze.data.folder import Folder
 from netgaze.data.parallel import _Workers, map_ahead, map_files
+from netgaze.data.pixels import crop_center
 from netgaze.errors import NetgazeError
 from netgaze.files import InParts, cache_root, digest
 

@@ -10,14 +10,8 @@ from hypothesis import strategies as st
 from pytorch_metric_learning import distances, losses, miners, reducers
 from torch.nn import functional as F
 
-from netgaze.measures.pair_losses import (
-    contrastive,
-    draw_balanced_pairs,
-    embedding_std,
-    list_pairs,
-    mining_contrastive,
-    triplet,
-)
+from netgaze.measures.collapse import embedding_std
+from netgaze.measures.pair_losses import contrastive, draw_balanced_pairs, list_pairs, mining_contrastive, triplet
 
 LABELS = st.lists(st.integers(0, 4), max_size=12).map(lambda names: torch.tensor(names, dtype=torch.int64))
 SEED = st.integers(0, 2**32 - 1)

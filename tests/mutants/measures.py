@@ -105,7 +105,12 @@ MUTANTS = [
     ("measures/verification.py", "np.std(accuracies, ddof=1)", "np.std(accuracies)", _VERIFICATION),
     ("measures/verification.py", "distances[fold != number], same[fold != number]", "distances, same", _VERIFICATION),
     ("measures/pair_losses.py", "labels[first] != labels[second]", "labels[first] == labels[second]", _LOSSES),
-    ("measures/pair_losses.py", "F.relu(margin - distances), distances)", "distances, F.relu(margin - distances))", _LOSSES),
+    (
+        "measures/pair_losses.py",
+        "F.relu(margin - distances), distances)",
+        "distances, F.relu(margin - distances))",
+        _LOSSES,
+    ),
     (
         "measures/pair_losses.py",
         "(_mean(hard_other) - _mean(hard_same)) / 2",

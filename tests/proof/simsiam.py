@@ -7,7 +7,7 @@ from torch.nn import functional as F
 from torch.optim import Optimizer
 
 from netgaze.batch import Batch
-from netgaze.measures.pair_losses import embedding_std
+from netgaze.measures.collapse import embedding_std
 from netgaze.tasks.base import Task
 from netgaze.tasks.step import Step
 

@@ -12,7 +12,7 @@ from netgaze.errors import NetgazeError
 from netgaze.stages import make_stage_config
 
 EXPERIMENTS = sorted(path.stem for path in (CONF / "experiment").glob("[!_]*.yaml"))
-TASKS = sorted(path.stem for path in (CONF / "task").glob("*.yaml"))
+TASKS = sorted(path.stem for path in (CONF / "task").glob("[!_]*.yaml"))
 SHAPES = ["data=shapes", "data.limit=16", "data.batch_size=8"]
 FACES = ["data=doodle_faces", "data.num_classes=8", "data.num_val_people=2", "data.num_test_people=2"]
 FACES += ["data.images_each=4", "data.batch_size=8"]

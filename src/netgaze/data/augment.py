@@ -21,8 +21,8 @@ _BLUR_SIGMA = (0.1, 2.0)  # pixels (Chen et al. 2020)
 class Augment:
     """What a training batch goes through, in this order.
 
-    Random crops, flips, resized crops, colors, grayscale, blur, quarter turns, cut-out; on normalized images erasing and
-    mixing. Definitions are torchvision's, but for cut-out and alternating flips.
+    Random crops, flips, resized crops, colors, grayscale, blur, quarter turns, cut-out; on normalized images erasing
+    and mixing. Definitions are torchvision's, but for cut-out and alternating flips.
 
     Args:
         crop_padding: pixels around an image for random crops; 0 for none, unless images are stored larger than they are
@@ -108,7 +108,9 @@ class Augment:
         room = 2 * self.crop_padding + (0 if size is None or self.crop_scale else images.shape[-1] - size)
         if room:
             top, left = torch.randint(room + 1, (2, num), device=device)
-            images = crop(images, top, left, self.crop_padding, images.shape[-1] if self.crop_scale else size, self.padding_mode)
+            images = crop(
+                images, top, left, self.crop_padding, images.shape[-1] if self.crop_scale else size, self.padding_mode
+            )
         if self.flip and self.alternate_flip:
             places = torch.arange(num, device=device) if index is None else index
             images = flip(images, choose_alternating(places, epoch, seed))

@@ -281,14 +281,12 @@ class ImageData(LightningDataModule):
             yield replace(batch, views=(self._show(batch, augmented),))
 
     def draw_views(self, split: str, index: Tensor, num_views: int) -> list[Tensor]:
-        """Augmented views of the images at `index` [M] of a split: as many tensors, values of 0..255 [M,C,H,W].
-
-        The draws are the same each time.
-        """
+        """Augmented views of the images at `index` [M] of a split, uint8 [M,C,H,W] each, of fixed draws."""
         stored = self._split(split)[index].images
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.training.split_seed)
-            return [self._augment(stored, index, view, epoch=0) for view in range(num_views)]
+            views = [self._augment(stored, index, view, epoch=0) for view in range(num_views)]
+        return [view.round().to(torch.uint8) if view.is_floating_point() else view for view in views]
 
     def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
         """Make the views of a batch where it now is.

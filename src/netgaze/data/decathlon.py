@@ -9,12 +9,12 @@ import torch
 from torch import Tensor
 
 from netgaze.data.annotations import Annotations, Listing, read_annotations, read_listing
-from netgaze.data.pixels import crop_center
 from netgaze.data.base import ImageData, Shared
 from netgaze.data.cache import Decoded, decode_cached
 from netgaze.data.count import DECATHLON
 from netgaze.data.decode import Form
 from netgaze.data.images import Images
+from netgaze.data.pixels import crop_center
 from netgaze.data.splits import hold_out
 from netgaze.errors import NetgazeError
 

@@ -51,9 +51,12 @@ def draw_windows(
     allowed.
 
     Args:
-        num: of images, of `height` x `width` pixels.
+        num: of images.
+        height: of an image, in pixels.
+        width: of an image, in pixels.
         scale: the smallest and the largest share of an image's area.
         ratio: the smallest and the largest width, in heights; drawn evenly by its logarithm.
+        device: where they are drawn.
     """
     area = torch.empty(_TRIES, num, device=device).uniform_(*scale) * height * width
     shape = torch.empty(_TRIES, num, device=device).uniform_(*map(math.log, ratio)).exp()

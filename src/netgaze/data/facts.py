@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from netgaze.data.pixels import crop_center
 from netgaze.data.images import Images
+from netgaze.data.pixels import crop_center
 from netgaze.errors import NetgazeError
 from netgaze.files import InParts, cached_arrays, digest
 

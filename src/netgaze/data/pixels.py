@@ -108,7 +108,7 @@ def rotate90(images: Tensor, quarter_turns: Tensor) -> Tensor:
 
 
 def normalize(images: Tensor, mean: Sequence[float], std: Sequence[float]) -> Tensor:
-    """Values of 0..255 [B,C,H,W] -> float32 [B,C,H,W], channels last in memory, by `mean` and `std` of values in 0..1."""
+    """Values of 0..255 [B,C,H,W] -> float32 [B,C,H,W], channels last, by `mean` and `std` of values in 0..1."""
     pixels = images.permute(0, 2, 3, 1).contiguous()
     values = pixels.to(torch.float32, copy=True)
     # In rows of all pixels' channels: arithmetic over runs of three numbers is several times slower on a CPU.

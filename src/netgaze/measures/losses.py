@@ -8,7 +8,6 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-_NEGATIVE_HALF = -0.5
 _KNOTS, _FARTHEST = 17, 3.0  # where characteristic functions are compared: 0..3
 
 
@@ -19,7 +18,8 @@ def nt_xent(first: Tensor, second: Tensor, temperature: float = 0.5) -> Tensor:
     all 2B views. Of equal projections it is log(2B - 1).
 
     Args:
-        first, second: projections of two views of the same images, [B,D].
+        first: projections of a view of each image, [B,D].
+        second: those of another view of the same images, [B,D].
         temperature: T, above 0.
     """
     own = torch.arange(len(first), device=first.device)
@@ -27,7 +27,7 @@ def nt_xent(first: Tensor, second: Tensor, temperature: float = 0.5) -> Tensor:
 
 
 def sup_con(projections: Tensor, labels: Tensor, temperature: float = 0.1) -> Tensor:
-    """The supervised contrastive loss, L_out (Khosla et al. 2020, arXiv 2004.11362): all views of a class belong together.
+    """The supervised contrastive loss, L_out (Khosla et al. 2020, arXiv 2004.11362): views of a class belong together.
 
     The mean over the views i of -1/|P(i)| sum_{p in P(i)} log(exp(s_ip / T) / sum_{a != i} exp(s_ia / T)), P(i) the
     other views with the label of i, s the cosine. With a label for each image it is SimCLR's loss.
@@ -54,7 +54,8 @@ def vicreg_terms(first: Tensor, second: Tensor) -> tuple[Tensor, Tensor, Tensor]
     are one, variance is 0.99, and the others are 0.
 
     Args:
-        first, second: projections of two views of the same images, [B,D], B at least 2.
+        first: projections of a view of each image, [B,D], B at least 2.
+        second: those of another view of the same images, [B,D].
     """
     views = torch.stack([first, second])
     centered = views - views.mean(dim=1, keepdim=True)
@@ -93,10 +94,10 @@ def sigreg(projections: Tensor, directions: Tensor) -> Tensor:
         projections: [N,D].
         directions: unit vectors as columns, [D,S].
     """
-    knots = torch.linspace(0, _FARTHEST, _KNOTS, device=projections.device)
-    normal = (_NEGATIVE_HALF * knots.square()).exp()
+    knots = torch.linspace(0, _FARTHEST, _KNOTS, device=projections.device, dtype=projections.dtype)
+    normal = (-knots.square() / 2).exp()
     weights = torch.full_like(knots, 2 * _FARTHEST / (_KNOTS - 1))
-    weights[[0, -1]] /= 2
+    weights[:: _KNOTS - 1] /= 2
     angles = (projections @ directions).unsqueeze(2) * knots
     misses = (angles.cos().mean(dim=0) - normal).square() + angles.sin().mean(dim=0).square()
     return len(projections) * (misses @ (weights * normal)).mean()

@@ -117,22 +117,6 @@ def triplet(embeddings: Tensor, labels: Tensor, margin: float | None = 0.3) -> T
     return _mean(F.softplus(excess) if margin is None else F.relu(excess + margin))
 
 
-@torch.no_grad()
-def embedding_std(embeddings: Tensor) -> Tensor:
-    """How far embeddings are from collapse: a number to log, without gradient.
-
-    sqrt(D) times the mean over the dimensions of the standard deviation (that of a population) of f / |f| over the
-    batch, after Chen and He 2021 (SimSiam, figure 2), times sqrt(D) so that every D has one scale.
-
-    Args:
-        embeddings: of any length, [B,D].
-
-    Returns:
-        [], 0..1: about 1 where directions are spread evenly, 0 where all are one.
-    """
-    return F.normalize(embeddings).std(dim=0, correction=0).mean() * embeddings.shape[1] ** 0.5
-
-
 def _drawn(items: Tensor, num: int) -> Tensor:
     return items[torch.randperm(len(items), device=items.device)[:num]]
 

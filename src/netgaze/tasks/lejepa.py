@@ -1,7 +1,7 @@
 """LeJEPA (Balestriero and LeCun 2025, arXiv 2511.08544): views alike, and all projections a standard normal cloud.
 
-Experimental: written from the paper alone. Of the two conventions in use the loss here is (1 - w) invariance + w SIGReg,
-not invariance + w SIGReg.
+Experimental: written from the paper alone. Of the two conventions in use the loss here is (1 - w) invariance +
+w SIGReg, not invariance + w SIGReg.
 """
 
 from collections.abc import Callable, Sequence

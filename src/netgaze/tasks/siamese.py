@@ -11,7 +11,8 @@ from torch.optim import Optimizer
 from netgaze.batch import Batch
 from netgaze.errors import NetgazeError
 from netgaze.gathering import gather_rows, share_from_main
-from netgaze.measures.pair_losses import contrastive, draw_balanced_pairs, embedding_std, mining_contrastive, triplet
+from netgaze.measures.collapse import embedding_std
+from netgaze.measures.pair_losses import contrastive, draw_balanced_pairs, mining_contrastive, triplet
 from netgaze.measures.verification import verify
 from netgaze.measures.whitening import solve_whitening
 from netgaze.tasks.base import Task

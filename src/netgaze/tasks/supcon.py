@@ -1,4 +1,4 @@
-"""Supervised contrastive learning (Khosla et al. 2020, arXiv 2004.11362): SimCLR that is told which images are alike."""
+"""Supervised contrastive learning (Khosla et al. 2020, arXiv 2004.11362): SimCLR that is told what is alike."""
 
 from torch import Tensor
 

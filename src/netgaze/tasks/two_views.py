@@ -10,7 +10,7 @@ from torch.optim import Optimizer
 from netgaze.batch import Batch
 from netgaze.errors import NetgazeError
 from netgaze.gathering import gather_rows
-from netgaze.measures.pair_losses import embedding_std
+from netgaze.measures.collapse import embedding_std
 from netgaze.tasks.base import Task
 from netgaze.tasks.step import Step
 
