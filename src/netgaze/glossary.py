@@ -50,6 +50,8 @@ _OF_TEST, _OF_VAL = "test/examples", "val/examples"
 _KNN = (
     "Accuracy of a weighted vote of the {} nearest training images, by the features of the layer before the classifier."
 )
+_SPREAD = "Of directions: 0 where all are one (collapse), 1 at most."
+_PROBE = "Accuracy of a ridge classifier, fitted in closed form to the features and {}."
 # Of a run, in the order of tables.
 RUN_NUMBERS = Glossary(
     {
@@ -110,6 +112,23 @@ RUN_NUMBERS = Glossary(
         "test/auc": Meaning("test AUC", "Area under the ROC curve of test pairs; 0.5 is chance.", "", "higher"),
         "test/knn20": Meaning("test kNN-20", _KNN.format(20), "%", "higher", "test/images"),
         "test/knn200": Meaning("test kNN-200", _KNN.format(200), "%", "higher", "test/images"),
+        "test/probe": Meaning("test linear probe", _PROBE.format("all training labels"), "%", "higher", "test/images"),
+        **{
+            f"test/probe_{num}": Meaning(
+                f"test probe, {num} a class",
+                _PROBE.format(f"{num} {'label' if num == 1 else 'labels'} a class") + " The mean over draws of them.",
+                "%",
+                "higher",
+            )
+            for num in (1, 10, 100)
+        },
+        "test/rank": Meaning(
+            "test effective rank",
+            "exp of the entropy of the centered features' singular values: along how many directions images differ. It "
+            "compares at one number of images alone, 2,000 unless said otherwise.",
+            "",
+            "higher",
+        ),
         "teacher/acc": Meaning("teacher's test acc", "Test accuracy of the earlier stage.", "%", "higher", _OF_TEST),
         "student/acc": Meaning("student's test acc", "Test accuracy of the earlier stage.", "%", "higher", _OF_TEST),
         "unlabeled/right": Meaning(
@@ -129,7 +148,30 @@ NUMBERS = Glossary(
         "val/best_acc": Meaning("best val acc so far", "Mean over the heads of a probe.", "%", "higher"),
         "<split>/top5": replace(RUN_NUMBERS["test/top5"], words="<split> top-5", count=""),
         "<split>/knn<k>": Meaning("<split> kNN-<k>", _KNN.format("k"), "%", "higher", "<split>/examples"),
-        "<split>/loss": Meaning("<split> loss", "Mean loss per example.", "nats", "lower"),
+        "<split>/loss": Meaning("<split> loss", "Mean loss per example; a cross-entropy is in nats.", "", "lower"),
+        "<split>/probe": Meaning("<split> linear probe", _PROBE.format("training labels"), "%", "higher"),
+        "<split>/rank": replace(RUN_NUMBERS["test/rank"], words="<split> effective rank"),
+        "<split>/rankme": Meaning(
+            "<split> RankMe", "The effective rank of the features as they are, their mean not taken off.", "", "higher"
+        ),
+        "<split>/feature_std": Meaning("<split> spread of features", _SPREAD, "", "higher"),
+        "<split>/embedding_std": Meaning("<split> spread of projections", _SPREAD, "", "higher"),
+        "<split>/alignment": Meaning(
+            "<split> alignment", "Mean squared distance of the directions of two views' features.", "", "lower"
+        ),
+        "<split>/uniformity": Meaning(
+            "<split> uniformity", "0 where all features have one direction, about -4 where they have all.", "", "lower"
+        ),
+        "<split>/invariance": Meaning("<split> invariance", "How far apart projections of two views are.", "", "lower"),
+        "<split>/variance": Meaning(
+            "<split> variance term", "0 where each dimension of projections varies, 0.99 in a collapse.", "", "lower"
+        ),
+        "<split>/covariance": Meaning(
+            "<split> covariance term", "How much dimensions of projections say the same.", "", "lower"
+        ),
+        "<split>/sigreg": Meaning(
+            "<split> SIGReg", "About 1 where projections are a normal cloud, large where they collapse.", "", "lower"
+        ),
         "<split>/eer": replace(RUN_NUMBERS["test/eer"], words="<split> EER"),
         "<split>/acc": Meaning("<split> acc", "Share of examples classified correctly.", "%", "higher"),
         "<split>/acc_macro": Meaning(

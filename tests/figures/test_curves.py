@@ -100,7 +100,7 @@ def test_each_column_has_its_title_and_its_best_epoch(findings):
 def test_what_a_run_did_not_measure_is_said_and_gaps_are_bridged(findings):
     findings["two"].arrays |= {"val/knn20": np.array([np.nan, 0.5, np.nan, 0.75])}
     drawn = read(Curves().draw(findings))
-    (row,) = (row for row in find_rows(drawn) if "kNN" in row[0].ylabel)
+    (row,) = (row for row in find_rows(drawn) if "features" in row[0].ylabel)
     assert [word.text for word in row[0].words] == ["not measured"]
     assert not row[0].lines
     assert not row[1].words
@@ -136,3 +136,18 @@ def test_numbers_are_of_the_best_and_of_the_last_epoch():
     assert finding.arrays["val/acc"].tolist() == [0.2, 0.7, 0.4]
     kept = Subject("run", history=lambda: rows, metrics={"best/epoch": 1})
     assert Curves().compute(kept).numbers == {"best/epoch": 1, "best/val/acc": 0.2, "last/val/acc": 0.4}
+
+
+def test_what_several_networks_have_stands_on_one_chart_too(findings):
+    findings["one"].arrays |= {"val/knn20": np.array([0.25, np.nan, np.nan, 0.5])}
+    findings["two"].arrays |= {"val/knn20": np.array([np.nan, 0.5, np.nan, 0.75])}
+    chart = read(Curves().draw(findings)).plots[0]
+    assert (chart.xlabel, chart.ylabel) == ("epoch", "kNN accuracy, k = 20")
+    assert find_line(chart, [0.25, 0.5]).x == [1, 4]
+    assert find_line(chart, [0.5, 0.75]).x == [2, 4]
+    short = findings["two"].arrays
+    findings["two"].arrays = {name: values[:2] for name, values in short.items()}
+    chart = read(Curves().draw(findings)).plots[0]
+    assert chart.xlabel == "share of the training"
+    assert find_line(chart, [0.25, 0.5]).x == [0.25, 1]
+    assert find_line(chart, [0.5]).x == [1]

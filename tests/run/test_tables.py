@@ -75,7 +75,7 @@ def test_a_runs_end_says_its_keys_and_how_sure_they_are():
     assert [line.split(maxsplit=1) for line in lines] == [
         ["number", "value"],
         ["test/acc", "73.0 ± 2.8 %"],
-        ["val/loss", "0.457 nats"],
+        ["val/loss", "0.457"],
         ["test/images", "1,000"],
     ]
 

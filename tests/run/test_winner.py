@@ -57,7 +57,7 @@ def test_the_larger_margin_decides_whichever_it_is():
 
 def test_the_smaller_wins_where_smaller_is_better():
     rows = [row(name, mode="min", val_loss=loss) | {"monitor": "val/loss"} for name, loss in (("a", 0.5), ("b", 0.25))]
-    said = "Winner: b, with val loss 0.250 nats against 0.500 nats of the next, a: a lead of 0.250 nats."
+    said = "Winner: b, with val loss 0.250 against 0.500 of the next, a: a lead of 0.250."
     assert name_winner(rows) == said
     assert name_winner(rows[::-1]) == said
 

@@ -56,22 +56,23 @@ def project_apart(task, batch):
 # --- what is lost ---
 
 
-def test_each_loss_is_its_measure_of_the_projections():
-    batch = two_views()
-    for kind in (SimCLR, SupCon, VICReg, LeJEPA):
-        task = made(kind).eval()
-        first, second = project_apart(task, batch)
-        directions = task._choose_directions(torch.stack([first, second], 1)) if kind is LeJEPA else None
-        expected = {
-            SimCLR: lambda: nt_xent(first, second, 0.5),
-            SupCon: lambda: sup_con(torch.cat([first, second]), batch.labels.repeat(2), 0.5),
-            VICReg: lambda: sum(w * t for w, t in zip((25, 25, 1), vicreg_terms(first, second), strict=True)),
-            LeJEPA: lambda: (
-                0.95 * center_distance(torch.stack([first, second]))
-                + 0.05 * (sigreg(first, directions) + sigreg(second, directions)) / 2
-            ),
-        }[kind]()
-        torch.testing.assert_close(task.loss(batch).loss, expected)
+def measure(task, first, second, labels):
+    """The loss by the measure's own words, of projections [B,P]."""
+    if isinstance(task, SupCon):
+        return sup_con(torch.cat([first, second]), labels.repeat(2), 0.5)
+    if isinstance(task, SimCLR):
+        return nt_xent(first, second, 0.5)
+    if isinstance(task, VICReg):
+        return sum(weight * term for weight, term in zip((25, 25, 1), vicreg_terms(first, second), strict=True))
+    directions = task._choose_directions(torch.stack([first, second], 1))
+    normal = (sigreg(first, directions) + sigreg(second, directions)) / 2
+    return 0.95 * center_distance(torch.stack([first, second])) + 0.05 * normal
+
+
+@pytest.mark.parametrize("kind", [SimCLR, SupCon, VICReg, LeJEPA])
+def test_each_loss_is_its_measure_of_the_projections(kind):
+    task, batch = made(kind).eval(), two_views()
+    torch.testing.assert_close(task.loss(batch).loss, measure(task, *project_apart(task, batch), batch.labels))
 
 
 def test_byol_predicts_the_copys_projection_of_the_other_view():

@@ -10,16 +10,23 @@ from matplotlib.figure import Figure as Picture
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
+from netgaze.drawing.line_plot import Line, make_line_plot
 from netgaze.drawing.panels import GRAY, TEXT, Sheet, choose_line
 from netgaze.drawing.rows import Columns, Row, lay_out, make_bands, make_legend
 from netgaze.figure import Figure, Finding
-from netgaze.glossary import NUMBERS, Glossary, explain
+from netgaze.glossary import NUMBERS, Glossary, explain, format_number
 from netgaze.subject import Subject
 
 _PLOTS = {
     "loss": ("train/loss", "val/loss"),
     "accuracy": ("train/acc", "val/acc"),
-    "kNN accuracy\nof features": ("val/knn20", "val/knn200"),
+    "accuracy\nfrom features": ("val/knn20", "val/knn200", "val/probe"),
+    "effective rank": ("val/rank", "val/rankme"),
+    "spread of\ndirections": ("val/feature_std", "train/embedding_std"),
+    "alignment": ("val/alignment",),
+    "uniformity": ("val/uniformity",),
+    "terms": ("train/invariance", "train/variance", "train/covariance"),
+    "SIGReg": ("train/sigreg",),
     "learning rate": ("lr",),
 }
 _LEGEND = {  # what each number's line is called, and its place among the lines of a plot
@@ -29,11 +36,20 @@ _LEGEND = {  # what each number's line is called, and its place among the lines 
     "val/acc": ("validation", 1),
     "val/knn20": ("kNN, k = 20", 2),
     "val/knn200": ("kNN, k = 200", 3),
+    "val/probe": ("linear probe", 4),
+    "val/rank": ("rank, centered", 5),
+    "val/rankme": ("RankMe", 6),
+    "val/feature_std": ("features", 7),
+    "train/embedding_std": ("projections, train", 8),
+    "train/invariance": ("invariance", 9),
+    "train/variance": ("variance", 10),
+    "train/covariance": ("covariance", 11),
 }
 _CAPTION = {"val/loss": "validation loss", "val/acc": "validation accuracy"}
 _NAMES = [name for names in _PLOTS.values() for name in names]
 _MEANINGS = {name: meaning for name in _NAMES if (meaning := explain(name, NUMBERS))}
 _MEANINGS["val/acc"] = replace(_MEANINGS["val/acc"], words="val acc")
+_TOGETHER = {"val/knn20": "kNN accuracy, k = 20"}  # on one chart, where several networks have it
 _HEIGHT, _LOW, _BETWEEN = 1.7, 0.8, 0.3  # inches: a plot, that of the learning rate, between them
 _MOST_MARKED = 15  # epochs whose values are marked
 
@@ -85,8 +101,29 @@ class Curves(Figure):
                 yield _make_plots(band, columns, title, limits[title], is_last=title == titles[-1])
             yield Row(0.25)
 
-        legend = make_legend(handles, height=0.35, above=0.1, columns=6)
-        return lay_out([legend, make_bands(findings, make_rows, left=0.75, gap=0.4)])
+        legend = make_legend(handles, height=0.15 + 0.2 * -(-len(handles) // 6), above=0.1, columns=6)
+        together = [_draw_together(findings, name) for name in _TOGETHER if _count(findings, name) > 1]
+        return lay_out([*together, legend, make_bands(findings, make_rows, left=0.75, gap=0.4)])
+
+
+def _count(findings: Mapping[str, Finding], name: str) -> int:
+    """How many networks have a number."""
+    return sum(bool(np.isfinite(finding.arrays.get(name, [])).any()) for finding in findings.values())
+
+
+def _draw_together(findings: Mapping[str, Finding], name: str) -> Row:
+    """A number of all networks on one chart, over epochs, or where they trained for different ones over their share."""
+    known = {label: finding for label, finding in findings.items() if np.isfinite(finding.arrays.get(name, [])).any()}
+    lengths = {float(finding.arrays["epoch"][-1]) for finding in findings.values() if len(finding.arrays["epoch"])}
+    lines = []
+    for label, finding in known.items():
+        there = np.isfinite(finding.arrays[name])
+        epochs, values = finding.arrays["epoch"], finding.arrays[name][there]
+        across = epochs[there] if len(lengths) == 1 else epochs[there] / epochs[-1]
+        meaning = _MEANINGS[name]
+        lines.append(Line(f"{label}: {format_number(float(values[-1]), meaning)} at the end", across, values))
+    words = {"xlabel": "epoch" if len(lengths) == 1 else "share of the training", "ylabel": _TOGETHER[name]}
+    return make_line_plot(lines, 2.4, words)
 
 
 def _read_number(row: dict, name: str) -> float | None:
