@@ -1,7 +1,8 @@
 """Training steps of `train.py`, as people start it, and of a bare loop of the same recipe, a process each.
 
 Images are noise of CIFAR-10's form: what is measured does not depend on what they show. Both sides take the recipe from
-the same composed config: network, optimizer, schedule, augmentation, label smoothing, precision, threads.
+the same composed config: network, optimizer, schedule, augmentation, label smoothing, precision, threads. Of tasks it
+knows `supervised` and `simclr`.
 
     python benchmarks/side_by_side.py bare <file> <configs> [words]    the bare loop alone; the words are train.py's
 """
@@ -23,6 +24,7 @@ from pytorch_lightning import Callback, LightningModule, Trainer
 
 from netgaze.data.base import ImageData, Shared
 from netgaze.data.images import Images
+from netgaze.measures.losses import nt_xent
 
 ROOT = Path(__file__).resolve().parents[1]
 WARM_UP = 3  # steps that do not count: memory, kernels
@@ -180,6 +182,16 @@ def compare(words: Sequence[str], num_steps: int, rounds: int) -> tuple[float, d
     return ratio, facts | {"ms_per_step": {"ours": round(ours, 2), "bare": round(bare, 2)}}
 
 
+def lose(task: Any, views: Sequence[Any], labels: Any) -> Any:
+    """The loss of a batch, written as in a plain loop: cross-entropy of one view, SimCLR's of two."""
+    if len(views) == 1:
+        return torch.nn.functional.cross_entropy(task.model(views[0]), labels, label_smoothing=task.label_smoothing)
+    maps = task.model.forward_features(torch.cat(views))
+    projections = task.projector(task.model.forward_head(maps, pre_logits=True)).float()
+    with torch.autocast(projections.device.type, enabled=False):
+        return nt_xent(*projections.chunk(2), temperature=task.temperature)
+
+
 def take_steps(settings: dict[str, Any]) -> float:
     """Seconds of a step of a plain loop over a resolved config's recipe, on the GPU where there is one."""
     from netgaze.build import build, build_task, init_from_data
@@ -189,7 +201,7 @@ def take_steps(settings: dict[str, Any]) -> float:
     data.setup()
     task = build_task(settings, data.class_names)
     init_from_data(task, data)
-    model, smoothing = task.model.to(device).train(), settings["task"].get("label_smoothing", 0.0)
+    task.to(device).train()
     optimizer = task.optimizer([group for group in task.param_groups() if group["params"]])
     first = [group["lr"] for group in optimizer.param_groups]
     images, labels = data.images("train").to(device), data.labels("train").to(device)
@@ -200,9 +212,12 @@ def take_steps(settings: dict[str, Any]) -> float:
         if step == WARM_UP:
             begun = now()
         index = order[step * size : (step + 1) * size]
-        batch = data.normalize(data.augment(images[index], index=index, epoch=0, seed=0))
+        views = [
+            data.normalize(data.augment(images[index], data.image_size, index=index, epoch=0, seed=0))
+            for _ in range(task.num_views)
+        ]
         with torch.autocast(device.type, torch.bfloat16, enabled=half == "bf16-mixed"):
-            loss = torch.nn.functional.cross_entropy(model(batch), labels[index], label_smoothing=smoothing)
+            loss = lose(task, views, labels[index])
         for group, rate in zip(optimizer.param_groups, first, strict=True):
             group["lr"] = rate * task.schedule(step / data.num_steps, task.max_epochs)
         optimizer.zero_grad()

@@ -30,6 +30,7 @@ class Train:
     init: Any = None  # a file or a run as text, or a dict of file and key
     control: str | None = "random"
     export_predictions: bool = False
+    views_per_epoch: int = 1
     data: dict[str, Any] = field(default_factory=dict)
     model: dict[str, Any] = field(default_factory=dict)
     task: dict[str, Any] = field(default_factory=dict)
@@ -94,12 +95,19 @@ def num_cpus(processes: int = 1) -> int:
     return min([max(1, count_cores() // max(1, processes)), *given])
 
 
+def divide(whole: float, part: float) -> float:
+    """A budget shared out, a whole number where it is one."""
+    share = whole / part
+    return int(share) if share == int(share) else share
+
+
 def register() -> None:
     """Make the schemas and resolvers known to Hydra; calling it again changes nothing."""
     store = ConfigStore.instance()
     store.store(name="schema_train", node=Train)
     store.store(name="schema_analyze", node=Analyze)
     OmegaConf.register_new_resolver("num_cpus", num_cpus, replace=True)
+    OmegaConf.register_new_resolver("divide", divide, replace=True)
     OmegaConf.register_new_resolver("start", name_start, replace=True, use_cache=True)
     OmegaConf.register_new_resolver("count_classes", count_classes, replace=True)
     OmegaConf.register_new_resolver("count_people", count_people, replace=True)

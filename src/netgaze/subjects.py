@@ -2,7 +2,7 @@
 
 import hashlib
 import logging
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -201,7 +201,7 @@ _opened: dict[str, Any] = {}
 
 
 def _open_data(settings: dict[str, Any]) -> Any:
-    """The data of a run; runs that look at the same data share it in memory (two sets at a time)."""
+    """The data of a run; runs that look at the same images share these in memory (two sets at a time)."""
     key = digest(_what_is_shown(settings))
     if key not in _opened:
         for old in list(_opened)[:-1]:
@@ -209,7 +209,7 @@ def _open_data(settings: dict[str, Any]) -> Any:
         data = build(settings)
         data.setup()
         _opened[key] = data
-    return _opened[key]
+    return _opened[key].with_augment(build(settings["augment"]) if settings.get("augment") else None)
 
 
 def forget_data() -> None:
@@ -239,6 +239,7 @@ def controls(subjects: Sequence[Subject], control: str | None) -> list[Subject]:
         return []
     if control != "random":
         raise NetgazeError(f"control={control} is not known: choose random, or null for none.")
+    labels = {subject.label for subject in subjects}
     distinct: dict[str, Subject] = {}
     sets: dict[str, Subject] = {}
     for subject in subjects:
@@ -248,13 +249,15 @@ def controls(subjects: Sequence[Subject], control: str | None) -> list[Subject]:
         distinct.setdefault(kind, subject)
         sets.setdefault(digest(_facts(subject)), subject)
     return [
-        *(_untrained(subject, _title("random", subject, distinct)) for subject in distinct.values()),
-        *(_pixels(subject, _title("raw pixels", subject, sets)) for subject in sets.values()),
+        *(_untrained(subject, _title("random", subject, distinct, labels)) for subject in distinct.values()),
+        *(_pixels(subject, _title("raw pixels", subject, sets, labels)) for subject in sets.values()),
     ]
 
 
-def _title(what: str, subject: Subject, among: dict[str, Subject]) -> str:
-    return what if len(among) == 1 else f"{what} ({subject.label})"
+def _title(what: str, subject: Subject, among: dict[str, Subject], labels: Collection[str]) -> str:
+    """A control's label, which is that of no run."""
+    title = what if len(among) == 1 else f"{what} ({subject.label})"
+    return f"{title} (control)" if title in labels else title
 
 
 def _facts(subject: Subject) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from netgaze.data.augment import Augment
 from netgaze.data.base import ImageData
 from netgaze.data.images import Images
 from netgaze.models.resnet import ResNet
@@ -53,7 +54,7 @@ def make_task(kind, data, seed=0):
 
 
 def _make_data(**arguments):
-    data = Blobs(**arguments)
+    data = Blobs(augment=Augment(crop_padding=2, flip=True), **arguments)
     data.setup()
     return data
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from tests.figures.reader import read
+from tests.figures.reader import find_line, read
 
 from netgaze.figure import Finding
 from netgaze.figures.curves import Curves
@@ -35,11 +35,6 @@ def find_rows(drawn):
     """The plots line by line, each from left to right."""
     ys = sorted({round(plot.y, 2) for plot in drawn.plots})
     return [sorted((plot for plot in drawn.plots if round(plot.y, 2) == y), key=lambda plot: plot.x) for y in ys]
-
-
-def find_line(plot, values):
-    (found,) = (line for line in plot.lines if line.y == pytest.approx(list(values)))
-    return found
 
 
 def test_each_number_has_its_plot_and_color_over_its_epochs(findings):

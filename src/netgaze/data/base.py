@@ -266,6 +266,12 @@ class ImageData(LightningDataModule):
         other._features = {split: Vectors(values, self.labels(split)) for split, values in features.items()}
         return other
 
+    def with_augment(self, augment: Augment | None) -> "ImageData":
+        """This data set, the same images, with another augmentation."""
+        other = copy.copy(self)
+        other.augment = augment
+        return other
+
     @property
     def test_batch_size(self) -> int:
         """Images at a time where nothing is learned: 500 of 32x32, fewer of larger ones, whose maps must fit too."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from matplotlib.ticker import FuncFormatter
+from matplotlib.ticker import FuncFormatter, NullFormatter
 
 from netgaze.drawing.line_key import make_key
 from netgaze.drawing.panels import GRAY, TEXT, WIDTH, Sheet, choose_line
@@ -52,6 +52,7 @@ def make_line_plot(lines: Sequence[Line], height: float, axes: Mapping[str, Any]
         for name, axis in (("xscale", plot.xaxis), ("yscale", plot.yaxis)):
             if axes.get(name) == "log":
                 axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+                axis.set_minor_formatter(NullFormatter())
         for line, style in zip(lines, styles, strict=True):
             if line.low is not None and line.high is not None:
                 plot.fill_between(line.x, line.low, line.high, color=style["color"], alpha=0.15, linewidth=0)

@@ -3,7 +3,7 @@
 from netgaze.tasks.base import Task
 
 
-class Random(Task):
+class Untrained(Task):
     """Test an untrained network. Its features are what a random network knows; its accuracy is chance."""
 
     trainable = False
