@@ -30,14 +30,14 @@ STAGES = [
     "stages.pseudo_labels.task.k=10",
 ]
 TWO_VIEWS = ("simclr", "supcon", "vicreg", "byol", "lejepa")
-KNN = ["optim.lr=0.01", "~callback.online_eval.figures.views"]  # without augmentation there are no views to look at
+ALIKE = ["optim.lr=0.001", "~callback.online_eval.figures.views"]  # without augmentation there are no views to look at
 RUNS = {
     "supervised": DIGITS,
     "averaged": [*DIGITS, "callback.average.kind=ema", "task.label_smoothing=0.1"],
     "resampled": [*DIGITS, "data.sampler=uniform", "data.epoch_size=100"],
     "rotation": [*DIGITS, "task=rotation"],
     "dynamic_conv": [*DIGITS, "task=dynamic_conv"],
-    **{name: [*DIGITS, f"task={name}", "task.projector=[16,8]", *KNN] for name in TWO_VIEWS},
+    **{name: [*DIGITS, f"task={name}", "task.projector=[16,8]", *ALIKE] for name in TWO_VIEWS},
     "finetune": [*DIGITS, "task=finetune", "init=source"],
     "linear_probe": [*DIGITS, "task=linear_probe", "init=source"],
     "stages": [*TINY, *NO_FIGURES, "data.limit=null", "data.augment=null", "control=null", *STAGES],

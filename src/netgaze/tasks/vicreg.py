@@ -18,7 +18,8 @@ class VICReg(TwoViews):
 
     Args:
         model, num_classes, optimizer, schedule, projector: see `TwoViews`.
-        invariance_weight, variance_weight, covariance_weight: of the three terms.
+        invariance_weight, variance_weight, covariance_weight: of the three terms; the paper's 25, 25 and 1 are for an
+            optimizer to which the size of a loss does not matter, and stand here over 25.
     """
 
     def __init__(
@@ -29,9 +30,9 @@ class VICReg(TwoViews):
         optimizer: Callable[..., Optimizer],
         schedule: Callable[[float, float], float],
         projector: Sequence[int] = (512, 512, 512),
-        invariance_weight: float = 25.0,
-        variance_weight: float = 25.0,
-        covariance_weight: float = 1.0,
+        invariance_weight: float = 1.0,
+        variance_weight: float = 1.0,
+        covariance_weight: float = 0.04,
     ):
         super().__init__(
             model=model, num_classes=num_classes, optimizer=optimizer, schedule=schedule, projector=projector
