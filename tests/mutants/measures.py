@@ -120,7 +120,7 @@ MUTANTS = [
     ("measures/pair_losses.py", "largest=False).values", "largest=True).values", _LOSSES),
     ("measures/pair_losses.py", "excess = farthest - nearest", "excess = nearest - farthest", _LOSSES),
     ("measures/pair_losses.py", "~positive, -torch.inf)[anchors].amax", "~same, -torch.inf)[anchors].amin", _LOSSES),
-    ("measures/pair_losses.py", "* embeddings.shape[1] ** 0.5", "* embeddings.shape[1]", _LOSSES),
+    ("measures/collapse.py", "* embeddings.shape[1] ** 0.5", "* embeddings.shape[1]", _LOSSES),
     ("measures/whitening.py", "directions / variances.sqrt()", "directions * variances.sqrt()", _WHITENING),
     ("measures/whitening.py", "within.T @ within / len(within)", "within.T @ within", _WHITENING),
     ("measures/whitening.py", "values - means[members]", "values - values.mean(dim=0)", _WHITENING),

@@ -70,7 +70,7 @@ def test_a_network_that_collapses_on_purpose_is_seen_to(tmp_path):
     collapsed = [*words, "task.variance_weight=0", "task.covariance_weight=0"]
     row = read_rows(train(tmp_path / "collapsed", *collapsed))[-1]
     assert float(row["train/variance"]) > 0.85 > float(healthy["train/variance"])
-    assert float(row["train/invariance"]) < 0.1 * float(healthy["train/invariance"])
+    assert float(row["train/invariance"]) < 0.5 * float(healthy["train/invariance"])
     assert float(row["train/embedding_std"]) < float(healthy["train/embedding_std"])
 
 

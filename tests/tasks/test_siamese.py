@@ -13,7 +13,8 @@ from torch.nn import functional as F
 
 from netgaze.batch import Batch
 from netgaze.errors import NetgazeError
-from netgaze.measures import losses
+from netgaze.measures import pair_losses
+from netgaze.measures.collapse import embedding_std
 from netgaze.measures.verification import verify
 from netgaze.measures.whitening import solve_whitening
 from netgaze.models.grid_resnet import GridResNet
@@ -80,17 +81,17 @@ def test_contrastive_of_as_many_different_as_same_pairs(margin):
     torch.manual_seed(7)
     found = task.criterion(embeddings, labels)
     torch.manual_seed(7)
-    first, second, different = losses.draw_balanced_pairs(labels)
+    first, second, different = pair_losses.draw_balanced_pairs(labels)
     assert different.float().mean() == 0.5
-    assert torch.equal(found, losses.contrastive(embeddings[first], embeddings[second], different, margin or 2.0))
+    assert torch.equal(found, pair_losses.contrastive(embeddings[first], embeddings[second], different, margin or 2.0))
 
 
 @pytest.mark.parametrize("share", [0.5, 0.2, 1.0])
 def test_mining_contrastive_of_the_hardest(share):
     task, (_, labels) = make(loss="mining_contrastive", mined_fraction=share), batch()
     embeddings = torch.randn(12, EMBEDDING)
-    assert torch.equal(task.criterion(embeddings, labels), losses.mining_contrastive(embeddings, labels, share))
-    others = [losses.mining_contrastive(embeddings, labels, other) for other in (0.5, 0.2, 1.0)]
+    assert torch.equal(task.criterion(embeddings, labels), pair_losses.mining_contrastive(embeddings, labels, share))
+    others = [pair_losses.mining_contrastive(embeddings, labels, other) for other in (0.5, 0.2, 1.0)]
     assert len({float(other) for other in others}) == 3
 
 
@@ -98,9 +99,9 @@ def test_mining_contrastive_of_the_hardest(share):
 def test_triplet_with_a_margin(margin):
     task, (_, labels) = make(loss="triplet", margin=margin), batch()
     embeddings = F.normalize(torch.randn(12, EMBEDDING))
-    expected = losses.triplet(embeddings, labels, 0.3 if margin is None else margin)
+    expected = pair_losses.triplet(embeddings, labels, 0.3 if margin is None else margin)
     assert torch.equal(task.criterion(embeddings, labels), expected)
-    assert expected != losses.triplet(embeddings, labels, 0.2)
+    assert expected != pair_losses.triplet(embeddings, labels, 0.2)
 
 
 @pytest.mark.parametrize("normalize", [None, True, False])
@@ -324,7 +325,7 @@ def test_numbers_are_those_of_scikit_learn_on_all_pairs(loss, split, monkeypatch
     assert found["acc"] == pytest.approx(accuracy_score(same, said))
     assert found["acc_macro"] == pytest.approx(balanced_accuracy_score(same, said))
     assert found["eer"] == pytest.approx(crossing(far, tar), abs=1e-9)
-    assert found["embedding_std"] == pytest.approx(float(losses.embedding_std(outputs)))
+    assert found["embedding_std"] == pytest.approx(float(embedding_std(outputs)))
     starts = range(0, len(targets), 9)
     chunks = [(outputs[start : start + 9], targets[start : start + 9]) for start in starts]
     assert len(chunks[-1][1]) < 9
@@ -337,7 +338,7 @@ def test_train_metrics_are_the_embedding_std_and_no_accuracy():
     outputs = task(images).detach()
     found = task.train_metrics(outputs, labels)
     assert found.keys() == {"embedding_std"}
-    assert torch.equal(found["embedding_std"], losses.embedding_std(outputs))
+    assert torch.equal(found["embedding_std"], embedding_std(outputs))
     assert float(task.train_metrics(torch.ones(12, EMBEDDING), labels)["embedding_std"]) == 0
 
 
