@@ -12,7 +12,7 @@ from tests.tasks.test_tasks import network
 
 from netgaze.schedules import Constant
 from netgaze.tasks.base import Task
-from netgaze.tasks.step import Means, Step
+from netgaze.tasks.step import Means, Rows, Step
 from netgaze.tasks.supervised import Supervised
 
 BATCHES = st.lists(st.lists(st.floats(-100, 100, width=32), min_size=1, max_size=9), min_size=1, max_size=6)
@@ -137,3 +137,18 @@ def test_what_is_frozen_stays_frozen_when_more_is():
     task.train()
     assert not any(parameter.requires_grad for parameter in task.parameters())
     assert not any(child.training for child in task.model.children())
+
+
+@pytest.mark.parametrize("block", [1, 100, 2**25])
+def test_rows_of_batches_are_kept_in_order_however_large_the_blocks(block, monkeypatch):
+    monkeypatch.setattr("netgaze.tasks.step._BLOCK", block)
+    batches = [torch.randn(num, 2, 3) for num in (5, 0, 7, 1, 4)]
+    kept = Rows()
+    assert kept.take() is None
+    for _ in range(2):
+        for batch in batches:
+            kept.add(batch)
+        assert torch.equal(kept.take(), torch.cat(batches))
+    assert kept.take() is None
+    kept.add(torch.arange(3))
+    assert kept.take().tolist() == [0, 1, 2]

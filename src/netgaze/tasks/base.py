@@ -15,7 +15,7 @@ from torch.optim.lr_scheduler import LambdaLR
 from netgaze.batch import Batch
 from netgaze.measures.metrics import classification_metrics
 from netgaze.predictions import Predictions
-from netgaze.tasks.step import Means, Step
+from netgaze.tasks.step import Means, Rows, Step
 
 
 class Task(LightningModule):
@@ -78,7 +78,7 @@ class Task(LightningModule):
         self.predictions: Predictions | None = None
         self._frozen: list[nn.Module] = []
         self._means: dict[str, Means] = defaultdict(Means)
-        self._outputs: list[tuple[Tensor, Tensor, Tensor]] = []
+        self._outputs = [Rows() for _ in range(3)]
 
     def __setattr__(self, name: str, value: Any) -> None:
         """As of every module, but quick for the one attribute that Lightning sets over forty times a step."""
@@ -232,7 +232,8 @@ class Task(LightningModule):
         self._means[split].add(len(batch), step)
         if step.outputs is not None and step.targets is not None:
             index = batch.index.repeat(len(step.targets) // len(batch))
-            self._outputs.append((step.outputs.float(), step.targets, index))
+            for rows, part in zip(self._outputs, (step.outputs.float(), step.targets, index), strict=True):
+                rows.add(part)
 
     def on_validation_epoch_end(self) -> None:
         """Log the numbers of the validation split."""
@@ -245,8 +246,7 @@ class Task(LightningModule):
     def _log_numbers(self, split: str) -> None:
         numbers = self._means.pop(split).read(self.trainer.strategy)
         if kept := self._gather_outputs():
-            outputs, targets, index = (torch.cat(part) for part in zip(*kept, strict=True))
-            kept.clear()  # of thousands of classes the outputs are the largest thing there is
+            outputs, targets, index = kept
             numbers |= self.compute_metrics(split, outputs, targets)
             if split == "test" and self.classifies and len(index) == len(targets):
                 self.predictions = Predictions.of(self.choose_logits(outputs), targets, index)
@@ -254,17 +254,15 @@ class Task(LightningModule):
         self.numbers |= named
         self.log_dict(named, sync_dist=True)
 
-    def _gather_outputs(self) -> list[tuple[Tensor, ...]]:
+    def _gather_outputs(self) -> list[Tensor]:
         """The outputs, targets and places that were kept, of all processes, by their places; forgets them."""
-        mine = [tuple(part.cpu() for part in parts) for parts in self._outputs]
-        self._outputs.clear()
+        mine = [rows.take() for rows in self._outputs]
         if self.trainer.world_size == 1:
-            return mine
+            return [part for part in mine if part is not None]
         kept: list[Any] = [None] * self.trainer.world_size
         torch.distributed.all_gather_object(kept, mine)
-        parts = [torch.cat(part) for part in zip(*(part for some in kept for part in some), strict=True)]
-        order = parts[-1].argsort(stable=True)
-        return [tuple(part[order] for part in parts)]
+        parts = [torch.cat(part) for part in zip(*(some for some in kept if some[0] is not None), strict=True)]
+        return [part[parts[-1].argsort(stable=True)] for part in parts]
 
     def configure_optimizers(self) -> Any:
         """Weight decay on weights alone, not on biases and norms; the schedule moves each step."""

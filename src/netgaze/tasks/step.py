@@ -7,6 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+_BLOCK = 2**25  # bytes: so large a piece of memory is never a part of the heap
+
 
 @dataclass(frozen=True)
 class Step:
@@ -54,3 +56,34 @@ class Means:
         num = torch.tensor(float(self._num), device=sums[0].device)
         *values, total = strategy.reduce(torch.stack([*sums, num]), reduce_op="sum").tolist()
         return {name: value / total for name, value in zip(self._sums, values, strict=True)}
+
+
+class Rows:
+    """Rows of many batches, in order, in large blocks of memory.
+
+    Kept one by one, they would lie between the buffers of the steps, which come and go, and leave the heap in pieces
+    that nothing else fits into: 1.5 GB for 150,000 images.
+    """
+
+    def __init__(self) -> None:
+        self._blocks: list[Tensor] = []
+        self._free = 0  # rows in the last block
+
+    def add(self, rows: Tensor) -> None:
+        """Copy the next rows [B,...] in."""
+        while len(rows):
+            if not self._free:
+                self._free = max(1, _BLOCK // max(1, rows[0].numel() * rows.element_size()))
+                self._blocks.append(rows.new_empty(self._free, *rows.shape[1:]))
+            start, num = len(self._blocks[-1]) - self._free, min(self._free, len(rows))
+            self._blocks[-1][start : start + num] = rows[:num]
+            self._free, rows = self._free - num, rows[num:]
+
+    def take(self) -> Tensor | None:
+        """All rows [N,...], on the CPU, which are forgotten here; None where there are none."""
+        if not self._blocks:
+            return None
+        *full, last = self._blocks
+        rows = torch.cat([*full, last[: len(last) - self._free]])
+        self._blocks, self._free = [], 0
+        return rows.cpu()
