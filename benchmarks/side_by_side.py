@@ -186,10 +186,10 @@ def lose(task: Any, views: Sequence[Any], labels: Any) -> Any:
     """The loss of a batch, written as in a plain loop: cross-entropy of one view, SimCLR's of two."""
     if len(views) == 1:
         return torch.nn.functional.cross_entropy(task.model(views[0]), labels, label_smoothing=task.label_smoothing)
-    maps = task.model.forward_features(torch.cat(views))
-    projections = task.projector(task.model.forward_head(maps, pre_logits=True)).float()
-    with torch.autocast(projections.device.type, enabled=False):
-        return nt_xent(*projections.chunk(2), temperature=task.temperature)
+    maps = task.model.forward_features(torch.cat(list(views)))
+    first, second = task.projector(task.model.forward_head(maps, pre_logits=True)).float().chunk(2)
+    with torch.autocast(first.device.type, enabled=False):
+        return nt_xent(first, second, task.temperature)
 
 
 def take_steps(settings: dict[str, Any]) -> float:
