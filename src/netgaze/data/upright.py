@@ -22,7 +22,7 @@ from netgaze.data.canvas import (
     place_objects,
 )
 
-RADIUS = (7.5, 11.5)
+RADIUS = (8.5, 12.5)
 
 
 def _ellipse(u0: float, v0: float, wide: float, high: float) -> Inside:
@@ -82,7 +82,7 @@ _THINGS: dict[str, tuple[Inside, Inside]] = {
         _less(_ellipse(0, -0.05, 1, 1), _BELOW),
         _any(_box(-0.33, -1, 0.33, 0), _disc(-0.45, 0.35, 0.19), _disc(0.08, 0.6, 0.19), _disc(0.52, 0.27, 0.16)),
     ),
-    "ice cream": (_any(_disc(0, 0.4, 0.6), _disc(0, 0.4, 0.6)), _polygon((-0.6, 0.2), (0.6, 0.2), (0, -1.1))),
+    "ice cream": (_disc(0, 0.4, 0.6), _polygon((-0.6, 0.2), (0.6, 0.2), (0, -1.1))),
     "bottle": (
         _any(
             _box(-0.42, -1, 0.42, 0.15),
