@@ -69,6 +69,19 @@ def test_things_lie_anywhere(scenes):
     assert middles.std(0) == pytest.approx([middles.std()] * 2, rel=0.1)
 
 
+def test_the_class_changes_the_thing_and_nothing_else(scenes):
+    """The same draws with other classes: what is in one of both masks changes, and what is near none stays.
+
+    But for a few tips so thin that they cover less than half of any pixel.
+    """
+    images, masks = scenes
+    others, their_masks = draw_things((LABELS + 1) % 10, np.random.default_rng(0))
+    changed = (images != others).any(1)
+    near = binary_dilation(masks | their_masks, np.ones((1, 3, 3)))
+    assert changed[~near].mean() < 0.001
+    assert changed[masks ^ their_masks].mean() > 0.99
+
+
 def test_masks_are_seen_and_not_everything(scenes):
     share = scenes[1].mean((1, 2))
     assert share.min() > 0.03

@@ -110,7 +110,8 @@ _THINGS: dict[str, tuple[Inside, Inside]] = {
     ),
 }
 CLASS_NAMES = tuple(_THINGS)
-_BODIES, _DETAILS = zip(*_THINGS.values(), strict=True)
+_DETAILS = [detail for _, detail in _THINGS.values()]
+_WHOLES = [_any(*parts) for parts in _THINGS.values()]
 
 
 def draw_things(labels: np.ndarray, rng: Generator) -> tuple[np.ndarray, np.ndarray]:
@@ -129,12 +130,12 @@ def _draw(labels: np.ndarray, rng: Generator) -> tuple[np.ndarray, np.ndarray]:
     canvas = lay_over(canvas, *draw_blob(rng, n, radius=(1, 3), share=0.6))
     canvas = lay_over(canvas, *draw_blob(rng, n, radius=(1, 3), share=0.4))
     u, v = place_objects(rng, center_y, center_x, radius)
-    below, above = cover(_BODIES, labels, u, v), cover(_DETAILS, labels, u, v)
-    light = _light(rng, n, 0.35)[..., None]
-    canvas = lay_over(lay_over(canvas, below, body * light), above, detail * light)
+    alpha, light = cover(_WHOLES, labels, u, v), _light(rng, n, 0.35)[..., None]
+    canvas = lay_over(canvas, alpha, body * light)
+    canvas = lay_over(canvas, cover(_DETAILS, labels, u, v), detail * light)
     front, color = draw_blob(rng, n, radius=(1, 2), share=0.4)
     canvas = lay_over(canvas, front, color)
-    return finish(rng, canvas), np.maximum(below, above) * (1 - front) > 0.5
+    return finish(rng, canvas), alpha * (1 - front) > 0.5
 
 
 def _draw_colors(rng: Generator, n: int) -> np.ndarray:
