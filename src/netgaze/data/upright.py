@@ -140,7 +140,7 @@ def _draw(labels: np.ndarray, rng: Generator) -> tuple[np.ndarray, np.ndarray]:
 
 def _draw_colors(rng: Generator, n: int) -> np.ndarray:
     """A dark, a middle and a light color of any hue for ground, body and detail, in any order, [3,n,1,1,3]."""
-    levels = rng.permuted(np.tile(np.float32([0.2, 0.5, 0.8]), (n, 1)), axis=1).T.reshape(3, n, 1, 1, 1)
+    levels = rng.permuted(np.tile(np.array([0.2, 0.5, 0.8], np.float32), (n, 1)), axis=1).T.reshape(3, n, 1, 1, 1)
     levels = (
         levels
         + draw_uniform(rng, 3 * n, -0.08, 0.08).reshape(levels.shape)
