@@ -13,8 +13,8 @@ test check fuzz mutants: export PYTHONDONTWRITEBYTECODE =
 help: ## show this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
 
-quickstart: $(READY) ## train two networks on embedded data and compare them: prints the path of report.html
-	$(BIN)/python train.py -m experiment=quickstart task=supervised,rotation
+quickstart: $(READY) ## train three networks on embedded data and compare them: prints the path of report.html
+	$(BIN)/python train.py -m experiment=quickstart
 
 setup: $(READY) ## make .venv with everything pinned
 

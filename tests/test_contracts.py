@@ -29,6 +29,7 @@ TASKS = sorted(path.stem for path in (CONF / "task").glob("[!_]*.yaml"))
 FEW = {
     "doodle_faces": ["data.num_classes=12", "data.num_val_people=2", "data.num_test_people=2", "data.images_each=4"],
     "shapes": ["data.num_train=300", "data.num_val=100", "data.num_test=100"],
+    "things": ["data.num_train=300", "data.num_val=100", "data.num_test=100"],
 }
 OF_TASK = {"siamese": ["data=doodle_faces", *FEW["doodle_faces"]]}
 

@@ -135,6 +135,18 @@ def test_jobs_are_those_that_hydra_would_start(words):
     assert [list(job) for job in _product(parsed)] == BasicSweeper.split_arguments(parsed, None)[0]
 
 
+@pytest.mark.parametrize(
+    ("words", "tasks"), [([], ["Supervised", "Rotation", "SimCLR"]), (["task=rotation"], ["Rotation"])]
+)
+def test_an_experiment_says_what_is_swept_unless_it_is_typed(words, tasks, tmp_path, monkeypatch):
+    started = []
+    monkeypatch.setattr("netgaze.notebook._train", lambda config, *_: started.append(config.task["_target_"]))
+    monkeypatch.setattr("netgaze.analysis.compare", lambda folder: [])
+    monkeypatch.setattr("netgaze.notebook.name_winner", lambda rows: "")
+    fit(["-m", "experiment=quickstart", *words, f"hydra.sweep.dir={tmp_path}"])
+    assert [target.rpartition(".")[2] for target in started] == tasks
+
+
 def test_a_run_goes_on(run, place):
     begun = fit([*WORDS, "schedule=constant", "hydra.run.dir=begun"])
     gone_on = fit([f"resume={begun.folder}", "trainer.max_epochs=3"])

@@ -152,8 +152,11 @@ def _train(config: DictConfig, folder: Path, request: Request, sweep: Path | Non
 
 def _sweep(words: Sequence[str], call: str) -> Comparison:
     """Train each job in turn, in Hydra's layout; one that fails stays in the table, and the next one starts."""
-    parsed = OverridesParser.create().parse_overrides(list(words))
-    config = _compose([str(override.input_line) for override in parsed if not override.is_sweep_override()], "train")
+    parser = OverridesParser.create()
+    fixed = [word for word in parser.parse_overrides(list(words)) if not word.is_sweep_override()]
+    config = _compose([str(word.input_line) for word in fixed], "train")
+    of_experiment = [f"{key}={values}" for key, values in (config.hydra.sweeper.params or {}).items()]
+    parsed = parser.parse_overrides([*of_experiment, *words])
     folder = Path(config.hydra.sweep.dir)
     config.hydra.overrides.task = [word for word in words if not word.startswith("hydra")]
     pinned = f"hydra.sweep.dir={arguments.quote_value(str(folder))}"  # each job would have a time of its own

@@ -1,68 +1,18 @@
-"""The embedded scenes: deterministic, balanced, masked, and told apart by shape, not by color."""
+"""The scenes of `shapes`: light from above, and classes told apart by shape, not by color."""
 
 import numpy as np
 import pytest
-import torch
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from netgaze.data import shapes as module
 from netgaze.data.scenes import CLASS_NAMES, draw_scenes
-from netgaze.data.shapes import Shapes
-
-STATS = {
-    "num_classes": 10,
-    "num_channels": 3,
-    "image_size": 32,
-    "mean": (0.438, 0.438, 0.438),
-    "std": (0.18, 0.18, 0.18),
-}
-
-
-def small(**changes):
-    return Shapes(**({"num_train": 600, "num_val": 50, "num_test": 100} | STATS | changes))
 
 
 @pytest.fixture(scope="module")
 def scenes():
     labels = np.arange(1500) % 10
     return *draw_scenes(labels, np.random.default_rng(0)), labels
-
-
-def test_sizes_and_balance():
-    data = small()
-    assert [len(data.labels(split)) for split in ("train", "val", "test")] == [600, 50, 100]
-    assert torch.bincount(data.labels("train")).tolist() == [60] * 10
-    assert data.images("train").shape == (600, 3, 32, 32)
-    assert data.images("train").dtype == torch.uint8
-    assert data.masks("train")[1].dtype == torch.bool
-
-
-def test_a_split_may_be_empty():
-    data = small(num_val=0)
-    assert [len(data.labels(split)) for split in ("train", "val", "test")] == [600, 0, 100]
-    assert data.images("val").shape == (0, 3, 32, 32)
-
-
-def test_all_follows_from_the_split_seed(monkeypatch, tmp_path):
-    first = small().fingerprint
-    monkeypatch.setenv("NETGAZE_CACHE", str(tmp_path))
-    assert small().fingerprint == first
-    assert small(seed=1).fingerprint == first
-    assert small(split_seed=1).fingerprint != first
-
-
-def test_splits_differ():
-    data = small(num_train=100, num_val=100, num_test=100)
-    images = torch.cat([data.images(split) for split in ("train", "val", "test")]).flatten(1)
-    assert len(images.unique(dim=0)) == 300
-
-
-def test_drawn_once(monkeypatch):
-    first = small().fingerprint
-    monkeypatch.setattr(module, "draw_scenes", None)
-    assert small().fingerprint == first
 
 
 def test_masks_are_seen_and_not_everything(scenes):

@@ -1,6 +1,7 @@
 """Mistakes in how the images of a set are found, kept and streamed."""
 
 _CACHE, _IMAGES, _STREAMED = "tests/data/test_cache.py", "tests/data/test_images.py", "tests/data/test_streamed.py"
+_DRAWN, _THINGS = "tests/data/test_drawn.py", "tests/data/test_things.py"
 _KEPT, _SCAN = "tests/folders/test_kept.py", "tests/folders/test_scan.py"
 
 MUTANTS = [
@@ -30,6 +31,30 @@ MUTANTS = [
     ("data/streamed.py", "self.form, self.ranges)", "self.form, {})", _STREAMED),
     ("data/loading.py", "if isinstance(batch, NetgazeError):", "if False:", _STREAMED),
     ("data/reading.py", "first = file.read(_NAMED_BY)", 'first = b""', _STREAMED),
+    ("data/drawn.py", "self.sizes, self.training.split_seed", "self.sizes", _DRAWN),
+    ("data/drawn.py", "split_seed, number]", "split_seed, 0]", _DRAWN),
+    ("data/drawn.py", "rng.permutation(np.arange(size) % len(self.names))", "rng.integers(10, size=size)", _DRAWN),
+    ("data/drawn.py", "cached_arrays(self.cache, known, self._draw_splits)", "self._draw_splits()", _DRAWN),
+    ("data/canvas.py", "(center_y - fine_y)", "(fine_y - center_y)", _THINGS),
+    ("data/canvas.py", "draw_uniform(rng, n, -TILT, TILT)", "draw_uniform(rng, n, -15 * TILT, 15 * TILT)", _THINGS),
+    ("data/canvas.py", "chosen = labels == label", "chosen = labels == 0", _THINGS),
+    (
+        "data/upright.py",
+        "angle = draw_uniform(rng, n, 0, 2 * np.pi)",
+        "angle = draw_uniform(rng, n, 0, np.pi)",
+        _THINGS,
+    ),
+    ("data/upright.py", "0.3, 2) * _along(rng, n) +", "0.3, 2) * X +", _THINGS),
+    (
+        "data/upright.py",
+        "light = cover(_WHOLES, labels, u, v), _light",
+        "light = cover(_DETAILS, labels, u, v), _light",
+        _THINGS,
+    ),
+    ("data/upright.py", "alpha * (1 - front) > 0.5", "alpha > 0.5", _THINGS),
+    ("data/upright.py", "body * light)", "body * (labels[:, None, None, None] / 10))", _THINGS),
+    ("data/upright.py", "body * light)", "ground * light)", _THINGS),
+    ("data/upright.py", "(S - 2 * radius) for _ in range(2))", "(S - 2 * radius) * it for it in (0.7, 1))", _THINGS),
     ("folders/kept.py", "< started - _SETTLED", "< started", _KEPT),
     ("folders/kept.py", " and last.stamp == _stamp(last.layout)", "", _KEPT),
     ("folders/kept.py", "list(names) for why, names", "names for why, names", _KEPT),

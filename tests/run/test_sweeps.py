@@ -71,6 +71,19 @@ def test_different_tasks_compare_by_what_they_share(sweep):
     assert re.search(r"Winner: .* with test kNN-20", printed)
 
 
+@pytest.mark.parametrize(
+    ("words", "tasks"), [([], ["supervised", "rotation", "simclr"]), (["task=rotation"], ["rotation"])]
+)
+def test_an_experiment_says_what_is_swept_unless_it_is_typed(words, tasks, tmp_path):
+    code, printed = command(
+        "-m", "experiment=quickstart", *TINY, "figure=[]", "hydra.sweep.dir=sweep", *words, cwd=tmp_path
+    )
+    assert code == 0, printed
+    runs = sorted((tmp_path / "sweep").glob("[0-9]/run.json"))
+    chosen = [word for run in runs for word in json.loads(run.read_text())["overrides"] if word.startswith("task=")]
+    assert chosen == [f"task={task}" for task in tasks]
+
+
 def test_starting_again_finishes_the_rest(sweep):
     """The finished runs return at once; the failed ones are tried again."""
     folder, _, _ = sweep
