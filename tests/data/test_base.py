@@ -200,13 +200,21 @@ class TestViews:
         torch.manual_seed(3)
         assert torch.equal(data.on_after_batch_transfer(batch, 0).images, expected)
 
-    def test_outside_training_there_is_one(self):
+    def test_outside_training_one_view_is_the_image_and_several_are_always_the_same(self):
         data = self.in_training()
-        data.num_views = 2
         data.trainer.training, data.trainer.validating = False, True
         batch = data.splits["val"][torch.arange(5)]
         (only,) = data.on_after_batch_transfer(batch, 0).views
         assert torch.equal(only, data.normalize(batch.images))
+        data.num_views = 2
+        state = torch.random.get_rng_state()
+        first, second = data.on_after_batch_transfer(batch, 0).views
+        assert torch.equal(torch.random.get_rng_state(), state)
+        assert not torch.equal(first, second)
+        torch.manual_seed(9)
+        again = data.on_after_batch_transfer(batch, 0).views
+        assert torch.equal(first, again[0])
+        assert torch.equal(second, again[1])
 
     @pytest.mark.parametrize("changes", [{}, {"per_class": 8}], ids=str)
     def test_the_index_is_the_place_in_the_training_split(self, changes):
