@@ -118,5 +118,5 @@ def test_of_both_ways_each_is_drawn_half_of_the_time():
 
 @pytest.mark.parametrize("wrong", [{"erase": 1.5}, {"erase": -0.1}, {"mixup": -1.0}, {"cutmix": -1.0}])
 def test_numbers_that_cannot_be_are_refused(wrong):
-    with pytest.raises(NetgazeError, match=r"data.augment: erase="):
+    with pytest.raises(NetgazeError, match=rf"data.augment: .*{next(iter(wrong))}="):
         Augment(**wrong)
