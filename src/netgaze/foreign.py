@@ -36,7 +36,7 @@ _NAMES = {
     "Label smoothing is task.label_smoothing": "smoothing labelsmooth",
     "Validation images are data.num_val, a number of them": "valsplit valfraction valsize valratio",
     "Test images are data.num_test, a number of them": "testsplit testsize testratio",
-    "Augmentation is data.augment.crop_padding, flip, jitter, rotate90 and cutout": (
+    "Augmentation is data.augment.crop_padding, flip, crop_scale, color_jitter and so on": (
         "augmentation augmentations transform transforms aug"
     ),
     "The seed is seed=0": "randomseed manualseed randomstate",

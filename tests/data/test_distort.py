@@ -15,10 +15,10 @@ from netgaze.data.augment import Augment
 from netgaze.data.distort import (
     blur,
     draw_windows,
-    jitter_colors,
+    jitter_colors_,
     resize_windows,
     shift_hue,
-    take_colors,
+    take_colors_,
     to_gray,
 )
 from netgaze.errors import NetgazeError
@@ -105,7 +105,7 @@ def test_colors_are_jittered_as_by_torchvision_in_every_order(channels):
         return image
 
     expected = one_by_one(images, apply, orders, *factors, shift)
-    torch.testing.assert_close(jitter_colors(images, factors, shift, order, hue_at), expected, **CLOSE)
+    torch.testing.assert_close(jitter_colors_(images.clone(), factors, shift, order, hue_at), expected, **CLOSE)
 
 
 def test_hue():
@@ -118,7 +118,7 @@ def test_hue():
 def test_grays():
     images, chosen = draw_images(), torch.arange(24) % 3 == 0
     expected = one_by_one(images, lambda image, c: F.rgb_to_grayscale(image, 3) if c else image, chosen)
-    torch.testing.assert_close(take_colors(images, chosen), expected, **CLOSE)
+    torch.testing.assert_close(take_colors_(images.clone(), chosen), expected, **CLOSE)
     single = draw_images(channels=1)
     assert torch.equal(to_gray(single), single)
     assert to_gray(single).data_ptr() != single.data_ptr()

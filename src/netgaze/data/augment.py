@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from netgaze.batch import Mixed
-from netgaze.data.distort import blur, draw_windows, jitter_colors, resize_windows, take_colors
+from netgaze.data.distort import blur, draw_windows, jitter_colors_, resize_windows, take_colors_
 from netgaze.data.mixing import cutmix, draw_box, draw_boxes, draw_share, erase, measure_rest, mixup
 from netgaze.data.pixels import choose_alternating, crop, cutout, flip, rotate90
 from netgaze.errors import NetgazeError
@@ -117,7 +117,7 @@ class Augment:
         elif self.flip:
             images = flip(images, torch.rand(num, device=device) < 0.5)
         if self.distorts:
-            images = self._distort(images.to(torch.float32, memory_format=torch.contiguous_format), size)
+            images = self._distort(images.to(torch.float32, copy=True), size)
         if self.rotate90:
             images = rotate90(images, torch.randint(4, (num,), device=device))
         if self.cutout:
@@ -138,9 +138,9 @@ class Augment:
             windows = draw_windows(num, height, width, self.crop_scale, self.crop_ratio, device)
             images = resize_windows(images, windows, size or width)
         if any(self.color_jitter):
-            images = self._jitter(images)
+            images = self._jitter(images.contiguous())
         if self.grayscale_prob:
-            images = take_colors(images, torch.rand(num, device=device) < self.grayscale_prob)
+            images = take_colors_(images, torch.rand(num, device=device) < self.grayscale_prob)
         if self.blur_prob:
             sigma = torch.empty(num, device=device).uniform_(*_BLUR_SIGMA)
             kernel_size = max(3, images.shape[-1] // 20 * 2 + 1)
@@ -158,7 +158,7 @@ class Augment:
         factors = torch.where(chosen, drawn[:3], 1.0)
         order = torch.rand(3, num, device=device).argsort(dim=0)
         hue_at = torch.randperm(num, device=device).tensor_split(4)
-        return jitter_colors(images, factors, torch.where(chosen, drawn[3], 0.0), order, hue_at)
+        return jitter_colors_(images, factors, torch.where(chosen, drawn[3], 0.0), order, hue_at)
 
     @property
     def mixes(self) -> bool:

@@ -1,7 +1,8 @@
 """Distortions that make views of an image: a window enlarged, colors shifted, no colors, no sharpness.
 
-Pure functions that apply given draws, one an image, to float32 images [B,C,H,W] with values of 0..255. Definitions are
-those of torchvision's functions on single float images.
+They apply given draws, one an image, to float32 images [B,C,H,W] with values of 0..255. Definitions are those of
+torchvision's functions on single float images. Functions whose names end in _ change the images that they are given, as
+torch's do: fresh memory costs more than what is done in it.
 """
 
 import math
@@ -27,8 +28,17 @@ def resize_windows(images: Tensor, windows: Tensor, size: int) -> Tensor:
     """
     top, left, height, width = windows.to(images.dtype)
     down = _weigh_pixels(top, height, images.shape[-2], size)
-    across = _weigh_pixels(left, width, images.shape[-1], size)
-    return down.unsqueeze(1) @ (images.flatten(1, 2) @ across.mT).unflatten(1, images.shape[1:3])
+    return _mix_pixels(images, down, _weigh_pixels(left, width, images.shape[-1], size))
+
+
+def _mix_pixels(images: Tensor, down: Tensor, across: Tensor) -> Tensor:
+    """New rows as weighted means of rows, by `down` [B,S,H], and new columns of columns, by `across` [B,S,W].
+
+    First with the channels last, as images lie in memory, then with the channels first, as colors are changed.
+    """
+    rows = down @ images.permute(0, 2, 3, 1).flatten(2)
+    rows = rows.unflatten(2, (images.shape[3], images.shape[1])).permute(0, 3, 1, 2)
+    return (rows.flatten(1, 2) @ across.mT).unflatten(1, rows.shape[1:3])
 
 
 def _weigh_pixels(start: Tensor, length: Tensor, num: int, size: int) -> Tensor:
@@ -73,7 +83,7 @@ def draw_windows(
     return torch.stack([torch.where(fitting, part, own) for part, own in drawn]).long()
 
 
-def jitter_colors(images: Tensor, factors: Tensor, shift: Tensor, order: Tensor, hue_at: Sequence[Tensor]) -> Tensor:
+def jitter_colors_(images: Tensor, factors: Tensor, shift: Tensor, order: Tensor, hue_at: Sequence[Tensor]) -> Tensor:
     """Change brightness, contrast, saturation and hue, each image in its own order.
 
     Args:
@@ -84,17 +94,16 @@ def jitter_colors(images: Tensor, factors: Tensor, shift: Tensor, order: Tensor,
         hue_at: the images whose hue is shifted before the first of the three, the second, the third, and after all:
             four int64 tensors, in which each of 0..B-1 comes once.
     """
-    images = images.clone()
     for place, of_hue in enumerate(hue_at):
         if images.shape[1] == 3:
             images.index_copy_(0, of_hue, shift_hue(images.index_select(0, of_hue), shift.index_select(0, of_hue)))
         if place < len(order):
-            images = _blend(images, factors.gather(0, order[place : place + 1])[0], order[place])
+            _blend(images, factors.gather(0, order[place : place + 1])[0], order[place])
     return images
 
 
-def _blend(images: Tensor, factor: Tensor, kind: Tensor) -> Tensor:
-    """Each image [B,C,H,W] times `factor` [B], and the rest of 1 of what its `kind` [B] draws it to.
+def _blend(images: Tensor, factor: Tensor, kind: Tensor) -> None:
+    """Let each image [B,C,H,W] be itself times `factor` [B], and the rest of 1 of what its `kind` [B] draws it to.
 
     Kind 0, brightness: to black; 1, contrast: to the mean of its grays; 2, saturation: to its grays.
     """
@@ -104,7 +113,7 @@ def _blend(images: Tensor, factor: Tensor, kind: Tensor) -> Tensor:
     gray = to_gray(images)
     base = gray.mean(dim=(2, 3), keepdim=True) * ((1 - factor) * (kind == 1))
     base = gray.mul_((1 - factor) * (kind == 2)).add_(base)
-    return torch.addcmul(base, images, factor).clamp_(0, 255)
+    images.mul_(factor).add_(base).clamp_(0, 255)
 
 
 def to_gray(images: Tensor) -> Tensor:
@@ -115,9 +124,11 @@ def to_gray(images: Tensor) -> Tensor:
     return (red * _LUMA[0]).add_(green, alpha=_LUMA[1]).add_(blue, alpha=_LUMA[2])
 
 
-def take_colors(images: Tensor, chosen: Tensor) -> Tensor:
-    """Images [B,C,H,W], gray where `chosen` [B] is true."""
-    return torch.where(chosen.view(-1, 1, 1, 1), to_gray(images), images)
+def take_colors_(images: Tensor, chosen: Tensor) -> Tensor:
+    """Make the images [B,C,H,W] gray where `chosen` [B] is true."""
+    chosen = chosen.view(-1, 1, 1, 1)
+    gray = to_gray(images).mul_(chosen)
+    return images.mul_(~chosen).add_(gray)
 
 
 def shift_hue(images: Tensor, shift: Tensor) -> Tensor:
@@ -157,7 +168,7 @@ def blur(images: Tensor, sigma: Tensor, chosen: Tensor, kernel_size: int) -> Ten
     kernels = (-0.5 * (taps / sigma.view(-1, 1)).square()).exp()
     kernels = torch.where(chosen.view(-1, 1), kernels / kernels.sum(dim=1, keepdim=True), (taps == 0).float())
     down, across = (_spread(kernels, size, taps) for size in images.shape[-2:])
-    return down.unsqueeze(1) @ (images.flatten(1, 2) @ across.mT).unflatten(1, images.shape[1:3])
+    return _mix_pixels(images, down, across)
 
 
 def _spread(kernels: Tensor, size: int, taps: Tensor) -> Tensor:

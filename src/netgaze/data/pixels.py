@@ -109,10 +109,11 @@ def rotate90(images: Tensor, quarter_turns: Tensor) -> Tensor:
 
 def normalize(images: Tensor, mean: Sequence[float], std: Sequence[float]) -> Tensor:
     """Values of 0..255 [B,C,H,W] -> float32 [B,C,H,W], channels last, by `mean` and `std` of values in 0..1."""
-    pixels = images.permute(0, 2, 3, 1).contiguous()
-    values = pixels.to(torch.float32, copy=True)
+    values = images.permute(0, 2, 3, 1).contiguous().to(torch.float32)
+    if values.data_ptr() == images.data_ptr():
+        values = values.clone()
     # In rows of all pixels' channels: arithmetic over runs of three numbers is several times slower on a CPU.
-    scale, shift = _make_constants(tuple(mean), tuple(std), pixels.shape[2], images.device)
+    scale, shift = _make_constants(tuple(mean), tuple(std), values.shape[2], images.device)
     values.flatten(2).mul_(scale).add_(shift)
     return values.permute(0, 3, 1, 2)
 
