@@ -9,6 +9,7 @@ from netgaze.build import build, build_task, choose_mode, resolve_config
 from netgaze.checks import check_monitor
 from netgaze.errors import NetgazeError
 from netgaze.experiment import open_run
+from netgaze.subjects import controls
 
 TASKS = ("simclr", "supcon", "vicreg", "byol", "lejepa")
 SMALL = [*TINY, *NO_FIGURES, "control=null", "task.projector=[16,8]", "optim=adamw", "optim.lr=0.002"]
@@ -155,3 +156,17 @@ def test_an_epoch_shows_as_many_views_as_the_config_says(name):
 def test_all_tasks_of_the_experiment_see_equally_many_views(task, epochs, every):
     config = composed("experiment=self_supervision", f"task={task}")
     assert (config.trainer.max_epochs, config.callback.online_eval.every) == (epochs, every)
+
+
+def test_each_network_is_shown_by_its_own_augmentation_of_shared_images(runs, tmp_path):
+    other = train(tmp_path / "other", "task=simclr", *SMALL, "data.augment.crop_scale=[0.9,1]", "trainer.max_epochs=1")
+    one, two = open_run(runs["simclr"]), open_run(other)
+    assert (list(one.data.augment.crop_scale), list(two.data.augment.crop_scale)) == ([0.2, 1.0], [0.9, 1.0])
+    assert one.data.splits["test"] is two.data.splits["test"]
+
+
+@pytest.mark.parametrize(("label", "control"), [("random", "random (control)"), ("mine", "random")])
+def test_no_control_has_the_label_of_a_run(label, control, runs):
+    subject = open_run(runs["simclr"])
+    subject.label = label
+    assert [each.label for each in controls([subject], "random")] == [control, "raw pixels"]
