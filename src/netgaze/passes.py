@@ -78,10 +78,12 @@ class Passes:
         data: a `data.base.ImageData`.
         device: where the task is.
         precision: "32" or "bf16".
+        on_disk: False for a network in training, which will be another one soon.
     """
 
-    def __init__(self, task: Any, data: Any, device: torch.device, precision: str):
+    def __init__(self, task: Any, data: Any, device: torch.device, precision: str, on_disk: bool = True):
         self.task, self.data, self.device, self.precision = task, data, device, precision
+        self.on_disk = on_disk
         self._features: dict[str, Tensor] = {}
         self._outputs: dict[str, Outputs] = {}
 
@@ -93,7 +95,7 @@ class Passes:
             with_outputs: the outputs will be asked for as well: a pass that must be made then gives both.
         """
         if split not in self._features:
-            stored = read_cached("features", self._name_features(split))
+            stored = read_cached("features", self._name_features(split)) if self.on_disk else None
             if stored is not None:
                 self._features[split] = torch.from_numpy(stored["features"])
             else:
@@ -103,7 +105,7 @@ class Passes:
     def outputs(self, split: str) -> Outputs:
         """Logits [M,K], targets [M] and images [M] of all examples that the task makes of a split."""
         if split not in self._outputs:
-            stored = read_cached("outputs", self._name_outputs(split))
+            stored = read_cached("outputs", self._name_outputs(split)) if self.on_disk else None
             if stored is not None:
                 self._outputs[split] = Outputs(stored["logits"], stored["targets"], stored["index"])
             else:
@@ -143,11 +145,12 @@ class Passes:
             targets.append(answers.cpu())
             index.append(batch.index.repeat(len(answers) // len(batch)))
         self._features[split] = torch.cat(rows)
-        write_cached("features", self._name_features(split), {"features": self._features[split].numpy()})
         if with_outputs:
-            found = Outputs(*(torch.cat(part).numpy() for part in (logits, targets, index)))
-            self._outputs[split] = found
-            write_cached("outputs", self._name_outputs(split), vars(found))
+            self._outputs[split] = Outputs(*(torch.cat(part).numpy() for part in (logits, targets, index)))
+        if self.on_disk:
+            write_cached("features", self._name_features(split), {"features": self._features[split].numpy()})
+            if with_outputs:
+                write_cached("outputs", self._name_outputs(split), vars(self._outputs[split]))
 
     def _look(self, network: nn.Module, images: Tensor) -> Tensor:
         """The last maps [B,F,h,w] of images, in fp32, whatever they were computed in."""

@@ -53,8 +53,8 @@ class Subject:
         train_data: makes the data that the network was trained on, where `data` is another.
         model: makes the network, where there is no task around it.
         input_shape: (C, H, W) of the images that the network reads; by default those of the data.
-        precision: of passes over whole splits, "32" or "bf16", see `passes.Passes`. A network in training, a verifier
-            and whatever needs gradients or exact maps are asked in fp32 all the same.
+        precision: of passes over whole splits, "32" or "bf16", see `passes.Passes`. A verifier and whatever needs
+            gradients or exact maps are asked in fp32 all the same.
     """
 
     def __init__(
@@ -183,7 +183,7 @@ class Subject:
 
         Of a verifier its embeddings; of raw pixels themselves, 0..1: of a large set ask for `bank`.
 
-        Computed once, and in `precision` unless in training or of a verifier; see `passes.Passes`.
+        Computed once, and in `precision` unless of a verifier; see `passes.Passes`.
         """
         return to_floats(self.bank(split))
 
@@ -204,12 +204,12 @@ class Subject:
 
     @cached_property
     def _passes(self) -> Passes:
-        return Passes(self.task, self.data, device_of(self.task), self.precision)
+        return Passes(self.task, self.data, device_of(self.task), self.precision, on_disk=not self.training)
 
     @property
     def _is_asked_plainly(self) -> bool:
         """Whether its passes are made anew, each for itself, in fp32."""
-        return self.training or self.verifier is not None
+        return self.verifier is not None
 
     def foresee_outputs(self) -> None:
         """Say that the outputs on its split will be asked for: a pass for features then gives them as well."""

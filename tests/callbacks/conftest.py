@@ -37,6 +37,7 @@ class Trainer(SimpleNamespace):
             global_rank=0,
             is_global_zero=True,
             world_size=1,
+            precision="32-true",
             strategy=SimpleNamespace(
                 broadcast=lambda content: content, reduce_boolean_decision=lambda decision, all: decision
             ),

@@ -59,6 +59,15 @@ def test_it_asks_every_so_many_epochs_and_after_the_last_of_the_validation_split
     assert not list(tmp_path.iterdir()), "what is in the run's folder comes at its end"
 
 
+@pytest.mark.parametrize(("precision", "passed"), [("32-true", "32"), ("bf16-mixed", "bf16"), ("16-mixed", "32")])
+def test_passes_are_made_in_the_precision_of_training(precision, passed, make_trainer, task, monkeypatch):
+    trainer, seen = make_trainer(), []
+    trainer.datamodule, trainer.precision = DATA, precision
+    monkeypatch.setattr(Asked, "compute", lambda self, subject: seen.append(subject.precision) or Finding({"count": 1}))
+    OnlineEval(figures={"asked": Asked()}, every=1).on_train_epoch_end(trainer, task)
+    assert seen == [passed]
+
+
 def test_every_zero_never_asks(make_trainer, task):
     assert run(make_trainer, task, OnlineEval(figures={"asked": Asked()}), epochs=4) == [({}, {})] * 4
 

@@ -18,6 +18,8 @@ log = logging.getLogger(__name__)
 class OnlineEval(Callback):
     """Every `every` epochs and after the last, ask `figures` of the network as it stands, on the validation split.
 
+    Passes over the data are made in training's precision.
+
     Args:
         figures: by name.
         every: epochs between two looks; 0 never.
@@ -46,6 +48,7 @@ class OnlineEval(Callback):
             data=lambda: trainer.datamodule,  # type: ignore[attr-defined]
             split="val",
             training=True,
+            precision="bf16" if "bf16" in str(trainer.precision) else "32",
         )
         seen = look(self.figures, [subject], Path(trainer.default_root_dir) / "figures", draw=False)
         for name, failure in seen.failed.items():
