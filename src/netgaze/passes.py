@@ -148,9 +148,12 @@ class Passes:
         if with_outputs:
             self._outputs[split] = Outputs(*(torch.cat(part).numpy() for part in (logits, targets, index)))
         if self.on_disk:
-            write_cached("features", self._name_features(split), {"features": self._features[split].numpy()})
-            if with_outputs:
-                write_cached("outputs", self._name_outputs(split), vars(self._outputs[split]))
+            self._write(split, with_outputs)
+
+    def _write(self, split: str, with_outputs: bool) -> None:
+        write_cached("features", self._name_features(split), {"features": self._features[split].numpy()})
+        if with_outputs:
+            write_cached("outputs", self._name_outputs(split), vars(self._outputs[split]))
 
     def _look(self, network: nn.Module, images: Tensor) -> Tensor:
         """The last maps [B,F,h,w] of images, in fp32, whatever they were computed in."""
