@@ -47,7 +47,9 @@ def check_arguments(content: Mapping[str, Any], place: str | None = None, joined
             raise NetgazeError(f"{named}={_show(value)}: expected {_describe(hints[key])}{example}.")
         sizes = [size for size in (value if isinstance(value, list) else [value]) if type(size) is int]
         least = 0 if key == "num_classes" else 1  # 0: a network without a head
-        if target.__module__.startswith("netgaze.models.") and any(not least <= size < 2**31 for size in sizes):
+        # Networks take their channels from the data, where a wrong number was typed.
+        is_size = target.__module__.startswith("netgaze.models.") or key == "num_channels"
+        if is_size and any(not least <= size < 2**31 for size in sizes):
             raise NetgazeError(
                 f"{named}={_show(value)}: expected {f'{least} or more' if min(sizes) < least else 'less'}."
             )

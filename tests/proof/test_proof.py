@@ -228,7 +228,7 @@ def test_the_smaller_loss_wins_a_comparison(simsiam, tmp_path):
     words = [f"runs=[{simsiam},{other}]", "labels=[first,second]", "figure=[curves]"]
     winner = netgaze.analyze([*words, f"hydra.run.dir={tmp_path / 'seen'}"]).winner
     best = min(losses, key=losses.__getitem__)
-    assert f"Winner: {best}, with val loss {losses[best]:#.3g} nats" in winner
+    assert f"Winner: {best}, with val loss {losses[best]:#.3g} against" in winner
 
 
 # --- what figures see ---
