@@ -38,18 +38,24 @@ def check_seen(data: Any, task: Any) -> None:
         )
 
 
-def check_monitor(monitor: str, callbacks: Iterable[Any]) -> None:
-    """Whether the number that chooses the best epoch will be there, where figures find it while the network trains.
+def check_monitor(monitor: str | None, callbacks: Iterable[Any]) -> None:
+    """Whether the number that was typed to choose the best epoch is one that figures find while the network trains.
+
+    Without the task's own number the last epoch is kept, see `callbacks.keep`.
+
+    Args:
+        monitor: as typed; None for the task's own.
+        callbacks: those of the run.
 
     Raises:
-        NetgazeError: they are not asked.
+        NetgazeError: the figures are not asked.
     """
     for callback in callbacks:
         metrics = [metric for figure in getattr(callback, "figures", {}).values() for metric in figure.metrics]
-        if monitor.removeprefix("val/") in metrics and not callback.every:
+        if monitor and monitor.removeprefix("val/") in metrics and not callback.every:
             raise NetgazeError(
-                f"{monitor} chooses the best epoch, and nobody measures it. Give callback.online_eval.every=1, the "
-                "epochs between two looks."
+                f"task.monitor={monitor} chooses the best epoch, and nobody measures it. Give "
+                "callback.online_eval.every=1, the epochs between two looks."
             )
 
 

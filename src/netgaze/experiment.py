@@ -115,7 +115,7 @@ def train(stage: Stage) -> None:
     check_named(settings["figure"], [Known(_list_layers(task), task.class_names, len(data.labels("test")))])
     figures = {name: build(figure) for name, figure in settings["figure"].items()}
     callbacks = [build(callback) for callback in settings["callback"].values()]
-    check_monitor(task.monitor, callbacks)
+    check_monitor(settings["task"].get("monitor"), callbacks)
     controls([], settings["control"])  # says before training what it does not know
     trainer = build_trainer(
         chosen if task.trainable else chosen | {"max_epochs": 0},

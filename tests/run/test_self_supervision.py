@@ -130,6 +130,7 @@ def test_a_number_that_nobody_measures_is_said_before_training():
     config = composed("callback.online_eval.every=0")
     online = build(resolve_config(config)["callback"]["online_eval"])
     check_monitor("val/acc", [online])
+    check_monitor(None, [online])
     with pytest.raises(NetgazeError, match=r"val/probe chooses the best epoch.*online_eval\.every=1"):
         check_monitor("val/probe", [online])
     online.every = 2
