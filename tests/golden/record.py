@@ -30,7 +30,13 @@ FACES = ["data=doodle_faces", "data.num_classes=24", "data.num_val_people=6", "d
 FACES += ["data.images_each=6", "data.image_size=32", "data.batch_size=16"]
 CASES = {
     "supervised": [*DIGITS, "task=supervised", "task.label_smoothing=0.1", *SGD],
-    "rotation": [*DIGITS, "task=rotation", *SGD],
+    # Today's look at the features while training finds more.
+    "rotation": [
+        *DIGITS,
+        "task=rotation",
+        *SGD,
+        *(f"~callback.online_eval.figures.{name}" for name in ("probe", "spectrum")),
+    ],
     "dynamic_conv": [*DIGITS, "task=dynamic_conv", "model.stem=cifar", "task.freeze_backbone=true"],
     "siamese": [*SMALL, *FACES, "task=siamese", "task.embedding_dim=8", "task.loss=mining_contrastive"],
     "linear_probe": [*DIGITS, "task=linear_probe", "task.lrs=[0.5,0.05]", "optim.lr=0.1", "init={folder}/supervised"],

@@ -25,7 +25,7 @@ RUNS = {
     "supervised": DIGITS,
     "averaged": [*DIGITS, "callback.average.kind=ema", "callback.average.decay=0.9"],
     "looking ahead": [*DIGITS, "optim=sgd", "callback.average.kind=lookahead", "callback.average.every=2"],
-    "augmented": [*DIGITS, "data.augment.erase=0.5", "data.augment.mixup=0.5", "data.augment.jitter=0.3"],
+    "augmented": [*DIGITS, "data.augment.erase=0.5", "data.augment.mixup=0.5", "data.augment.color_jitter=0.3"],
     "resampled": [*DIGITS, "data.sampler=sqrt", "data.epoch_size=100"],
     "rotation": [*DIGITS, "task=rotation"],
     "features": [*DIGITS, "task=linear_probe", "task.cached_views=2"],

@@ -81,7 +81,7 @@ def test_two_processes_learn_as_one_with_twice_the_batch(name, runs, tmp_path):
     numbers, found = read_metrics(tmp_path / "one"), read_metrics(tmp_path / "two")
     assert numbers.keys() == found.keys()
     # An image at the border between two classes may fall on either side.
-    assert found == pytest.approx(numbers, rel=1e-3, abs=0.03, nan_ok=True)
+    assert found == pytest.approx(numbers, rel=5e-3, abs=0.03, nan_ok=True)
     assert found["test/images"] == numbers["test/images"]
 
 
