@@ -139,6 +139,7 @@ def test_what_several_networks_have_stands_on_one_chart_too(findings):
     chart = read(Curves().draw(findings)).plots[0]
     assert (chart.xlabel, chart.ylabel) == ("epoch", "kNN accuracy, k = 20")
     assert find_line(chart, [0.25, 0.5]).x == [1, 4]
+    assert set(chart.xticks.values()) <= set(range(6)), "epochs are whole"
     assert find_line(chart, [0.5, 0.75]).x == [2, 4]
     short = findings["two"].arrays
     findings["two"].arrays = {name: values[:2] for name, values in short.items()}

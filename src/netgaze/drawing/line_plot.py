@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from matplotlib.ticker import FuncFormatter, NullFormatter
+from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter
 
 from netgaze.drawing.line_key import make_key
 from netgaze.drawing.panels import GRAY, TEXT, WIDTH, Sheet, choose_line
@@ -53,6 +53,8 @@ def make_line_plot(lines: Sequence[Line], height: float, axes: Mapping[str, Any]
             if axes.get(name) == "log":
                 axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
                 axis.set_minor_formatter(NullFormatter())
+        if axes.get("xscale") != "log" and all((line.x == line.x.round()).all() for line in lines):  # epochs
+            plot.xaxis.set_major_locator(MaxNLocator(integer=True))
         for line, style in zip(lines, styles, strict=True):
             if line.low is not None and line.high is not None:
                 plot.fill_between(line.x, line.low, line.high, color=style["color"], alpha=0.15, linewidth=0)
