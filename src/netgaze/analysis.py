@@ -35,6 +35,11 @@ log = logging.getLogger(__name__)
 MAX_COLUMNS = 4  # runs side by side in one picture
 PLOTS = {"sweep": plot_sweep, "matrix": plot_matrix}  # of a table
 ANATOMY = {"anatomy": {"_target_": "netgaze.figures.anatomy.Anatomy"}}  # what any network can be asked
+COMPARISONS = {  # what two networks or more are asked beside what the runs drew themselves
+    "agreement": {"_target_": "netgaze.figures.agreement.Agreement"},
+    "similarity": {"_target_": "netgaze.figures.similarity.Similarity"},
+    "layers": {"_target_": "netgaze.figures.layers.Layers"},
+}
 
 
 @dataclass(frozen=True)
@@ -87,7 +92,7 @@ def analyze(config: DictConfig, folder: Path, request: Request) -> list[Row]:
     note = f"The pictures show each run's {checkpoint} checkpoint."
     note += f" Without one, and so without pictures: {', '.join(missing)}." if missing else ""
     note += " They look at other data than the runs' own; the table is of the runs." if other_data else ""
-    own = _merge_figures(subjects)
+    own = _merge_figures(subjects) | (COMPARISONS if len(subjects) > 1 else {})
     if config.model:
         subjects.append(_open_network(config, subjects, labels[-1]))
     figures = _choose_figures(settings["figure"] or own or (ANATOMY if config.model else {}), settings["images"])
@@ -174,7 +179,7 @@ def compare(folder: Path) -> list[Row]:
     note = f"The pictures show {len(best)} of the {len(rows)} runs, the best by the table{seeds}."
     note = note if num_finished > len(best) else ""
     control = subjects[0].config["control"] if subjects and subjects[0].config else None
-    figures = _merge_figures(subjects)
+    figures = _merge_figures(subjects) | (COMPARISONS if len(subjects) > 1 else {})
     sections = [_Section(_select(figures, True), every), _Section(_select(figures, False), subjects)]
     found = _show(folder, rows, sections, control, title=folder.parent.name, note=note)
     finished = [run for run in runs if run.is_finished]

@@ -76,6 +76,7 @@ class Figure(ABC):
         controls: what becomes of untrained networks and raw pixels: "drawn" beside the others; "numbers" alone, where a
             picture of them would tell nothing; "none" where they are not asked at all.
         images: a person's own picture files, where the figure shows such; a constructor argument of the same name.
+        compares: True for what holds networks against one another: of one alone it has nothing to say.
     """
 
     title: ClassVar[str]
@@ -84,6 +85,7 @@ class Figure(ABC):
     glossary: ClassVar[Glossary] = Glossary()
     metrics: ClassVar[tuple[str, ...]] = ()
     controls: ClassVar[Controls] = "drawn"
+    compares: ClassVar[bool] = False
     images: Sequence[str] = ()
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -114,9 +116,22 @@ class Figure(ABC):
     def draw(self, findings: Mapping[str, Finding]) -> Picture:
         """Lay findings side by side, a column per label, from nothing but the findings; object interface, no pyplot."""
 
+    def relate(
+        self, findings: Mapping[str, Finding], subjects: Mapping[str, Subject]
+    ) -> dict[str, dict[str, np.ndarray]]:
+        """What only several networks together tell: arrays that join each one's finding, by label, before it is drawn.
+
+        It is asked whenever the figure is drawn, and what it gives is not kept: what takes long belongs into the cache.
+        """
+        return {}
+
     def compare(self, findings: Mapping[str, Finding]) -> dict[str, Any]:
         """Numbers across subjects, by name."""
         return {}
+
+    def differences(self, findings: Mapping[str, Finding]) -> list[str]:
+        """What a report begins with: sentences on how the networks differ, none on what lies within chance."""
+        return []
 
     def table(self, finding: Finding) -> list[dict[str, Any]]:
         """Rows of a table of one subject, for a CSV file and the report."""

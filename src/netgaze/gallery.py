@@ -19,6 +19,8 @@ from netgaze.subject import Subject
 
 log = logging.getLogger(__name__)
 
+_ALONE = "no other network to be held against"
+
 
 class Found(dict[str, dict[str, Finding]]):
     """What `look` found, by figure and by label.
@@ -77,7 +79,7 @@ def look(figures: Mapping[str, Figure], subjects: Sequence[Subject], out: Path, 
             found[name] = answers.findings
             for label, refusal in answers.failed.items():
                 log.warning("%s leaves out what it cannot ask: %s [%s]", name, refusal.error, label)
-            failure = _try_to_write(name, figure, answers, out) if draw else None
+            failure = _try_to_write(name, figure, answers, subjects, out) if draw else None
         elif (failure := _find_failure(answers, subjects)) is None:
             found.left_out[name] = _leave_out(name, answers, subjects, out, draw)
         if failure is not None:
@@ -113,6 +115,9 @@ def _find_failure(answers: Answers, subjects: Sequence[Subject]) -> Failure | No
 
 def _ask_all(name: str, figure: Figure, subjects: Sequence[Subject], out: Path) -> Answers:
     answers = Answers()
+    networks = [subject.label for subject in subjects if not subject.control]
+    if figure.compares and len(networks) < 2:
+        return Answers(left_out=dict.fromkeys(networks, _ALONE))
     for subject in subjects:
         if not _is_asked(figure, subject):
             continue
@@ -126,6 +131,11 @@ def _ask_all(name: str, figure: Figure, subjects: Sequence[Subject], out: Path) 
         except Exception as error:  # what one network lacks (a layer, a class) another may have
             answers.failed[subject.label] = Failure.of(error)
             answers.left_out[subject.label] = answers.failed[subject.label].error
+    told = [label for label in networks if label in answers.findings]
+    if figure.compares and len(told) == 1:
+        answers.findings.clear()
+        answers.controls.clear()
+        answers.left_out.update(dict.fromkeys(told, _ALONE))
     return answers
 
 
@@ -200,9 +210,14 @@ def _own_pictures(figure: Figure) -> list[str]:
     return [path for path in paths if os.path.exists(path)]
 
 
-def _try_to_write(name: str, figure: Figure, answers: Answers, out: Path) -> Failure | None:
+def _try_to_write(
+    name: str, figure: Figure, answers: Answers, subjects: Sequence[Subject], out: Path
+) -> Failure | None:
     """Draw a figure; how it failed, or None."""
     try:
+        asked = {subject.label: subject for subject in subjects if subject.label in answers.findings}
+        for label, arrays in figure.relate(answers.findings, asked).items():
+            answers.findings[label].arrays |= arrays
         write_figure(name, figure, answers, out)
     except Exception as error:
         return Failure.of(error)

@@ -68,6 +68,8 @@ def write_figure(name: str, figure: Figure, answers: Answers, out: Path) -> None
         content["traces"] = {label: failure.trace for label, failure in answers.failed.items()}
     if compared := figure.compare(findings):
         content["compared"] = compared
+    if differences := figure.differences({k: v for k, v in findings.items() if k not in answers.controls}):
+        content["differences"] = differences
     content |= figure.metadata(findings)
     tables = {label: figure.table(finding) for label, finding in findings.items()}
     if any(tables.values()):

@@ -2,6 +2,7 @@
 
 import base64
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from netgaze.text import show
 from netgaze.winner import name_winner
 
 MOST_ROWS = 200  # of a figure's own table on the page; the CSV has all
+MOST_DIFFERENCES = 10  # sentences that a page begins with
 
 
 def write(
@@ -55,12 +57,20 @@ def write(
             winner=name_winner(rows),
             note=note,
             plots=[_inline(folder / "figures" / f"{plot}.png") for plot in plots],
+            differences=collect_differences(folder, figures),
             figures=[_figure(folder / "figures", name, counts) for name in figures],
             runs=[_provenance(Path(row["folder"]), row["label"]) for row in rows],
         )
     )
     write_text(folder / "report.html", page)
     return folder / "report.html"
+
+
+def collect_differences(folder: Path, figures: Iterable[str]) -> list[str]:
+    """What figures say of how networks differ, at most ten sentences, the figures taking turns."""
+    said = [read_json(folder / "figures" / f"{name}.json").get("differences", []) for name in figures]
+    in_turns = [sentence for some in zip_longest(*said) for sentence in some if sentence]
+    return in_turns[:MOST_DIFFERENCES]
 
 
 def _describe_means(rows: Sequence[Row]) -> dict[str, Any] | None:
@@ -97,7 +107,7 @@ def _figure(folder: Path, name: str, counts: Mapping[str, Mapping[str, float]]) 
     told = [label for label in numbers if label not in content["controls"]]
     owners = [label for label in told if any(key in numbers[label] for key in own)]
     compared = content.get("compared", {})
-    tables = content.get("tables", {})
+    tables = {label: rows for label, rows in content.get("tables", {}).items() if rows}
     return {
         "name": name,
         "title": content["title"],
@@ -116,7 +126,7 @@ def _figure(folder: Path, name: str, counts: Mapping[str, Mapping[str, float]]) 
         "precisions": _describe_precisions(content.get("precisions", {})),
         "left_out": _left_out(content["left_out"]),
         "meanings": _list_said(glossary, [*simple, *compared, *(key for rows in tables.values() for key in rows[0])]),
-        "tables": [_table(label, rows, glossary) for label, rows in tables.items() if rows],
+        "tables": [_table(label, rows, glossary) for label, rows in tables.items()],
     }
 
 

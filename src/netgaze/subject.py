@@ -10,6 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -31,6 +32,7 @@ NEEDS = {
     "config": "the run's settings",
     "features": "a vector per image: of a network, or of raw pixels",
     "verifier": "a distance that tells pairs of images apart: the task's own, or that of the features",
+    "known classes": "images of classes that training has too, which new people, for one, are not",
 }
 
 
@@ -103,8 +105,14 @@ class Subject:
             "config": self.config is not None,
             "features": has_vectors,
             "verifier": has_vectors,
+            "known classes": "known classes" not in needs or (self._data is not None and self._has_known_classes()),
         }
         return [need for need in needs if not has[need]]
+
+    def _has_known_classes(self) -> bool:
+        """Whether a class of the split is one of the training images'."""
+        own, known = (self.data.labels(split) for split in (self.split, "train"))
+        return bool(torch.isin(own, known).any())
 
     def _is_lost(self) -> bool:
         """Whether the task names no classes, or the data has others than those that it knows."""
@@ -155,6 +163,13 @@ class Subject:
         """One row an epoch."""
         assert self._history is not None
         return self._history()
+
+    @property
+    def setting(self) -> str:
+        """A short name for what repetitions by other seeds share: all settings that shape a network, but its seeds."""
+        config = self.config or {}
+        shaping = {name: config.get(name) for name in ("task", "data", "model", "optim", "schedule", "init")}
+        return digest(_leave_out_seeds(shaping), config.get("trainer", {}).get("max_epochs"))
 
     def identity(self, needs: tuple[str, ...]) -> str:
         """A short name for the parts in `needs`: equal weights, data, history and so on have equal names."""
@@ -281,9 +296,27 @@ class Subject:
         return self._outputs[split]
 
 
+def _leave_out_seeds(settings: Any) -> Any:
+    if not isinstance(settings, dict):
+        return settings
+    return {name: _leave_out_seeds(each) for name, each in settings.items() if name not in ("seed", "split_seed")}
+
+
 def _flatten(images: Tensor) -> Tensor:
     """Raw pixels as features: uint8 [N,C,H,W] -> uint8 [N, H*W*C], which is how sets lie in memory: no copy of them."""
     return images.permute(0, 2, 3, 1).flatten(1)
+
+
+def read_class_outputs(subject: Subject, split: str) -> Outputs | None:
+    """What a network says of each image, where it answers the data's own classes; None of raw pixels and other tasks.
+
+    Of several examples that the task makes of an image the first one's: a row for each image, in order.
+    """
+    if subject.pixels or subject.lacks(("classes",)) or subject.task.class_names != subject.data.class_names:
+        return None
+    outputs = subject.outputs(split)
+    first = np.unique(outputs.index, return_index=True)[1]
+    return Outputs(outputs.logits[first], outputs.targets[first], outputs.index[first])
 
 
 @contextmanager

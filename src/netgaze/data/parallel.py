@@ -23,18 +23,20 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 
-def map_files(function: Callable[[Files], R], files: Files) -> Iterator[R]:
+def map_files(function: Callable[[Files], R], files: Files, at_once: int | None = None) -> Iterator[R]:
     """What a function says of all `files`, a few of them at a time and in order.
 
     Args:
         function: takes some of the files; it and what it gives can be pickled.
         files: in order.
+        at_once: how many a process is given; more where little is to be done with each.
 
     Raises:
         NetgazeError: a process was ended from outside.
+        OSError: raised by the function.
     """
     num, many = count_cores(), len(files) >= _MANY
-    size = _AT_ONCE if many else 1
+    size = (at_once or _AT_ONCE) if many else 1
     parts = [files[start : start + size] for start in range(0, len(files), size)]
     with ThreadPoolExecutor(num) as pool:
         if not many or num == 1 or not sys.executable:
@@ -87,13 +89,16 @@ class _Workers:
         try:
             _write(process.stdin, [os.fspath(file) for file in files])
             assert process.stdout is not None
-            return pickle.load(process.stdout)  # of a process that we have started; files never come as pickles
+            answer = pickle.load(process.stdout)  # of a process that we have started; files never come as pickles
         except (EOFError, OSError, pickle.UnpicklingError) as error:
             raise NetgazeError(
                 "A process that reads images was ended, perhaps for want of memory. Start anew when there is more."
             ) from error
         finally:
             self._idle.put(process)
+        if isinstance(answer, OSError):
+            raise answer
+        return answer
 
     def close(self) -> None:
         """End the processes; one that is at work ends when it is done."""
@@ -118,7 +123,11 @@ def serve() -> None:
             files = pickle.load(sys.stdin.buffer)
         except EOFError:
             return
-        _write(sys.stdout.buffer, function(files))
+        try:
+            answer = function(files)
+        except OSError as error:
+            answer = error
+        _write(sys.stdout.buffer, answer)
 
 
 def _write(pipe: IO[bytes] | None, content: Any) -> None:

@@ -4,12 +4,14 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+import torch
 from torch import Tensor
+from torch.nn.functional import adaptive_avg_pool2d
 
 from netgaze.drawing.examples import choose_examples, name_files
 from netgaze.errors import NetgazeError
 from netgaze.inside.layers import reach_all
-from netgaze.subject import Subject
+from netgaze.subject import Subject, device_of, evaluating
 
 MOST_IMAGES = 6  # that a figure of layers shows
 
@@ -52,6 +54,35 @@ def to_maps(output: Tensor, layer: str) -> Tensor:
     if output.ndim == 2:
         return output[:, :, None, None]
     raise NetgazeError(f"The network's layer {layer} gives no maps to look at. Choose another layer.")
+
+
+def pool_layers(subject: Subject, split: str, rows: Tensor, layers: Sequence[str], grid: int = 1) -> dict[str, Tensor]:
+    """Features of layers, averaged over their places, of images of a split, float32 [n,C] each on the CPU.
+
+    In the precision of the subject's passes; raw pixels are a layer of themselves, uint8 [n,H*W*C].
+
+    Args:
+        subject: whose layers they are.
+        split: "train", "val" or "test".
+        rows: of the images, int64 [n].
+        layers: `named_modules` names; of raw pixels none.
+        grid: places a side that are kept: 2 averages over quarters of the maps, [n,C*2*2].
+
+    Raises:
+        NetgazeError: there is no such layer, or it gives no maps.
+    """
+    if subject.pixels:
+        return {"pixels": subject.bank(split)[rows]}
+    task, found = subject.task, {layer: list[Tensor]() for layer in layers}
+    run, device = reach_all(task.model, layers), device_of(task)
+    rounds = torch.autocast(device.type, torch.bfloat16, enabled=subject.precision == "bf16")
+    with evaluating(task), torch.no_grad(), rounds:
+        for some in rows.split(subject.data.test_batch_size):
+            images = subject.data.normalize(subject.data.images(split, some)).to(device)
+            for layer, output in run(images).items():
+                maps = to_maps(output, layer).float()
+                found[layer].append(adaptive_avg_pool2d(maps, min(grid, *maps.shape[2:])).flatten(1).cpu())
+    return {layer: torch.cat(parts) for layer, parts in found.items()}
 
 
 def name_images(

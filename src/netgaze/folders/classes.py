@@ -27,13 +27,11 @@ def group_by_class(found: Scan, place: Place, leaves: bool) -> dict[str, list[Pl
         place: the folder of a part.
         leaves: whether each folder that holds pictures is a class, by its path; else the folders directly in `place`.
     """
-    depth, groups, by_folder = len(place), dict[str, list[Place]](), dict[Place, list[Place]]()
-    for picture in found.list_below(place):
-        if len(picture) > depth + 1:
-            folder = picture[depth:-1] if leaves else picture[depth : depth + 1]
-            if folder not in by_folder:  # a name is made once a folder: there may be a million pictures
-                by_folder[folder] = groups.setdefault("/".join(map(make_readable, folder)), [])
-            by_folder[folder].append(picture)
+    groups = dict[str, list[Place]]()
+    holding = sorted(each for each in found.pictures if len(each) > len(place) and each[: len(place)] == place)
+    for folder in holding if leaves else [(*place, name) for name in found.list_folders(place)]:
+        pictures = [(*folder, name) for name in found.pictures[folder]] if leaves else found.list_below(folder)
+        groups.setdefault("/".join(map(make_readable, folder[len(place) :])), []).extend(pictures)
     return dict(sorted(groups.items()))
 
 

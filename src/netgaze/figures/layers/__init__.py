@@ -1,0 +1,194 @@
+"""What does a network know at each of its stages, and where is the answer settled?"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from matplotlib.figure import Figure as Picture
+from torch import Tensor
+
+from netgaze.drawing.examples import to_rgb
+from netgaze.drawing.shown_layers import choose_layers, pool_layers
+from netgaze.figure import Figure, Finding
+from netgaze.figures.layers.page import draw_layers
+from netgaze.glossary import Glossary, Meaning
+from netgaze.measures.collapse import effective_rank
+from netgaze.measures.depth import find_depths
+from netgaze.measures.metrics import vote_weighted
+from netgaze.measures.neighbors import find_nearest
+from netgaze.measures.pixels import to_floats
+from netgaze.measures.probe import Labeled, probe_linearly
+from netgaze.measures.uncertainty import find_wilson_interval
+from netgaze.subject import Subject, read_class_outputs
+
+_K, _DEPTH_K, _TENTH = 20, 30, 10
+
+
+class Layers(Figure):
+    """Neighbors, a linear probe and the effective rank at every stage, and prediction depth (Baldock et al. 2021).
+
+    Features of a stage are averaged over their places. The bank of neighbors is a part of the training images, so that
+    the accuracies lie below those of `knn` and `probe`; the ridge's strength is chosen on every tenth of the bank,
+    which is then not fitted. Prediction depth is the first stage from which on a vote of an image's 30 nearest gives
+    the network's answer; of a network that names no classes, the answer of the last stage's neighbors.
+
+    Args:
+        num_train: training images, evenly out of all.
+        num_images: of the split, evenly out of all.
+        layers: `named_modules` names, shallow to deep; by default the network's own stages.
+        num_shown: images of each kind.
+    """
+
+    title = "Layer by layer"
+    question = "What can be read from each stage, and from which one on is the answer settled?"
+    needs = ("data", "features", "known classes")
+    glossary = Glossary(
+        {
+            "knn20 <stage>": Meaning(
+                "kNN-20 at <stage>",
+                "Accuracy of a weighted vote of the 20 nearest of a part of the training images, by the stage's "
+                "features averaged over their places.",
+                "%",
+                "higher",
+                "num_images",
+            ),
+            "probe <stage>": Meaning(
+                "linear probe at <stage>",
+                "Accuracy of a ridge classifier on the same features, fitted in closed form to the same images.",
+                "%",
+                "higher",
+                "num_images",
+            ),
+            "rank <stage>": Meaning(
+                "effective rank at <stage>",
+                "exp of the entropy of the singular values of the centered features: along how many directions images "
+                "differ.",
+            ),
+            "depth": Meaning(
+                "prediction depth",
+                "Mean over the images of the first stage, counted from 0, from which on the 30 nearest give the "
+                "network's answer; the number of stages where those of the last do not.",
+                "stages",
+            ),
+            "settled_first": Meaning(
+                "settled at the first stage", "Share of the images whose depth is 0.", "%", "", "num_images"
+            ),
+            "unsettled": Meaning(
+                "never settled",
+                "Share of the images whose neighbors at the last stage do not give the answer.",
+                "%",
+                "",
+                "num_images",
+            ),
+            "num_images": Meaning("images", "Of how many the numbers are."),
+            "num_train": Meaning("training images", "The bank of neighbors, and what the probes are fitted to."),
+        }
+    )
+
+    def __init__(
+        self,
+        *,
+        num_train: int = 10_000,
+        num_images: int = 2000,
+        layers: list[str] | None = None,
+        num_shown: int = 8,
+    ):
+        self.num_train, self.num_images, self.layers, self.num_shown = num_train, num_images, layers, num_shown
+
+    def compute(self, subject: Subject) -> Finding:
+        """Accuracies and rank of each stage [L], and the depth of each image [N] with some of these as pictures."""
+        data, split = subject.data, subject.split
+        rows, own = (
+            _spread(len(data.labels(split)), self.num_images),
+            _spread(len(data.labels("train")), self.num_train),
+        )
+        names = [] if subject.pixels else choose_layers(subject.task.model, self.layers, False, "layers.layers")
+        train, shown = (pool_layers(subject, *which, names) for which in (("train", own), (split, rows)))
+        labels, true = data.labels("train")[own], data.labels(split)[rows]
+        num_classes, numbers, votes = len(data.class_names), dict[str, Any](), list[Tensor]()
+        for stage, features in shown.items():
+            known = Labeled(train[stage], labels)
+            similar, near = find_nearest(features, known.features, min(_DEPTH_K, len(own)))
+            votes.append(vote_weighted(similar, labels[near], num_classes))
+            right = vote_weighted(similar[:, :_K], labels[near[:, :_K]], num_classes) == true
+            numbers[f"knn20 {stage}"] = float(right.double().mean())
+            numbers[f"probe {stage}"] = _probe(known, Labeled(features, true), num_classes)
+            floats = to_floats(features)
+            numbers[f"rank {stage}"] = effective_rank(floats - floats.mean(dim=0))
+        arrays = {"stages": np.array(list(shown)), "control": np.array(subject.control)}
+        numbers |= {"num_images": len(rows), "num_train": len(own)}
+        caption = (
+            f"Features of each stage, averaged over its places, of {len(rows):,} images of the {split} split; "
+            f"neighbors and probes know {len(own):,} training images. The images shown are each network's own: those "
+            "whose answer is settled first, and those where it is settled last."
+        )
+        if len(shown) > 1:
+            outputs = read_class_outputs(subject, split)
+            answers = votes[-1] if outputs is None else torch.from_numpy(outputs.logits[rows].argmax(axis=1))
+            depths = find_depths(torch.stack(votes), answers)
+            numbers |= _summarize(depths, len(shown)) if len(shown) > 1 else {}
+            arrays |= self._show(subject, rows, depths, answers, torch.stack(votes))
+        return Finding(numbers, arrays, caption)
+
+    def _show(
+        self, subject: Subject, rows: Tensor, depths: Tensor, answers: Tensor, votes: Tensor
+    ) -> dict[str, np.ndarray]:
+        """The shallowest and the deepest images, of different answers where there are such, with what was voted."""
+        last = votes.shape[0]
+        ends = [_take_turns(depths == int(depths.min()), answers, self.num_shown)]
+        ends.append(_take_turns(depths == int(depths.max()), answers, self.num_shown))
+        chosen = torch.cat(ends)
+        names = np.array(subject.data.class_names)
+        return {
+            "pictures": to_rgb(subject.data.images(subject.split, rows[chosen])),
+            "is_deep": np.repeat([False, True], [len(end) for end in ends]),
+            "true": names[subject.data.labels(subject.split)[rows][chosen].numpy()],
+            "answers": names[answers[chosen].numpy()],
+            "votes": names[votes[:, chosen].numpy()],
+            "shown_depths": depths[chosen].numpy(),
+            "depth_shares": np.bincount(depths.numpy(), minlength=last + 1) / len(depths),
+        }
+
+    def differences(self, findings: Mapping[str, Finding]) -> list[str]:
+        """Where two networks part: the last stage's neighbors, and a last stage that knows less than an earlier one."""
+        said = []
+        for label, finding in findings.items():
+            stages, numbers = finding.arrays["stages"], finding.numbers
+            knn = [numbers[f"knn20 {stage}"] for stage in stages]
+            best = int(np.argmax(knn))
+            low = find_wilson_interval(knn[best], numbers["num_images"])[0]
+            if best < len(knn) - 1 and low > find_wilson_interval(knn[-1], numbers["num_images"])[1]:
+                said.append(
+                    f"{label} knows the classes best at {stages[best]}, not at its end (kNN-20 {knn[best]:.1%} and "
+                    f"{knn[-1]:.1%})."
+                )
+        return said
+
+    def draw(self, findings: Mapping[str, Finding]) -> Picture:
+        """Plots over the stages with a line a network, and each one's shallowest and deepest images."""
+        return draw_layers(findings)
+
+
+def _spread(num: int, most: int) -> Tensor:
+    """At most so many rows, evenly out of `num`."""
+    return torch.linspace(0, num - 1, min(most, num)).long()
+
+
+def _probe(known: Labeled, measured_on: Labeled, num_classes: int) -> float:
+    held_out = torch.arange(len(known.labels)) % _TENTH == 0
+    fitted, chosen_on = (Labeled(*(part[rows] for part in known)) for rows in (~held_out, held_out))
+    return probe_linearly(fitted, chosen_on, measured_on, num_classes).accuracy
+
+
+def _summarize(depths: Tensor, num_stages: int) -> dict[str, float]:
+    shares = {"settled_first": depths == 0, "unsettled": depths == num_stages}
+    return {"depth": float(depths.double().mean())} | {k: float(v.double().mean()) for k, v in shares.items()}
+
+
+def _take_turns(among: Tensor, answers: Tensor, num: int) -> Tensor:
+    """At most `num` of some images, the answers taking turns, each in order of the split."""
+    own = among.nonzero().flatten()
+    turns = torch.stack([(answers[own[:place]] == answers[own[place]]).sum() for place in range(len(own))])
+    order = np.lexsort((answers[own].numpy(), turns.numpy()))
+    return own[torch.from_numpy(order[:num])]

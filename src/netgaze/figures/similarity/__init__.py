@@ -1,0 +1,151 @@
+"""How alike are two networks, stage by stage, and how alike could they be?"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from matplotlib.figure import Figure as Picture
+
+from netgaze.drawing.shown_layers import choose_layers, pool_layers
+from netgaze.figure import Figure, Finding
+from netgaze.figures.similarity.page import draw_pairs
+from netgaze.figures.similarity.pairs import Pair, describe_pairs, list_pairs, read_pairs
+from netgaze.glossary import Glossary, Meaning
+from netgaze.measures.similarity import list_neighbors
+from netgaze.subject import Subject
+
+
+class Similarity(Figure):
+    """Debiased linear CKA of every stage of a network with every one of another, and mutual kNN of their features.
+
+    CKA (Kornblith et al. 2019, with the estimator of Song et al. 2012) is 1 for features that are alike but for a
+    rotation and a scale, 0 for those that have nothing in common. Both scores are given as they are and above chance
+    (Gröger et al. 2026): chance is the 95 % quantile over permutations of the images, for neighbors within classes, as
+    shared labels alone would give overlap. Every network is held against every other, against itself untrained and
+    against raw pixels; where two runs differ in nothing but their seed, theirs is the ceiling.
+
+    Args:
+        num_images: of the split, evenly out of all, the same for every network.
+        k: neighbors of each image.
+        num_permutations: of the images, the same for all stages.
+        grid: places a side that are kept of each stage's maps; 1 averages over all. More take longer by their cube.
+        seed: of the permutations.
+    """
+
+    title = "Similarity"
+    question = "How alike are two networks, stage by stage: by chance, untrained, and at most?"
+    needs = ("data", "features")
+    compares = True
+    glossary = Glossary(
+        {
+            "cka_first of <pair>": Meaning(
+                "CKA of the first stages, above chance: <pair>",
+                "Debiased linear CKA, 0 at the 95 % quantile of what permuted images give, 1 for features that are "
+                "alike but for a rotation and a scale.",
+            ),
+            "cka_last of <pair>": Meaning(
+                "CKA of the last stages, above chance: <pair>", "The same of the last stage."
+            ),
+            "mutual_knn of <pair>": Meaning(
+                "mutual kNN, above chance: <pair>",
+                "The share of an image's nearest others that both networks name, 0 at the 95 % quantile of what images "
+                "permuted within their classes give.",
+            ),
+            "mutual_knn_raw of <pair>": Meaning(
+                "mutual kNN: <pair>", "The same share as it is, among the last features by cosine.", "%"
+            ),
+            "num_images": Meaning("images"),
+            "k": Meaning("neighbors"),
+            "num_permutations": Meaning("permutations"),
+            "other": Meaning("other network"),
+            "stage": Meaning("stage"),
+            "other_stage": Meaning("stage of the other"),
+            "cka": Meaning("CKA"),
+            "chance": Meaning("by chance", "The 95 % quantile over permutations of the images."),
+            "above_chance": Meaning("above chance"),
+            "error": Meaning("standard error", "Of the CKA, by ten groups of the images."),
+        }
+    )
+
+    def __init__(
+        self, *, num_images: int = 2000, k: int = 10, num_permutations: int = 50, grid: int = 1, seed: int = 0
+    ):
+        self.num_images, self.k, self.num_permutations, self.grid, self.seed = (
+            num_images,
+            k,
+            num_permutations,
+            grid,
+            seed,
+        )
+
+    def compute(self, subject: Subject) -> Finding:
+        """Features of each stage, `stage <place>` [N,C], and each image's nearest others by the last ones, [N,k]."""
+        data, split = subject.data, subject.split
+        labels = data.labels(split)
+        rows = torch.linspace(0, len(labels) - 1, min(self.num_images, len(labels))).long()
+        names = [] if subject.pixels else choose_layers(subject.task.model, None, False, "similarity")
+        stages = pool_layers(subject, split, rows, names, self.grid)
+        k = min(self.k, len(rows) - 1)
+        arrays = {f"stage {place}": rows.numpy() for place, rows in enumerate(stages.values())}
+        arrays |= {
+            "stages": np.array(list(stages)),
+            "neighbors": list_neighbors(subject.bank(split)[rows], k).astype(np.int32),
+            "labels": labels[rows].numpy(),
+            "images": np.array(data.fingerprint),
+        }
+        numbers = {"num_images": len(rows), "k": k, "num_permutations": self.num_permutations}
+        return Finding(numbers, arrays, self._write_caption(subject.split, len(rows), k))
+
+    def _write_caption(self, split: str, num: int, k: int) -> str:
+        places = "averaged over all places" if self.grid == 1 else f"averaged to {self.grid} x {self.grid} places"
+        return (
+            f"Debiased linear CKA of stages, {places}, of {num:,} images of the {split} split, above chance: 0 is the "
+            f"95 % quantile over {self.num_permutations} permutations of the images, 1 the same features but for a "
+            f"rotation and a scale. Mutual kNN: of the {k} nearest others by the last features, how many both "
+            "networks name; by chance with images permuted within their classes."
+        )
+
+    def relate(
+        self, findings: Mapping[str, Finding], subjects: Mapping[str, Subject]
+    ) -> dict[str, dict[str, np.ndarray]]:
+        """What each pair has in common, for the first one's finding."""
+        found: dict[str, dict[str, np.ndarray]] = {}
+        for first, second in list_pairs(findings, subjects):
+            is_repeat = not subjects[second].control and subjects[first].setting == subjects[second].setting
+            pair = Pair.measure(findings[first], findings[second], self.num_permutations, self.seed, is_repeat)
+            found.setdefault(first, {}).update(pair.as_arrays(second))
+        return found
+
+    def compare(self, findings: Mapping[str, Finding]) -> dict[str, Any]:
+        """Of each pair CKA of the first and of the last stages, and mutual kNN."""
+        numbers: dict[str, Any] = {}
+        for (first, second), pair in read_pairs(findings).items():
+            name = f"{first} and {second}"
+            numbers |= {
+                f"cka_first of {name}": float(pair.above_chance[0, 0]),
+                f"cka_last of {name}": float(pair.above_chance[-1, -1]),
+                f"mutual_knn of {name}": float(pair.shared_above_chance),
+                f"mutual_knn_raw of {name}": float(pair.shared),
+            }
+        return {name: value for name, value in numbers.items() if np.isfinite(value)}
+
+    def differences(self, findings: Mapping[str, Finding]) -> list[str]:
+        """Of each two networks, whether their first and last stages are as alike as two seeds', where this is sure."""
+        return describe_pairs({labels: it for labels, it in read_pairs(findings).items() if labels[1] in findings})
+
+    def table(self, finding: Finding) -> list[dict[str, Any]]:
+        """A row for every stage with every stage of every other network."""
+        rows = []
+        for (_, other), pair in read_pairs({"": finding}).items():
+            for place, stage in enumerate(pair.stages):
+                for column, other_stage in enumerate(pair.other_stages):
+                    named = {"other": other, "stage": str(stage), "other_stage": str(other_stage)}
+                    found = {"cka": pair.cka, "chance": pair.chance, "above_chance": pair.above_chance}
+                    found["error"] = pair.error
+                    rows.append(named | {name: float(values[place, column]) for name, values in found.items()})
+        return rows
+
+    def draw(self, findings: Mapping[str, Finding]) -> Picture:
+        """A grid for each pair, stage by stage."""
+        return draw_pairs(read_pairs(findings))

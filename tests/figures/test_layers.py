@@ -1,0 +1,102 @@
+"""Layers: numbers of each stage, depths against their definition, and that the picture shows them."""
+
+import numpy as np
+import pytest
+import torch
+from tests.figures.reader import assert_shows, find_line, make_pictures, read
+
+from netgaze.drawing.panels import GRAY
+from netgaze.figure import Finding
+from netgaze.figures.layers import Layers
+from netgaze.inside.layers import reach_all
+from netgaze.measures.collapse import effective_rank
+from netgaze.measures.metrics import knn_accuracy, vote_weighted
+from netgaze.measures.neighbors import find_nearest
+
+
+def pool(subject, split):
+    with torch.no_grad():
+        images = subject.data.normalize(subject.data.images(split))
+        found = reach_all(subject.task.eval().model, ["layer1", "layer2"])(images)
+    return [maps.mean(dim=(2, 3)) for maps in found.values()]
+
+
+def test_numbers_are_those_of_each_stages_features(supervised):
+    found = Layers().compute(supervised)
+    labels = supervised.data.labels
+    for name, bank, rows in zip(("layer1", "layer2"), pool(supervised, "train"), pool(supervised, "test"), strict=True):
+        expected = knn_accuracy(bank, labels("train"), rows, labels("test"), ks=(20,))["knn20"]
+        assert found.numbers[f"knn20 {name}"] == pytest.approx(expected)
+        assert found.numbers[f"rank {name}"] == pytest.approx(effective_rank(rows - rows.mean(dim=0)), rel=1e-3)
+    assert found.numbers["num_train"] == 60
+
+
+def test_depth_is_the_stage_from_which_on_neighbors_give_the_networks_answer(supervised):
+    found = Layers().compute(supervised)
+    bank_labels, votes = supervised.data.labels("train"), []
+    for bank, rows in zip(pool(supervised, "train"), pool(supervised, "test"), strict=True):
+        similar, near = find_nearest(rows, bank, 30)
+        votes.append(vote_weighted(similar, bank_labels[near], 3))
+    answers = torch.from_numpy(supervised.outputs("test").logits.argmax(axis=1))
+    depths = [2 if votes[1][i] != answers[i] else 1 if votes[0][i] != answers[i] else 0 for i in range(40)]
+    assert found.numbers["depth"] == pytest.approx(np.mean(depths))
+    assert found.numbers["unsettled"] == pytest.approx(np.mean(np.array(depths) == 2))
+    np.testing.assert_allclose(found.arrays["depth_shares"], np.bincount(depths, minlength=3) / 40)
+
+
+def test_of_a_network_that_names_no_classes_the_last_neighbors_answer(rotation):
+    assert Layers().compute(rotation).numbers["unsettled"] == 0
+
+
+def test_pixels_are_a_single_stage_without_depth(subjects):
+    found = Layers().compute(subjects[3])
+    assert list(found.arrays["stages"]) == ["pixels"]
+    assert "depth" not in found.numbers
+
+
+def make_finding(knn, control=False, num=2000):
+    stages = np.array([f"layer{place}" for place in range(1, len(knn) + 1)])
+    numbers = {"num_images": num, "depth": 1.5, "settled_first": 0.25, "unsettled": 0.125}
+    for stage, value in zip(stages, knn, strict=True):
+        numbers |= {f"knn20 {stage}": value, f"probe {stage}": value + 0.05, f"rank {stage}": 100 * value}
+    arrays = {
+        "stages": stages,
+        "control": np.array(control),
+        "pictures": make_pictures(4),
+        "is_deep": np.array([False, False, True, True]),
+        "true": np.array(["cat", "dog", "cat", "dog"]),
+        "answers": np.array(["cat", "dog", "dog", "dog"]),
+        "votes": np.array([["cat", "dog", "ship", "cat"], ["cat", "dog", "bird", "cat"]]),
+        "shown_depths": np.array([0, 0, 2, 2]),
+        "depth_shares": np.array([0.25, 0.625, 0.125]),
+    }
+    return Finding(numbers, arrays)
+
+
+def test_a_network_that_knows_less_at_its_end_is_told_so():
+    said = Layers().differences({"a": make_finding([0.6, 0.5]), "b": make_finding([0.5, 0.6])})
+    assert said == ["a knows the classes best at layer1, not at its end (kNN-20 60.0% and 50.0%)."]
+    assert Layers().differences({"a": make_finding([0.51, 0.5])}) == [], "within chance"
+
+
+def test_the_picture_shows_lines_depths_and_images():
+    pixels = Finding(
+        {"knn20 pixels": 0.3, "probe pixels": 0.35, "rank pixels": 20.0, "num_images": 2000},
+        {"stages": np.array(["pixels"]), "control": np.array(True)},
+    )
+    finding = make_finding([0.4, 0.7])
+    drawn = read(Layers().draw({"net": finding, "raw pixels": pixels}))
+    knn, probe, rank, depth = drawn.plots
+    assert find_line(knn, [0.4, 0.7]).x == [0, 1]
+    assert find_line(knn, [0.3, 0.3]).color == GRAY, "what has one stage is a level line"
+    assert find_line(probe, [0.45, 0.75])
+    assert find_line(rank, [40, 70])
+    assert find_line(depth, [0.25, 0.625, 0.125]).x == [0, 1, 2]
+    assert list(knn.xticks) == ["layer1", "layer2"]
+    assert list(depth.xticks) == ["layer1", "layer2", "never"]
+    lines = drawn.grid()
+    assert_shows(lines[0], finding.arrays["pictures"][:2])
+    assert_shows(lines[1], finding.arrays["pictures"][2:])
+    below = [words.text for words in drawn.words_below(lines[1][0])]
+    assert below[:3] == ["is cat", "says dog", "first: ship, bird"]
+    assert "settled at the first stage 25%, never 12.5%" in drawn.text
