@@ -391,3 +391,54 @@ def test_own_pictures_that_change_are_asked_anew(subjects, data, tmp_path):
         answers.append(look({"predict": Predict(images=[str(path)])}, [run], tmp_path / "run" / "figures"))
     first, second = (answer["predict"]["run"].arrays["pictures"] for answer in answers)
     assert not np.array_equal(first, second)
+
+
+class Contest(Figure):
+    """Who of two networks comes first in the alphabet: what only two can say."""
+
+    title, question, needs, compares = "Contest", "Who is first?", ("data",), True
+
+    def compute(self, subject):
+        return Finding({"letters": len(subject.label)})
+
+    def relate(self, findings, subjects):
+        assert list(findings) == list(subjects)
+        return {min(findings): {"first": np.array(True)}}
+
+    def differences(self, findings):
+        return [f"{label} is first of {len(findings)}." for label, it in findings.items() if "first" in it.arrays]
+
+    def draw(self, findings):
+        assert any("first" in finding.arrays for finding in findings.values()), "related before it is drawn"
+        return lay_out([Row(0.5)])
+
+
+class TestWhatComparesNetworks:
+    def test_it_is_asked_of_two(self, subjects, tmp_path):
+        found = look({"contest": Contest()}, subjects, tmp_path)
+        content = json.loads((tmp_path / "contest.json").read_text())
+        assert list(found["contest"]) == [subject.label for subject in subjects]
+        assert "raw pixels" in content["numbers"]
+        # Controls are no networks that differ.
+        assert content.get("differences", []) == []
+
+    def test_what_it_says_of_networks_is_kept(self, subjects, tmp_path):
+        look({"contest": Contest()}, subjects[:2], tmp_path)
+        said = json.loads((tmp_path / "contest.json").read_text())["differences"]
+        assert said == ["rotation with a longer label, lr=0.1 is first of 2."]
+
+    @pytest.mark.parametrize("places", [[0], [0, 2, 3]])
+    def test_one_network_alone_is_left_out_unasked(self, places, subjects, tmp_path, caplog):
+        caplog.set_level("INFO")
+        asked = [subjects[place] for place in places]
+        found = look({"contest": Contest()}, asked, tmp_path)
+        assert found == {}
+        assert found.left_out == {"contest": "supervised has no other network to be held against"}
+        assert not list(tmp_path.iterdir())
+
+    def test_one_that_is_left_by_itself_is_left_out(self, subjects, tmp_path, monkeypatch):
+        monkeypatch.setattr(Contest, "needs", ("data", "history"))
+        subjects[1]._history = None
+        found = look({"contest": Contest()}, subjects[:3], tmp_path)
+        assert found == {}
+        assert "supervised has no other network to be held against" in found.left_out["contest"]

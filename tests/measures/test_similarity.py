@@ -153,3 +153,7 @@ def test_calibration_is_0_at_the_quantile_and_1_at_1():
     chance = np.linspace(0, 1, 101)[:, None] * np.array([0.1, 0.2])
     assert calibrate(np.array([0.095, 1.0]), chance) == pytest.approx([0, 1])
     assert (calibrate(np.array([0.0, 0.0]), chance) < 0).all()
+
+
+def test_where_chance_gives_all_nothing_is_above_it():
+    assert np.isnan(calibrate(np.array(1.0), np.ones(20)))

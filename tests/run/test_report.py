@@ -175,3 +175,40 @@ def test_words_of_others_are_text_also_in_titles(make_page):
     page = make_page(numbers={"<i>one": {"acc": 0.5, "num": 10}}, glossary=nasty)
     assert page.tables[0][0] == ["", "<i>one"]
     assert page.hints["<b>bold</b>\u00a0↑"].startswith('"><script>')
+
+
+def write_sentences(folder, name, sentences, **content):
+    numbers = {"a": {}, "b": {}}
+    head = {"title": name, "question": "?", "captions": {}, "numbers": numbers, "controls": [], "left_out": {}}
+    write_json(folder / "figures" / f"{name}.json", head | {"differences": sentences} | content)
+    Image.new("RGB", (4, 4)).save(folder / "figures" / f"{name}.png")
+
+
+def test_a_page_begins_with_what_differs_the_figures_taking_turns(tmp_path):
+    (tmp_path / "figures").mkdir()
+    write_sentences(tmp_path, "one", ["first <of> one.", "second of one."])
+    write_sentences(tmp_path, "two", ["first of two."])
+    write_sentences(tmp_path, "none", [])
+    expected = ["first <of> one.", "first of two.", "second of one."]
+    assert report.collect_differences(tmp_path, ["one", "none", "two"]) == expected
+    text = report.write(tmp_path, "page", [], ["one", "none", "two"]).read_text()
+    places = [text.index(said) for said in ("What differs</h2>", "first &lt;of&gt; one.", "first of two.", "<h2>one")]
+    assert places == sorted(places)
+
+
+def test_at_most_ten_sentences(tmp_path):
+    (tmp_path / "figures").mkdir()
+    write_sentences(tmp_path, "one", [f"sentence {number}." for number in range(20)])
+    assert len(report.collect_differences(tmp_path, ["one"])) == report.MOST_DIFFERENCES == 10
+
+
+def test_where_nothing_differs_nothing_is_said(tmp_path):
+    (tmp_path / "figures").mkdir()
+    write_sentences(tmp_path, "one", [])
+    assert "What differs" not in report.write(tmp_path, "page", [], ["one"]).read_text()
+
+
+def test_a_table_of_one_network_alone_leaves_the_others_out(tmp_path):
+    (tmp_path / "figures").mkdir()
+    write_sentences(tmp_path, "one", [], tables={"a": [], "b": [{"stage": "layer1", "cka": 0.5}]})
+    assert "layer1" in report.write(tmp_path, "page", [], ["one"]).read_text()

@@ -113,7 +113,8 @@ def calibrate(scores: np.ndarray, by_chance: np.ndarray) -> np.ndarray:
     """Scores above chance (Gröger et al. 2026, arXiv 2602.14486): (s - t) / (1 - t), 0 at what chance seldom exceeds.
 
     t is the 95 % quantile of the scores by chance [P,...] of scores [...]; below it they are negative, where the paper
-    has 0.
+    has 0. NaN where chance alone gives 1.
     """
     threshold = np.quantile(by_chance, _CERTAINTY, axis=0)
-    return (scores - threshold) / (1 - threshold)
+    room = np.where(threshold < 1, 1 - threshold, np.nan)
+    return (scores - threshold) / room

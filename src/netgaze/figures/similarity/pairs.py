@@ -51,7 +51,7 @@ class Pair:
         def make() -> dict[str, np.ndarray]:
             return _compare_stages(first, second, num, seed) | _compare_neighbors(first, second, num, seed)
 
-        key = digest("similarity", *map(_identify, (first, second)), num, seed)
+        key = digest("similarity", _identify(first), _identify(second), num, seed)
         named = {"stages": first.arrays["stages"], "other_stages": second.arrays["stages"]}
         return cls(**named, **cached_arrays("findings", key, make), is_repeat=np.array(is_repeat))
 
@@ -61,10 +61,11 @@ class Pair:
 
 
 def list_pairs(findings: Mapping[str, Finding], subjects: Mapping[str, Subject]) -> list[tuple[str, str]]:
-    """Networks that saw the same images: each with those after it, then each with the controls."""
+    """Networks that saw the same images: each with those after it, then each with every control of its own features."""
     networks = [label for label in findings if not subjects[label].control]
+    controls = {_identify(findings[label]): label for label in reversed(list(findings)) if subjects[label].control}
     pairs = [(first, second) for place, first in enumerate(networks) for second in networks[place + 1 :]]
-    pairs += [(network, label) for network in networks for label in findings if subjects[label].control]
+    pairs += [(network, label) for network in networks for label in reversed(list(controls.values()))]
     return [(first, second) for first, second in pairs if _saw_the_same(findings[first], findings[second])]
 
 
@@ -129,9 +130,9 @@ def _place(pair: Pair, place: int) -> tuple[float, float]:
     return float(pair.above_chance[place, place]), float(pair.error[place, place])
 
 
-def _identify(finding: Finding) -> list[str]:
+def _identify(finding: Finding) -> str:
     stages = [finding.arrays[f"stage {place}"] for place in range(len(finding.arrays["stages"]))]
-    return [digest(*stages, finding.arrays["neighbors"], finding.arrays["labels"])]
+    return digest(*stages, finding.arrays["neighbors"], finding.arrays["labels"])
 
 
 def _saw_the_same(first: Finding, second: Finding) -> bool:
