@@ -1,0 +1,160 @@
+"""Do other ways of asking where the evidence lies agree, and which of them can be believed?"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure as Picture
+
+from netgaze.drawing.examples import choose_examples, denormalize, find_upright_rows
+from netgaze.drawing.faithfulness import Trial
+from netgaze.drawing.faithfulness_words import FAITHFULNESS, TRIAL_CAPTION
+from netgaze.drawing.heat import POINTING, choose_masked, enlarge, load_examples, score_pointing
+from netgaze.errors import NetgazeError
+from netgaze.figure import Figure, Finding
+from netgaze.figures.attribution.methods import METHODS, UNITS, make_explain
+from netgaze.figures.attribution.page import draw_blocks
+from netgaze.glossary import Glossary, Meaning
+from netgaze.subject import Subject, evaluating
+
+# Of each method among the numbers; the table has the others.
+_MAIN = (
+    *(f"{kind}_gain{end}" for kind in ("deletion", "insertion") for end in ("", "_low", "_high")),
+    "spearman_all",
+)
+
+
+class Attribution(Figure):
+    """Maps of the evidence for the true class by methods of others (captum), tried as those of `Cam` are.
+
+    Integrated gradients and occlusion take away colors, in whose place they put the mean color; Grad-CAM weighs the
+    outputs of a layer by the gradients of the logit, and is `Cam`'s map up to scale where the last maps are pooled into
+    a linear head. All keep their signs. Each has a color scale of its own, as each has its own unit.
+
+    Args:
+        methods: of integrated_gradients, occlusion and grad_cam, in this order beside one another.
+        layer: whose outputs Grad-CAM weighs, by its name; None for the last of the network's stages.
+        num_shared: images that are shown, the same for every network.
+        indices: images of the split to show in place of the seed's choice.
+        num_dropped: at most so many images are tried with pixels replaced, and scored where they have masks.
+        share: of the pixels to replace for `drop`, 0..1.
+        num_steps: in which all pixels of an image are replaced, for deletion and insertion.
+        num_randomized: at most so many of these images are also shown to networks whose layers are drawn anew.
+        path_steps: of integrated gradients, from the mean color to the image.
+        seed: of the choice of images, of the noise and of the layers.
+
+    Raises:
+        NetgazeError: no method or an unknown one, no step, or no image to try.
+    """
+
+    title = "Attribution"
+    question = "Do other ways to find the evidence for a class agree, and which of them hold when they are tried?"
+    needs = ("classes", "data")
+    glossary = Glossary(
+        POINTING
+        | FAITHFULNESS
+        | {
+            "method": Meaning("method"),
+            "trials": Meaning("all numbers of each method"),
+            "num_scored": Meaning("images scored", "Of those that have object masks."),
+        }
+        | {
+            f"{method}_{name}": replace(FAITHFULNESS[name], words=f"{words}: {FAITHFULNESS[name].words}")
+            for method, words in METHODS.items()
+            for name in _MAIN
+        }
+    )
+
+    def __init__(
+        self,
+        *,
+        methods: Sequence[str] = tuple(METHODS),
+        layer: str | None = None,
+        num_shared: int = 3,
+        indices: Sequence[int] | None = None,
+        num_dropped: int = 100,
+        share: float = 0.2,
+        num_steps: int = 10,
+        num_randomized: int = 25,
+        path_steps: int = 32,
+        seed: int = 0,
+    ):
+        known = ", ".join(METHODS)
+        if not methods:
+            raise NetgazeError(f"figure.attribution.methods names no method. Choose from {known}.")
+        if unknown := [method for method in methods if method not in METHODS]:
+            raise NetgazeError(f"figure.attribution.methods has {unknown[0]}. Choose from {known}.")
+        if path_steps < 1:
+            raise NetgazeError(f"figure.attribution.path_steps={path_steps} must be 1 or more.")
+        self.methods, self.layer, self.path_steps = list(dict.fromkeys(methods)), layer, path_steps
+        self.num_shared, self.indices, self.seed = num_shared, indices, seed
+        self.trial = Trial(num_dropped, share, num_steps, num_randomized, seed)
+
+    def compute(self, subject: Subject) -> Finding:
+        """Images [n,H,W,3] with the map of the true class by each method [A,n,H,W]; how each stood its trial.
+
+        The arrays of a trial (`Verdict.arrays`) are stacked by method, and a row of `table` is one's numbers [A].
+        """
+        shown = choose_examples(subject.data.labels(subject.split).numpy(), self.num_shared, self.seed, self.indices)
+        num_dropped = self.trial.num_dropped
+        tried, masks = choose_masked(subject, num_dropped, num_dropped, self.seed)
+        layer = self._choose_layer(subject)
+        maps, verdicts = [], []
+        for method in self.methods:
+            explain = make_explain(method, layer, self.path_steps)
+            with evaluating(subject.task):
+                examples, targets = load_examples(subject, shown)
+                maps.append(enlarge(explain(subject.task, examples, targets), examples.shape[-2:]).numpy())
+            verdicts.append(self.trial.run(subject, explain, tried))
+        arrays = {name: np.stack([verdict.arrays[name] for verdict in verdicts]) for name in verdicts[0].arrays}
+        arrays |= {"images": denormalize(examples, subject.data.mean, subject.data.std), "maps": np.stack(maps)}
+        arrays |= {"methods": np.array(self.methods), "units": np.array([UNITS[method] for method in self.methods])}
+        arrays |= _describe_examples(subject, shown)
+        trials = {method: verdict.numbers for method, verdict in zip(self.methods, verdicts, strict=True)}
+        if masks is not None:
+            for method, verdict in zip(self.methods, verdicts, strict=True):
+                trials[method] |= score_pointing(enlarge(verdict.maps, masks.shape[-2:]), masks)
+                trials[method] |= {"num_scored": len(tried)}
+        numbers: dict[str, Any] = {f"{method}_{name}": trials[method][name] for method in trials for name in _MAIN}
+        numbers |= {name: verdicts[0].numbers[name] for name in ("num_dropped", "num_randomized")}
+        return Finding(numbers | {"trials": trials}, arrays, self._write_caption(layer))
+
+    def _choose_layer(self, subject: Subject) -> str:
+        """The layer that Grad-CAM weighs; a network that names no stages of its own has none by default."""
+        stages = getattr(subject.task.model, "feature_layers", ())
+        if self.layer is None and "grad_cam" in self.methods and not stages:
+            raise NetgazeError(
+                "This network names no stages of its own. Choose a layer: figure.attribution.layer=conv1."
+            )
+        return self.layer or next(reversed(stages), "")
+
+    def _write_caption(self, layer: str) -> str:
+        caption = (
+            "The maps of the true class of the same images for every network. Red is evidence for it, blue against it, "
+            "on a scale of each method, as each has its own unit. "
+        )
+        if "grad_cam" in self.methods:
+            caption += f"Grad-CAM is of the layer {layer}. "
+        return caption + TRIAL_CAPTION
+
+    def table(self, finding: Finding) -> list[dict[str, Any]]:
+        """A row per method: all numbers of its trial, and of its scores on objects."""
+        return [{"method": METHODS[method]} | trial for method, trial in finding.numbers["trials"].items()]
+
+    def draw(self, findings: Mapping[str, Finding]) -> Picture:
+        """A block per network, two in a row: a row per image, a column per method, and below it its trial."""
+        return draw_blocks(findings)
+
+
+def _describe_examples(subject: Subject, shown: np.ndarray) -> dict[str, np.ndarray]:
+    """What images of the split are and what the network says of them, names and probabilities [n]."""
+    outputs, names = subject.outputs(subject.split), np.array(subject.task.class_names)
+    rows = find_upright_rows(outputs.index, shown)
+    predicted, targets = outputs.logits[rows].argmax(axis=1), outputs.targets[rows]
+    return {
+        "true": names[targets],
+        "predicted": names[predicted],
+        "probability_true": outputs.probabilities[rows, targets],
+        "probability_predicted": outputs.probabilities[rows, predicted],
+    }
