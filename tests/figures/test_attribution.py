@@ -15,6 +15,7 @@ from netgaze.figure import Finding
 from netgaze.figures.attribution import Attribution
 from netgaze.figures.attribution.methods import METHODS, make_explain
 from netgaze.subject import evaluating
+from netgaze.text import format_value
 
 QUICK = {"num_dropped": 12, "num_randomized": 3, "path_steps": 4, "num_steps": 2}
 
@@ -152,7 +153,6 @@ def make_finding(place, methods=("integrated_gradients", "grad_cam")):
     arrays = {name: np.stack([trial[name] for trial in trials]) for name in trials[0]}
     maps = np.random.default_rng(place).normal(size=(len(methods), 2, 4, 4)) * np.array([1, 50])[:, None, None, None]
     arrays |= {"images": PICTURES[place], "maps": maps, "methods": np.array(methods)}
-    arrays |= {"units": np.array(["logits per pixel", "logits per place"])}
     arrays |= {"true": np.array(["cat", "dog"]), "predicted": np.array(["cat", "emu"])}
     arrays |= {"probability_true": np.array([0.9, 0.2]), "probability_predicted": np.array([0.9, 0.7])}
     return Finding({"trials": dict(zip(methods, numbers, strict=True))}, arrays)
@@ -185,18 +185,17 @@ def test_each_image_is_left_of_its_maps_on_the_scale_of_their_method(drawn, find
 def test_each_column_has_its_method_scale_and_trial(drawn, findings):
     columns = [tile for place, tile in enumerate(drawn.grid()[0]) if place % 3]
     names = [word for word in drawn.words if word.text in METHODS.values()]
-    bars = sorted(drawn.color_bars, key=lambda bar: bar.x)
+    scales = sorted((word for word in drawn.words if word.text.startswith("±")), key=lambda word: word.x)
     removals = [plot for plot in drawn.plots if plot.xlabel == "share of pixels"]
     others = [plot for plot in drawn.plots if plot.xlabel != "share of pixels"]
     places = [(finding, row) for finding in findings.values() for row in range(2)]
-    for (finding, row), *parts in zip(places, columns, names, bars, removals, others, strict=True):
-        tile, name, bar, removal, other = parts
+    for (finding, row), *parts in zip(places, columns, names, scales, removals, others, strict=True):
+        tile, name, scale, removal, other = parts
         assert name.text == ["integrated gradients", "Grad-CAM"][row]
-        assert name.y < tile.y
-        assert all(abs(x - tile.middle[0]) < 0.3 for x in (name.x, bar.middle[0], removal.middle[0], other.middle[0]))
-        assert bar.high == pytest.approx(float(np.quantile(np.abs(finding.arrays["maps"][row]), 0.99)))
-        assert finding.arrays["units"][row] in bar.words
-        assert tile.y < bar.y < removal.y < other.y
+        full = format_value(float(np.quantile(np.abs(finding.arrays["maps"][row]), 0.99)))
+        assert scale.text == f"±{full} {['logits per pixel', 'logits per place'][row]}"
+        assert name.y < scale.y < tile.y < removal.y < other.y
+        assert all(abs(x - tile.middle[0]) < 0.3 for x in (name.x, scale.x, removal.middle[0], other.middle[0]))
         find_line(removal, finding.arrays["curves"][row, 3])
         find_line(other, finding.arrays["spearman"][row, 0])
         said = " ".join(each.text for each in drawn.words if each.y > other.y and abs(each.x - tile.x) < 0.05)

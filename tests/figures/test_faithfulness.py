@@ -10,11 +10,12 @@ from tests.figures.reader import find_line, read
 from torch import nn
 
 from netgaze.drawing.faithfulness import Trial
-from netgaze.drawing.faithfulness_plots import make_trial_legend, make_trial_plots
+from netgaze.drawing.faithfulness_plots import find_top, make_trial_legend, make_trial_plots
 from netgaze.drawing.faithfulness_words import FAITHFULNESS, describe_trial
 from netgaze.drawing.heat import enlarge, load_examples
 from netgaze.drawing.rows import align, lay_out
 from netgaze.errors import NetgazeError
+from netgaze.figure import Finding
 from netgaze.inside.cascade import randomize_downward
 from netgaze.schedules import Constant
 from netgaze.subject import Subject, evaluating
@@ -210,21 +211,28 @@ def make_trial(place=0):
 
 def test_the_words_are_of_the_numbers():
     assert describe_trial(make_trial()[0]).split("\n") == [
-        "deletion 0.30, noise 0.41: +0.11 (0.08 to 0.14)",
-        "insertion 0.62, noise 0.50: +0.12 (0.10 to 0.15)",
-        "rank correlation, all layers random 0.05 (other images 0.20)",
+        "deletion +0.11 (0.08 to 0.14)",
+        "insertion +0.12 (0.10 to 0.15)",
+        "all random 0.05 (other images 0.20)",
     ]
+
+
+def test_all_plots_of_a_page_end_above_its_highest_curve():
+    findings = [Finding({}, {"curves": np.array([[0.1, high], [0.2, 0.1]])}) for high in (0.3, 0.5)]
+    assert find_top(findings) == pytest.approx(0.55)
+    assert find_top([Finding({}, {"curves": np.full((2, 4, 3), value)}) for value in (0.99, 0.01)]) == 1
+    assert find_top([Finding({}, {"curves": np.full((4, 3), 0.01)})]) == 0.1
 
 
 def test_each_line_is_what_the_legend_says():
     arrays = [make_trial(place)[1] for place in range(2)]
-    plots = align(make_trial_plots(0.2 + 3 * place, 2.5, each) for place, each in enumerate(arrays))
+    plots = align(make_trial_plots(0.2 + 3 * place, 2.5, each, 0.95) for place, each in enumerate(arrays))
     drawn = read(lay_out([plots, make_trial_legend()]))
     names = list(drawn.legend)
     assert names[0] == "deletion"
     removals, others = drawn.plots[:2], drawn.plots[2:]
     for removal, other, each in zip(removals, others, arrays, strict=True):
-        assert (removal.xlim, removal.ylim) == ((0, 1), (0, 1))
+        assert (removal.xlim, removal.ylim) == ((0, 1), (0, 0.95))
         for place, curve in enumerate(each["curves"]):
             line = find_line(removal, curve)
             assert line.x == each["shares"].tolist()

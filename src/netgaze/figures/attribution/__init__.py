@@ -13,7 +13,7 @@ from netgaze.drawing.faithfulness_words import FAITHFULNESS, TRIAL_CAPTION
 from netgaze.drawing.heat import POINTING, choose_masked, enlarge, load_examples, score_pointing
 from netgaze.errors import NetgazeError
 from netgaze.figure import Figure, Finding
-from netgaze.figures.attribution.methods import METHODS, UNITS, make_explain
+from netgaze.figures.attribution.methods import METHODS, make_explain
 from netgaze.figures.attribution.page import draw_blocks
 from netgaze.glossary import Glossary, Meaning
 from netgaze.subject import Subject, evaluating
@@ -109,8 +109,7 @@ class Attribution(Figure):
             verdicts.append(self.trial.run(subject, explain, tried))
         arrays = {name: np.stack([verdict.arrays[name] for verdict in verdicts]) for name in verdicts[0].arrays}
         arrays |= {"images": denormalize(examples, subject.data.mean, subject.data.std), "maps": np.stack(maps)}
-        arrays |= {"methods": np.array(self.methods), "units": np.array([UNITS[method] for method in self.methods])}
-        arrays |= _describe_examples(subject, shown)
+        arrays |= {"methods": np.array(self.methods)} | _describe_examples(subject, shown)
         trials = {method: verdict.numbers for method, verdict in zip(self.methods, verdicts, strict=True)}
         if masks is not None:
             for method, verdict in zip(self.methods, verdicts, strict=True):
@@ -132,7 +131,7 @@ class Attribution(Figure):
     def _write_caption(self, layer: str) -> str:
         caption = (
             "The maps of the true class of the same images for every network. Red is evidence for it, blue against it, "
-            "on a scale of each method, as each has its own unit. "
+            "on a scale of each method, as each has its own unit: above a column stands what the full color is. "
         )
         if "grad_cam" in self.methods:
             caption += f"Grad-CAM is of the layer {layer}. "

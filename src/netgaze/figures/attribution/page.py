@@ -1,19 +1,22 @@
 """How `Attribution` lays out a network: a row per image, a column per method, and below each method its trial."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from functools import partial
+from itertools import zip_longest
 
 import numpy as np
 from matplotlib.figure import Figure as Picture
 
-from netgaze.drawing.evidence import describe_answer, make_evidence_bar, measure_scale, overlay
-from netgaze.drawing.faithfulness_plots import make_trial_legend, make_trial_plots
+from netgaze.drawing.evidence import describe_answer, measure_scale, overlay
+from netgaze.drawing.faithfulness_plots import find_top, make_trial_legend, make_trial_plots
 from netgaze.drawing.faithfulness_words import describe_trial
 from netgaze.drawing.panels import GRAY, SMALL
 from netgaze.drawing.rows import Columns, Row, align, lay_out, make_bands, make_text, stack
 from netgaze.drawing.tiles import Tile, make_tiles
 from netgaze.drawing.words import wrap_words
 from netgaze.figure import Finding
-from netgaze.figures.attribution.methods import METHODS
+from netgaze.figures.attribution.methods import METHODS, UNITS
+from netgaze.text import format_value
 
 _MOST_PITCH, _GAP = 1.75, 0.06  # inches: from tile to tile, and between them
 _TRIAL = ("shares", "curves", "stages", "spearman", "spearman_others")
@@ -21,38 +24,40 @@ _TRIAL = ("shares", "curves", "stages", "spearman", "spearman_others")
 
 def draw_blocks(findings: Mapping[str, Finding]) -> Picture:
     """The page, from findings of `Attribution`."""
-    return lay_out([make_bands(findings, _make_rows, most=2), make_trial_legend()])
+    make_rows = partial(_make_rows, top=find_top(findings.values()))
+    return lay_out([make_bands(findings, make_rows, most=2), make_trial_legend()])
 
 
-def _make_rows(findings: Mapping[str, Finding], columns: Columns) -> list[Row]:
-    blocks = (
-        _make_block(finding, x, columns.width) for x, finding in zip(columns.lefts, findings.values(), strict=True)
+def _make_rows(findings: Mapping[str, Finding], columns: Columns, top: float) -> list[Row]:
+    cells = (
+        _list_cells(found, x, columns.width, top) for x, found in zip(columns.lefts, findings.values(), strict=True)
     )
-    return [columns.titles(findings, below=0.1), align(blocks), Row(0.15)]
+    return [columns.titles(findings, below=0.1), *(align(filter(None, row)) for row in zip_longest(*cells)), Row(0.1)]
 
 
-def _make_block(finding: Finding, x: float, width: float) -> Row:
-    """A network: the names of the methods, the images with their maps, scales, and trials."""
+def _list_cells(finding: Finding, x: float, width: float, top: float) -> Iterator[Row]:
+    """A network from the top: the names and scales of the methods, images with their maps, and trials."""
     arrays, num = finding.arrays, len(finding.arrays["methods"])
     pitch = min(_MOST_PITCH, width / (num + 1))
     x += (width - pitch * (num + 1)) / 2
-    lefts = [x + pitch * (place + 1) for place in range(num)]
+    methods = [(place, str(method), x + pitch * (place + 1)) for place, method in enumerate(arrays["methods"])]
     scales = [measure_scale(maps) for maps in arrays["maps"]]
-    middle = (pitch - _GAP) / 2
-    names = (
-        make_text(METHODS[str(method)], left + middle, SMALL, below=0.06, ha="center")
-        for method, left in zip(arrays["methods"], lefts, strict=True)
+    yield align(_make_head(method, scales[place], left + (pitch - _GAP) / 2) for place, method, left in methods)
+    for number in range(len(arrays["images"])):
+        yield _make_example(arrays, number, scales, x, pitch)
+    trials = ({name: arrays[name][place] for name in _TRIAL} for place in range(num))
+    yield align(
+        make_trial_plots(left - 0.2, pitch, trial, top)
+        for (*_, left), trial in zip(methods, trials, strict=True)
     )
-    examples = (_make_example(arrays, number, scales, x, pitch) for number in range(len(arrays["images"])))
-    bars = (
-        make_evidence_bar(left - 0.07, pitch - _GAP + 0.14, scale, unit)
-        for left, scale, unit in zip(lefts, scales, arrays["units"], strict=True)
-    )
-    trials = (
-        _make_trial(finding, str(method), place, left, pitch)
-        for place, (method, left) in enumerate(zip(arrays["methods"], lefts, strict=True))
-    )
-    return stack([align(names), *examples, align(bars), Row(0.1), align(trials)])
+    yield align(_make_words(finding.numbers["trials"][method], left, pitch) for _, method, left in methods)
+
+
+def _make_head(method: str, scale: float, x: float) -> Row:
+    """A method's name, and what the full color stands for: a bar would have no room for its numbers."""
+    words = f"±{format_value(scale)} {UNITS[method]}"
+    scaled = make_text(words, x, SMALL, below=0.06, ha="center", color=GRAY)
+    return stack([make_text(METHODS[method], x, SMALL, ha="center"), scaled])
 
 
 def _make_example(arrays: dict[str, np.ndarray], number: int, scales: list[float], x: float, pitch: float) -> Row:
@@ -64,7 +69,5 @@ def _make_example(arrays: dict[str, np.ndarray], number: int, scales: list[float
     return stack([tiles, Row(0.03), make_text(words, x, SMALL, below=0.1, color=color)])
 
 
-def _make_trial(finding: Finding, method: str, place: int, x: float, pitch: float) -> Row:
-    plots = make_trial_plots(x - 0.2, pitch + 0.12, {name: finding.arrays[name][place] for name in _TRIAL})
-    words = wrap_words(describe_trial(finding.numbers["trials"][method]), pitch - _GAP, SMALL)
-    return stack([plots, make_text(words, x, SMALL, below=0.05, color=GRAY)])
+def _make_words(numbers: dict[str, float], x: float, pitch: float) -> Row:
+    return make_text(wrap_words(describe_trial(numbers), pitch - _GAP, SMALL), x, SMALL, below=0.05, color=GRAY)

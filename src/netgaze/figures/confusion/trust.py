@@ -15,6 +15,7 @@ from netgaze.text import format_value
 
 _BINS = 15
 _POINTS = 201  # of the curve of risk
+_LEAST_COUNT = 10  # examples of a bin that the line goes through: the share that is right says little of fewer
 _BARS: Any = {"x": (np.arange(_BINS) + 0.5) / _BINS, "width": 1 / _BINS, "edgecolor": "white"}
 _SCORES = Glossary(
     {
@@ -88,7 +89,8 @@ def measure_trust(outputs: Outputs, chosen_on: Outputs | None) -> tuple[dict[str
         numbers["temperature"] = fit_temperature(chosen_on.logits, chosen_on.targets)
         scaled = Answers.of(outputs.logits, outputs.targets, numbers["temperature"])
         numbers |= {f"{name}_scaled": value for name, value in _score(scaled).items()}
-        arrays |= {"scaled_accuracy": _bin(scaled).accuracy, "scaled_confidence": _bin(scaled).confidence}
+        bins = _bin(scaled)
+        arrays |= {"scaled_accuracy": bins.accuracy, "scaled_confidence": bins.confidence, "scaled_counts": bins.counts}
     return numbers, arrays
 
 
@@ -139,7 +141,7 @@ def _draw_reliability(sheet: Sheet, x: float, y: float, finding: Finding) -> Non
     axes.bar(height=np.nan_to_num(arrays["bin_accuracy"]), color=RIGHT, **_BARS)
     axes.plot([0, 1], [0, 1], color=WRONG, linestyle="--", linewidth=1)
     if scaled:
-        there = np.isfinite(arrays["scaled_accuracy"])
+        there = arrays["scaled_counts"] >= _LEAST_COUNT
         style: Any = {"color": "black", "marker": "o", "markersize": 2.5, "linewidth": 1}
         axes.plot(arrays["scaled_confidence"][there], arrays["scaled_accuracy"][there], **style)
 
