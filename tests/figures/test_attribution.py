@@ -192,8 +192,9 @@ def test_each_column_has_its_method_scale_and_trial(drawn, findings):
     for (finding, row), *parts in zip(places, columns, names, scales, removals, others, strict=True):
         tile, name, scale, removal, other = parts
         assert name.text == ["integrated gradients", "Grad-CAM"][row]
-        full = format_value(float(np.quantile(np.abs(finding.arrays["maps"][row]), 0.99)))
-        assert scale.text == f"±{full} {['logits per pixel', 'logits per place'][row]}"
+        full = format_value(float(np.quantile(np.abs(finding.arrays["maps"][row]), 0.99)), 2)
+        assert scale.text == f"±{full}"
+        assert ["logits per pixel", "logits per place"][row] in [word.text for word in drawn.words if word.x == scale.x]
         assert name.y < scale.y < tile.y < removal.y < other.y
         assert all(abs(x - tile.middle[0]) < 0.3 for x in (name.x, scale.x, removal.middle[0], other.middle[0]))
         find_line(removal, finding.arrays["curves"][row, 3])

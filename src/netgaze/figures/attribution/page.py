@@ -47,15 +47,14 @@ def _list_cells(finding: Finding, x: float, width: float, top: float) -> Iterato
         yield _make_example(arrays, number, scales, x, pitch)
     trials = ({name: arrays[name][place] for name in _TRIAL} for place in range(num))
     yield align(
-        make_trial_plots(left - 0.2, pitch, trial, top)
-        for (*_, left), trial in zip(methods, trials, strict=True)
+        make_trial_plots(left - 0.2, pitch, trial, top) for (*_, left), trial in zip(methods, trials, strict=True)
     )
     yield align(_make_words(finding.numbers["trials"][method], left, pitch) for _, method, left in methods)
 
 
 def _make_head(method: str, scale: float, x: float) -> Row:
     """A method's name, and what the full color stands for: a bar would have no room for its numbers."""
-    words = f"±{format_value(scale)} {UNITS[method]}"
+    words = f"±{format_value(scale, 2)}\n{UNITS[method]}"
     scaled = make_text(words, x, SMALL, below=0.06, ha="center", color=GRAY)
     return stack([make_text(METHODS[method], x, SMALL, ha="center"), scaled])
 

@@ -12,7 +12,7 @@ from netgaze.drawing import panels
 from netgaze.drawing.panels import NAMES, SEQUENTIAL, SMALL, WRONG, Sheet
 from netgaze.drawing.rows import Columns, Row, align, lay_out, make_bands
 from netgaze.figure import Finding
-from netgaze.figures.confusion.trust import describe_trust, make_trust
+from netgaze.figures.confusion.trust import describe_trust, find_top_risk, make_trust
 from netgaze.figures.confusion.words import describe_confusions
 from netgaze.glossary import Glossary
 
@@ -22,10 +22,11 @@ _MATRIX = 2.4  # inches
 
 def draw_page(findings: Mapping[str, Finding], glossary: Glossary) -> Picture:
     """The page, from findings of `Confusion`, whose numbers the glossary explains."""
-    return lay_out([make_bands(findings, partial(_make_rows, glossary=glossary), least=2, most=2)])
+    make_rows = partial(_make_rows, glossary=glossary, top=find_top_risk(findings.values()))
+    return lay_out([make_bands(findings, make_rows, least=2, most=2)])
 
 
-def _make_rows(findings: Mapping[str, Finding], columns: Columns, glossary: Glossary) -> list[Row]:
+def _make_rows(findings: Mapping[str, Finding], columns: Columns, glossary: Glossary, top: float) -> list[Row]:
     each = list(zip(columns.lefts, findings.values(), strict=True))
     matrices = [
         Row(_MATRIX + panels.measure_names(_name_shown(finding)), partial(_draw_matrix, finding=finding, x=x + NAMES))
@@ -33,7 +34,7 @@ def _make_rows(findings: Mapping[str, Finding], columns: Columns, glossary: Glos
     ]
     confusions = [describe_confusions(finding, columns.width, glossary) for finding in findings.values()]
     trust = map(describe_trust, findings.values())
-    plots = [make_trust(finding, x + NAMES) for x, finding in each]
+    plots = [make_trust(finding, x + NAMES, top) for x, finding in each]
     return [
         columns.titles(findings),
         columns.captions(confusions, below=0.35),

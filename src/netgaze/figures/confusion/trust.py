@@ -1,9 +1,11 @@
 """How far the answers of a network can be trusted: numbers, words and plots of calibration and of risk by coverage."""
 
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from matplotlib.ticker import MaxNLocator
 
 from netgaze.drawing.panels import GRAY, RIGHT, WRONG, Sheet
 from netgaze.drawing.rows import Row
@@ -15,7 +17,7 @@ from netgaze.text import format_value
 
 _BINS = 15
 _POINTS = 201  # of the curve of risk
-_LEAST_COUNT = 10  # examples of a bin that the line goes through: the share that is right says little of fewer
+_LEAST_COUNT = 30  # examples of a bin that the line goes through: the share that is right says little of fewer
 _BARS: Any = {"x": (np.arange(_BINS) + 0.5) / _BINS, "width": 1 / _BINS, "edgecolor": "white"}
 _SCORES = Glossary(
     {
@@ -121,13 +123,19 @@ def describe_trust(finding: Finding) -> str:
     )
 
 
-def make_trust(finding: Finding, x: float) -> Row:
-    """Reliability over the number of examples of each confidence, and beside them risk over coverage; 3.3 inches."""
+def find_top_risk(findings: Iterable[Finding]) -> float:
+    """Where the axis of risk ends in all plots of a page, which so compare."""
+    highest = (max(float(each.arrays["risk"].max()), 1 - each.numbers["acc"]) for each in findings)
+    return min(1.0, max(0.01, 1.15 * max(highest)))
+
+
+def make_trust(finding: Finding, x: float, top: float) -> Row:
+    """Reliability over the number of examples of each confidence, and beside them risk over coverage up to `top`."""
 
     def draw(sheet: Sheet, y: float) -> None:
         _draw_reliability(sheet, x, y, finding)
         _draw_counts(sheet, x, y + 1.3, finding.arrays["bin_counts"])
-        _draw_risk(sheet, x + 2.0, y, finding)
+        _draw_risk(sheet, x + 2.0, y, finding, top)
 
     return Row(2.25, draw)
 
@@ -153,11 +161,11 @@ def _draw_counts(sheet: Sheet, x: float, y: float, counts: np.ndarray) -> None:
     axes.bar(height=counts, color=GRAY, **_BARS)
 
 
-def _draw_risk(sheet: Sheet, x: float, y: float, finding: Finding) -> None:
-    arrays, error = finding.arrays, 1 - finding.numbers["acc"]
-    words: Any = {"title": "wrong among the surest", "xlabel": "share answered"}
-    top = max(1.15 * max(float(arrays["risk"].max()), error), 0.01)
-    axes = sheet.axes(x, y, 1.4, 1.8, xlim=(0, 1), ylim=(0, top), xticks=[0, 0.5, 1], **words)
+def _draw_risk(sheet: Sheet, x: float, y: float, finding: Finding, top: float) -> None:
+    arrays, words = finding.arrays, {"title": "wrong among the surest", "xlabel": "share answered"}
+    limits: Any = {"xlim": (0, 1), "ylim": (0, top), "xticks": [0, 0.5, 1]}
+    axes = sheet.axes(x, y, 1.4, 1.8, **limits, **words)
+    axes.yaxis.set_major_locator(MaxNLocator(5))
     axes.plot(arrays["coverage"], arrays["risk_least"], color=GRAY, linestyle=":", linewidth=1.2)
-    axes.axhline(error, color=WRONG, linestyle="--", linewidth=1)
+    axes.axhline(1 - finding.numbers["acc"], color=WRONG, linestyle="--", linewidth=1)
     axes.plot(arrays["coverage"], arrays["risk"], color=RIGHT, linewidth=1.5)
