@@ -97,6 +97,8 @@ def test_a_layer_without_maps_is_refused(supervised):
         ({"methods": []}, "names no method"),
         ({"methods": ["occlusion", "lime"]}, "has lime. Choose from integrated_gradients, occlusion, grad_cam"),
         ({"path_steps": 0}, "path_steps=0"),
+        ({"num_shared": 0}, "num_shared=0"),
+        ({"indices": []}, "names no image"),
         ({"num_dropped": 0}, "num_dropped"),
     ],
     ids=str,

@@ -229,8 +229,8 @@ MUTANTS = [
     ("figures/attribution/__init__.py", 'next(reversed(stages), "")', 'next(iter(stages), "")', _ATTRIBUTION),
     (
         "figures/attribution/__init__.py",
-        "score_pointing(enlarge(verdict.maps,",
-        "score_pointing(enlarge(verdicts[0].maps,",
+        "_score(verdict.maps, *tried)",
+        "_score(next(iter(verdicts.values())).maps, *tried)",
         _ATTRIBUTION,
     ),
     (

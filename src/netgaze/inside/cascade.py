@@ -39,8 +39,9 @@ def _name_loose(model: nn.Module, ahead: list[str], is_later: bool) -> str:
 @torch.no_grad()
 def reinitialize(module: nn.Module) -> None:
     """Draw a module's own weights anew, as torch does; those of one that cannot say how are shuffled."""
-    if hasattr(module, "reset_parameters"):
-        module.reset_parameters()
+    draw: Any = getattr(module, "reset_parameters", None)
+    if draw is not None:
+        draw()
         return
     for weights in module.parameters(recurse=False):
         weights.copy_(weights.flatten()[torch.randperm(weights.numel(), device=weights.device)].view_as(weights))

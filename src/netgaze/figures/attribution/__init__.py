@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure as Picture
+from torch import Tensor
 
 from netgaze.drawing.examples import choose_examples, denormalize, find_upright_rows
 from netgaze.drawing.faithfulness import Trial
@@ -45,7 +46,7 @@ class Attribution(Figure):
         seed: of the choice of images, of the noise and of the layers.
 
     Raises:
-        NetgazeError: no method or an unknown one, no step, or no image to try.
+        NetgazeError: no method or an unknown one, no step, or no image to show or to try.
     """
 
     title = "Attribution"
@@ -85,8 +86,11 @@ class Attribution(Figure):
             raise NetgazeError(f"figure.attribution.methods names no method. Choose from {known}.")
         if unknown := [method for method in methods if method not in METHODS]:
             raise NetgazeError(f"figure.attribution.methods has {unknown[0]}. Choose from {known}.")
-        if path_steps < 1:
-            raise NetgazeError(f"figure.attribution.path_steps={path_steps} must be 1 or more.")
+        for name, value in (("path_steps", path_steps), ("num_shared", num_shared)):
+            if value < 1:
+                raise NetgazeError(f"figure.attribution.{name}={value} must be 1 or more.")
+        if indices is not None and not indices:
+            raise NetgazeError("figure.attribution.indices=[] names no image. Name one, or null for those of the seed.")
         self.methods, self.layer, self.path_steps = list(dict.fromkeys(methods)), layer, path_steps
         self.num_shared, self.indices, self.seed = num_shared, indices, seed
         self.trial = Trial(num_dropped, share, num_steps, num_randomized, seed)
@@ -97,26 +101,21 @@ class Attribution(Figure):
         The arrays of a trial (`Verdict.arrays`) are stacked by method, and a row of `table` is one's numbers [A].
         """
         shown = choose_examples(subject.data.labels(subject.split).numpy(), self.num_shared, self.seed, self.indices)
-        num_dropped = self.trial.num_dropped
-        tried, masks = choose_masked(subject, num_dropped, num_dropped, self.seed)
+        tried = choose_masked(subject, self.trial.num_dropped, self.trial.num_dropped, self.seed)
         layer = self._choose_layer(subject)
-        maps, verdicts = [], []
-        for method in self.methods:
-            explain = make_explain(method, layer, self.path_steps)
-            with evaluating(subject.task):
-                examples, targets = load_examples(subject, shown)
-                maps.append(enlarge(explain(subject.task, examples, targets), examples.shape[-2:]).numpy())
-            verdicts.append(self.trial.run(subject, explain, tried))
-        arrays = {name: np.stack([verdict.arrays[name] for verdict in verdicts]) for name in verdicts[0].arrays}
-        arrays |= {"images": denormalize(examples, subject.data.mean, subject.data.std), "maps": np.stack(maps)}
-        arrays |= {"methods": np.array(self.methods)} | _describe_examples(subject, shown)
-        trials = {method: verdict.numbers for method, verdict in zip(self.methods, verdicts, strict=True)}
-        if masks is not None:
-            for method, verdict in zip(self.methods, verdicts, strict=True):
-                trials[method] |= score_pointing(enlarge(verdict.maps, masks.shape[-2:]), masks)
-                trials[method] |= {"num_scored": len(tried)}
+        explains = {method: make_explain(method, layer, self.path_steps) for method in self.methods}
+        with evaluating(subject.task):
+            examples, targets = load_examples(subject, shown)
+            small = [explain(subject.task, examples, targets) for explain in explains.values()]
+        verdicts = {method: self.trial.run(subject, explain, tried[0]) for method, explain in explains.items()}
+        trials = {method: verdict.numbers | _score(verdict.maps, *tried) for method, verdict in verdicts.items()}
+        each = [verdict.arrays for verdict in verdicts.values()]
+        arrays = {name: np.stack([one[name] for one in each]) for name in each[0]} | _describe_examples(subject, shown)
+        arrays["images"] = denormalize(examples, subject.data.mean, subject.data.std)
+        arrays["maps"] = np.stack([enlarge(maps, examples.shape[-2:]).numpy() for maps in small])
+        arrays["methods"] = np.array(self.methods)
         numbers: dict[str, Any] = {f"{method}_{name}": trials[method][name] for method in trials for name in _MAIN}
-        numbers |= {name: verdicts[0].numbers[name] for name in ("num_dropped", "num_randomized")}
+        numbers |= {name: trials[self.methods[0]][name] for name in ("num_dropped", "num_randomized")}
         return Finding(numbers | {"trials": trials}, arrays, self._write_caption(layer))
 
     def _choose_layer(self, subject: Subject) -> str:
@@ -144,6 +143,13 @@ class Attribution(Figure):
     def draw(self, findings: Mapping[str, Finding]) -> Picture:
         """A block per network, two in a row: a row per image, a column per method, and below it its trial."""
         return draw_blocks(findings)
+
+
+def _score(maps: Tensor, images: np.ndarray, masks: Tensor | None) -> dict[str, Any]:
+    """How well maps [N,h,w] lie on the objects of images, indices [N] with masks [N,H,W]; nothing without masks."""
+    if masks is None:
+        return {}
+    return score_pointing(enlarge(maps, masks.shape[-2:]), masks) | {"num_scored": len(images)}
 
 
 def _describe_examples(subject: Subject, shown: np.ndarray) -> dict[str, np.ndarray]:

@@ -162,9 +162,8 @@ def _draw_counts(sheet: Sheet, x: float, y: float, counts: np.ndarray) -> None:
 
 
 def _draw_risk(sheet: Sheet, x: float, y: float, finding: Finding, top: float) -> None:
-    arrays, words = finding.arrays, {"title": "wrong among the surest", "xlabel": "share answered"}
-    limits: Any = {"xlim": (0, 1), "ylim": (0, top), "xticks": [0, 0.5, 1]}
-    axes = sheet.axes(x, y, 1.4, 1.8, **limits, **words)
+    arrays, limits = finding.arrays, dict[str, Any](xlim=(0, 1), ylim=(0, top), xticks=[0, 0.5, 1])
+    axes = sheet.axes(x, y, 1.4, 1.8, title="wrong among the surest", xlabel="share answered", **limits)
     axes.yaxis.set_major_locator(MaxNLocator(5))
     axes.plot(arrays["coverage"], arrays["risk_least"], color=GRAY, linestyle=":", linewidth=1.2)
     axes.axhline(1 - finding.numbers["acc"], color=WRONG, linestyle="--", linewidth=1)
