@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import MaxNLocator, NullFormatter
 
 from netgaze.drawing.panels import GRAY, RIGHT, WRONG, Sheet
 from netgaze.drawing.rows import Row
@@ -156,8 +156,10 @@ def _draw_reliability(sheet: Sheet, x: float, y: float, finding: Finding) -> Non
 
 def _draw_counts(sheet: Sheet, x: float, y: float, counts: np.ndarray) -> None:
     """How many examples have each confidence: on a logarithmic axis, as nearly all lie in one bin of most networks."""
-    limits: Any = {"xlim": (0, 1), "xticks": [0, 0.5, 1], "yscale": "log", "ylim": (0.7, 1.5 * counts.max())}
+    limits: Any = {"xlim": (0, 1), "xticks": [0, 0.5, 1], "yscale": "log"}
+    limits["ylim"] = 0.7, max(15, 1.5 * counts.max())
     axes = sheet.axes(x, y, 1.4, 0.5, xlabel="confidence", ylabel="examples", **limits)
+    axes.yaxis.set_minor_formatter(NullFormatter())
     axes.bar(height=counts, color=GRAY, **_BARS)
 
 
