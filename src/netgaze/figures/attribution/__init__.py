@@ -11,7 +11,7 @@ from torch import Tensor
 from netgaze.drawing.examples import choose_examples, denormalize, find_upright_rows
 from netgaze.drawing.faithfulness import Trial
 from netgaze.drawing.faithfulness_words import FAITHFULNESS, TRIAL_CAPTION
-from netgaze.drawing.heat import POINTING, choose_masked, enlarge, load_examples, score_pointing
+from netgaze.drawing.heat import POINTING, choose_masked, describe_coarseness, enlarge, load_examples, score_pointing
 from netgaze.errors import NetgazeError
 from netgaze.figure import Figure, Finding
 from netgaze.figures.attribution.methods import METHODS, make_explain
@@ -116,7 +116,9 @@ class Attribution(Figure):
         arrays["methods"] = np.array(self.methods)
         numbers: dict[str, Any] = {f"{method}_{name}": trials[method][name] for method in trials for name in _MAIN}
         numbers |= {name: trials[self.methods[0]][name] for name in ("num_dropped", "num_randomized")}
-        return Finding(numbers | {"trials": trials}, arrays, self._write_caption(layer))
+        coarsest = min((maps.shape[1:] for maps in small), key=min)
+        caption = self._write_caption(layer) + describe_coarseness(*coarsest)
+        return Finding(numbers | {"trials": trials}, arrays, caption)
 
     def _choose_layer(self, subject: Subject) -> str:
         """The layer that Grad-CAM weighs; a network that names no stages of its own has none by default."""
