@@ -249,6 +249,7 @@ def test_trust_is_of_what_is_measured_and_its_temperature_of_others():
     measured, others = make_outputs(), make_outputs(seed=1)
     numbers, arrays = measure_trust(measured, others)
     assert numbers["temperature"] == fit_temperature(others.logits, others.targets)
+    assert numbers["acc_val"] == np.mean(others.logits.argmax(axis=1) == others.targets)
     assert numbers["temperature"] != fit_temperature(measured.logits, measured.targets)
     for end, answers in (
         ("", Answers.of(measured.logits, measured.targets)),
@@ -269,6 +270,15 @@ def test_trust_is_of_what_is_measured_and_its_temperature_of_others():
     assert numbers["aurc_least"] == pytest.approx(trace_least_risk(right).mean())
     assert numbers["risk_half"] == pytest.approx(risks[99])
     np.testing.assert_allclose(arrays["risk"], np.interp(arrays["coverage"], np.arange(1, 201) / 200, risks), atol=1e-6)
+
+
+def test_validation_that_was_learned_is_called_so(supervised):
+    assert "learned" not in Confusion().compute(supervised).caption
+    logits = np.eye(3, dtype=np.float32)[supervised.data.labels("val").numpy()]
+    supervised._outputs["val"] = Outputs(logits, supervised.data.labels("val").numpy(), np.arange(30))
+    finding = Confusion().compute(supervised)
+    assert finding.numbers["acc_val"] == 1
+    assert "It is right about 100.0 % of validation, far more than here" in finding.caption
 
 
 def test_without_other_examples_there_is_no_temperature(supervised):

@@ -17,6 +17,7 @@ from netgaze.drawing.rows import align, lay_out
 from netgaze.errors import NetgazeError
 from netgaze.figure import Finding
 from netgaze.inside.cascade import randomize_downward
+from netgaze.measures.faithfulness import measure_area
 from netgaze.schedules import Constant
 from netgaze.subject import Subject, evaluating
 from netgaze.tasks.supervised import Supervised
@@ -94,6 +95,8 @@ def test_a_perfect_map_wins_what_can_be_won(corner):
         assert 0 < numbers[f"{kind}_gain_low"] < numbers[f"{kind}_gain"] < numbers[f"{kind}_gain_high"]
         sign = -1 if kind == "deletion" else 1
         own, noise = numbers[f"{kind}_area"], numbers[f"{kind}_area_random"]
+        place = ["deletion", "insertion"].index(kind)
+        assert [own, noise] == pytest.approx(measure_area(arrays["curves"][[place, place + 2]], arrays["shares"]))
         assert numbers[f"{kind}_gain"] == pytest.approx(sign * (own - noise))
 
 

@@ -92,6 +92,8 @@ MUTANTS = [
         "return subject.outputs(subject.split)",
         _CONFUSION,
     ),
+    ("figures/confusion/trust.py", "_measure_accuracy(chosen_on)", "_measure_accuracy(outputs)", _CONFUSION),
+    ("figures/confusion/trust.py", "return low > high", "return low < high", _CONFUSION),
     # numbers of maps
     ("measures/uncertainty.py", "[(1 - level) / 2, (1 + level) / 2]", "[1 - level, level]", _UNCERTAINTY),
     ("measures/uncertainty.py", "rng.multinomial(num, np.full", "rng.multinomial(num // 2, np.full", _UNCERTAINTY),

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure as Picture
 from netgaze.drawing.panels import MOST_NAMES
 from netgaze.figure import Figure, Finding
 from netgaze.figures.confusion.page import draw_page
-from netgaze.figures.confusion.trust import TRUST, measure_trust
+from netgaze.figures.confusion.trust import TRUST, looks_learned, measure_trust
 from netgaze.figures.confusion.words import list_most_confused
 from netgaze.glossary import Glossary, Meaning
 from netgaze.measures.confusion import PairCounts
@@ -18,6 +18,11 @@ from netgaze.measures.metrics import classification_metrics
 from netgaze.measures.uncertainty import count_effective
 from netgaze.passes import Outputs
 from netgaze.subject import Subject
+
+_LEARNED = (
+    " It is right about {:.1f} % of validation, far more than here, as if it had learned from these images: the "
+    "temperature is too low."
+)
 
 
 class Confusion(Figure):
@@ -84,6 +89,8 @@ class Confusion(Figure):
         numbers |= {f"{name} as {answer}": share for name, answer, share in list_most_confused(arrays, 5)}
         numbers |= _count_images(outputs.index, found.examples)
         caption = _write_caption(subject.split, len(shown), len(names)) + _explain_plots(chosen_on is not None)
+        if chosen_on is not None and looks_learned(chosen_on, outputs):
+            caption += _LEARNED.format(100 * numbers["acc_val"])
         return Finding(numbers | {"per_class_acc": each}, arrays | curves, caption)
 
     def table(self, finding: Finding) -> list[dict[str, Any]]:

@@ -12,6 +12,7 @@ from netgaze.drawing.rows import Row
 from netgaze.figure import Finding
 from netgaze.glossary import Glossary, Meaning, format_named
 from netgaze.measures.calibration import Answers, Bins, fit_temperature, trace_least_risk, trace_risk
+from netgaze.measures.uncertainty import find_wilson_interval
 from netgaze.passes import Outputs
 from netgaze.text import format_value
 
@@ -52,6 +53,12 @@ TRUST = Glossary(
             "By what the logits are divided so that the log loss on validation is least: above 1 the network was too "
             "sure, below it not sure enough.",
         ),
+        "acc_val": Meaning(
+            "accuracy on validation",
+            "Where the temperature is chosen: far above the accuracy measured, the network has learned from these "
+            "images, and the temperature is too low.",
+            "%",
+        ),
     }
     | {
         f"{name}_scaled": replace(meaning, words=f"{meaning.words}, at the temperature", says="")
@@ -89,11 +96,23 @@ def measure_trust(outputs: Outputs, chosen_on: Outputs | None) -> tuple[dict[str
     arrays |= {"coverage": (places + 1) / len(risks), "risk": risks[places], "risk_least": least[places]}
     if chosen_on is not None:
         numbers["temperature"] = fit_temperature(chosen_on.logits, chosen_on.targets)
+        numbers["acc_val"] = _measure_accuracy(chosen_on)
         scaled = Answers.of(outputs.logits, outputs.targets, numbers["temperature"])
         numbers |= {f"{name}_scaled": value for name, value in _score(scaled).items()}
         bins = _bin(scaled)
         arrays |= {"scaled_accuracy": bins.accuracy, "scaled_confidence": bins.confidence, "scaled_counts": bins.counts}
     return numbers, arrays
+
+
+def looks_learned(chosen_on: Outputs, outputs: Outputs) -> bool:
+    """Whether examples are answered so much better than others that the network must have learned from them."""
+    ends = (find_wilson_interval(_measure_accuracy(each), len(np.unique(each.index))) for each in (chosen_on, outputs))
+    (low, _), (_, high) = ends
+    return low > high
+
+
+def _measure_accuracy(outputs: Outputs) -> float:
+    return float((outputs.logits.argmax(axis=1) == outputs.targets).mean())
 
 
 def _bin(answers: Answers) -> Bins:
