@@ -38,16 +38,17 @@ def test_integrated_gradients_sum_to_the_difference_of_the_logits(shown):
     torch.testing.assert_close(maps.sum(dim=(1, 2)), expected, atol=0.02 * float(expected.abs().max()), rtol=0)
 
 
-def test_integrated_gradients_are_those_of_a_loop(shown):
+@pytest.mark.parametrize("steps", [1, 6])
+def test_integrated_gradients_are_those_of_a_loop(steps, shown):
     """Gauss and Legendre's points on the way from the mean color."""
     task, examples, targets = shown
-    points, weights = np.polynomial.legendre.leggauss(6)
+    points, weights = np.polynomial.legendre.leggauss(steps)
     total = torch.zeros_like(examples)
     for point, weight in zip((points + 1) / 2, weights / 2, strict=True):
         there = (point * examples).float().requires_grad_()
         task(there)[torch.arange(5), targets].sum().backward()
         total += weight * there.grad
-    found = make_explain("integrated_gradients", "", 6)(*shown)
+    found = make_explain("integrated_gradients", "", steps)(*shown)
     torch.testing.assert_close(found, (total * examples).sum(dim=1), rtol=1e-3, atol=1e-5)
 
 
