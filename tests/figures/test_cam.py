@@ -5,15 +5,18 @@ import pytest
 import torch
 from pytorch_grad_cam import GradCAM
 from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
-from tests.figures.reader import assert_shows, make_pictures, read
+from tests.figures.reader import assert_shows, find_line, make_pictures, read
+from tests.figures.test_faithfulness import make_trial
 from tests.figures.test_response_maps import filters_a_class
 
 from netgaze.drawing.evidence import overlay
-from netgaze.drawing.heat import describe_mass, enlarge, find_top_pixels, measure_drops, score_pointing
+from netgaze.drawing.examples import balanced_choice
+from netgaze.drawing.faithfulness import Verdict
+from netgaze.drawing.heat import describe_mass, enlarge, score_pointing
 from netgaze.drawing.panels import RIGHT, WRONG
 from netgaze.errors import NetgazeError
 from netgaze.figure import Finding
-from netgaze.figures.cam import Cam
+from netgaze.figures.cam import Cam, _write_caption
 from netgaze.subject import evaluating
 from netgaze.text import format_value
 
@@ -63,25 +66,6 @@ def test_maps_without_positive_evidence_have_no_mass():
     numbers = score_pointing(-torch.ones(2, 4, 4), torch.ones(2, 4, 4, dtype=torch.bool))
     assert numbers["mass_on_object"] is None
     assert describe_mass(numbers) == "no positive mass (chance 1.00)"
-
-
-def test_top_pixels_are_the_highest():
-    maps = torch.randperm(100).float().view(1, 10, 10)
-    assert torch.equal(find_top_pixels(maps, 0.2), maps >= 80)
-
-
-def test_falls_against_a_loop(supervised):
-    data = supervised.data
-    images, targets = data.normalize(data.images("test")[:5]), data.labels("test")[:5]
-    heat = torch.rand(5, 16, 16)
-    with evaluating(supervised.task) as task, torch.no_grad():
-        ours = measure_drops(task, images, targets, (heat,), 0.25)[0]
-        for number in range(5):
-            hole = images[[number]].clone()
-            threshold = heat[number].flatten().sort(descending=True).values[63]
-            hole[0, :, heat[number] >= threshold] = 0
-            before, after = (task(x).softmax(1)[0, targets[number]] for x in (images[[number]], hole))
-            assert float(ours[number]) == pytest.approx(float(before - after), abs=1e-5)
 
 
 def test_every_network_is_shown_the_same_images_upright(subjects):
@@ -135,8 +119,6 @@ def test_only_images_that_have_masks_are_scored(supervised, monkeypatch):
 
 def test_a_coarse_map_is_called_coarse(supervised):
     assert "too coarse" not in Cam().compute(supervised).caption
-    from netgaze.figures.cam import _write_caption
-
     assert "image_size" in _write_caption({"map_height": 2, "map_width": 2})
 
 
@@ -190,7 +172,8 @@ def make_findings():
             "probability_true": np.array(probability_true),
             "probability_predicted": np.array(probability_predicted),
         }
-        findings[label] = Finding(NUMBERS[label], arrays)
+        numbers, trial = make_trial(place)
+        findings[label] = Finding(numbers | NUMBERS[label], arrays | trial)
     return findings
 
 
@@ -323,15 +306,41 @@ def test_maps_have_their_heads_unit(kind, supervised, data):
     assert str(Cam().compute(subject).arrays["unit"]) == {"supervised": "logits", "dynamic": "filter response"}[kind]
 
 
-def test_the_drop_is_by_the_true_classs_map_and_the_other_by_noise(supervised, monkeypatch):
-    def measure(task, examples, targets, maps, share):
-        assert share == 0.3
-        return torch.stack([one.mean(dim=(1, 2)) for one in maps])
-
-    monkeypatch.setattr("netgaze.figures.cam.measure_drops", measure)
-    numbers = Cam(share=0.3).compute(supervised).numbers
-    data, rows = supervised.data, torch.arange(40)
+def test_the_trial_is_of_the_true_classs_maps_of_the_images_scored(supervised):
+    figure, tried = Cam(), []
+    figure.trial = Recorder(tried)
+    figure.compute(supervised)
+    ((explain, images),) = tried
+    assert images.tolist() == balanced_choice(supervised.data.labels("test").numpy(), 1000, 0).tolist()
+    examples, targets = supervised.data.normalize(supervised.data.images("test")[:5]), torch.tensor([2, 0, 1, 1, 2])
     with evaluating(supervised.task) as task, torch.no_grad():
-        small = task.class_maps(data.normalize(data.images("test")))[rows, data.labels("test")]
-    assert numbers["drop"] == pytest.approx(float(enlarge(small, (16, 16)).mean()), abs=1e-5)
-    assert numbers["drop_random"] == pytest.approx(0.5, abs=0.05)  # noise is even in 0..1
+        expected = task.class_maps(examples)[torch.arange(5), targets]
+        torch.testing.assert_close(explain(task, examples, targets), expected)
+
+
+class Recorder:
+    """Notes what it is to try, and finds nothing."""
+
+    num_dropped = 12
+
+    def __init__(self, tried):
+        self.tried = tried
+
+    def run(self, subject, explain, images):
+        self.tried.append((explain, images))
+        return Verdict(torch.zeros(1), {}, {})
+
+
+def test_the_trial_stands_below_each_networks_maps(drawn, findings):
+    bars = sorted(drawn.color_bars, key=lambda bar: bar.x)
+    removals = [plot for plot in drawn.plots if plot.xlabel == "share of pixels"]
+    others = [plot for plot in drawn.plots if plot.xlabel != "share of pixels"]
+    for bar, removal, other, finding in zip(bars, removals, others, findings.values(), strict=True):
+        assert bar.y < removal.y < other.y
+        assert bar.x - 0.3 < removal.middle[0] < bar.x + bar.width + 0.3
+        find_line(removal, finding.arrays["curves"][0])
+        find_line(other, finding.arrays["spearman"][1])
+        assert removal.ylim == (0, pytest.approx(0.99)), "of the highest curve of both"
+    first, second = drawn.say("deletion +0.11 (0.08 to"), drawn.say("deletion -0.19 (0.08")
+    assert others[0].y < first.y
+    assert first.x < second.x

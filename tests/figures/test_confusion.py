@@ -4,12 +4,15 @@ import numpy as np
 import pytest
 from matplotlib import colormaps
 from matplotlib.colors import to_hex
-from tests.figures.reader import read
+from tests.figures.reader import find_line, read
 
 from netgaze.drawing.panels import GRAY, RIGHT, WRONG
 from netgaze.figure import Finding
-from netgaze.figures.confusion import Confusion, _choose_classes, bin_reliability
+from netgaze.figures.confusion import Confusion, _choose_classes
+from netgaze.figures.confusion.trust import measure_trust
+from netgaze.measures.calibration import Answers, Bins, fit_temperature, trace_least_risk, trace_risk
 from netgaze.measures.confusion import PairCounts
+from netgaze.passes import Outputs
 
 NAMES = np.array(["cat", "dog", "emu"])
 COUNTS = {"one": [[5, 2, 1], [0, 3, 7], [4, 6, 10]], "two": [[9, 0, 3], [4, 8, 2], [1, 5, 14]]}
@@ -31,11 +34,23 @@ def make_finding(counts, place=0):
         "shown": np.arange(3),
         "counts": counts,
         "worst": wrong[np.argsort(-shares[true, answer][wrong], kind="stable")],
-        "bin_share": np.roll(share, place),
+        "bin_counts": np.roll(np.arange(_BINS) * 40, place),
         "bin_accuracy": np.where(share > 0.02, np.roll(share, 3 + place) * 7, np.nan),
         "bin_confidence": (np.arange(_BINS) + 0.3) / _BINS,
+        "coverage": np.linspace(0.1, 1, 10),
+        "risk": np.linspace(0.02 + place / 10, 0.3, 10),
+        "risk_least": np.linspace(0, 0.2 + place / 20, 10),
     }
+    if place == 0:
+        arrays["scaled_accuracy"] = np.where(share > 0.05, share * 6, np.nan)
+        arrays["scaled_confidence"] = np.where(share > 0.05, share * 5, np.nan)
+        arrays["scaled_counts"] = np.where(share > 0.05, np.arange(_BINS) * 3, 0)
     numbers = {"acc": counts.trace() / counts.sum(), "acc_macro": shares.diagonal().mean(), "ece": 0.125 + place / 10}
+    numbers |= {"ece_adaptive": 0.131, "brier": 0.456, "nll": 0.789, "aurc": 0.061, "aurc_least": 0.017}
+    numbers |= {"risk_half": 0.042 + place / 10}
+    if place == 0:
+        numbers |= {"temperature": 1.37, "ece_scaled": 0.021, "ece_adaptive_scaled": 0.022}
+        numbers |= {"brier_scaled": 0.433, "nll_scaled": 0.701}
     numbers |= {"num_images": int(counts.sum()), "num_images_macro": 20.0}
     return Finding(numbers | {"per_class_acc": dict(zip(NAMES, shares.diagonal(), strict=True))}, arrays)
 
@@ -91,13 +106,13 @@ def test_bars_are_the_diagonal_beside_their_rows(drawn):
         assert (mean.color, mean.style) == (WRONG.lower(), "--")
 
 
-def test_reliability_has_each_bin_at_its_confidence(drawn, findings):
-    accuracies, shares = plots(drawn, "confidence", "accuracy"), plots(drawn, "confidence", "share of examples")
-    for accuracy, share, finding in zip(accuracies, shares, findings.values(), strict=True):
+def test_reliability_has_each_bin_at_its_confidence_over_the_number_of_its_examples(drawn, findings):
+    accuracies, counts = plots(drawn, "accuracy"), plots(drawn, "confidence", "examples")
+    for accuracy, count, finding in zip(accuracies, counts, findings.values(), strict=True):
         arrays = finding.arrays
         for plot, values, color in (
             (accuracy, np.nan_to_num(arrays["bin_accuracy"]), RIGHT),
-            (share, arrays["bin_share"], GRAY),
+            (count, arrays["bin_counts"], GRAY),
         ):
             assert [bar.x for bar in plot.bars] == pytest.approx([place / _BINS for place in range(_BINS)])
             assert [bar.width for bar in plot.bars] == pytest.approx([1 / _BINS] * _BINS)
@@ -105,9 +120,49 @@ def test_reliability_has_each_bin_at_its_confidence(drawn, findings):
             assert {bar.color for bar in plot.bars} == {color.lower()}
             assert plot.xlim == (0, 1)
         assert accuracy.ylim == (0, 1)
-        (ideal,) = accuracy.lines
+        ideal = accuracy.lines[0]
         assert (ideal.x, ideal.y) == ([0, 1], [0, 1])
-        assert accuracy.x < share.x
+        assert (accuracy.x, accuracy.width) == pytest.approx((count.x, count.width))
+        assert accuracy.y + accuracy.height < count.y
+        assert count.yscale == "log"
+        assert count.ylim[0] < 1
+        assert count.ylim[1] > arrays["bin_counts"].max()
+
+
+def test_the_line_over_the_bars_is_at_the_temperature(drawn, findings):
+    first, second = plots(drawn, "accuracy")
+    arrays = findings["one"].arrays
+    there = arrays["scaled_counts"] >= 30
+    assert 0 < there.sum() < np.isfinite(arrays["scaled_accuracy"]).sum()
+    line = first.lines[1]
+    assert line.x == pytest.approx(arrays["scaled_confidence"][there].tolist())
+    assert line.y == pytest.approx(arrays["scaled_accuracy"][there].tolist())
+    assert first.title == "line: temperature 1.37"
+    assert len(second.lines) == 1
+    assert "temperature" not in second.title
+
+
+def test_risk_over_coverage_stands_beside_the_best_and_the_worst(drawn, findings):
+    for plot, finding in zip(plots(drawn, "wrong among the surest"), findings.values(), strict=True):
+        arrays, error = finding.arrays, 1 - finding.numbers["acc"]
+        for values, color, style in ((arrays["risk"], RIGHT, "-"), (arrays["risk_least"], GRAY, ":")):
+            line = find_line(plot, values)
+            assert line.x == pytest.approx(arrays["coverage"].tolist())
+            assert (line.color, line.style) == (color.lower(), style)
+        (level,) = (line for line in plot.lines if line.y == pytest.approx([error, error]))
+        assert (level.color, level.style) == (WRONG.lower(), "--")
+        assert plot.ylim == (0, pytest.approx(1.15 * (1 - findings["one"].numbers["acc"]))), "one axis for both"
+
+
+def test_what_is_said_of_trust_stands_between_matrix_and_plots(drawn):
+    matrices = sorted((plot for plot in drawn.plots if plot.matrix is not None), key=lambda plot: plot.x)
+    first, second = drawn.say("surest half 4.2 %"), drawn.say("surest half 14.2 %")
+    assert first.x < second.x
+    assert matrices[0].y + matrices[0].height < first.y < plots(drawn, "accuracy")[0].y
+    for words in ("at temperature 1.37: calibration error 2.1 %", "equal mass 2.2 %, Brier 0.433, log loss 0.701 nats"):
+        assert drawn.say(words).x == first.x
+    assert first.text == "wrong among the surest half 4.2 %; AURC 6.1 % (least 1.7 %)"
+    assert drawn.text.count("equal mass 13.1 %, Brier 0.456, log loss 0.789 nats") == 2
 
 
 def test_each_network_has_its_title_and_numbers_above_its_matrix(drawn):
@@ -150,9 +205,10 @@ def test_classes_that_are_shown_of_many_keep_their_names_and_examples():
     arrays = {"names": names, "examples": counts.sum(axis=1), "pairs": np.stack([true, answer], axis=1), "shown": shown}
     arrays |= {"pair_counts": counts[true, answer], "counts": counts[np.ix_(shown, shown)], "worst": np.arange(1, 9)}
     accuracies = dict(zip(names, np.linspace(0.1, 0.9, 40).round(3), strict=True))
-    bins = {name: np.zeros(_BINS) for name in ("bin_share", "bin_accuracy")}
-    numbers = {"acc": 0.5, "acc_macro": 0.25, "ece": 0.1, "top5": 0.75, "per_class_acc": accuracies}
-    drawn = read(Confusion().draw({"one": Finding(numbers, arrays | bins)}))
+    whole = make_finding(COUNTS["two"], 1)
+    numbers = whole.numbers | {"acc": 0.5, "acc_macro": 0.25, "ece": 0.1, "top5": 0.75, "per_class_acc": accuracies}
+    del numbers["num_images"], numbers["num_images_macro"]
+    drawn = read(Confusion().draw({"one": Finding(numbers, whole.arrays | arrays)}))
     (plot,) = (plot for plot in drawn.plots if plot.matrix is not None)
     np.testing.assert_allclose(plot.matrix, counts[np.ix_(shown, shown)] / counts.sum(axis=1)[shown, None])
     assert plot.yticks == plot.xticks == {"class 3": 0, "class 7": 1, "class 30": 2, "class 38": 3}
@@ -181,21 +237,62 @@ def test_the_table_has_each_class_with_its_examples(findings):
     assert [row["accuracy"] for row in rows] == pytest.approx([9 / 12, 8 / 14, 14 / 20])
 
 
-def test_bins_are_those_of_a_loop():
-    rng = np.random.default_rng(3)
-    probabilities = np.concatenate([rng.dirichlet(np.full(4, 0.4), 300), np.eye(4)[[2]], [[0.6, 0.4, 0, 0]]])
-    targets = rng.integers(0, 4, 302)
-    bins = bin_reliability(probabilities, targets)
-    confidence, answer = probabilities.max(axis=1), probabilities.argmax(axis=1)
-    for place in range(_BINS):
-        inside = [row for row in range(302) if place < confidence[row] * _BINS <= place + 1]
-        assert bins["bin_share"][place] == pytest.approx(len(inside) / 302)
-        if inside:
-            assert bins["bin_accuracy"][place] == pytest.approx(np.mean(answer[inside] == targets[inside]))
-            assert bins["bin_confidence"][place] == pytest.approx(np.mean(confidence[inside]))
-        else:
-            assert np.isnan(bins["bin_accuracy"][place])
-    assert bins["bin_share"].sum() == pytest.approx(1)
+def make_outputs(num=200, seed=0, scale=3.0):
+    rng = np.random.default_rng(seed)
+    logits = scale * rng.normal(size=(num, 3)).astype(np.float32)
+    return Outputs(
+        logits, np.where(rng.random(num) < 0.7, logits.argmax(axis=1), rng.integers(0, 3, num)), np.arange(num)
+    )
+
+
+def test_trust_is_of_what_is_measured_and_its_temperature_of_others():
+    measured, others = make_outputs(), make_outputs(seed=1)
+    numbers, arrays = measure_trust(measured, others)
+    assert numbers["temperature"] == fit_temperature(others.logits, others.targets)
+    assert numbers["acc_val"] == np.mean(others.logits.argmax(axis=1) == others.targets)
+    assert numbers["temperature"] != fit_temperature(measured.logits, measured.targets)
+    for end, answers in (
+        ("", Answers.of(measured.logits, measured.targets)),
+        ("_scaled", Answers.of(measured.logits, measured.targets, numbers["temperature"])),
+    ):
+        bins = Bins.of_equal_width(answers)
+        assert numbers[f"ece{end}"] == bins.error
+        assert numbers[f"ece_adaptive{end}"] == Bins.of_equal_mass(answers).error
+        assert numbers[f"brier{end}"] == answers.brier.mean()
+        assert numbers[f"nll{end}"] == answers.nll.mean()
+        prefix = "scaled" if end else "bin"
+        np.testing.assert_array_equal(arrays[f"{prefix}_accuracy"], bins.accuracy)
+        np.testing.assert_array_equal(arrays[f"{prefix}_confidence"], bins.confidence)
+    assert arrays["bin_counts"].sum() == 200
+    right = measured.logits.argmax(axis=1) == measured.targets
+    risks = trace_risk(measured.probabilities.max(axis=1), right)
+    assert numbers["aurc"] == pytest.approx(risks.mean())
+    assert numbers["aurc_least"] == pytest.approx(trace_least_risk(right).mean())
+    assert numbers["risk_half"] == pytest.approx(risks[99])
+    np.testing.assert_allclose(arrays["risk"], np.interp(arrays["coverage"], np.arange(1, 201) / 200, risks), atol=1e-6)
+
+
+def test_validation_that_was_learned_is_called_so(supervised):
+    assert "learned" not in Confusion().compute(supervised).caption
+    logits = np.eye(3, dtype=np.float32)[supervised.data.labels("val").numpy()]
+    supervised._outputs["val"] = Outputs(logits, supervised.data.labels("val").numpy(), np.arange(30))
+    finding = Confusion().compute(supervised)
+    assert finding.numbers["acc_val"] == 1
+    assert "It is right about 100.0 % of validation, far more than here" in finding.caption
+
+
+def test_without_other_examples_there_is_no_temperature(supervised):
+    numbers, arrays = measure_trust(make_outputs(), None)
+    assert not [name for name in [*numbers, *arrays] if "scaled" in name or name == "temperature"]
+    finding = Confusion().compute(supervised)
+    assert "the temperature that validation chooses" in finding.caption
+    assert finding.numbers["temperature"] == fit_temperature(
+        *map(vars(supervised.outputs("val")).get, ("logits", "targets"))
+    )
+    supervised.split = "val"
+    finding = Confusion().compute(supervised)
+    assert "No temperature is chosen" in finding.caption
+    assert "temperature" not in finding.numbers
 
 
 def test_pairs_are_counted_by_class_and_answer():

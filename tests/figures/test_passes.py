@@ -64,7 +64,8 @@ def report(tmp_path, *subjects, figures=REPORT):
 def test_a_report_shows_each_image_of_a_split_once(kind, turns, order, data, seen, tmp_path):
     figures = dict(list(REPORT.items())[::order])
     report(tmp_path, make_subject(make_task(kind, data), data), figures=figures)
-    assert sum(seen) == len(data.labels("train")) + turns * len(data.labels("test"))
+    asked = turns * (len(data.labels("val")) + len(data.labels("test")))  # validation chooses the temperature
+    assert sum(seen) == len(data.labels("train")) + asked
 
 
 @KINDS
@@ -126,11 +127,11 @@ def change_model_code(task, data, monkeypatch):
 @pytest.mark.parametrize(
     ("change", "splits"),
     [
-        (change_weights, ["train", "test"]),
-        (change_statistics, ["train", "test"]),
-        (change_data, ["train", "test"]),
-        (change_model_code, ["train", "test"]),
-        (change_head, ["test"]),  # features come before it
+        (change_weights, ["train", "val", "test"]),
+        (change_statistics, ["train", "val", "test"]),
+        (change_data, ["train", "val", "test"]),
+        (change_model_code, ["train", "val", "test"]),
+        (change_head, ["val", "test"]),  # features come before it
     ],
     ids=lambda it: getattr(it, "__name__", ""),
 )
@@ -148,7 +149,7 @@ def test_another_precision_is_looked_at_anew_and_said(data, seen, tmp_path):
     for precision in ("32", "bf16"):
         seen.clear()
         found = report(tmp_path, make_subject(task, data, precision=precision))
-        assert sum(seen) == len(data.labels("train")) + len(data.labels("test"))
+        assert sum(seen) == sum(len(data.labels(split)) for split in ("train", "val", "test"))
         assert {name: findings["a"].precision for name, findings in found.items()} == {
             **dict.fromkeys(("tsne", "knn", "extremes", "confusion"), precision),
             **dict.fromkeys(("filters", "data_card"), ""),

@@ -4,9 +4,9 @@ from math import comb
 
 import numpy as np
 import pytest
-from scipy.stats import binomtest
+from scipy.stats import binomtest, bootstrap
 
-from netgaze.measures.uncertainty import compare_paired, count_effective, find_wilson_interval
+from netgaze.measures.uncertainty import bootstrap_mean, compare_paired, count_effective, find_wilson_interval
 
 
 @pytest.mark.parametrize("num", [1, 7, 1000])
@@ -49,3 +49,22 @@ def test_a_mean_over_unequal_classes_is_as_sure_as_its_variance_says():
     sizes, p = [10, 200, 50], 0.7
     variance = p * (1 - p) * np.mean([1 / size for size in sizes]) / len(sizes)
     assert p * (1 - p) / count_effective(sizes) == pytest.approx(variance)
+
+
+def test_the_interval_of_a_mean_is_scipys_bootstrap():
+    values = np.random.default_rng(0).exponential(size=80)
+    found = bootstrap_mean(values)
+    theirs = bootstrap((values,), np.mean, method="percentile", n_resamples=9999, rng=np.random.default_rng(1))
+    assert found == pytest.approx(tuple(theirs.confidence_interval), abs=0.03)
+    assert found[0] < values.mean() < found[1]
+    wide = bootstrap_mean(values, level=0.99)
+    assert wide[0] < found[0] < found[1] < wide[1]
+
+
+def test_the_interval_of_equal_values_is_a_point():
+    assert bootstrap_mean(np.full(5, 0.3)) == (pytest.approx(0.3), pytest.approx(0.3))
+
+
+def test_of_nothing_there_is_no_mean():
+    with pytest.raises(ValueError, match="got none"):
+        bootstrap_mean(np.array([]))

@@ -30,15 +30,6 @@ MUTANTS = [
     ("drawing/heat.py", ".double().clamp(min=0)", ".double().abs()", _CAM),
     ("drawing/heat.py", "/ mass[mass > 0]", "/ mass.max()", _CAM),
     ("drawing/heat.py", '"object_area": float(on.double().mean())', '"object_area": float(on.double().sum())', _CAM),
-    (
-        "drawing/heat.py",
-        "flat.topk(round(share * flat.shape[1]), dim=1)",
-        "flat.topk(round(share * len(flat)), dim=1)",
-        _CAM,
-    ),
-    ("drawing/heat.py", "scatter_(1, highest, True)", "scatter_(1, highest - 1, True)", _CAM),
-    ("drawing/heat.py", "[before - probability(", "[probability(examples) + before - probability(", _CAM),
-    ("drawing/heat.py", "kept = [~find_top_pixels", "kept = [find_top_pixels", _CAM),
     ("drawing/heat.py", "if min(height, width) >= _COARSE", "if max(height, width) >= _COARSE", _HEAT),
     ("drawing/heat.py", "return there.numpy()[some], masks[some]", "return some, masks[some]", _CAM),
     (
@@ -47,7 +38,6 @@ MUTANTS = [
         "return there.numpy()[some], masks[: len(some)]",
         _CAM,
     ),
-    ("drawing/heat.py", "num = len(index) if upright else len(targets)", "num = len(targets)", _MAPS),
     ("drawing/heat.py", "(chance {numbers['object_area']:.2f})", "(chance {numbers['center_on_object']:.2f})", _CAM),
     # which images, and as what
     (
@@ -92,7 +82,6 @@ MUTANTS = [
     ("figures/cam/__init__.py", "_find_surest(confidence, ~right)", "_find_surest(confidence, right)", _CAM),
     ("figures/cam/__init__.py", "right & (predicted == number)", "predicted == number", _CAM),
     ("figures/cam/__init__.py", "outputs.targets[shared], own", "predicted[shared], own", _CAM),
-    ("figures/cam/__init__.py", '"drop_random": float(fallen[1])', '"drop_random": float(fallen[0])', _CAM),
     ("models/dynamic_conv.py", 'map_unit = "filter response"', 'map_unit = "logits"', _CAM),
     # response maps
     ("figures/response_maps/rows.py", "color_signed(heats[row], scale)", "color_signed(heats[0], scale)", _MAPS),

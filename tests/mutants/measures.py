@@ -34,7 +34,6 @@ MUTANTS = [
         "similarities, train_labels[index]",
         _METRICS,
     ),
-    ("measures/metrics.py", 'n_bins=num_bins, norm="l1"', 'n_bins=num_bins, norm="l2"', _NUMBERS),
     ("measures/metrics.py", "- 100 * error) ** 2", "- 100 * error)", "tests/figures/test_decathlon.py"),
     ("measures/neighbors.py", "normalize(rows.float(), dim=1).T, out=out", "rows.float().T, out=out", _NEIGHBORS),
     ("measures/neighbors.py", "beta=-0.5, out=out", "beta=0.5, out=out", _NEIGHBORS),

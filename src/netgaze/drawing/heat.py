@@ -1,11 +1,10 @@
-"""Maps of evidence: computed, enlarged, scored against object masks, tried by taking pixels away."""
+"""Maps of evidence: computed, enlarged, scored against object masks."""
 
 from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
-import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 from netgaze.drawing.examples import balanced_choice
 from netgaze.glossary import Glossary, Meaning
@@ -46,6 +45,21 @@ POINTING = Glossary(
 )
 
 
+def load_examples(subject: Subject, images: np.ndarray, upright: bool = True) -> tuple[Tensor, Tensor]:
+    """What the task makes of images of the subject's split, on its device: examples [M,C,H,W] and targets [M].
+
+    Args:
+        subject: with a task and data.
+        images: indices into the split, [B].
+        upright: only the first example that the task makes of each image; else all of them, the first ones first.
+    """
+    data, split, device = subject.data, subject.split, device_of(subject.task)
+    shown = data.normalize(data.images(split, images))
+    examples, targets = subject.task.make_examples(shown, data.labels(split)[images])
+    num = len(images) if upright else len(targets)
+    return examples[:num].to(device), targets[:num].to(device)
+
+
 def compute_maps(
     subject: Subject, images: np.ndarray, upright: bool = True
 ) -> Iterator[tuple[np.ndarray, Tensor, Tensor, Tensor]]:
@@ -56,20 +70,16 @@ def compute_maps(
     Args:
         subject: with a task and data.
         images: indices into the split, [N].
-        upright: only the first example that the task makes of each image; else all of them, the first ones first.
+        upright: see `load_examples`.
 
     Yields:
         The batch's part of `images` [B], examples [M,C,H,W] on the task's device, targets [M], maps [M,K,h,w].
     """
-    task, data, split = subject.task, subject.data, subject.split
-    device = device_of(task)
-    step = max(1, min(_BATCH, _MOST_MAPS // task.num_classes))
+    step = max(1, min(_BATCH, _MOST_MAPS // subject.task.num_classes))
     for start in range(0, len(images), step):
         index = images[start : start + step]
-        examples, targets = task.make_examples(data.normalize(data.images(split, index)), data.labels(split)[index])
-        num = len(index) if upright else len(targets)
-        examples = examples[:num].to(device)
-        yield index, examples, targets[:num].cpu(), task.class_maps(examples).float().cpu()
+        examples, targets = load_examples(subject, index, upright)
+        yield index, examples, targets.cpu(), subject.task.class_maps(examples).float().cpu()
 
 
 def choose_masked(subject: Subject, num: int, otherwise: int, seed: int) -> tuple[np.ndarray, Tensor | None]:
@@ -101,13 +111,6 @@ def enlarge(maps: Tensor, size: Sequence[int]) -> Tensor:
     return F.interpolate(maps.unsqueeze(1), size=tuple(size), mode="bilinear", align_corners=False).squeeze(1)
 
 
-def find_top_pixels(maps: Tensor, share: float) -> Tensor:
-    """The `share` of pixels of each map [B,H,W] with the highest values: bool [B,H,W]."""
-    flat = maps.flatten(1)
-    highest = flat.topk(round(share * flat.shape[1]), dim=1).indices
-    return torch.zeros_like(flat, dtype=torch.bool).scatter_(1, highest, True).view_as(maps)
-
-
 def score_pointing(maps: Tensor, masks: Tensor) -> dict[str, float | None]:
     """How well maps [B,H,W] lie on objects, masks bool [B,H,W]; see `Cam` for the numbers."""
     on = masks.flatten(1)
@@ -128,26 +131,3 @@ def describe_mass(numbers: Mapping[str, float | None]) -> str:
     """How much positive evidence lies on the object, in words; nothing is said of maps that have none."""
     mass = "no positive mass" if numbers["mass_on_object"] is None else f"mass {numbers['mass_on_object']:.2f}"
     return f"{mass} (chance {numbers['object_area']:.2f})"
-
-
-def measure_drops(task: nn.Module, examples: Tensor, targets: Tensor, maps: Sequence[Tensor], share: float) -> Tensor:
-    """How far the target's probability falls when the top pixels of a map are set to zero, the images' mean.
-
-    Args:
-        task: examples -> logits.
-        examples: normalized, [B,C,H,W].
-        targets: [B].
-        maps: each [B,H,W].
-        share: of the pixels, 0..1.
-
-    Returns:
-        Falls in -1..1, a row for each of the maps, [len(maps),B].
-    """
-    rows = torch.arange(len(targets))
-
-    def probability(shown: Tensor) -> Tensor:
-        return task(shown).float().softmax(dim=1).cpu()[rows, targets]
-
-    before = probability(examples)
-    kept = [~find_top_pixels(heat, share).to(examples.device) for heat in maps]
-    return torch.stack([before - probability(examples * some.unsqueeze(1)) for some in kept])

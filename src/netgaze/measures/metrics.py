@@ -1,10 +1,9 @@
-"""Numbers from predictions and features: torchmetrics where it has them, our own where it does not."""
+"""Numbers from predictions and features that say how good a network is."""
 
 from collections.abc import Mapping
 
 import torch
 from torch import Tensor
-from torchmetrics.functional.classification import multiclass_calibration_error
 
 from netgaze.measures.neighbors import find_nearest
 
@@ -71,12 +70,6 @@ def classification_metrics(logits: Tensor, targets: Tensor) -> dict[str, float]:
     if logits.shape[1] > 5:
         numbers["top5"] = (logits.topk(5, dim=1).indices == targets[:, None]).sum() / len(right)
     return {name: float(value) for name, value in numbers.items()}
-
-
-def calibration_error(probabilities: Tensor, targets: Tensor, num_bins: int = 15) -> float:
-    """Expected calibration error (Guo et al. 2017), L1, 0..1: probabilities [N,K], targets [N]."""
-    num_classes = probabilities.shape[1]
-    return float(multiclass_calibration_error(probabilities, targets, num_classes, n_bins=num_bins, norm="l1"))
 
 
 def vote_weighted(similarities: Tensor, labels: Tensor, num_classes: int, temperature: float = 0.07) -> Tensor:

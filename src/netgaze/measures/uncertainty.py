@@ -1,8 +1,10 @@
-"""How sure a share of examples is, and whether two networks differ by more than chance on the same ones."""
+"""How sure a share or a mean of examples is, and whether two networks differ by more than chance on the same ones."""
 
 import math
 from collections.abc import Sequence
 from statistics import NormalDist
+
+import numpy as np
 
 
 def find_wilson_interval(share: float, num: float, level: float = 0.95) -> tuple[float, float]:
@@ -54,3 +56,28 @@ def count_effective(examples: Sequence[int]) -> float:
     """
     there = [num for num in examples if num]
     return len(there) ** 2 / sum(1 / num for num in there) if there else 0.0
+
+
+def bootstrap_mean(
+    values: np.ndarray, level: float = 0.95, num_draws: int = 2000, seed: int = 0
+) -> tuple[float, float]:
+    """The percentile interval of a mean by the bootstrap (Efron 1979): of draws of as many examples, with replacement.
+
+    Args:
+        values: one per independent example, [N]; of two things measured on the same examples their differences.
+        level: how often such intervals shall hold the true mean; of few examples they hold it a little less often.
+        num_draws: more make the ends steadier.
+        seed: of the draws.
+
+    Returns:
+        The lower and the upper end.
+
+    Raises:
+        ValueError: no values.
+    """
+    if not len(values):
+        raise ValueError("expected one value per example, got none")
+    rng, num = np.random.default_rng(seed), len(values)
+    times = rng.multinomial(num, np.full(num, 1 / num), size=num_draws)  # each example is in each draw
+    low, high = np.quantile(times @ np.asarray(values, dtype=np.float64) / num, [(1 - level) / 2, (1 + level) / 2])
+    return float(low), float(high)

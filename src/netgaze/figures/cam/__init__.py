@@ -1,21 +1,16 @@
 """Where in the image does the network see the evidence for a class?"""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import torch
 from matplotlib.figure import Figure as Picture
 
 from netgaze.drawing.examples import balanced_choice, choose_examples, denormalize, find_upright_rows, rebuild_examples
-from netgaze.drawing.heat import (
-    POINTING,
-    choose_masked,
-    compute_maps,
-    describe_coarseness,
-    enlarge,
-    measure_drops,
-    score_pointing,
-)
+from netgaze.drawing.faithfulness import Trial
+from netgaze.drawing.faithfulness_words import FAITHFULNESS, TRIAL_CAPTION
+from netgaze.drawing.heat import POINTING, choose_masked, compute_maps, describe_coarseness, enlarge, score_pointing
 from netgaze.figure import Figure, Finding
 from netgaze.figures.cam.page import draw_examples
 from netgaze.glossary import Glossary, Meaning
@@ -39,8 +34,13 @@ class Cam(Figure):
         indices: images of the split to show in place of the seed's choice.
         num_scored: at most so many images are scored against their masks.
         num_dropped: at most so many images are tried with pixels replaced.
-        share: of the pixels to replace, 0..1.
-        seed: of the choice of images and of the noise.
+        share: of the pixels to replace for `drop`, 0..1.
+        num_steps: in which all pixels of an image are replaced, for deletion and insertion.
+        num_randomized: at most so many of these images are also shown to networks whose layers are drawn anew.
+        seed: of the choice of images, of the noise and of the layers.
+
+    Raises:
+        NetgazeError: no step, no image to try, or no share of the pixels.
     """
 
     title = "Class activation maps"
@@ -48,22 +48,10 @@ class Cam(Figure):
     needs = ("classes", "data")
     glossary = Glossary(
         POINTING
+        | FAITHFULNESS
         | {
             "map_height": Meaning("height of the maps", "Before they are enlarged."),
             "map_width": Meaning("width of the maps", "Before they are enlarged."),
-            "drop": Meaning(
-                "drop without the map's pixels",
-                "Mean fall of the true class's probability when the most activated pixels are replaced by the mean "
-                "image value: a map that says something drops more than noise.",
-                "%",
-                "higher",
-            ),
-            "drop_random": Meaning(
-                "drop without a noise map's pixels",
-                "The same for the top pixels of maps of noise of the same size, so that the holes have the same "
-                "shapes (single random pixels would blur every edge and hurt more than any map).",
-                "%",
-            ),
             "num_scored": Meaning("images scored", "Of those that have object masks."),
         }
     )
@@ -76,20 +64,23 @@ class Cam(Figure):
         num_scored: int = 1000,
         num_dropped: int = 200,
         share: float = 0.2,
+        num_steps: int = 10,
+        num_randomized: int = 50,
         seed: int = 0,
     ):
         self.num_shared, self.indices = num_shared, indices
-        self.num_scored, self.num_dropped, self.share, self.seed = num_scored, num_dropped, share, seed
+        self.num_scored, self.seed = num_scored, seed
+        self.trial = Trial(num_dropped, share, num_steps, num_randomized, seed)
 
     def compute(self, subject: Subject) -> Finding:
-        """Examples [n,H,W,3] of three kinds with the map [n,H,W] of one class each, and the numbers."""
+        """Examples [n,H,W,3] of three kinds with the map [n,H,W] of one class each; how maps stood their trial."""
         kinds, rows, classes = self._choose(subject)
         outputs, names = subject.outputs(subject.split), np.array(subject.task.class_names)
         there = rows >= 0
         examples = rebuild_examples(subject, np.where(there, rows, 0))
         with evaluating(subject.task), torch.no_grad():
             small = subject.task.class_maps(examples.to(device_of(subject.task))).float().cpu()
-        maps = enlarge(small[torch.arange(len(rows)), torch.from_numpy(classes)], examples.shape[-2:])
+        maps = enlarge(_pick(small, torch.from_numpy(classes)), examples.shape[-2:])
         predicted = outputs.logits[rows].argmax(axis=1)
         arrays = {
             "kinds": np.array(kinds),
@@ -103,8 +94,11 @@ class Cam(Figure):
             "probability_true": outputs.probabilities[rows, outputs.targets[rows]],
             "probability_predicted": outputs.probabilities[rows, predicted],
         }
-        numbers = {"map_height": small.shape[-2], "map_width": small.shape[-1]} | self._score(subject)
-        return Finding(numbers, arrays, _write_caption(numbers))
+        scored, masks = choose_masked(subject, self.num_scored, self.trial.num_dropped, self.seed)
+        verdict = self.trial.run(subject, _explain, scored)
+        numbers = {"map_height": small.shape[-2], "map_width": small.shape[-1]} | verdict.numbers
+        numbers |= {} if masks is None else _score(subject, scored, masks)
+        return Finding(numbers, arrays | verdict.arrays, _write_caption(numbers))
 
     def _choose(self, subject: Subject) -> tuple[list[str], np.ndarray, np.ndarray]:
         """The kind, the row of the outputs (-1: there is none) and the mapped class of every example."""
@@ -120,26 +114,27 @@ class Cam(Figure):
         classes = np.concatenate([outputs.targets[shared], own, [predicted[error]]])
         return kinds, np.concatenate([shared, best, [error]]).astype(np.int64), classes
 
-    def _score(self, subject: Subject) -> dict[str, float | None]:
-        scored, masks = choose_masked(subject, self.num_scored, self.num_dropped, self.seed)
-        maps, drops = list[torch.Tensor](), list[torch.Tensor]()
-        generator = torch.Generator().manual_seed(self.seed)
-        with evaluating(subject.task), torch.no_grad():
-            for _, examples, targets, all_maps in compute_maps(subject, scored):
-                small = all_maps[torch.arange(len(targets)), targets]
-                maps.append(enlarge(small, examples.shape[-2:]))
-                if sum(part.shape[1] for part in drops) < self.num_dropped:
-                    noise = enlarge(torch.rand(small.shape, generator=generator), examples.shape[-2:])
-                    drops.append(measure_drops(subject.task, examples, targets, (maps[-1], noise), self.share))
-        fallen = torch.cat(drops, dim=1)[:, : self.num_dropped].mean(dim=1)
-        numbers: dict[str, float | None] = {"drop": float(fallen[0]), "drop_random": float(fallen[1])}
-        return (
-            numbers if masks is None else numbers | score_pointing(torch.cat(maps), masks) | {"num_scored": len(scored)}
-        )
-
     def draw(self, findings: Mapping[str, Finding]) -> Picture:
-        """Two columns per network: the image, and the map upon it."""
+        """Two columns per network: the image, and the map upon it; below them the trial of all maps."""
         return draw_examples(findings)
+
+
+@torch.no_grad()
+def _explain(task: Any, examples: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+    """The maps of the true classes, [B,h,w]."""
+    return _pick(task.class_maps(examples).float().cpu(), targets.cpu())
+
+
+def _pick(maps: torch.Tensor, classes: torch.Tensor) -> torch.Tensor:
+    """Of maps of all classes [B,K,h,w] that of one each, [B,h,w]."""
+    return maps[torch.arange(len(classes)), classes]
+
+
+def _score(subject: Subject, scored: np.ndarray, masks: torch.Tensor) -> dict[str, float | None]:
+    """How well maps lie on the objects of images, indices [N] with masks [N,H,W]."""
+    with evaluating(subject.task), torch.no_grad():
+        small = torch.cat([_pick(maps, targets) for _, _, targets, maps in compute_maps(subject, scored)])
+    return score_pointing(enlarge(small, masks.shape[-2:]), masks) | {"num_scored": len(scored)}
 
 
 def _find_surest(confidence: np.ndarray, among: np.ndarray) -> int:
@@ -155,4 +150,5 @@ def _write_caption(numbers: dict[str, float]) -> str:
         f"each network's own choice. Red is evidence for the class, blue against it; only a head that reads its maps "
         f"through a predictor (dynamic filters) may mean the opposite. The maps are {size}, enlarged."
     )
-    return caption + scored + describe_coarseness(int(numbers["map_height"]), int(numbers["map_width"]))
+    coarse = describe_coarseness(int(numbers["map_height"]), int(numbers["map_width"]))
+    return f"{caption}{scored}{coarse} {TRIAL_CAPTION}"

@@ -1,11 +1,14 @@
-"""How `Cam` lays out its examples: the image and the map upon it, two columns per network."""
+"""How `Cam` lays out its examples: the image and the map upon it, two columns per network; below, their trial."""
 
 from collections.abc import Iterable, Mapping
+from functools import partial
 
 import numpy as np
 from matplotlib.figure import Figure as Picture
 
 from netgaze.drawing.evidence import describe_answer, make_evidence_bar, make_pair, measure_scale
+from netgaze.drawing.faithfulness_plots import find_top, make_trial_legend, make_trial_plots
+from netgaze.drawing.faithfulness_words import describe_trial
 from netgaze.drawing.heat import describe_mass
 from netgaze.drawing.panels import GRAY, SMALL
 from netgaze.drawing.rows import Columns, Row, align, lay_out, make_aside, make_bands, make_text, stack
@@ -22,17 +25,20 @@ _KINDS = {
 
 def draw_examples(findings: Mapping[str, Finding]) -> Picture:
     """The page, from findings of `Cam`."""
-    return lay_out([make_bands(findings, _make_rows, left=0.5, most=_MOST_COLUMNS)])
+    make_rows = partial(_make_rows, top=find_top(findings.values()))
+    return lay_out([make_bands(findings, make_rows, left=0.5, most=_MOST_COLUMNS), make_trial_legend()])
 
 
-def _make_rows(findings: Mapping[str, Finding], columns: Columns) -> list[Row]:
+def _make_rows(findings: Mapping[str, Finding], columns: Columns, top: float) -> list[Row]:
     pitch = min(columns.width / 2, 1.35)
     lefts = [x + columns.width / 2 - pitch for x in columns.lefts]
     networks = [_Network(finding, x, pitch) for finding, x in zip(findings.values(), lefts, strict=True)]
     groups = stack((_make_group(kind, networks, lefts[0] - 0.42) for kind in _KINDS), gap=0.1)
     bars = align(make_evidence_bar(each.x, 2 * pitch, each.scale, each.arrays["unit"]) for each in networks)
     captions = columns.captions(map(_describe, findings.values()), SMALL, below=0.1)
-    return [columns.titles(findings), captions, groups, bars]
+    plots = align(make_trial_plots(each.x - 0.1, 2 * pitch, each.arrays, top) for each in networks)
+    trials = columns.captions((describe_trial(each.numbers) for each in findings.values()), SMALL, below=0.1)
+    return [columns.titles(findings), captions, groups, bars, Row(0.1), plots, trials]
 
 
 def _describe(finding: Finding) -> str:
