@@ -13,10 +13,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from netgaze.errors import NetgazeError
 from netgaze.features import digest_weights, extract, read_source
 from netgaze.files import digest
 from netgaze.measures.pixels import to_floats
 from netgaze.passes import Outputs, Passes, collect_outputs
+from netgaze.records import Record
 from netgaze.verifier import ThresholdChoice, Verifier
 
 # Parts of a Subject that a figure may need: all that there are.
@@ -31,7 +33,10 @@ NEEDS = {
     "config": "the run's settings",
     "features": "a vector per image: of a network, or of raw pixels",
     "verifier": "a distance that tells pairs of images apart: the task's own, or that of the features",
+    "examples": "a record of what it said of each training example, epoch by epoch",
 }
+# How a run comes by a part that most runs lack.
+HOW = {"examples": "a run trained with callback.examples.record=true has them"}
 
 
 class Subject:
@@ -43,6 +48,7 @@ class Subject:
         data: makes the data (a `data.base.ImageData`, set up).
         reader: makes the data without loading it: sizes, normalization, how own pictures are read; by default `data`.
         history: reads the rows of `history.csv`.
+        examples: reads the `records.Record` of the training examples.
         metrics: the run's final numbers.
         config: the run's resolved config.
         split: the split that is looked at: "test", or "val" while training.
@@ -76,9 +82,10 @@ class Subject:
         input_shape: tuple[int, int, int] | None = None,
         reader: Callable[[], Any] | None = None,
         precision: str = "32",
+        examples: Callable[[], Record] | None = None,
     ):
         self.label = label
-        self._task, self._data, self._history = task, data, history
+        self._task, self._data, self._history, self._examples = task, data, history, examples
         self.metrics, self.config = metrics, config
         self.split = split
         self.control, self.training, self.pixels, self.folder = control, training, pixels, folder
@@ -103,6 +110,7 @@ class Subject:
             "config": self.config is not None,
             "features": has_vectors,
             "verifier": has_vectors,
+            "examples": self._examples is not None and self._data is not None,
         }
         return [need for need in needs if not has[need]]
 
@@ -156,6 +164,22 @@ class Subject:
         assert self._history is not None
         return self._history()
 
+    @cached_property
+    def examples(self) -> Record:
+        """What the network said of each training example while it learned, in the order of the training split.
+
+        Raises:
+            NetgazeError: the record is damaged, or is of another number of examples than the data has now.
+        """
+        assert self._examples is not None
+        record, num = self._examples(), len(self.train_data.labels("train"))
+        if record.num_examples != num:
+            raise NetgazeError(
+                f"The record of {self.label} is of {record.num_examples:,} training examples, and its data now has "
+                f"{num:,}. Give it the data that it was trained on, or train it again."
+            )
+        return record
+
     def identity(self, needs: tuple[str, ...]) -> str:
         """A short name for the parts in `needs`: equal weights, data, history and so on have equal names."""
         parts: list[Any] = ["raw pixels" if self.pixels else None]
@@ -175,6 +199,8 @@ class Subject:
             parts += [self.data.fingerprint]
         if {"data", "features", "verifier"} & set(needs):
             parts += [self.data.fingerprint]
+        if "examples" in needs:
+            parts += [self.examples.digest, self.train_data.fingerprint]
         parts += [getattr(self, need) for need in ("history", "metrics", "config") if need in needs]
         return digest(*parts)
 
