@@ -182,7 +182,17 @@ def test_of_many_examples_some_are_points(noisy, record):
     finding = Dynamics(most_points=10, seed=1).compute(a_subject(noisy, record))
     assert len(set(finding.arrays["points"])) == 10
     assert 0 not in Dynamics().compute(a_subject(noisy, record)).arrays["points"]
-    assert read(Dynamics().draw({"run": finding})).plot("variability").title == "10 of them"
+    assert read(Dynamics().draw({"run": finding})).plot("variability").title == "10 of them, drawn at random"
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_points_are_no_more_often_wrong_than_others(make_data, seed):
+    """Also where the data drew the labels that it made wrong by the same seed."""
+    sizes = (("train", 3000), ("val", 30), ("test", 30))
+    data = make_data(label_noise=0.3, seed=seed, sizes=sizes)
+    finding = Dynamics(most_points=600, seed=seed).compute(a_subject(data, make_record(data.class_names, 3000)))
+    wrong = finding.arrays["wrong"]
+    assert wrong[finding.arrays["points"]].mean() == pytest.approx(wrong.mean(), abs=0.06)
 
 
 def test_networks_are_compared_on_the_images_that_both_have_with_one_label(make_data):

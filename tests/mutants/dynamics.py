@@ -1,7 +1,12 @@
 """Breakages of the record of training examples and of what is drawn of it: each must make one of its tests fail."""
 
 _MEASURES, _RECORDS = "tests/measures/test_dynamics.py", "tests/test_records.py"
-_CALLBACK, _RUNS = "tests/callbacks/test_examples.py", "tests/run/test_examples.py"
+_CALLBACK = "tests/callbacks/test_examples.py"
+_RUN = "tests/run/test_examples.py::test_"
+_SAME, _HOW = (
+    f"{_RUN}training_is_the_same_to_the_bit_with_it_and_without",
+    f"{_RUN}without_a_record_it_is_said_how_there_will_be_one",
+)
 _MAP, _SHEET = "tests/figures/test_dynamics.py", "tests/figures/test_suspicious.py"
 
 MUTANTS = [
@@ -56,7 +61,7 @@ MUTANTS = [
         _CALLBACK,
     ),
     ("callbacks/examples.py", "and data.augment.mixes:", "and False:", _CALLBACK),
-    ("callbacks/examples.py", 'pl_module.choose_logits(outputs["outputs"])', 'outputs["outputs"]', _RUNS),
+    ("callbacks/examples.py", 'pl_module.choose_logits(outputs["outputs"])', 'outputs["outputs"]', _SAME),
     ("records.py", "digest(self.names, ", "digest(", _RECORDS),
     ("records.py", "-1 <= answers.min() <= answers.max() < num", "True", _RECORDS),
     ("subject.py", "if record.num_examples != num:", "if record.num_examples > num:", _RECORDS),
@@ -66,7 +71,7 @@ MUTANTS = [
         "parts += [self.train_data.fingerprint]",
         _RECORDS,
     ),
-    ("gallery.py", 'f" ({HOW[need]})" if need in HOW else ""', '""', _RUNS),
+    ("gallery.py", 'f" ({HOW[need]})" if need in HOW else ""', '""', _HOW),
     (
         "data/facts.py",
         "np.array([int(digest(image), 16) for part in parts for image in part], dtype=np.uint64)",
@@ -118,4 +123,5 @@ MUTANTS = [
         'arrays["true"][place] == arrays["says"][place])',
         _SHEET,
     ),
+    ("figures/dynamics/__init__.py", "default_rng([_DRAW, self.seed])", "default_rng(self.seed)", _MAP),
 ]

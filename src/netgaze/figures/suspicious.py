@@ -120,7 +120,7 @@ class Suspicious(Figure):
 def _make_sheet(label: str, finding: Finding) -> Row:
     numbers = finding.numbers
     words = f"the {numbers['num']} most suspicious of {numbers['num_examples']:,} labels"
-    words += f"; {numbers['wrong']:.0%} of them are wrong" if "wrong" in numbers else ""
+    words += f"; {numbers['wrong']:.0%} of them are known to be wrong" if "wrong" in numbers else ""
     tiles = [_make_tile(finding, place) for place in range(numbers["num"])]
     return stack([make_head(label, words, 0.3), make_tiles(tiles, 0.1, _TILE, gap=0.08, across=_ACROSS), Row(0.1)])
 

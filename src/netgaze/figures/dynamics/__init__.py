@@ -21,6 +21,7 @@ _CAPTION = (
     "Probability, margin and answer are those from which the network learned: of images as they were augmented. "
     "Each network chooses its own images."
 )
+_DRAW = 2020  # a draw of its own: by the seed alone the very labels would come first that `data.label_noise` redraws
 _AUROC = "Chance that a wrong label is more suspicious than a right one {}; 0.5 is chance."
 
 
@@ -113,7 +114,7 @@ class Dynamics(Figure):
         seen = np.flatnonzero(np.isfinite(arrays["confidence"]))
         tiles, kind = _choose_tiles(arrays, seen, self.num_each)
         arrays |= {
-            "points": np.random.default_rng(self.seed).permutation(seen)[: self.most_points],
+            "points": np.random.default_rng([_DRAW, self.seed]).permutation(seen)[: self.most_points],
             "tiles": tiles,
             "kind": kind,
             "images": to_rgb(data.images("train", tiles)),

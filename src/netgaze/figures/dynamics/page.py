@@ -86,7 +86,7 @@ def _draw_map(sheet: Sheet, y: float, finding: Finding) -> None:
     """Confidence over variability, each point in the color of its correctness; wrong labels are crosses."""
     arrays, points = finding.arrays, finding.arrays["points"]
     limits: Any = {"xlim": (-0.01, 0.51), "ylim": (-0.02, 1.02)}
-    words = f"{len(points):,} of them" if len(points) < finding.numbers["num_examples"] else ""
+    words = f"{len(points):,} of them, drawn at random" if len(points) < finding.numbers["num_examples"] else ""
     axes = sheet.axes(
         _LEFT,
         y,
