@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from matplotlib import colormaps
+from matplotlib.colors import to_hex
 from tests.figures.conftest import make_record
 from tests.figures.reader import assert_shows, read
 from tests.figures.test_figures import assert_readable
@@ -147,15 +147,14 @@ def test_each_point_lies_at_its_deviation_and_confidence(finding, record):
         np.testing.assert_allclose(sorted(points.places.tolist()), sorted(expected.tolist()), atol=1e-6)
 
 
-def test_points_are_colored_by_how_often_they_were_right(finding, record):
+def test_points_are_colored_by_how_often_they_were_right_and_wrong_labels_are_crosses(finding, record):
     picture = Dynamics().draw({"run": finding})
     (axes,) = (axes for axes in picture.axes if axes.get_ylabel().startswith("confidence: mean"))
-    correctness = average_epochs(record.right)
-    for points, own in zip(axes.collections, (False, True), strict=True):
-        rows = [row for row in finding.arrays["points"] if finding.arrays["wrong"][row] == own]
-        np.testing.assert_allclose(points.get_array(), correctness[rows])
-        assert (points.get_cmap().name, points.get_clim()) == ("viridis", (0, 1))
-    assert colormaps["viridis"](0.0) != colormaps["viridis"](1.0)
+    rows = [row for row in finding.arrays["points"] if not finding.arrays["wrong"][row]]
+    points, crosses = axes.collections
+    np.testing.assert_allclose(points.get_array(), average_epochs(record.right)[rows])
+    assert (points.get_cmap().name, points.get_clim()) == ("viridis", (0, 1))
+    assert to_hex(crosses.get_edgecolor()[0]) == WRONG.lower()
 
 
 def test_histograms_are_of_right_and_of_wrong_labels_apart(finding, record):

@@ -27,7 +27,6 @@ _LEFT, _MAP, _BESIDE, _PLOT, _PITCH = (
 )  # inches: the map, the plots beside it, from one to the next
 _HEIGHT = 2 * _PITCH + _PLOT  # of the map: it ends with the last plot
 _BINS = 40
-_MARKS = {False: ("o", 5, "right label"), True: ("x", 10, "wrong label")}  # on the map, by whether the label is wrong
 _MOST_TIMES = 8  # forgotten so often or more
 
 
@@ -83,7 +82,7 @@ def _format_area(area: float | None) -> str:
 
 
 def _draw_map(sheet: Sheet, y: float, finding: Finding) -> None:
-    """Confidence over variability, each point in the color of its correctness; wrong labels are crosses."""
+    """Confidence over variability, each point in the color of its correctness; over them wrong labels as crosses."""
     arrays, points = finding.arrays, finding.arrays["points"]
     limits: Any = {"xlim": (-0.01, 0.51), "ylim": (-0.02, 1.02)}
     words = f"{len(points):,} of them, drawn at random" if len(points) < finding.numbers["num_examples"] else ""
@@ -99,25 +98,13 @@ def _draw_map(sheet: Sheet, y: float, finding: Finding) -> None:
         **limits,
     )
     axes.grid(alpha=0.25)
-    for wrong, (marker, size, _) in _MARKS.items():
-        some = points[arrays["wrong"][points] == wrong]
-        axes.scatter(
-            arrays["variability"][some],
-            arrays["confidence"][some],
-            c=arrays["correctness"][some],
-            cmap=SEQUENTIAL,
-            vmin=0,
-            vmax=1,
-            s=size,
-            marker=marker,
-            linewidths=0.8 if wrong else 0,
-        )
+    wrong = arrays["wrong"][points]
+    x, y, shares = arrays["variability"][points], arrays["confidence"][points], arrays["correctness"][points]
+    axes.scatter(x[~wrong], y[~wrong], c=shares[~wrong], cmap=SEQUENTIAL, vmin=0, vmax=1, s=5, linewidths=0)
     if arrays["wrong"].any():
-        marks = [
-            Line2D([], [], color=GRAY, linestyle="", markersize=4, marker=it, label=words)
-            for it, _, words in _MARKS.values()
-        ]
-        axes.legend(handles=marks, loc="upper right", fontsize=SMALL, frameon=False, handletextpad=0.1)
+        axes.scatter(x[wrong], y[wrong], color=WRONG, s=10, marker="x", linewidths=0.8)
+        mark = Line2D([], [], color=WRONG, linestyle="", markersize=4, marker="x", label="wrong label")
+        axes.legend(handles=[mark], loc="upper right", fontsize=SMALL, frameon=False, handletextpad=0.1)
 
 
 def _draw_histograms(sheet: Sheet, y: float, finding: Finding) -> None:
