@@ -227,6 +227,14 @@ def test_a_network_finds_hard_what_it_finds_hard(finding):
     }
 
 
+def test_whoever_turns_images_finds_some_of_them_hard_too(data):
+    records = make_record(["0°", "90°"], NUM, seed=1), make_record(data.class_names, NUM, seed=2)
+    findings = {label: Dynamics().compute(a_subject(data, it)) for label, it in zip("ab", records, strict=True)}
+    for order in ("ab", "ba"):
+        compared = Dynamics().compare({label: findings[label] for label in order})
+        assert compared[f"common: {order[0]} and {order[1]}"] == NUM
+
+
 def test_networks_of_other_images_are_not_compared(data, make_data):
     other = make_data()
     other.splits["train"].whole.fill_(7)

@@ -33,7 +33,7 @@ class Dynamics(Figure):
     they are seen as they were trained on: augmented, one batch after the other.
 
     Where labels are known to be wrong (`data.label_noise`, pseudo-labels) it is told how well each number finds them.
-    Networks are compared on the images that both were trained on with the same label.
+    Networks are compared on the images that both were trained on, but for those that had another label in each.
 
     Args:
         num_each: images of each kind.
@@ -84,7 +84,7 @@ class Dynamics(Figure):
                 "higher",
             ),
             "common: <one> and <other>": Meaning(
-                "common examples, <one> and <other>", "Images that both were trained on with the same label."
+                "common examples, <one> and <other>", "Images that both were trained on, but for those with two labels."
             ),
             "confidence: <one> and <other>": Meaning(
                 "same examples hard, <one> and <other>",

@@ -99,10 +99,10 @@ def _draw_map(sheet: Sheet, y: float, finding: Finding) -> None:
     )
     axes.grid(alpha=0.25)
     wrong = arrays["wrong"][points]
-    x, y, shares = arrays["variability"][points], arrays["confidence"][points], arrays["correctness"][points]
-    axes.scatter(x[~wrong], y[~wrong], c=shares[~wrong], cmap=SEQUENTIAL, vmin=0, vmax=1, s=5, linewidths=0)
+    across, up, shares = arrays["variability"][points], arrays["confidence"][points], arrays["correctness"][points]
+    axes.scatter(across[~wrong], up[~wrong], c=shares[~wrong], cmap=SEQUENTIAL, vmin=0, vmax=1, s=5, linewidths=0)
     if arrays["wrong"].any():
-        axes.scatter(x[wrong], y[wrong], color=WRONG, s=10, marker="x", linewidths=0.8)
+        axes.scatter(across[wrong], up[wrong], color=WRONG, s=10, marker="x", linewidths=0.8)
         mark = Line2D([], [], color=WRONG, linestyle="", markersize=4, marker="x", label="wrong label")
         axes.legend(handles=[mark], loc="upper right", fontsize=SMALL, frameon=False, handletextpad=0.1)
 
