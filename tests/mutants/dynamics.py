@@ -5,7 +5,7 @@ _CALLBACK = "tests/callbacks/test_examples.py"
 _RUN = "tests/run/test_examples.py::test_"
 _SAME, _HOW = (
     f"{_RUN}training_is_the_same_to_the_bit_with_it_and_without",
-    f"{_RUN}without_a_record_it_is_said_how_there_will_be_one",
+    f"{_RUN}what_is_not_recorded_is_not_asked_for",
 )
 _MAP, _SHEET = "tests/figures/test_dynamics.py", "tests/figures/test_suspicious.py"
 
@@ -124,4 +124,10 @@ MUTANTS = [
         _SHEET,
     ),
     ("figures/dynamics/__init__.py", "default_rng([_DRAW, self.seed])", "default_rng(self.seed)", _MAP),
+    (
+        "checks.py",
+        'if asked and not any(getattr(callback, "record", False)',
+        'if not any(getattr(callback, "record", True)',
+        _HOW,
+    ),
 ]

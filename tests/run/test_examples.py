@@ -5,7 +5,9 @@ import csv
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from tests.conftest import NO_FIGURES, TINY, typed
+from tests.data.conftest import save_noise
 from tests.run.test_preemption import stop_at
 from tests.tiny_runs import analyze, read_rows, same, train, weights
 
@@ -113,6 +115,27 @@ def test_a_run_draws_what_it_recorded_and_so_does_who_looks_at_it(tmp_path):
     assert (out / "report.html").exists()
 
 
-def test_without_a_record_it_is_said_how_there_will_be_one(tmp_path):
-    with pytest.raises(NetgazeError, match=r"no examples .*callback.examples.record=true"):
-        train(tmp_path, *DIGITS[:-3], "figure=[dynamics]", "control=null")
+def test_what_is_not_recorded_is_not_asked_for(tmp_path):
+    """In a sentence: before a run trains, and of one that has trained."""
+    with pytest.raises(NetgazeError, match=r"figure=\[suspicious\] shows .* callback.examples.record=true"):
+        train(tmp_path / "run", *TINY, "figure=[suspicious,curves]", "control=null")
+    assert not (tmp_path / "run" / "history.csv").exists()
+    train(tmp_path / "run", *DIGITS)
+    with pytest.raises(NetgazeError, match=r"no examples \(a run trained with callback.examples.record=true has them"):
+        analyze(tmp_path / "out", f"runs=[{tmp_path}/run]", "figure=[dynamics]", "control=null")
+
+
+def test_of_a_folder_the_table_names_the_files(tmp_path):
+    save_noise(tmp_path / "photos", 20)
+    words = ["data=folder", f"data.dir={tmp_path}/photos", "data.image_size=8", "data.batch_size=9", *TINY[3:]]
+    train(tmp_path / "run", *words, "figure=[suspicious]", "control=null", ON)
+    with open(tmp_path / "run" / "figures" / "suspicious.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    data = Run(tmp_path / "run").open().data
+    assert 1 < len(rows) == len(data.labels("train")) < 40
+    for row in rows:
+        with Image.open(tmp_path / "photos" / row["file"]) as picture:
+            expected = np.asarray(picture.convert("RGB").resize((8, 8), Image.Resampling.BILINEAR)).astype(int)
+        image = data.images("train", [int(row["index"])])[0].permute(1, 2, 0).numpy()
+        assert row["file"].split("/")[0] == row["label"]
+        assert np.abs(image - expected).mean() < 30
