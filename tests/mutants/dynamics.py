@@ -4,7 +4,7 @@ _MEASURES, _RECORDS = "tests/measures/test_dynamics.py", "tests/test_records.py"
 _CALLBACK = "tests/callbacks/test_examples.py"
 _RUN = "tests/run/test_examples.py::test_"
 _SAME, _HOW = (
-    f"{_RUN}training_is_the_same_to_the_bit_with_it_and_without",
+    f"{_RUN}training_is_the_same_to_the_bit_with_it_and_without[features]",
     f"{_RUN}what_is_not_recorded_is_not_asked_for",
 )
 _MAP, _SHEET = "tests/figures/test_dynamics.py", "tests/figures/test_suspicious.py"
