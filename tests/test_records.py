@@ -1,9 +1,14 @@
 """The file of a record: written whole, read so that nothing in it runs, refused where it is none."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
+from netgaze.checks import check_recorded
 from netgaze.errors import NetgazeError
+from netgaze.figures.dynamics import Dynamics
+from netgaze.gallery import look
 from netgaze.records import Record
 from netgaze.subject import Subject
 
@@ -91,3 +96,19 @@ def test_other_data_than_it_is_of_is_refused():
     subject = Subject("run", data=lambda: Data(6), examples=make)
     with pytest.raises(NetgazeError, match="is of 5 training examples, and its data now has 6"):
         subject.examples  # noqa: B018
+
+
+def test_a_run_without_it_is_told_how_there_will_be_one(tmp_path):
+    found = look({"dynamics": Dynamics()}, [Subject("run", data=lambda: Data(5))], tmp_path)
+    assert found.left_out == {
+        "dynamics": "run has no examples (a run trained with callback.examples.record=true has them)"
+    }
+
+
+def test_what_nobody_records_is_refused_before_the_training():
+    figures = {"dynamics": SimpleNamespace(needs=("examples",)), "cam": SimpleNamespace(needs=("data",))}
+    off, on, other = SimpleNamespace(record=False), SimpleNamespace(record=True), SimpleNamespace()
+    with pytest.raises(NetgazeError, match=r"figure=\[dynamics\] .*callback.examples.record=true"):
+        check_recorded(figures, [other, off])
+    check_recorded(figures, [other, on])
+    check_recorded({"cam": figures["cam"]}, [other, off])

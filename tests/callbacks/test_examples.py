@@ -245,3 +245,14 @@ def test_many_classes_fit(make_trainer, task):
     take(callback, trainer, task, [(torch.eye(300)[[299]], torch.tensor([299]), torch.tensor([0]))])
     callback.on_train_epoch_end(trainer, task)
     assert read(trainer).answers[0, 0] == 299
+
+
+def test_of_several_heads_the_answer_is_that_of_the_one_that_leads(make_trainer, task):
+    trainer, callback = make_trainer(), Examples(record=True)
+    task.choose_logits = lambda outputs: outputs[:, 1]
+    callback.on_train_start(trainer, task)
+    outputs = torch.tensor([[[9.0, 0, 0], [0, 0, 2.5]]])
+    take(callback, trainer, task, [(outputs, torch.tensor([2]), torch.tensor([4]))])
+    callback.on_train_epoch_end(trainer, task)
+    assert read(trainer).margin[0, 4] == 2.5
+    assert read(trainer).answers[0, 4] == 2

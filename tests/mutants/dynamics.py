@@ -2,11 +2,6 @@
 
 _MEASURES, _RECORDS = "tests/measures/test_dynamics.py", "tests/test_records.py"
 _CALLBACK = "tests/callbacks/test_examples.py"
-_RUN = "tests/run/test_examples.py::test_"
-_SAME, _HOW = (
-    f"{_RUN}training_is_the_same_to_the_bit_with_it_and_without[features]",
-    f"{_RUN}what_is_not_recorded_is_not_asked_for",
-)
 _MAP, _SHEET = "tests/figures/test_dynamics.py", "tests/figures/test_suspicious.py"
 
 MUTANTS = [
@@ -61,7 +56,7 @@ MUTANTS = [
         _CALLBACK,
     ),
     ("callbacks/examples.py", "and data.augment.mixes:", "and False:", _CALLBACK),
-    ("callbacks/examples.py", 'pl_module.choose_logits(outputs["outputs"])', 'outputs["outputs"]', _SAME),
+    ("callbacks/examples.py", 'pl_module.choose_logits(outputs["outputs"])', 'outputs["outputs"]', _CALLBACK),
     ("records.py", "digest(self.names, ", "digest(", _RECORDS),
     ("records.py", "-1 <= answers.min() <= answers.max() < num", "True", _RECORDS),
     ("subject.py", "if record.num_examples != num:", "if record.num_examples > num:", _RECORDS),
@@ -71,7 +66,7 @@ MUTANTS = [
         "parts += [self.train_data.fingerprint]",
         _RECORDS,
     ),
-    ("gallery.py", 'f" ({HOW[need]})" if need in HOW else ""', '""', _HOW),
+    ("gallery.py", 'f" ({HOW[need]})" if need in HOW else ""', '""', _RECORDS),
     (
         "data/facts.py",
         "np.array([int(digest(image), 16) for part in parts for image in part], dtype=np.uint64)",
@@ -128,6 +123,6 @@ MUTANTS = [
         "checks.py",
         'if asked and not any(getattr(callback, "record", False)',
         'if not any(getattr(callback, "record", True)',
-        _HOW,
+        _RECORDS,
     ),
 ]
