@@ -169,12 +169,24 @@ def test_histograms_are_of_right_and_of_wrong_labels_apart(finding, record):
             if own is not None:
                 expected = np.histogram(own[group], steps.edges)[0] / group.sum()
                 np.testing.assert_allclose(steps.values, expected, atol=1 / group.sum() + 1e-9)
-    steps = drawn.plot("times forgotten").steps[1]
     never, times = find_never_learned(record.right), count_forgotten(record.right)
+    plot, steps = drawn.plot("times forgotten"), drawn.plot("times forgotten").steps[1]
+    assert [words.replace("\n", " ") for words in plot.xticks] == [*map(str, range(times.max() + 1)), "never right"]
     group = seen & wrong
     assert steps.values[-1] == pytest.approx(never[group].mean())
     assert steps.values[0] == pytest.approx((~never & (times == 0))[group].mean())
     assert steps.values[1] == pytest.approx((times == 1)[group].mean())
+
+
+def test_what_is_forgotten_very_often_stands_together(data):
+    record = make_record(data.class_names, NUM, num_epochs=24)
+    record.right[:, :2] = np.arange(24)[:, None] % 2 == 0  # forgotten 12 times
+    plot = read(Dynamics().draw({"run": Dynamics().compute(a_subject(data, record))})).plot("times forgotten")
+    times = count_forgotten(record.right)
+    assert list(plot.xticks)[-2:] == ["8+", "never\nright"]
+    (steps,) = plot.steps
+    assert steps.values[8] == pytest.approx((times >= 8).mean())
+    assert steps.values[7] == pytest.approx((times == 7).mean())
 
 
 def test_of_many_examples_some_are_points(noisy, record):

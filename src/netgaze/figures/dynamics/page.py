@@ -57,7 +57,7 @@ def make_block(label: str, finding: Finding) -> Row:
     )
     bar = make_bar(_LEFT, _MAP, [0, 0.5, 1], SEQUENTIAL, "share of the epochs that had it right", above=0.0)
     images = [_make_images(finding, number) for number in range(len(KINDS))]
-    return stack([make_head(label, "", 0.22), make_text(words, below=0.15, color=GRAY), plots, bar, *images, Row(0.1)])
+    return stack([make_head(label, "", 0.22), make_text(words, below=0.25, color=GRAY), plots, bar, *images, Row(0.1)])
 
 
 def _describe(numbers: Mapping[str, Any]) -> list[str]:
@@ -111,9 +111,11 @@ def _draw_histograms(sheet: Sheet, y: float, finding: Finding) -> None:
     """How confidence, margin and forgetting are spread: of all labels, or of right and of wrong ones apart."""
     arrays = finding.arrays
     seen = np.isfinite(arrays["confidence"])
-    times = np.where(arrays["never"], _MOST_TIMES + 1, np.minimum(arrays["times"], _MOST_TIMES))
+    highest = int(arrays["times"].max())
+    last = min(max(1, highest), _MOST_TIMES)
+    times = np.where(arrays["never"], last + 1, np.minimum(arrays["times"], last))
     most = float(np.abs(arrays["aum"][seen]).max(initial=1.0))
-    ticks = [*map(str, range(_MOST_TIMES)), f"{_MOST_TIMES}+", "never\nright"]
+    ticks = [*map(str, range(last)), f"{last}+" if highest > last else str(last), "never\nright"]
     plots = (
         ("confidence", arrays["confidence"], np.linspace(0, 1, _BINS + 1), None),
         (
@@ -122,7 +124,7 @@ def _draw_histograms(sheet: Sheet, y: float, finding: Finding) -> None:
             np.linspace(-most, most, _BINS + 1),
             None,
         ),
-        ("times forgotten", times, np.arange(_MOST_TIMES + 3) - 0.5, ticks),
+        ("times forgotten", times, np.arange(last + 3) - 0.5, ticks),
     )
     groups = {"all labels": seen} if not arrays["wrong"].any() else {"right labels": seen & ~arrays["wrong"]}
     groups |= {"wrong labels": seen & arrays["wrong"]} if arrays["wrong"].any() else {}
