@@ -150,6 +150,8 @@ def test_in_the_first_epoch_there_is_something_to_go_on_from_as_well(make_traine
     take(before, trainer, task, steps[:1])
     after.load_state_dict(before.state_dict())
     after.on_train_start(trainer, task)
+    for name, values in before.state_dict()["begun"].items():  # also where it is cut off again at once
+        assert torch.equal(after.state_dict()["begun"][name], values)
     take(after, trainer, task, steps[1:])
     after.on_train_epoch_end(trainer, task)
     assert_same(read(trainer), whole)
@@ -245,6 +247,7 @@ def test_many_classes_fit(make_trainer, task):
     take(callback, trainer, task, [(torch.eye(300)[[299]], torch.tensor([299]), torch.tensor([0]))])
     callback.on_train_epoch_end(trainer, task)
     assert read(trainer).answers[0, 0] == 299
+    assert read(trainer).answers.dtype == np.int16
 
 
 def test_of_several_heads_the_answer_is_that_of_the_one_that_leads(make_trainer, task):
