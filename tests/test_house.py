@@ -25,7 +25,7 @@ ORDER = [
     {"upgrade"},
     {"download", "folders", "pseudo_labels", "stored", "archives"},
     {"measures"},
-    {"inside", "glossary", "predictions"},
+    {"inside", "glossary", "predictions", "records"},
     {"features", "schedules", "optimizers", "weights", "schema", "verifier", "request", "provenance"},
     {"processes", "sync_norms", "requeue"},
     {"passes"},

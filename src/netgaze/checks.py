@@ -1,7 +1,7 @@
 """What is said before training, not after it: data, task and source that do not fit each other."""
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +57,24 @@ def check_monitor(monitor: str | None, callbacks: Iterable[Any]) -> None:
                 f"task.monitor={monitor} chooses the best epoch, and nobody measures it. Give "
                 "callback.online_eval.every=1, the epochs between two looks."
             )
+
+
+def check_recorded(figures: Mapping[str, Any], callbacks: Iterable[Any]) -> None:
+    """Whether what figures will show of single training examples is recorded while the network trains.
+
+    Args:
+        figures: those of the run, by name.
+        callbacks: those of the run.
+
+    Raises:
+        NetgazeError: it is not.
+    """
+    asked = [name for name, figure in figures.items() if "examples" in figure.needs]
+    if asked and not any(getattr(callback, "record", False) for callback in callbacks):
+        raise NetgazeError(
+            f"figure=[{','.join(asked)}] shows what is recorded of training examples, and nobody records it. Give "
+            "callback.examples.record=true, or leave it out."
+        )
 
 
 def check_export(data: Any, task: Any) -> None:

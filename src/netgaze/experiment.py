@@ -11,7 +11,7 @@ from omegaconf import DictConfig, OmegaConf
 from netgaze.analysis import compare_stages, is_complete
 from netgaze.build import build, build_task, build_trainer, init_from_data, trust
 from netgaze.callbacks.keep import Keep
-from netgaze.checks import check_export, check_monitor, check_seen, check_source
+from netgaze.checks import check_export, check_monitor, check_recorded, check_seen, check_source
 from netgaze.early_checks import Known, check_named, check_train
 from netgaze.ending import draw_missing, end, test_best
 from netgaze.errors import NetgazeError, Stopped, explaining_memory
@@ -116,6 +116,7 @@ def train(stage: Stage) -> None:
     figures = {name: build(figure) for name, figure in settings["figure"].items()}
     callbacks = [build(callback) for callback in settings["callback"].values()]
     check_monitor(settings["task"].get("monitor"), callbacks)
+    check_recorded(figures, callbacks)
     controls([], settings["control"])  # says before training what it does not know
     trainer = build_trainer(
         chosen if task.trainable else chosen | {"max_epochs": 0},

@@ -15,7 +15,7 @@ from netgaze.features import read_source
 from netgaze.figure import Figure, Finding
 from netgaze.files import cache_root, digest, mark_used, trim_cache
 from netgaze.pictures import Answers, remove_figure, write_failure, write_figure
-from netgaze.subject import Subject
+from netgaze.subject import HOW, Subject
 
 log = logging.getLogger(__name__)
 
@@ -123,7 +123,7 @@ def _ask_all(name: str, figure: Figure, subjects: Sequence[Subject], out: Path) 
             continue
         try:
             if lacking := subject.lacks(figure.needs):
-                answers.left_out[subject.label] = f"no {' and no '.join(lacking)}"
+                answers.left_out[subject.label] = _describe_lacking(lacking)
                 continue
             answers.findings[subject.label] = _ask(name, figure, subject, out)
             if subject.control:
@@ -137,6 +137,12 @@ def _ask_all(name: str, figure: Figure, subjects: Sequence[Subject], out: Path) 
         answers.controls.clear()
         answers.left_out.update(dict.fromkeys(told, _ALONE))
     return answers
+
+
+def _describe_lacking(needs: Sequence[str]) -> str:
+    """What a subject lacks, and where only few have it, how a run comes by it."""
+    said = [f"no {need}" + (f" ({HOW[need]})" if need in HOW else "") for need in needs]
+    return " and ".join(said)
 
 
 def _foresee(figures: Mapping[str, Figure], subjects: Sequence[Subject]) -> None:

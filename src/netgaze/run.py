@@ -18,6 +18,7 @@ from netgaze.places import locate_checkpoint
 from netgaze.predictions import Predictions
 from netgaze.provenance import collect_provenance
 from netgaze.ranks import is_main_process
+from netgaze.records import RECORD, Record
 from netgaze.request import Request
 from netgaze.stored import check_checkpoint, read_facts, read_history, read_numbers, read_variants
 from netgaze.subject import Subject
@@ -101,6 +102,20 @@ class Run:
     def predictions(self) -> Predictions | None:
         """What it answered to each test example; None where it kept none, as runs of earlier versions."""
         return Predictions.load(self.folder / "predictions.npz")
+
+    @cached_property
+    def examples(self) -> Record:
+        """What its network said of each training example in each epoch, where `callback.examples` recorded it.
+
+        Raises:
+            NetgazeError: it has no such record, or a damaged one.
+        """
+        return Record.load(self.folder / RECORD)
+
+    @property
+    def has_examples(self) -> bool:
+        """Whether it has a record of its training examples."""
+        return (self.folder / RECORD).exists()
 
     @property
     def figures(self) -> list[Path]:
@@ -188,7 +203,7 @@ class Run:
     def _write_facts(self, facts: dict[str, Any]) -> None:
         if is_main_process():
             write_json(self.folder / "run.json", facts)
-        for stale in ("request", "epochs", "metrics", "variants", "predictions", "subject"):
+        for stale in ("request", "epochs", "metrics", "variants", "predictions", "examples", "subject"):
             self.__dict__.pop(stale, None)
         self.facts = facts
 

@@ -14,10 +14,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from netgaze.errors import NetgazeError
 from netgaze.features import digest_weights, extract, read_source
 from netgaze.files import digest
 from netgaze.measures.pixels import to_floats
 from netgaze.passes import Outputs, Passes, collect_outputs
+from netgaze.records import Record
 from netgaze.verifier import ThresholdChoice, Verifier
 
 # Parts of a Subject that a figure may need: all that there are.
@@ -33,7 +35,10 @@ NEEDS = {
     "features": "a vector per image: of a network, or of raw pixels",
     "verifier": "a distance that tells pairs of images apart: the task's own, or that of the features",
     "known classes": "images of classes that training has too, which new people, for one, are not",
+    "examples": "a record of what it said of each training example, epoch by epoch",
 }
+# How a run comes by a part that most runs lack.
+HOW = {"examples": "a run trained with callback.examples.record=true has them"}
 
 
 class Subject:
@@ -45,6 +50,7 @@ class Subject:
         data: makes the data (a `data.base.ImageData`, set up).
         reader: makes the data without loading it: sizes, normalization, how own pictures are read; by default `data`.
         history: reads the rows of `history.csv`.
+        examples: reads the `records.Record` of the training examples.
         metrics: the run's final numbers.
         config: the run's resolved config.
         split: the split that is looked at: "test", or "val" while training.
@@ -78,9 +84,10 @@ class Subject:
         input_shape: tuple[int, int, int] | None = None,
         reader: Callable[[], Any] | None = None,
         precision: str = "32",
+        examples: Callable[[], Record] | None = None,
     ):
         self.label = label
-        self._task, self._data, self._history = task, data, history
+        self._task, self._data, self._history, self._examples = task, data, history, examples
         self.metrics, self.config = metrics, config
         self.split = split
         self.control, self.training, self.pixels, self.folder = control, training, pixels, folder
@@ -106,6 +113,7 @@ class Subject:
             "features": has_vectors,
             "verifier": has_vectors,
             "known classes": "known classes" not in needs or (self._data is not None and self._has_known_classes()),
+            "examples": self._examples is not None and self._data is not None,
         }
         return [need for need in needs if not has[need]]
 
@@ -171,6 +179,22 @@ class Subject:
         shaping = {name: config.get(name) for name in ("task", "data", "model", "optim", "schedule", "init")}
         return digest(_leave_out_seeds(shaping), config.get("trainer", {}).get("max_epochs"))
 
+    @cached_property
+    def examples(self) -> Record:
+        """What the network said of each training example while it learned, in the order of the training split.
+
+        Raises:
+            NetgazeError: the record is damaged, or is of another number of examples than the data has now.
+        """
+        assert self._examples is not None
+        record, num = self._examples(), len(self.train_data.labels("train"))
+        if record.num_examples != num:
+            raise NetgazeError(
+                f"The record of {self.label} is of {record.num_examples:,} training examples, and its data now has "
+                f"{num:,}. Give it the data that it was trained on, or train it again."
+            )
+        return record
+
     def identity(self, needs: tuple[str, ...]) -> str:
         """A short name for the parts in `needs`: equal weights, data, history and so on have equal names."""
         parts: list[Any] = ["raw pixels" if self.pixels else None]
@@ -190,6 +214,8 @@ class Subject:
             parts += [self.data.fingerprint]
         if {"data", "features", "verifier"} & set(needs):
             parts += [self.data.fingerprint]
+        if "examples" in needs:
+            parts += [self.examples.digest, self.train_data.fingerprint]
         parts += [getattr(self, need) for need in ("history", "metrics", "config") if need in needs]
         return digest(*parts)
 

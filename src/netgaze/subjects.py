@@ -77,6 +77,7 @@ def open_subject(
         folder=run.folder if other is None else None,
         train_data=None if other is None else open_other if other is own["data"] else open_own,
         precision=choose_precision(settings, precision),
+        examples=(lambda: run.examples) if run.has_examples else None,
     )
 
 

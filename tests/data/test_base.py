@@ -3,6 +3,7 @@
 from dataclasses import replace
 from itertools import combinations
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given
@@ -320,3 +321,15 @@ def test_networks_of_other_draws_are_eval_fingerprint_the_same_images():
 def test_more_of_each_class_than_there_are(num):
     with pytest.raises(NetgazeError, match=f"data.per_class={num} must be from 1 to 16"):
         tiny(per_class=num).setup()
+
+
+def test_images_have_numbers_by_which_they_are_known_again():
+    data, other = tiny(), tiny(per_class=2, seed=1)
+    numbers, others = data.number_images("train"), other.number_images("train")
+    assert numbers.dtype == np.uint64
+    images, fewer = (each.images("train").flatten(1).tolist() for each in (data, other))
+    assert len(fewer) < len(images)
+    for image, number in zip(fewer, others, strict=True):
+        assert number == numbers[images.index(image)]
+    assert (numbers[:, None] == numbers).tolist() == [[one == two for two in images] for one in images]
+    assert data.name_images("train", [0]) is None

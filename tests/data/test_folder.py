@@ -384,3 +384,18 @@ def test_images_stay_on_disk_and_torch_does_not_warn(photos):
         data.setup()
     train, test = data.images("train"), data.images("test")
     assert train.untyped_storage().data_ptr() == test.untyped_storage().data_ptr(), "slices of one file, no copies"
+
+
+@pytest.mark.parametrize("split", ["train", "val", "test"])
+@pytest.mark.parametrize("changes", [{}, {"limit": 20, "split_seed": 3}, {"per_class": 5, "seed": 1}], ids=str)
+def test_images_are_named_by_their_files(photos, split, changes):
+    """Also where pictures cannot be read, a part of them is taken, or the rest is in another order."""
+    (photos / "cat" / "03.png").write_bytes(b"broken")
+    data = opened(photos, **changes)
+    every = range(len(data.labels(split)))
+    names = data.name_images(split, every)
+    assert len(set(names)) == len(every)
+    for name, image in zip(names, data.images(split), strict=True):
+        with Image.open(photos / name) as picture:
+            assert image[:, 0, 0].tolist() == list(picture.getpixel((0, 0)))
+    assert data.name_images(split, [2, 0]) == [names[2], names[0]]

@@ -11,6 +11,7 @@ from pytorch_lightning import Callback
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from netgaze.callbacks.average import Average
+from netgaze.callbacks.examples import Examples
 from netgaze.callbacks.finite import Finite
 from netgaze.callbacks.reseed import Reseed
 from netgaze.data.augment import Augment
@@ -201,6 +202,6 @@ def test_a_training_step_waits_for_nothing(tmp_path):
                 self.watch.__exit__(None, None, None)
 
     steps = Steps()
-    learn(tmp_path, Average(kind="ema"), Finite(), steps, max_epochs=1, alternate_flip=True)
+    learn(tmp_path, Average(kind="ema"), Finite(), Examples(record=True), steps, max_epochs=1, alternate_flip=True)
     assert steps.watch.calls > 500
     assert steps.watch.waits == []

@@ -51,6 +51,13 @@ def test_they_are_those_of_the_cache(photos, changes):
         for one, other in zip(mine, theirs, strict=True):
             assert torch.equal(one.images, other.images)
             assert torch.equal(one.index, other.index)
+    every = range(len(kept.labels("train")))
+    assert streamed.name_images("train", every) == kept.name_images("train", every)
+    whole, part = open_folder(photos, "streamed", image_size=streamed.image_size), streamed.number_images("train")
+    numbers = whole.number_images("train")
+    known = dict(zip(whole.name_images("train", range(len(numbers))), numbers, strict=True))
+    assert [known[name] for name in streamed.name_images("train", every)] == part.tolist()
+    assert len(set(part.tolist())) == len(every)
     assert streamed.splits["train"].streamed
     assert not kept.splits["train"].streamed
     assert streamed.found.remarks.ranges == kept.found.remarks.ranges == {"whole": (0.0, 4095.0)}

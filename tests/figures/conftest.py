@@ -10,6 +10,7 @@ from netgaze.data.augment import Augment
 from netgaze.data.base import ImageData
 from netgaze.data.images import Images
 from netgaze.models.resnet import ResNet
+from netgaze.records import Record
 from netgaze.schedules import Constant
 from netgaze.subject import Subject
 from netgaze.tasks.rotation import Rotation
@@ -69,6 +70,17 @@ def history(num_epochs=4, knn=False):
     return rows
 
 
+def make_record(names, num, num_epochs=4, seed=0):
+    """What a network may have said of so many examples of classes with these names, in order of their labels."""
+    rng = np.random.default_rng(seed)
+    margin = rng.normal(np.linspace(-3, 4, num), 2, (num_epochs, num)).astype(np.float16)
+    labels = np.arange(num) % len(names)
+    answers = np.where(margin > 0, labels, (labels + rng.integers(1, len(names), margin.shape)) % len(names))
+    probability = (1 / (1 + np.exp(-margin.astype(np.float64)))).astype(np.float16)
+    arrays = (probability, (margin > 0).astype(np.float16), margin, answers.astype(np.int8))
+    return Record(*arrays, np.array(names))
+
+
 def _make_subjects(data):
     """A supervised run, a rotation run, an untrained network, and raw pixels."""
     supervised, rotation, control = (
@@ -83,6 +95,7 @@ def _make_subjects(data):
             metrics={"test/acc": 0.6, "val/acc": 0.7, "test/images": 1880},
             config={"data": {"set": "dtd", "num_classes": data.num_classes}, "task": {"num_classes": data.num_classes}},
             training=True,
+            examples=lambda: make_record(data.class_names, len(data.labels("train"))),
         ),
         Subject(
             "rotation with a longer label, lr=0.1",

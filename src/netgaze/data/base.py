@@ -6,6 +6,7 @@ from dataclasses import replace
 from functools import cached_property
 from typing import Any, NotRequired, Unpack
 
+import numpy as np
 import torch
 from pytorch_lightning import LightningDataModule
 from torch import Tensor
@@ -14,7 +15,7 @@ from tqdm import tqdm
 from netgaze.batch import Batch
 from netgaze.data.augment import Augment
 from netgaze.data.decode import NO_RANGES, Form, read_images, read_picture
-from netgaze.data.facts import check_facts, check_loaded, digest_content, digest_evaluated
+from netgaze.data.facts import check_facts, check_loaded, digest_content, digest_evaluated, number_images
 from netgaze.data.found import Found, Remarks, find
 from netgaze.data.images import Images, Unlabeled, Vectors
 from netgaze.data.loading import make_loader
@@ -195,6 +196,14 @@ class ImageData(LightningDataModule):
     def images(self, split: str, index: Any = None) -> Tensor:
         """All images of a split as networks see them, or those at `index` [M], uint8 [N or M,C,H,W]."""
         return resize_to(self._split(split).stored(index), self.image_size)
+
+    def number_images(self, split: str) -> np.ndarray:
+        """A number for each image of a split, uint64 [N], by which it is known again in other subsets and orders."""
+        return number_images(self.splits[split])
+
+    def name_images(self, split: str, index: Sequence[int]) -> list[str] | None:
+        """The files of the images at `index` of a split, as a person finds them; None where they have none."""
+        return None
 
     @property
     def window(self) -> int:

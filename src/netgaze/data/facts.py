@@ -101,6 +101,18 @@ def digest_evaluated(data: Any, splits: Mapping[str, Images]) -> str:
     return _digest_once("evaluated", list_parts, [splits["val"], splits["test"]])
 
 
+def number_images(split: Images) -> np.ndarray:
+    """A number for each image of a split, uint64 [N]: the same for the same pixels, in whatever split or order.
+
+    Of images that are streamed from their files it follows from the files and their place, not to read them all.
+    """
+    if split.streamed:
+        rows = range(len(split)) if split.index is None else split.index.tolist()
+        return np.array([int(digest(split.source, row), 16) for row in rows], dtype=np.uint64)
+    parts = (split.stored(rows).permute(0, 2, 3, 1).numpy() for rows in torch.arange(len(split)).split(_AT_ONCE))
+    return np.array([int(digest(image), 16) for part in parts for image in part], dtype=np.uint64)
+
+
 def _digest_once(what: str, list_parts: Callable[[NamePixels], list[Any]], splits: list[Images]) -> str:
     """The digest of parts with all pixels in them; where it is known whose these are, they are read once for all runs.
 

@@ -1,5 +1,6 @@
 """Your own images: one folder per class, or a table of labels."""
 
+from collections.abc import Sequence
 from typing import Literal, Unpack
 
 import numpy as np
@@ -13,7 +14,7 @@ from netgaze.data.picture_folder import OfFolders, PictureFolder, number_classes
 from netgaze.data.splits import fit_share, hold_out
 from netgaze.errors import NetgazeError
 from netgaze.folders.layout import Layout
-from netgaze.folders.scan import Place
+from netgaze.folders.scan import Names, Place
 
 _SHARE = 0.15  # of the images, for validation and for test
 
@@ -49,6 +50,7 @@ class Folder(ImageData):
         self.folder = PictureFolder(dir, form, own_classes=False, **own)
         self.own_fit, self.ranges = fit, self.folder.ranges
         self.shares = {"test": num_test, "val": num_val}
+        self._kept: dict[str, Tensor] = {}  # which pictures of each part could be read
 
     def load(self) -> dict[str, Images]:
         """The splits "train", "val" and "test": slices of one memory-mapped array.
@@ -69,9 +71,17 @@ class Folder(ImageData):
             stop = start + int(kept.sum())
             source = None if decoded.source is None else f"{decoded.source} {start} {stop}"
             splits[part] = Images(decoded.images[start:stop], labels[kept], source=source)
+            self._kept[part] = kept
             start, first = stop, first + len(listed)
         self._check_readable(splits)
         return splits
+
+    def name_images(self, split: str, index: Sequence[int]) -> list[str] | None:
+        """The files of the images at `index` of a split, by their paths below the folder, which is read again."""
+        part = self.splits[split]
+        rows = torch.as_tensor(index) if part.index is None else part.index[torch.as_tensor(index)]
+        pictures = Names(self._draw_missing(self.folder.read())[split][0])
+        return [pictures[place] for place in self._kept[split].nonzero().flatten()[rows].tolist()]
 
     def _draw_missing(self, layout: Layout) -> dict[str, tuple[list[Place], Tensor]]:
         """Pictures and labels of each part: those that the folder lacks are drawn from training's."""

@@ -189,11 +189,18 @@ class Task(LightningModule):
         self.numbers, self.pictures = {}, {}
         self._means["train"] = Means()
 
-    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        """One step; sums stay on the device until the epoch's end."""
+    def training_step(self, batch: Batch, batch_idx: int) -> dict[str, Tensor]:
+        """One step; sums stay on the device until the epoch's end.
+
+        Returns:
+            What callbacks are handed at the step's end: `loss`, and where the task has them its `outputs` [M,...] and
+            their `targets` [M].
+        """
         step = self.loss(batch)
         self._means["train"].add(len(batch), step)
-        return step.loss
+        if step.outputs is None or step.targets is None:
+            return {"loss": step.loss}
+        return {"loss": step.loss, "outputs": step.outputs.detach(), "targets": step.targets}
 
     def optimizer_step(
         self, epoch: int, batch_idx: int, optimizer: Any, optimizer_closure: Callable[[], Any] | None = None
