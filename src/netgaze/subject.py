@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from netgaze.batch import Batch
 from netgaze.features import digest_weights, extract, read_source
 from netgaze.files import digest
 from netgaze.measures.pixels import to_floats
@@ -222,7 +223,13 @@ class Subject:
 
     def features_of(self, images: Tensor) -> Tensor:
         """What `bank` gives, of pictures: uint8 [N,C,H,W] -> [N,D]."""
-        return _flatten(images) if self.pixels else self._pass([self.data.normalize(images)])
+        if self.pixels:
+            return _flatten(images)
+        batches = self._make_batches(images, torch.zeros(len(images), dtype=torch.int64))
+        if self._is_asked_plainly:
+            return self._pass(batch.images for batch in batches)
+        with evaluating(self.task):
+            return self._passes.see(batches)
 
     def _pass(self, images: Iterable[Tensor]) -> Tensor:
         """Features, or a verifier's embeddings, of normalized images that come [B,C,H,W] at a time."""
@@ -275,10 +282,24 @@ class Subject:
         if split not in self._outputs:
             with evaluating(self.task):
                 if self._is_asked_plainly:
-                    self._outputs[split] = collect_outputs(self.task, self.data, split, device_of(self.task))
+                    self._outputs[split] = collect_outputs(self.task, self.data.batches(split), device_of(self.task))
                 else:
                     self._outputs[split] = self._passes.outputs(split)
         return self._outputs[split]
+
+    def outputs_of(self, images: Tensor, labels: Tensor) -> Outputs:
+        """What `outputs` gives, of pictures: uint8 [N,C,H,W] and their labels [N]. Nothing of it is kept."""
+        batches = self._make_batches(images, labels)
+        with evaluating(self.task):
+            if self._is_asked_plainly:
+                return collect_outputs(self.task, batches, device_of(self.task))
+            return self._passes.look_at(batches)[1]
+
+    def _make_batches(self, images: Tensor, labels: Tensor) -> Iterator[Batch]:
+        """Pictures uint8 [N,C,H,W] as the network reads them, some at a time."""
+        index = torch.arange(len(images))
+        for some in index.split(self._passes.batch_size):
+            yield Batch((self.data.normalize(images[some]),), labels[some], some)
 
 
 def _flatten(images: Tensor) -> Tensor:

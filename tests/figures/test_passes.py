@@ -41,7 +41,7 @@ def seen(monkeypatch):
     """How many images the trunks of residual networks have been shown; those that prepare a pass are not counted."""
     counts, forward = [], ResNet.forward_features
     monkeypatch.setattr("netgaze.inside.fusing.fuse", lambda model, images: model)
-    monkeypatch.setattr("netgaze.passes.Passes._reads_maps", lambda self, examples: True)
+    monkeypatch.setattr("netgaze.passes.Passes._does_read_maps", lambda self, examples: True)
     monkeypatch.setattr(
         ResNet, "forward_features", lambda self, images: counts.append(len(images)) or forward(self, images)
     )
@@ -181,7 +181,7 @@ def test_features_and_outputs_are_those_of_passes_of_their_own(kind, turns, prec
     task = make_task(kind, data).eval()
     subject = make_subject(task, data, precision=precision)
     outputs, features = subject.outputs("test"), subject.features("test")
-    expected = collect_outputs(task, data, "test", "cpu")
+    expected = collect_outputs(task, data.batches("test"), "cpu")
     plain = extract(task.model, (batch.images for batch in data.batches("test")))
     close = {"rtol": 1e-4, "atol": 1e-5} if precision == "32" else {"rtol": 0.03, "atol": 0.05}
     np.testing.assert_allclose(outputs.logits, expected.logits, **close)
@@ -203,7 +203,7 @@ def test_a_task_that_answers_in_its_own_way_is_asked_itself(data):
     task, plain = make_task(Cooler, data), make_task(Supervised, data).eval()
     task = Cooler(model=plain.model, num_classes=3, optimizer=None, schedule=None)
     task.name_classes(data.class_names)
-    expected = collect_outputs(plain, data, "test", "cpu").logits / 2
+    expected = collect_outputs(plain, data.batches("test"), "cpu").logits / 2
     np.testing.assert_allclose(make_subject(task, data).outputs("test").logits, expected, rtol=1e-4, atol=1e-5)
 
 

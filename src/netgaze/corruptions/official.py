@@ -28,7 +28,7 @@ class OfficialFiles:
         NetgazeError: a file is missing, or not what it should be.
     """
 
-    def __init__(self, dir: str, num_images: int, shape: tuple[int, int, int]):
+    def __init__(self, dir: str, num_images: int, shape: tuple[int, ...]):
         self.folder, self.num_images = Path(dir).expanduser(), num_images
         channels, height, width = shape
         total = num_images * len(SEVERITIES)
