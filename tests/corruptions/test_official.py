@@ -1,5 +1,7 @@
 """The official files of CIFAR-10-C: read as they are, refused when they are something else."""
 
+import pickle
+
 import numpy as np
 import pytest
 import torch
@@ -58,6 +60,10 @@ def take_objects(folder):
     np.save(folder / "fog.npy", np.array([Bomb()], dtype=object), allow_pickle=True)
 
 
+def take_pickle(folder):
+    (folder / "fog.npy").write_bytes(pickle.dumps(Bomb()))
+
+
 def take_text(folder):
     (folder / "fog.npy").write_text("<html>")
 
@@ -84,6 +90,7 @@ def take_float_labels(folder):
         (take_floats, r"fog.npy holds float32"),
         (take_one_severity, r"holds uint8 \[4, 6, 6, 3\]"),
         (take_objects, "fog.npy cannot be read as an array"),
+        (take_pickle, "fog.npy cannot be read as an array"),
         (take_text, "fog.npy cannot be read as an array"),
         (take_half, "fog.npy cannot be read as an array"),
         (take_several, "fog.npy holds several arrays"),

@@ -18,7 +18,7 @@ MUTANTS = [
     ("corruptions/noise.py", "rng.random((2, *shape)", "rng.random((2, 1, *shape[1:])", _KINDS),
     ("corruptions/blur.py", 'mode="reflect"', 'mode="replicate"', _KINDS),
     ("corruptions/blur.py", "<= radius**2", "< radius**2", _KINDS),
-    ("corruptions/blur.py", "if radius <= 8", "if radius <= 9", _KINDS),
+    ("corruptions/blur.py", "if radius <= 8", "if radius <= 10", _KINDS),
     ("corruptions/blur.py", "down * size + across", "across * size + down", _KINDS),
     ("corruptions/blur.py", "is_open = sources > places", "is_open = sources > size**2", _KINDS),
     ("corruptions/blur.py", "is_open & still", "still", _KINDS),
