@@ -18,6 +18,7 @@ from netgaze.figures.filters import Filters
 from netgaze.figures.knn import Knn
 from netgaze.figures.tsne import Tsne
 from netgaze.gallery import look
+from netgaze.inside import fusing
 from netgaze.models.resnet import ResNet
 from netgaze.passes import collect_outputs
 from netgaze.subject import Subject
@@ -193,6 +194,24 @@ def test_features_and_outputs_are_those_of_passes_of_their_own(kind, turns, prec
     is_rounded = not np.allclose(outputs.logits, expected.logits, rtol=1e-4, atol=1e-5)
     assert is_rounded == (precision == "bf16")
     assert set(outputs.logits.ravel()) != set(torch.from_numpy(outputs.logits).bfloat16().float().numpy().ravel())
+
+
+@KINDS
+@pytest.mark.parametrize("precision", ["32", "bf16"])
+def test_pictures_are_passed_as_a_split_is(kind, turns, precision, data, monkeypatch):
+    """In parts, whose rest is smaller; the network is prepared once, and asked for outputs only where these count."""
+    prepared, fuse = [], fusing.fuse
+    monkeypatch.setattr(fusing, "fuse", lambda *given: prepared.append(1) or fuse(*given))
+    monkeypatch.setattr(type(data), "test_batch_size", 16)
+    subject = make_subject(make_task(kind, data), data, precision=precision)
+    images, labels = data.images("test"), data.labels("test")
+    found, outputs = subject.outputs_of(images, labels), subject.outputs("test")
+    np.testing.assert_allclose(found.logits, outputs.logits, rtol=1e-4, atol=1e-5)
+    np.testing.assert_array_equal(found.targets, outputs.targets)
+    np.testing.assert_array_equal(found.index, outputs.index)
+    monkeypatch.setattr(type(subject.task), "make_examples", lambda *_: pytest.fail("features need none"))
+    torch.testing.assert_close(subject.features_of(images), subject.features("test"), rtol=1e-4, atol=1e-5)
+    assert len(prepared) == 1
 
 
 def test_a_task_that_answers_in_its_own_way_is_asked_itself(data):
