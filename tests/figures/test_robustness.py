@@ -73,15 +73,15 @@ class TestNumbers:
         assert finding.numbers["mean_corruption_error"] == pytest.approx(1 - acc.mean())
         hardest = [kind.words for kind in KINDS.values()].index(finding.numbers["hardest"])
         assert acc.mean(axis=1)[hardest] == acc.mean(axis=1).min()
-        assert "answers: the network's outputs" in finding.caption.lower()
-        assert "15 images of the test split" in finding.caption
+        assert "Answers: the network's outputs." in finding.caption
+        assert "Of 15 images of the test split" in finding.caption
         assert "constants of CIFAR-10-C" in finding.caption
 
     def test_other_tasks_answer_by_their_neighbors(self, data):
         task = make_trained(data, Rotation)
         subject = Subject("rotation", task=lambda: task, data=lambda: data, training=True)
         finding = Robustness(num_images=40).compute(subject)
-        assert "the vote of the 20 nearest training images" in finding.caption
+        assert "Answers: 20 nearest training images." in finding.caption
         bank, known, labels = subject.bank("train"), data.labels("train"), data.labels("test")
         expected = knn_accuracy(bank, known, subject.bank("test"), labels, (20,))["knn20"]
         assert finding.numbers["clean_acc"] == expected
@@ -156,7 +156,13 @@ def make_finding(clean, control=False, severities=(1, 3, 5), shift=0.0):
         "examples": make_pictures(15, len(severities) + 1),
         "control": np.array(control),
     }
-    numbers = {"clean_acc": clean, "mean_corruption_error": 1 - acc.mean(), "num_images": 100, "hardest": "fog"}
+    numbers = {
+        "clean_acc": clean,
+        "mean_corruption_error": 1 - acc.mean(),
+        "num_images": 100,
+        "hardest": "fog",
+        "answers": "vote",
+    }
     return Finding(numbers, arrays)
 
 
@@ -198,7 +204,7 @@ class TestPicture:
     def test_the_key_says_whose_lines_these_are(self):
         findings, drawn = self.draw()
         error = findings["net"].numbers["mean_corruption_error"]
-        drawn.say(f"net: 91.0 % right without corruption, mean corruption error {100 * error:.1f} %")
+        drawn.say(f"net, by vote: 91.0 % right without corruption, mean corruption error {100 * error:.1f} %")
         line = find_line(drawn.plots[0], [0.91, *findings["net"].arrays["acc"][0]])
         assert [sample.color for sample in drawn.lines] == [line.color, GRAY]
 

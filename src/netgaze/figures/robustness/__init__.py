@@ -14,14 +14,12 @@ from netgaze.corruptions.official import OfficialFiles, stamp_files
 from netgaze.drawing.examples import to_rgb
 from netgaze.errors import NetgazeError
 from netgaze.figure import Figure, Finding
+from netgaze.figures.robustness.answers import choose_measure
 from netgaze.figures.robustness.page import draw_page
 from netgaze.glossary import Glossary, Meaning
 from netgaze.measures.corruption_errors import mean_corruption_error
-from netgaze.measures.metrics import knn_accuracy
 from netgaze.ranks import shows_progress
 from netgaze.subject import Subject
-
-_NEIGHBORS = 20  # of the vote where a network does not name the classes of the data
 
 
 class Robustness(Figure):
@@ -61,6 +59,10 @@ class Robustness(Figure):
             ),
             "hardest": Meaning("hardest kind", "Of the lowest accuracy, over the severities shown."),
             "num_images": Meaning("images", "Of how many each accuracy is."),
+            "answers": Meaning(
+                "answers",
+                "The network's outputs, or where these are not the classes a vote of nearest training images.",
+            ),
             "mCE of <network>": Meaning(
                 "mCE of <network>",
                 "Mean over kinds of its errors' sum over the reference's: below 100 % it is the more robust one.",
@@ -103,7 +105,7 @@ class Robustness(Figure):
         index = torch.linspace(0, len(labels) - 1, min(self.num_images, len(labels))).long()
         images, labels = data.images(split, index), labels[index]
         make, source = self._choose_source(subject, images, index)
-        measure, how = _choose_measure(subject, labels)
+        measure, answers = choose_measure(subject, labels)
         accuracies, examples = [], []
         for kind in tqdm(KINDS, "Corrupting", leave=False, delay=5, disable=not shows_progress()):
             corrupted = [make(kind, severity) for severity in self.severities]
@@ -120,10 +122,14 @@ class Robustness(Figure):
             "clean_acc": measure(images),
             "hardest": list(KINDS.values())[arrays["acc"].mean(axis=1).argmin()].words,
             "num_images": len(index),
+            "answers": answers,
         }
-        return Finding(
-            numbers, arrays, f"{len(index):,} images of the {split} split, evenly out of all. {how} {source}"
+        caption = (
+            f"Of {len(index):,} images of the {split} split, evenly out of all, the share that is answered correctly. "
+            f"Above each plot one of them, as it is and at each severity. Answers: {answers}. "
+            f"{source}"
         )
+        return Finding(numbers, arrays, caption)
 
     def _choose_source(
         self, subject: Subject, images: Tensor, index: Tensor
@@ -183,22 +189,3 @@ class Robustness(Figure):
     def draw(self, findings: Mapping[str, Finding]) -> Picture:
         """A plot per kind, a line of plots per group: accuracy over severity, a line per network."""
         return draw_page(findings, self._relate(findings), self.reference)
-
-
-def _choose_measure(subject: Subject, labels: Tensor) -> tuple[Callable[[Tensor], float], str]:
-    """What gives the share of images [N,C,H,W] with these labels [N] that are answered correctly; and how, in words."""
-    task, data = subject.task, subject.data
-    if task.classifies and list(task.class_names) == list(data.class_names):
-
-        def measure(images: Tensor) -> float:
-            found = subject.outputs_of(images, labels)
-            return float((found.logits.argmax(axis=1) == found.targets).mean())
-
-        return measure, "Answers: the network's outputs."
-    bank, known = subject.bank("train"), data.labels("train")
-    k = min(_NEIGHBORS, len(bank))
-
-    def vote(images: Tensor) -> float:
-        return knn_accuracy(bank, known, subject.features_of(images), labels, (k,))[f"knn{k}"]
-
-    return vote, f"Answers: the vote of the {k} nearest training images by its features, as it names no classes."

@@ -49,7 +49,7 @@ _EMPTY = (np.zeros(0), np.zeros(0))
 def _describe(label: str, finding: Finding, relative: float | None, reference: str | None) -> str:
     numbers = finding.numbers
     clean, error = (format_number(numbers[name], _SHARE) for name in ("clean_acc", "mean_corruption_error"))
-    words = f"{label}: {clean} right without corruption, mean corruption error {error}"
+    words = f"{label}, by {numbers['answers']}: {clean} right without corruption, mean corruption error {error}"
     return words if relative is None else f"{words}, mCE {format_number(relative, _SHARE)} of {reference}"
 
 
