@@ -151,11 +151,12 @@ def smear(image, degrees, radius, sigma):
     size, steps = len(image), 2 * math.ceil(radius) + 1
     weights = [math.exp(-(step**2) / (2 * sigma**2)) for step in range(steps)]
     angle, result = math.radians(np.float32(degrees)), np.zeros_like(image, dtype=np.float64)
+    moves = [[math.ceil(step * part(angle) - 0.5) for part in (math.sin, math.cos)] for step in range(steps)]
+    weights = [weight / sum(weights) for weight in weights]
     for row, column in np.ndindex(size, size):
-        for step, weight in enumerate(weights):
-            down, across = (math.ceil(step * part - 0.5) for part in (math.sin(angle), math.cos(angle)))
+        for weight, (down, across) in zip(weights, moves, strict=True):
             near = min(max(row + down, 0), size - 1), min(max(column + across, 0), size - 1)
-            result[row, column] += weight / sum(weights) * image[near]
+            result[row, column] += weight * image[near]
     return np.round(result)
 
 

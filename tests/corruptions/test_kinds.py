@@ -48,7 +48,7 @@ def test_it_is_the_formula_of_small_images(kind, severity):
 
 
 @ALL
-@pytest.mark.parametrize("severity", [1, 2, 5])
+@pytest.mark.parametrize("severity", [2, 5])
 def test_it_is_the_formula_of_large_images(kind, severity):
     images = make_images(1, 86)
     found = corrupt(images, kind, severity, torch.tensor([3]))
