@@ -24,7 +24,7 @@ ORDER = [
     {"constructors", "places"},
     {"upgrade"},
     {"download", "folders", "pseudo_labels", "stored", "archives"},
-    {"measures"},
+    {"measures", "corruptions"},
     {"inside", "glossary", "predictions", "records"},
     {"features", "schedules", "optimizers", "weights", "schema", "verifier", "request", "provenance"},
     {"processes", "sync_norms", "requeue"},

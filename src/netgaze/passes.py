@@ -2,6 +2,7 @@
 
 import inspect
 import sys
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -10,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from netgaze.batch import Batch
 from netgaze.features import digest_body, digest_weights, read_source
 from netgaze.files import digest, read_cached, write_cached
 from netgaze.inside import fusing
@@ -44,17 +46,16 @@ class Outputs:
 
 
 @torch.no_grad()
-def collect_outputs(task: Any, data: Any, split: str, device: torch.device | str) -> Outputs:
-    """The logits and targets of all examples that a task makes of a split, in fp32; the task is in evaluation mode.
+def collect_outputs(task: Any, batches: Iterable[Batch], device: torch.device | str) -> Outputs:
+    """The logits and targets of all examples that a task makes of images, in fp32; the task is in evaluation mode.
 
     Args:
         task: a `tasks.base.Task`.
-        data: a `data.base.ImageData`.
-        split: "train", "val" or "test".
+        batches: of images as the network reads them.
         device: where the task is.
     """
     logits, targets, index = [], [], []
-    for batch in data.batches(split):
+    for batch in batches:
         examples, answers = task.make_examples(batch.images.to(device), batch.labels.to(device))
         logits.append(task(examples).float().cpu())
         targets.append(answers.cpu())
@@ -86,6 +87,13 @@ class Passes:
         self.on_disk = on_disk
         self._features: dict[str, Tensor] = {}
         self._outputs: dict[str, Outputs] = {}
+        self._network: nn.Module | None = None
+        self._reads_maps: bool | None = None
+
+    @property
+    def batch_size(self) -> int:
+        """Images at a time."""
+        return self.data.test_batch_size * (_ON_GPU if self.device.type == "cuda" else 1)
 
     def features(self, split: str, with_outputs: bool = False) -> Tensor:
         """Features of all images of a split, [N,D] float32 on the CPU.
@@ -124,43 +132,57 @@ class Passes:
         code = [inspect.getsource(module) for module in (sys.modules[__name__], fusing)]
         return [*code, self.data.fingerprint, split, self.precision]
 
-    @torch.no_grad()
     def _go(self, split: str, with_outputs: bool) -> None:
         """Pass over a split: its features, and its outputs where they are wanted, in memory and on disk."""
-        size = self.data.test_batch_size * (_ON_GPU if self.device.type == "cuda" else 1)
-        network, rows, logits, targets, index = None, [], [], [], []
-        for batch in self.data.batches(split, size):
-            images, labels = batch.images.to(self.device), batch.labels.to(self.device)
-            examples, answers = self.task.make_examples(images, labels) if with_outputs else (images, labels)
-            if network is None:
-                network = fusing.fuse(self.task.model, examples[:_PROBE])
-                reads_maps = with_outputs and self._reads_maps(examples[:_PROBE])
-            for number, some in enumerate(examples.split(len(batch))):  # the first are the images themselves
-                maps = self._look(network, some)
-                if number == 0:
-                    rows.append(network.forward_head(maps, pre_logits=True).float().cpu())  # type: ignore[operator]
-                if with_outputs:
-                    found = network.forward_head(maps) if reads_maps else self.task(some)  # type: ignore[operator]
-                    logits.append(found.float().cpu())
-            targets.append(answers.cpu())
-            index.append(batch.index.repeat(len(answers) // len(batch)))
-        self._features[split] = torch.cat(rows)
+        batches = self.data.batches(split, self.batch_size)
         if with_outputs:
-            self._outputs[split] = Outputs(*(torch.cat(part).numpy() for part in (logits, targets, index)))
+            self._features[split], self._outputs[split] = self.look_at(batches)
+        else:
+            self._features[split] = self.see(batches)
         if self.on_disk:
             self._write(split, with_outputs)
+
+    @torch.no_grad()
+    def see(self, batches: Iterable[Batch]) -> Tensor:
+        """Features of images as the network reads them, [N,D] float32 on the CPU; nothing of it is kept."""
+        return torch.cat([self._see(self._look(batch.images.to(self.device))) for batch in batches])
+
+    @torch.no_grad()
+    def look_at(self, batches: Iterable[Batch]) -> tuple[Tensor, Outputs]:
+        """The same, and the outputs on all examples that the task makes of these images."""
+        rows, logits, targets, index = [], [], [], []
+        for batch in batches:
+            examples, answers = self.task.make_examples(batch.images.to(self.device), batch.labels.to(self.device))
+            for number, some in enumerate(examples.split(len(batch))):  # the first are the images themselves
+                maps = self._look(some)
+                rows += [self._see(maps)] if number == 0 else []
+                logits.append(self._answer(maps, some))
+            targets.append(answers.cpu())
+            index.append(batch.index.repeat(len(answers) // len(batch)))
+        return torch.cat(rows), Outputs(*(torch.cat(part).numpy() for part in (logits, targets, index)))
 
     def _write(self, split: str, with_outputs: bool) -> None:
         write_cached("features", self._name_features(split), {"features": self._features[split].numpy()})
         if with_outputs:
             write_cached("outputs", self._name_outputs(split), vars(self._outputs[split]))
 
-    def _look(self, network: nn.Module, images: Tensor) -> Tensor:
+    def _look(self, images: Tensor) -> Tensor:
         """The last maps [B,F,h,w] of images, in fp32, whatever they were computed in."""
+        if self._network is None:
+            self._network = fusing.fuse(self.task.model, images[:_PROBE])
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bf16"):
-            return network.forward_features(images).float()  # type: ignore[operator]
+            return self._network.forward_features(images).float()  # type: ignore[operator]
 
-    def _reads_maps(self, examples: Tensor) -> bool:
+    def _see(self, maps: Tensor) -> Tensor:
+        return self._network.forward_head(maps, pre_logits=True).float().cpu()  # type: ignore[operator, union-attr]
+
+    def _answer(self, maps: Tensor, examples: Tensor) -> Tensor:
+        if self._reads_maps is None:
+            self._reads_maps = self._does_read_maps(examples[:_PROBE])
+        found = self._network.forward_head(maps) if self._reads_maps else self.task(examples)  # type: ignore[operator, union-attr]
+        return found.float().cpu()
+
+    def _does_read_maps(self, examples: Tensor) -> bool:
         """Whether the task's outputs are its network's head on the last maps: one of one's own may answer otherwise."""
         model = self.task.model
         expected, found = self.task(examples), model.forward_head(model.forward_features(examples))

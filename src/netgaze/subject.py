@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from netgaze.batch import Batch
 from netgaze.errors import NetgazeError
 from netgaze.features import digest_weights, extract, read_source
 from netgaze.files import digest
@@ -263,7 +264,13 @@ class Subject:
 
     def features_of(self, images: Tensor) -> Tensor:
         """What `bank` gives, of pictures: uint8 [N,C,H,W] -> [N,D]."""
-        return _flatten(images) if self.pixels else self._pass([self.data.normalize(images)])
+        if self.pixels:
+            return _flatten(images)
+        batches = self._make_batches(images, torch.zeros(len(images), dtype=torch.int64))
+        if self._is_asked_plainly:
+            return self._pass(batch.images for batch in batches)
+        with evaluating(self.task):
+            return self._passes.see(batches)
 
     def _pass(self, images: Iterable[Tensor]) -> Tensor:
         """Features, or a verifier's embeddings, of normalized images that come [B,C,H,W] at a time."""
@@ -316,10 +323,35 @@ class Subject:
         if split not in self._outputs:
             with evaluating(self.task):
                 if self._is_asked_plainly:
-                    self._outputs[split] = collect_outputs(self.task, self.data, split, device_of(self.task))
+                    self._outputs[split] = collect_outputs(self.task, self.data.batches(split), device_of(self.task))
                 else:
                     self._outputs[split] = self._passes.outputs(split)
         return self._outputs[split]
+
+    @property
+    def names_classes(self) -> bool:
+        """Whether its outputs are of the data's own classes: those of rotation, of two views or raw pixels are not."""
+        return not self.pixels and not self.lacks(("classes",)) and self.task.class_names == self.data.class_names
+
+    def class_outputs(self, split: str) -> Outputs:
+        """The outputs on each image of a split, in order: of several examples that the task makes of it the first."""
+        outputs = self.outputs(split)
+        first = np.unique(outputs.index, return_index=True)[1]
+        return Outputs(outputs.logits[first], outputs.targets[first], outputs.index[first])
+
+    def outputs_of(self, images: Tensor, labels: Tensor) -> Outputs:
+        """What `outputs` gives, of pictures: uint8 [N,C,H,W] and their labels [N]. Nothing of it is kept."""
+        batches = self._make_batches(images, labels)
+        with evaluating(self.task):
+            if self._is_asked_plainly:
+                return collect_outputs(self.task, batches, device_of(self.task))
+            return self._passes.look_at(batches)[1]
+
+    def _make_batches(self, images: Tensor, labels: Tensor) -> Iterator[Batch]:
+        """Pictures uint8 [N,C,H,W] as the network reads them, some at a time."""
+        index = torch.arange(len(images))
+        for some in index.split(self._passes.batch_size):
+            yield Batch((self.data.normalize(images[some]),), labels[some], some)
 
 
 def _leave_out_seeds(settings: Any) -> Any:
@@ -331,18 +363,6 @@ def _leave_out_seeds(settings: Any) -> Any:
 def _flatten(images: Tensor) -> Tensor:
     """Raw pixels as features: uint8 [N,C,H,W] -> uint8 [N, H*W*C], which is how sets lie in memory: no copy of them."""
     return images.permute(0, 2, 3, 1).flatten(1)
-
-
-def read_class_outputs(subject: Subject, split: str) -> Outputs | None:
-    """What a network says of each image, where it answers the data's own classes; None of raw pixels and other tasks.
-
-    Of several examples that the task makes of an image the first one's: a row for each image, in order.
-    """
-    if subject.pixels or subject.lacks(("classes",)) or subject.task.class_names != subject.data.class_names:
-        return None
-    outputs = subject.outputs(split)
-    first = np.unique(outputs.index, return_index=True)[1]
-    return Outputs(outputs.logits[first], outputs.targets[first], outputs.index[first])
 
 
 @contextmanager

@@ -18,6 +18,7 @@ from netgaze.figures.filters import Filters
 from netgaze.figures.knn import Knn
 from netgaze.figures.tsne import Tsne
 from netgaze.gallery import look
+from netgaze.inside import fusing
 from netgaze.models.resnet import ResNet
 from netgaze.passes import collect_outputs
 from netgaze.subject import Subject
@@ -41,7 +42,7 @@ def seen(monkeypatch):
     """How many images the trunks of residual networks have been shown; those that prepare a pass are not counted."""
     counts, forward = [], ResNet.forward_features
     monkeypatch.setattr("netgaze.inside.fusing.fuse", lambda model, images: model)
-    monkeypatch.setattr("netgaze.passes.Passes._reads_maps", lambda self, examples: True)
+    monkeypatch.setattr("netgaze.passes.Passes._does_read_maps", lambda self, examples: True)
     monkeypatch.setattr(
         ResNet, "forward_features", lambda self, images: counts.append(len(images)) or forward(self, images)
     )
@@ -182,7 +183,7 @@ def test_features_and_outputs_are_those_of_passes_of_their_own(kind, turns, prec
     task = make_task(kind, data).eval()
     subject = make_subject(task, data, precision=precision)
     outputs, features = subject.outputs("test"), subject.features("test")
-    expected = collect_outputs(task, data, "test", "cpu")
+    expected = collect_outputs(task, data.batches("test"), "cpu")
     plain = extract(task.model, (batch.images for batch in data.batches("test")))
     close = {"rtol": 1e-4, "atol": 1e-5} if precision == "32" else {"rtol": 0.03, "atol": 0.05}
     np.testing.assert_allclose(outputs.logits, expected.logits, **close)
@@ -196,6 +197,24 @@ def test_features_and_outputs_are_those_of_passes_of_their_own(kind, turns, prec
     assert set(outputs.logits.ravel()) != set(torch.from_numpy(outputs.logits).bfloat16().float().numpy().ravel())
 
 
+@KINDS
+@pytest.mark.parametrize("precision", ["32", "bf16"])
+def test_pictures_are_passed_as_a_split_is(kind, turns, precision, data, monkeypatch):
+    """In parts, whose rest is smaller; the network is prepared once, and asked for outputs only where these count."""
+    prepared, fuse = [], fusing.fuse
+    monkeypatch.setattr(fusing, "fuse", lambda *given: prepared.append(1) or fuse(*given))
+    monkeypatch.setattr(type(data), "test_batch_size", 16)
+    subject = make_subject(make_task(kind, data), data, precision=precision)
+    images, labels = data.images("test"), data.labels("test")
+    found, outputs = subject.outputs_of(images, labels), subject.outputs("test")
+    np.testing.assert_allclose(found.logits, outputs.logits, rtol=1e-4, atol=1e-5)
+    np.testing.assert_array_equal(found.targets, outputs.targets)
+    np.testing.assert_array_equal(found.index, outputs.index)
+    monkeypatch.setattr(type(subject.task), "make_examples", lambda *_: pytest.fail("features need none"))
+    torch.testing.assert_close(subject.features_of(images), subject.features("test"), rtol=1e-4, atol=1e-5)
+    assert len(prepared) == 1
+
+
 def test_a_task_that_answers_in_its_own_way_is_asked_itself(data):
     class Cooler(Supervised):
         def forward(self, images):
@@ -204,7 +223,7 @@ def test_a_task_that_answers_in_its_own_way_is_asked_itself(data):
     task, plain = make_task(Cooler, data), make_task(Supervised, data).eval()
     task = Cooler(model=plain.model, num_classes=3, optimizer=None, schedule=None)
     task.name_classes(data.class_names)
-    expected = collect_outputs(plain, data, "test", "cpu").logits / 2
+    expected = collect_outputs(plain, data.batches("test"), "cpu").logits / 2
     np.testing.assert_allclose(make_subject(task, data).outputs("test").logits, expected, rtol=1e-4, atol=1e-5)
 
 

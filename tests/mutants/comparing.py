@@ -59,7 +59,7 @@ MUTANTS = [
     ("figures/agreement/duels.py", "if kappa.low > 0 or kappa.high < 0:", "if True:", _DUELS),
     ("figures/agreement/duels.py", "found.counts[1] > found.counts[2]", "found.counts[1] < found.counts[2]", _DUELS),
     ("figures/agreement/duels.py", "duel.answers[place][rows])", "duel.answers[0][rows])", _DUELS),
-    ("figures/layers/__init__.py", "votes[-1] if outputs is None else", "votes[-1] if True else", _LAYERS),
+    ("figures/layers/__init__.py", "if subject.names_classes:", "if False:", _LAYERS),
     ("figures/layers/__init__.py", "similar[:, :_K], labels[near[:, :_K]]", "similar, labels[near]", _LAYERS),
     ("figures/layers/__init__.py", 'low > find_wilson_interval(knn[-1], numbers["num_images"])[1]', "True", _LAYERS),
     ("figures/layers/page.py", "values.repeat(max(most, 2))", "values", _LAYERS),

@@ -4,17 +4,17 @@ _PASSES, _FUSING = "tests/figures/test_passes.py", "tests/inside/test_fusing.py"
 _RUNS = "tests/run/test_looking.py"
 
 MUTANTS = [
-    ("passes.py", "            if number == 0:\n", "            if number >= 0:\n", _PASSES),
+    ("passes.py", "if number == 0 else []", "if number >= 0 else []", _PASSES),
     (
         "passes.py",
-        "found = network.forward_head(maps) if reads_maps",
-        "found = network.forward_head(maps) if True",
+        "found = self._network.forward_head(maps) if self._reads_maps",
+        "found = self._network.forward_head(maps) if True",
         _PASSES,
     ),
     (
         "passes.py",
-        "return network.forward_features(images).float()",
-        "return network.forward_features(images)",
+        "return self._network.forward_features(images).float()",
+        "return self._network.forward_features(images)",
         _PASSES,
     ),
     ("passes.py", 'enabled=self.precision == "bf16"', "enabled=False", _PASSES),
@@ -28,6 +28,9 @@ MUTANTS = [
         _PASSES,
     ),
     ("passes.py", "digest(digest_body(model), read_source(model)", "digest(digest_body(model)", _PASSES),
+    ("subject.py", "labels[some], some)", "labels, some)", _PASSES),
+    ("subject.py", "return self._passes.see(batches)", "return self._passes.look_at(batches)[0]", _PASSES),
+    ("passes.py", "if self._network is None:", "if True:", _PASSES),
     ("subject.py", "        self._foresees_outputs = True\n", "        self._foresees_outputs = False\n", _PASSES),
     ("subject.py", "is_foreseen = self._foresees_outputs and split", "is_foreseen = True and split", _PASSES),
     ("subject.py", "return self.precision if is_passed and not", "return self.precision if not", _PASSES),

@@ -44,7 +44,7 @@ def make_line_plot(lines: Sequence[Line], height: float, axes: Mapping[str, Any]
         height: of the plot, in inches.
         axes: its properties and words, see `Sheet.axes`.
     """
-    width, styles = WIDTH - _LEFT - _GAP - _KEY, _choose_styles(lines)
+    width, styles = WIDTH - _LEFT - _GAP - _KEY, choose_styles(lines)
 
     def draw(sheet: Sheet, y: float) -> None:
         plot = sheet.axes(_LEFT, y + _ABOVE, width, height, size=TEXT, **axes)
@@ -65,7 +65,7 @@ def make_line_plot(lines: Sequence[Line], height: float, axes: Mapping[str, Any]
     return align([Row(_ABOVE + height + _BELOW, draw), key])
 
 
-def _choose_styles(lines: Sequence[Line]) -> list[dict[str, Any]]:
+def choose_styles(lines: Sequence[Line]) -> list[dict[str, Any]]:
     """A style for each line: the networks' one after the other, controls in gray."""
     styles, networks, controls = [], 0, 0
     for line in lines:

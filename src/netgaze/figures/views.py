@@ -6,7 +6,6 @@ import numpy as np
 import torch
 from matplotlib.figure import Figure as Picture
 from matplotlib.patches import Patch
-from torch import Tensor
 from torch.nn import functional as F
 
 from netgaze.drawing.examples import choose_examples, to_rgb
@@ -79,7 +78,7 @@ class Views(Figure):
         labels = data.labels(split)
         shown = torch.from_numpy(choose_examples(labels.numpy(), self.num_examples, self.seed, self.indices))
         measured = torch.linspace(0, len(labels) - 1, min(self.num_images, len(labels))).long()
-        first, second = (_extract(subject, view) for view in data.draw_views(split, measured, 2))
+        first, second = (to_floats(subject.features_of(view)) for view in data.draw_views(split, measured, 2))
         numbers = {
             "alignment": alignment(first, second),
             "uniformity": uniformity(first),
@@ -104,12 +103,6 @@ class Views(Figure):
         for group in group_equal(findings, ("images", "views")):
             rows += [_make_examples(next(iter(group.values()))), make_bands(group, _make_plots, left=0.6, gap=0.35)]
         return lay_out([*rows, make_legend(patches, height=0.3, above=0.05, columns=2)])
-
-
-def _extract(subject: Subject, images: Tensor) -> Tensor:
-    """Features float32 [N,D] of images uint8 [N,C,H,W]."""
-    parts = images.split(subject.data.test_batch_size)
-    return torch.cat([to_floats(subject.features_of(part)) for part in parts])
 
 
 def _make_examples(finding: Finding) -> Row:

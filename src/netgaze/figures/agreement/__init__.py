@@ -12,7 +12,7 @@ from netgaze.figures.agreement.page import MOST_SHOWN, draw_duels
 from netgaze.glossary import Glossary, Meaning
 from netgaze.measures.metrics import vote_weighted
 from netgaze.measures.neighbors import find_nearest
-from netgaze.subject import Subject, read_class_outputs
+from netgaze.subject import Subject
 
 _K = 20
 
@@ -88,10 +88,10 @@ class Agreement(Figure):
         }
         numbers = {"num_images": len(labels), "knn20": float((voted == labels).double().mean())}
         caption = f"All {len(labels):,} images of the {split} split. Shown are those that both networks are surest of."
-        outputs = read_class_outputs(subject, split)
-        if outputs is None:
+        if not subject.names_classes:
             caption += f" Networks that name no classes answer by a vote of their {_K} nearest training images."
         else:
+            outputs = subject.class_outputs(split)
             arrays["own_answers"] = outputs.logits.argmax(axis=1)
             arrays["own_confidence"] = outputs.probabilities.max(axis=1)
             numbers["acc"] = float((arrays["own_answers"] == arrays["labels"]).mean())

@@ -20,7 +20,7 @@ from netgaze.measures.neighbors import find_nearest
 from netgaze.measures.pixels import to_floats
 from netgaze.measures.probe import Labeled, probe_linearly
 from netgaze.measures.uncertainty import find_wilson_interval
-from netgaze.subject import Subject, read_class_outputs
+from netgaze.subject import Subject
 
 _K, _DEPTH_K, _TENTH = 20, 30, 10
 
@@ -124,8 +124,9 @@ class Layers(Figure):
             "whose answer is settled first, and those where it is settled last."
         )
         if len(shown) > 1:
-            outputs = read_class_outputs(subject, split)
-            answers = votes[-1] if outputs is None else torch.from_numpy(outputs.logits[rows].argmax(axis=1))
+            answers = votes[-1]
+            if subject.names_classes:
+                answers = torch.from_numpy(subject.class_outputs(split).logits[rows].argmax(axis=1))
             depths = find_depths(torch.stack(votes), answers)
             numbers |= _summarize(depths, len(shown)) if len(shown) > 1 else {}
             arrays |= self._show(subject, rows, depths, answers, torch.stack(votes))
