@@ -139,7 +139,7 @@ def _draw_histograms(sheet: Sheet, y: float, finding: Finding) -> None:
         if names:
             axes.set_xticks(range(len(names)), names)
         if number == 0 and len(groups) > 1:
-            axes.legend(loc="upper center", ncols=2, fontsize=SMALL, frameon=False)
+            axes.legend(loc="lower center", bbox_to_anchor=(0.5, 0.9), ncols=2, fontsize=SMALL, frameon=False)
 
 
 def _make_images(finding: Finding, kind: int) -> Row:
