@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from netgaze.figure import Figure, Finding, group_equal, pick_drawn
+from netgaze.figure import Figure, Finding, group_equal, leave_out_repeats, pick_drawn
 from netgaze.subject import NEEDS
 
 SAYS = {"title": "Sky", "question": "Is it blue?", "needs": ("data",)}
@@ -92,3 +92,10 @@ def test_controls_of_which_the_same_was_found_are_drawn_once():
     }
     drawn = pick_drawn(make(**hooks)(), findings, list(findings)[2:])
     assert list(drawn) == [label for label in findings if label != "random (twin)"]
+
+
+def test_of_repetitions_the_first_stands_for_all_beside_others():
+    settings = {"a": "x", "b": "y", "a2": "x", "b2": "y", "c": "z"}
+    findings = {label: Finding(arrays={"setting": np.array(setting)}) for label, setting in settings.items()}
+    pairs = [("a", "b"), ("a", "a2"), ("a", "b2"), ("b", "a2"), ("a2", "b2"), ("b", "b2"), ("a2", "c"), ("a", "c")]
+    assert leave_out_repeats(findings, pairs) == [("a", "b"), ("a", "a2"), ("b", "b2"), ("a", "c")]

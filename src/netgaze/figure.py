@@ -3,7 +3,7 @@
 import difflib
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Literal, get_args
@@ -166,6 +166,22 @@ def group_equal(findings: Mapping[str, Finding], names: Collection[str]) -> list
 def _are_same(one: Mapping[str, np.ndarray], other: Mapping[str, np.ndarray], names: Collection[str]) -> bool:
     there = [name for name in names if name in one or name in other]
     return all(name in one and name in other and np.array_equal(one[name], other[name]) for name in there)
+
+
+def leave_out_repeats(findings: Mapping[str, Finding], pairs: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Pairs of labels that a sentence is worth: what repeats an earlier network by another seed pairs with it alone.
+
+    Args:
+        findings: with the arrays `setting`, see `Subject.setting`.
+        pairs: of their labels.
+    """
+    settings = {label: str(finding.arrays["setting"]) for label, finding in findings.items()}
+    first = {setting: label for label, setting in reversed(settings.items())}
+    return [
+        pair
+        for pair in pairs
+        if settings[pair[0]] == settings[pair[1]] or all(first[settings[label]] == label for label in pair)
+    ]
 
 
 def pick_drawn(figure: Figure, findings: Mapping[str, Finding], controls: Collection[str]) -> dict[str, Finding]:

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure as Picture
 
-from netgaze.figure import Figure, Finding
+from netgaze.figure import Figure, Finding, leave_out_repeats
 from netgaze.figures.agreement.duels import choose_rows, describe_duels, list_duels, read_duels, show_rows
 from netgaze.figures.agreement.page import MOST_SHOWN, draw_duels
 from netgaze.glossary import Glossary, Meaning
@@ -101,12 +101,13 @@ class Agreement(Figure):
         self, findings: Mapping[str, Finding], subjects: Mapping[str, Subject]
     ) -> dict[str, dict[str, np.ndarray]]:
         """The images that are shown of the first network with the others, and both networks' maps of these."""
-        arrays: dict[str, np.ndarray] = {}
+        arrays = {label: {"setting": np.array(subject.setting)} for label, subject in subjects.items()}
         label = next(iter(findings))
         for (first, second), duel in list(list_duels(findings).items())[:MOST_SHOWN]:
             if first == label:
-                arrays |= show_rows(duel, *choose_rows(duel, self.num_shown), subjects[first], subjects[second])
-        return {label: arrays}
+                shown = choose_rows(duel, self.num_shown)
+                arrays[label] |= show_rows(duel, *shown, subjects[first], subjects[second])
+        return arrays
 
     def compare(self, findings: Mapping[str, Finding]) -> dict[str, Any]:
         """Of each two networks: same answers, error consistency, same errors, who alone is right, McNemar's p."""
@@ -128,7 +129,8 @@ class Agreement(Figure):
 
     def differences(self, findings: Mapping[str, Finding]) -> list[str]:
         """How often two networks agree, how consistent their errors are, and which of them is right more often."""
-        return describe_duels(list_duels(findings))
+        duels = list_duels(findings)
+        return describe_duels({labels: duels[labels] for labels in leave_out_repeats(findings, duels)})
 
     def draw(self, findings: Mapping[str, Finding]) -> Picture:
         """The shares of all pairs, and images of the first network beside each other one."""

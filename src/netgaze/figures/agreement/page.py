@@ -52,7 +52,7 @@ def _make_bar(duel: Duel) -> Row:
         words += f"; error consistency κ {kappa.value:.2f} ({kappa.low:.2f} to {kappa.high:.2f})"
     if np.isfinite(found.same_error.value):
         words += f"; of {int(found.counts[3:].sum()):,} shared errors {format_percent(found.same_error.value)} alike"
-    words += f"; McNemar p {format_share(found.p)}"
+    words += f"; McNemar p {format_share(max(found.p, 1e-9))}"
     words += "; answers by 20 neighbors' votes" if duel.is_voted else ""
     rows = [make_text(title, size=TEXT, below=0.03, weight="bold"), Row(_BAR, partial(_draw_bar, duel=duel))]
     return stack([*rows, make_text(wrap_words(words, WIDTH - 0.2, SMALL), size=SMALL, below=0.12, color=GRAY)])

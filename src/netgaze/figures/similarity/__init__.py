@@ -8,7 +8,7 @@ import torch
 from matplotlib.figure import Figure as Picture
 
 from netgaze.drawing.shown_layers import choose_layers, pool_layers
-from netgaze.figure import Figure, Finding
+from netgaze.figure import Figure, Finding, leave_out_repeats
 from netgaze.figures.similarity.page import draw_pairs
 from netgaze.figures.similarity.pairs import Pair, describe_pairs, list_pairs, read_pairs
 from netgaze.glossary import Glossary, Meaning
@@ -110,11 +110,11 @@ class Similarity(Figure):
         self, findings: Mapping[str, Finding], subjects: Mapping[str, Subject]
     ) -> dict[str, dict[str, np.ndarray]]:
         """What each pair has in common, for the first one's finding."""
-        found: dict[str, dict[str, np.ndarray]] = {}
+        found = {label: {"setting": np.array(subject.setting)} for label, subject in subjects.items()}
         for first, second in list_pairs(findings, subjects):
             is_repeat = not subjects[second].control and subjects[first].setting == subjects[second].setting
             pair = Pair.measure(findings[first], findings[second], self.num_permutations, self.seed, is_repeat)
-            found.setdefault(first, {}).update(pair.as_arrays(second))
+            found[first] |= pair.as_arrays(second)
         return found
 
     def compare(self, findings: Mapping[str, Finding]) -> dict[str, Any]:
@@ -132,7 +132,8 @@ class Similarity(Figure):
 
     def differences(self, findings: Mapping[str, Finding]) -> list[str]:
         """Of each two networks, whether their first and last stages are as alike as two seeds', where this is sure."""
-        return describe_pairs({labels: it for labels, it in read_pairs(findings).items() if labels[1] in findings})
+        pairs = {labels: pair for labels, pair in read_pairs(findings).items() if labels[1] in findings}
+        return describe_pairs({labels: pairs[labels] for labels in leave_out_repeats(findings, pairs)})
 
     def table(self, finding: Finding) -> list[dict[str, Any]]:
         """A row for every stage with every stage of every other network."""
