@@ -39,11 +39,11 @@ def test_a_failed_run_stays_in_the_table_and_the_others_finish(sweep):
 def test_the_report_holds_everything(sweep):
     folder, _, _ = sweep
     page = (folder / "sweep" / "report.html").read_text(encoding="utf-8")
-    for name in ("curves", "confusion", "knn"):
+    for name in ("curves", "confusion", "knn", "agreement", "similarity", "layers"):
         said = json.loads((folder / "sweep" / "figures" / f"{name}.json").read_text())
         assert said["question"].replace("'", "&#39;") in page
         assert f'id="{name}"' in page
-    assert page.count("data:image/png;base64,") == 3
+    assert page.count("data:image/png;base64,") == 6
     assert "non-finite" in page
     assert not re.search(r'(src|href)="(?!data:|#)', page), "the page needs another file"
 
@@ -127,3 +127,10 @@ def test_several_devices_do_not_sweep(tmp_path):
     code, printed = command("-m", *TINY, "trainer.devices=2", "seed=0,1", cwd=tmp_path)
     assert code == 1
     assert "does not go with several devices" in printed
+
+
+def test_what_compares_joins_the_figures_of_two_networks():
+    own = {"knn": {}}
+    assert list(_add_comparisons(own, ["one", "two"])) == ["knn", *COMPARISONS]
+    assert _add_comparisons(own, ["one"]) == own
+    assert _add_comparisons({}, ["one", "two"]) == {}, "figure=[] wants none"
