@@ -9,6 +9,8 @@ from tests.callbacks.test_tensorboard import open_hparams
 from tests.commands import command
 from tests.conftest import TINY, typed
 
+from netgaze.analysis import COMPARISONS, _add_comparisons
+
 pytestmark = pytest.mark.slow
 
 FAST = [*TINY, "figure=[curves,confusion,knn]"]
