@@ -109,12 +109,17 @@ def permute_within(labels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return order
 
 
+def find_chance(by_chance: np.ndarray) -> np.ndarray:
+    """What chance seldom exceeds: the 95 % quantile of scores by chance [P,...] over the permutations, [...]."""
+    return np.quantile(by_chance, _CERTAINTY, axis=0)
+
+
 def calibrate(scores: np.ndarray, by_chance: np.ndarray) -> np.ndarray:
     """Scores above chance (Gröger et al. 2026, arXiv 2602.14486): (s - t) / (1 - t), 0 at what chance seldom exceeds.
 
     t is the 95 % quantile of the scores by chance [P,...] of scores [...]; below it they are negative, where the paper
     has 0. NaN where chance alone gives 1.
     """
-    threshold = np.quantile(by_chance, _CERTAINTY, axis=0)
+    threshold = find_chance(by_chance)
     room = np.where(threshold < 1, 1 - threshold, np.nan)
     return (scores - threshold) / room

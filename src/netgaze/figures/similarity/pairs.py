@@ -8,12 +8,13 @@ import torch
 
 from netgaze.figure import Finding
 from netgaze.files import cached_arrays, digest
-from netgaze.measures.similarity import LayerProducts, calibrate, permute_within, share_neighbors
+from netgaze.measures.similarity import LayerProducts, calibrate, find_chance, permute_within, share_neighbors
 from netgaze.subject import Subject
 
 _GROUPS = 10  # of images, whose scatter says how sure a CKA is
 _ALIKE, _UNLIKE = 0.9, 0.75  # shares of the ceiling: from which on stages are nearly as alike, up to which they are not
 _SURE = 2.0  # standard errors
+_ARE = {True: "nearly as alike as", False: "less alike than"}
 
 
 @dataclass(frozen=True)
@@ -112,9 +113,6 @@ def _describe(pair: Pair, ceiling: Pair | None) -> str:
     return ", ".join(sentences)
 
 
-_ARE = {True: "nearly as alike as", False: "less alike than"}
-
-
 def _hold_against(pair: Pair, ceiling: Pair, place: int) -> tuple[bool, str] | None:
     """Whether a stage reaches the ceiling, or stays below it, and both numbers; None where neither is sure."""
     (found, error), (most, most_error) = _place(pair, place), _place(ceiling, place)
@@ -157,8 +155,7 @@ def _compare_stages(first: Finding, second: Finding, num: int, seed: int) -> dic
         if len(stages[0][0]) >= 4 * _GROUPS
     ]
     error = np.std(groups, axis=0, ddof=1) / len(groups) ** 0.5 if groups else np.full_like(cka, np.nan)
-    chance = np.quantile(by_chance, 0.95, axis=0)
-    return {"cka": cka, "chance": chance, "above_chance": calibrate(cka, by_chance), "error": error}
+    return {"cka": cka, "chance": find_chance(by_chance), "above_chance": calibrate(cka, by_chance), "error": error}
 
 
 def _compare_neighbors(first: Finding, second: Finding, num: int, seed: int) -> dict[str, np.ndarray]:
