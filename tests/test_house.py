@@ -25,7 +25,7 @@ ORDER = [
     {"upgrade"},
     {"download", "folders", "pseudo_labels", "stored", "archives"},
     {"measures", "corruptions"},
-    {"inside", "glossary", "predictions", "records"},
+    {"inside", "glossary", "predictions", "records", "page"},
     {"features", "schedules", "optimizers", "weights", "schema", "verifier", "request", "provenance"},
     {"processes", "sync_norms", "requeue"},
     {"passes"},

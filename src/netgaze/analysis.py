@@ -35,6 +35,7 @@ log = logging.getLogger(__name__)
 MAX_COLUMNS = 4  # runs side by side in one picture
 PLOTS = {"sweep": plot_sweep, "matrix": plot_matrix}  # of a table
 ANATOMY = {"anatomy": {"_target_": "netgaze.figures.anatomy.Anatomy"}}  # what any network can be asked
+EXPLORER = {"explore": {"_target_": "netgaze.figures.explore.Explore"}}  # what a page begins with
 COMPARISONS = {  # what two networks or more are asked beside what the runs drew themselves
     "agreement": {"_target_": "netgaze.figures.agreement.Agreement"},
     "similarity": {"_target_": "netgaze.figures.similarity.Similarity"},
@@ -231,6 +232,14 @@ def compare_stages(stages: Mapping[str, Run], folder: Path) -> str | None:
     return f"{folder}: {why}." if why else None
 
 
+def report_run(run: Run) -> None:
+    """Write the page of a run: its numbers, and the figures that it drew itself."""
+    shown = [name for name in run.config["figure"] if (run.folder / "figures" / f"{name}.json").exists()]
+    if shown:
+        (label,) = label_runs([run])
+        log.info("Report: %s", report.write(run.folder, label, make_rows([run], [label]), shown))
+
+
 def is_complete(folder: Path) -> bool:
     """Whether a comparison was written to its end, and none of its figures failed."""
     said = [read_json(path) for path in (folder / "figures").glob("*.json")]
@@ -266,8 +275,8 @@ def _merge_figures(subjects: list[Subject]) -> dict[str, Any]:
 
 
 def _add_comparisons(figures: dict[str, Any], subjects: list[Subject]) -> dict[str, Any]:
-    """The figures of several networks, and with them what compares these; none where none were wanted."""
-    return figures | COMPARISONS if figures and len(subjects) > 1 else figures
+    """The figures of networks, with what a page begins with and what compares several; none where none were wanted."""
+    return EXPLORER | figures | (COMPARISONS if len(subjects) > 1 else {}) if figures else figures
 
 
 def _show(

@@ -110,6 +110,7 @@ def end(
         folder=run.folder,
         precision=choose_precision(settings),
         examples=(lambda: run.examples) if run.has_examples else None,
+        snapshots=(lambda: run.snapshots) if run.has_snapshots else None,
     )
     found = _look(figures, subject, settings, run, numbers)
     speed = {"test_images_per_second": tested.images_per_second} | _measure_training(data, run)

@@ -8,7 +8,7 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from netgaze.analysis import compare_stages, is_complete
+from netgaze.analysis import compare_stages, is_complete, report_run
 from netgaze.build import build, build_task, build_trainer, init_from_data, trust
 from netgaze.callbacks.keep import Keep
 from netgaze.checks import check_export, check_monitor, check_recorded, check_seen, check_source
@@ -74,12 +74,14 @@ def fit(config: DictConfig, folder: Path, request: Request) -> Run:
                 with stage.run.noting_failure(stage.request, stage.config):
                     train(stage)
             done[name] = ready or stage.run
-        changed |= _finish(plan_stage(config, last, done, whole, request))
+        is_new = _finish(plan_stage(config, last, done, whole, request))
     if not is_main_process():
         return whole
     own = [run for run in [*done.values(), whole] if run.folder.is_relative_to(folder)]
     failed = [_explain_failures(run, config) for run in own]
-    if earlier and (changed or not is_complete(folder / "stages")):  # a kill may come between the two
+    if is_new:
+        report_run(whole)
+    if earlier and (changed or is_new or not is_complete(folder / "stages")):  # a kill may come between the two
         failed.append(compare_stages(done | {last: whole}, folder / "stages"))
     if any(failed):
         raise NetgazeError(" ".join(filter(None, failed)))

@@ -13,6 +13,7 @@ from matplotlib.figure import Figure as Picture
 
 from netgaze.files import atomic_write, read_arrays, to_plain
 from netgaze.glossary import Glossary
+from netgaze.page.parts import Explored
 from netgaze.subject import NEEDS, Subject
 
 Controls = Literal["drawn", "numbers", "none"]
@@ -144,6 +145,10 @@ class Figure(ABC):
     def summary(self, findings: Mapping[str, Finding]) -> str:
         """What belongs into the terminal."""
         return ""
+
+    def explore(self, finding: Finding) -> Explored:
+        """What the page one can click in is to show of one network: see `page.parts.Explored`."""
+        return {}
 
     def files(self, finding: Finding) -> dict[str, np.ndarray]:
         """Pictures that become files of their own, by name: uint8 [H,W,3], or [T,H,W,3] for an animation."""

@@ -18,10 +18,12 @@ from netgaze.failures import Failure
 from netgaze.figure import Figure, Finding, pick_drawn
 from netgaze.files import atomic_write, make_file_names, write_csv, write_json
 from netgaze.glossary import explain_all
+from netgaze.page.parts import SUFFIX, write_parts
 
 log = logging.getLogger(__name__)
 
 _DPI = 120
+_SUFFIXES = (".png", ".csv", SUFFIX)  # of what is drawn; a figure's JSON says more
 _FRAME, _LAST_FRAME = 120, 1500  # milliseconds of an animation
 
 
@@ -75,6 +77,7 @@ def write_figure(name: str, figure: Figure, answers: Answers, out: Path) -> None
     if any(tables.values()):
         content["tables"] = tables
         _write_table(tables, out / f"{name}.csv")
+    write_parts(out / name, {label: figure.explore(it) for label, it in findings.items()}, answers.controls)
     if meanings := explain_all(_list_names(answers, compared, tables), figure.glossary):
         content["glossary"] = meanings
     write_json(out / f"{name}.json", content)
@@ -116,10 +119,10 @@ def write_failure(
     except NetgazeError as error:  # where nothing can be written, what was there stays
         log.warning("%s", error)
         return
-    remove_figure(name, out, (".png", ".csv") if answers.shows_networks else (".png", ".csv", ".npz"))
+    remove_figure(name, out, _SUFFIXES if answers.shows_networks else (*_SUFFIXES, ".npz"))
 
 
-def remove_figure(name: str, out: Path, suffixes: Sequence[str] = (".png", ".csv", ".npz", ".json")) -> None:
+def remove_figure(name: str, out: Path, suffixes: Sequence[str] = (*_SUFFIXES, ".npz", ".json")) -> None:
     """Take away what an earlier drawing of a figure left: it would pose as today's."""
     shutil.rmtree(out / name, ignore_errors=True)
     for suffix in suffixes:

@@ -1,4 +1,8 @@
-"""What a network said of each training example in each epoch, kept so that examples can be told apart: examples.npz."""
+"""What a run keeps of single images while it learns.
+
+`Record`: of each training example in each epoch, so that examples can be told apart: examples.npz. `Snapshots`: of
+some test images every so many epochs, so that their places and answers can be seen moving: snapshots.npz.
+"""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -9,7 +13,7 @@ import numpy as np
 from netgaze.errors import NetgazeError
 from netgaze.files import atomic_write, digest, read_arrays
 
-RECORD = "examples.npz"  # in a run's folder
+RECORD, SNAPSHOTS = "examples.npz", "snapshots.npz"  # in a run's folder
 
 
 @dataclass(frozen=True)
@@ -75,3 +79,50 @@ class Record:
         if not fits or np.isnan(arrays["margin"]).all():
             raise NetgazeError(f"{path} holds arrays that do not fit each other. It may be damaged.")
         return cls(**arrays)
+
+
+@dataclass(frozen=True)
+class Snapshots:
+    """N images of the test split in a network at S epochs.
+
+    Attributes:
+        epochs: from 1, int64 [S].
+        index: of the images within the split, int64 [N].
+        features: their first D principal components at that epoch, float16 [S,N,D].
+        answers: the likeliest of the data's classes, int16 [S,N]; -1 of a network that does not name these.
+        shares: its probability, float16 [S,N].
+    """
+
+    epochs: np.ndarray
+    index: np.ndarray
+    features: np.ndarray
+    answers: np.ndarray
+    shares: np.ndarray
+
+    @cached_property
+    def digest(self) -> str:
+        """A short name for all that was kept."""
+        return digest(self.epochs, self.index, self.features, self.answers, self.shares)
+
+    def save(self, path: Path) -> None:
+        """Write it, whole."""
+        with atomic_write(path) as beside, open(beside, "wb") as file:
+            np.savez(file, **vars(self))
+
+    @classmethod
+    def load(cls, path: Path) -> "Snapshots":
+        """The snapshots in a file.
+
+        Raises:
+            NetgazeError: there are none, or such as `save` did not write.
+        """
+        arrays = read_arrays(path)
+        kinds = {"epochs": "i", "index": "i", "features": "f", "answers": "i", "shares": "f"}
+        if arrays is None or {name: array.dtype.kind for name, array in arrays.items()} != kinds:
+            raise NetgazeError(f"{path} holds no snapshots that train.py wrote. It may be damaged.")
+        found = cls(**arrays)
+        shape = (found.epochs.size, found.index.size)
+        fits = found.features.ndim == 3 and found.features.shape[:2] == found.answers.shape == found.shares.shape
+        if not fits or found.answers.shape != shape or not all(shape):
+            raise NetgazeError(f"{path} holds arrays that do not fit each other. It may be damaged.")
+        return found

@@ -1,4 +1,4 @@
-"""One self-contained page from saved pictures and JSON: nothing is computed here."""
+"""One self-contained page from saved pictures and JSON, and the explorer by itself: nothing is computed here."""
 
 import base64
 from collections.abc import Iterable, Mapping, Sequence
@@ -6,18 +6,19 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-
 from netgaze.files import read_json, write_text
 from netgaze.glossary import RUN_NUMBERS, Glossary, Meaning, find_margin, format_named, format_number
+from netgaze.labels import find_differing, list_settings
+from netgaze.page.parts import assemble
+from netgaze.page.render import render
 from netgaze.results import average_repeats
 from netgaze.run import Run
 from netgaze.runs import COUNTS, Row
 from netgaze.tables import tabulate, tabulate_means
-from netgaze.text import show
 from netgaze.winner import name_winner
 
 MOST_ROWS = 200  # of a figure's own table on the page; the CSV has all
+EXPLORE = "explore"  # the figure that is the page one clicks in
 MOST_DIFFERENCES = 10  # sentences that a page begins with
 
 
@@ -30,7 +31,7 @@ def write(
     plots: Sequence[str] = (),
     note: str = "",
 ) -> Path:
-    """Write `<folder>/report.html` and return its path.
+    """Write `<folder>/report.html` and return its path; where the figure `explore` was drawn, `explore.html` too.
 
     Args:
         folder: holds `figures/<figure>.png` and `.json`.
@@ -41,29 +42,40 @@ def write(
         note: a sentence under the table.
     """
     columns, cells = tabulate(rows)
+    explorer = _read_explorer(folder, figures, rows)
     counts = {row["label"]: {name: row[name] for name in COUNTS if name in row} for row in rows}
-    page = (
-        _environment()
-        .get_template("report.html")
-        .render(
-            title=title,
-            columns=_explain_columns(columns),
-            rows=[
-                {"cells": line, "status": row["status"], "error": row["error"]}
-                for line, row in zip(cells, rows, strict=True)
-            ],
-            means=_describe_means(rows),
-            meanings=[RUN_NUMBERS[name] for name in columns if name in RUN_NUMBERS],
-            winner=name_winner(rows),
-            note=note,
-            plots=[_inline(folder / "figures" / f"{plot}.png") for plot in plots],
-            differences=collect_differences(folder, figures),
-            figures=[_figure(folder / "figures", name, counts) for name in figures],
-            runs=[_provenance(Path(row["folder"]), row["label"]) for row in rows],
-        )
-    )
-    write_text(folder / "report.html", page)
+    shown = [name for name in figures if explorer is None or name != EXPLORE]
+    context = {
+        "title": title,
+        "columns": _explain_columns(columns),
+        "rows": [
+            {"cells": line, "status": row["status"], "error": row["error"]}
+            for line, row in zip(cells, rows, strict=True)
+        ],
+        "means": _describe_means(rows),
+        "meanings": [RUN_NUMBERS[name] for name in columns if name in RUN_NUMBERS],
+        "winner": name_winner(rows),
+        "note": note,
+        "plots": [_inline(folder / "figures" / f"{plot}.png") for plot in plots],
+        "differences": collect_differences(folder, figures),
+        "figures": [_figure(folder / "figures", name, counts) for name in shown],
+        "runs": [_provenance(Path(row["folder"]), row["label"]) for row in rows],
+    }
+    write_text(folder / "report.html", render("report.html", context, explorer))
+    if explorer is not None:
+        write_text(folder / "explore.html", render("explore.html", {"title": title}, explorer))
     return folder / "report.html"
+
+
+def _read_explorer(folder: Path, figures: Sequence[str], rows: Sequence[Row]) -> dict[str, Any] | None:
+    """What the page shows where its reader can click; None where the figure `explore` is not among those drawn."""
+    content = read_json(folder / "figures" / f"{EXPLORE}.json") if EXPLORE in figures else {"error": "not asked"}
+    if "error" in content:
+        return None
+    own = list_settings([Run(Path(row["folder"])) for row in rows])
+    labels, keys = [row["label"] for row in rows], find_differing(own)
+    settings = {label: {key: one[key] for key in keys if key in one} for label, one in zip(labels, own, strict=True)}
+    return _figure(folder / "figures", EXPLORE, {}) | {"block": assemble(folder / "figures", figures, settings)}
 
 
 def collect_differences(folder: Path, figures: Iterable[str]) -> list[str]:
@@ -84,16 +96,6 @@ def _describe_means(rows: Sequence[Row]) -> dict[str, Any] | None:
 
 def _explain_columns(columns: Sequence[str]) -> list[Meaning]:
     return [RUN_NUMBERS.get(name, Meaning(name)) for name in columns]
-
-
-def _environment() -> Environment:
-    return Environment(
-        loader=PackageLoader("netgaze", "."),
-        autoescape=True,
-        finalize=lambda value: show(value, keep="\n") if type(value) is str else value,  # Markup has been through it
-        undefined=StrictUndefined,
-        trim_blocks=True,
-    )
 
 
 def _figure(folder: Path, name: str, counts: Mapping[str, Mapping[str, float]]) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from netgaze.places import locate_checkpoint
 from netgaze.predictions import Predictions
 from netgaze.provenance import collect_provenance
 from netgaze.ranks import is_main_process
-from netgaze.records import RECORD, Record
+from netgaze.records import RECORD, SNAPSHOTS, Record, Snapshots
 from netgaze.request import Request
 from netgaze.stored import check_checkpoint, read_facts, read_history, read_numbers, read_variants
 from netgaze.subject import Subject
@@ -117,6 +117,20 @@ class Run:
         """Whether it has a record of its training examples."""
         return (self.folder / RECORD).exists()
 
+    @cached_property
+    def snapshots(self) -> Snapshots:
+        """Some test images as its network saw them every so many epochs, where `callback.snapshots` kept them.
+
+        Raises:
+            NetgazeError: it has none, or damaged ones.
+        """
+        return Snapshots.load(self.folder / SNAPSHOTS)
+
+    @property
+    def has_snapshots(self) -> bool:
+        """Whether it kept any."""
+        return (self.folder / SNAPSHOTS).exists()
+
     @property
     def figures(self) -> list[Path]:
         """Its pictures, by name."""
@@ -203,7 +217,7 @@ class Run:
     def _write_facts(self, facts: dict[str, Any]) -> None:
         if is_main_process():
             write_json(self.folder / "run.json", facts)
-        for stale in ("request", "epochs", "metrics", "variants", "predictions", "examples", "subject"):
+        for stale in ("request", "epochs", "metrics", "variants", "predictions", "examples", "snapshots", "subject"):
             self.__dict__.pop(stale, None)
         self.facts = facts
 

@@ -20,7 +20,7 @@ from netgaze.features import digest_weights, extract, read_source
 from netgaze.files import digest
 from netgaze.measures.pixels import to_floats
 from netgaze.passes import Outputs, Passes, collect_outputs
-from netgaze.records import Record
+from netgaze.records import Record, Snapshots
 from netgaze.verifier import ThresholdChoice, Verifier
 
 # Parts of a Subject that a figure may need: all that there are.
@@ -52,6 +52,7 @@ class Subject:
         reader: makes the data without loading it: sizes, normalization, how own pictures are read; by default `data`.
         history: reads the rows of `history.csv`.
         examples: reads the `records.Record` of the training examples.
+        snapshots: reads what it kept of some images while it learned.
         metrics: the run's final numbers.
         config: the run's resolved config.
         split: the split that is looked at: "test", or "val" while training.
@@ -86,9 +87,11 @@ class Subject:
         reader: Callable[[], Any] | None = None,
         precision: str = "32",
         examples: Callable[[], Record] | None = None,
+        snapshots: Callable[[], Snapshots] | None = None,
     ):
         self.label = label
         self._task, self._data, self._history, self._examples = task, data, history, examples
+        self._snapshots = snapshots
         self.metrics, self.config = metrics, config
         self.split = split
         self.control, self.training, self.pixels, self.folder = control, training, pixels, folder
@@ -195,6 +198,15 @@ class Subject:
                 f"{num:,}. Give it the data that it was trained on, or train it again."
             )
         return record
+
+    @cached_property
+    def snapshots(self) -> Snapshots | None:
+        """Some images of its split as it saw them while it learned; None where nothing was kept.
+
+        Raises:
+            NetgazeError: they are damaged.
+        """
+        return None if self._snapshots is None else self._snapshots()
 
     def identity(self, needs: tuple[str, ...]) -> str:
         """A short name for the parts in `needs`: equal weights, data, history and so on have equal names."""

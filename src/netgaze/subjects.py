@@ -78,6 +78,7 @@ def open_subject(
         train_data=None if other is None else open_other if other is own["data"] else open_own,
         precision=choose_precision(settings, precision),
         examples=(lambda: run.examples) if run.has_examples else None,
+        snapshots=(lambda: run.snapshots) if run.has_snapshots else None,
     )
 
 

@@ -18,9 +18,10 @@ from netgaze.figures.data_card import DataCard
 from netgaze.figures.extremes import Extremes
 from netgaze.figures.filters import Filters, measure_filters
 from netgaze.figures.knn import Knn
-from netgaze.figures.tsne import Tsne, leave_one_out
+from netgaze.figures.tsne import Tsne
 from netgaze.measures.metrics import knn_accuracy, vote_weighted
 from netgaze.measures.neighbors import find_nearest
+from netgaze.measures.planes import leave_one_out
 from netgaze.passes import Outputs
 from netgaze.subject import Subject
 

@@ -45,15 +45,18 @@ POINTING = Glossary(
 )
 
 
-def load_examples(subject: Subject, images: np.ndarray, upright: bool = True) -> tuple[Tensor, Tensor]:
-    """What the task makes of images of the subject's split, on its device: examples [M,C,H,W] and targets [M].
+def load_examples(
+    subject: Subject, images: np.ndarray, upright: bool = True, split: str | None = None
+) -> tuple[Tensor, Tensor]:
+    """What the task makes of images of a split, on its device: examples [M,C,H,W] and targets [M].
 
     Args:
         subject: with a task and data.
         images: indices into the split, [B].
         upright: only the first example that the task makes of each image; else all of them, the first ones first.
+        split: None for the subject's own.
     """
-    data, split, device = subject.data, subject.split, device_of(subject.task)
+    data, split, device = subject.data, split or subject.split, device_of(subject.task)
     shown = data.normalize(data.images(split, images))
     examples, targets = subject.task.make_examples(shown, data.labels(split)[images])
     num = len(images) if upright else len(targets)

@@ -15,6 +15,7 @@ from netgaze.drawing.panels import GRAY, TEXT, Sheet, choose_line
 from netgaze.drawing.rows import Columns, Row, lay_out, make_bands, make_legend
 from netgaze.figure import Figure, Finding
 from netgaze.glossary import NUMBERS, Glossary, explain, format_number
+from netgaze.page.parts import Explored
 from netgaze.subject import Subject
 
 _PLOTS = {
@@ -86,6 +87,16 @@ class Curves(Figure):
                 ends = {"best": arrays[name][best], "last": arrays[name][-1]}
                 numbers |= {f"{end}/{name}": float(value) for end, value in ends.items() if np.isfinite(value)}
         return Finding(numbers, arrays, "The dotted line marks the best epoch by the validation split.")
+
+    def explore(self, finding: Finding) -> Explored:
+        """Each number over epochs."""
+        arrays = finding.arrays
+        series: dict[str, Any] = {}
+        for name in [name for name in _NAMES if name in arrays]:
+            known, meaning = np.isfinite(arrays[name]), _MEANINGS.get(name)
+            series[name] = {"x": arrays["epoch"][known].tolist(), "y": arrays[name][known].tolist()}
+            series[name] |= {"words": meaning.words if meaning else name, "unit": meaning.unit if meaning else ""}
+        return {"run": {"series": series}} if series else {}
 
     def draw(self, findings: Mapping[str, Finding]) -> Picture:
         """A column per run, a row per number; all plots of a number have the same axes."""

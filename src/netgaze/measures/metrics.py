@@ -81,11 +81,22 @@ def vote_weighted(similarities: Tensor, labels: Tensor, num_classes: int, temper
         num_classes: K.
         temperature: T.
     """
-    winners, some = [], max(1, _AT_ONCE // num_classes)
-    for similar, near in zip(similarities.split(some), labels.split(some), strict=True):
-        votes = torch.zeros(len(near), num_classes, dtype=torch.float64)
-        winners.append(votes.scatter_add_(1, near, (similar.double() / temperature).exp()).argmax(dim=1))
-    return torch.cat(winners)
+    some = max(1, _AT_ONCE // num_classes)
+    parts = zip(similarities.split(some), labels.split(some), strict=True)
+    return torch.cat([weigh_votes(*part, num_classes, temperature).argmax(dim=1) for part in parts])
+
+
+def weigh_votes(similarities: Tensor, labels: Tensor, num_classes: int, temperature: float = 0.07) -> Tensor:
+    """The votes of the neighbors for each class, each weighing exp(similarity / T), float64 [Q,K]; see `vote_weighted`.
+
+    Args:
+        similarities: of the neighbors, [Q,k].
+        labels: of the neighbors, int64 [Q,k].
+        num_classes: K.
+        temperature: T.
+    """
+    votes = torch.zeros(len(labels), num_classes, dtype=torch.float64)
+    return votes.scatter_add_(1, labels, (similarities.double() / temperature).exp())
 
 
 def knn_accuracy(

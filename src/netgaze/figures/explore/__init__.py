@@ -1,0 +1,110 @@
+"""Which image is this dot, where is it in the other network, and what does that one see in it?"""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import torch
+from matplotlib.figure import Figure as Picture
+from threadpoolctl import threadpool_limits
+
+from netgaze.drawing.examples import balanced_choice
+from netgaze.drawing.planes import draw_planes
+from netgaze.errors import NetgazeError
+from netgaze.figure import Figure, Finding
+from netgaze.figures.explore.answers import ask
+from netgaze.figures.explore.evidence import map_evidence
+from netgaze.figures.explore.parts import hand_over
+from netgaze.figures.explore.snapshots import place_snapshots
+from netgaze.figures.explore.sprites import draw_sprite
+from netgaze.files import digest
+from netgaze.glossary import Glossary, Meaning
+from netgaze.measures.neighbors import find_nearest
+from netgaze.measures.pixels import to_floats
+from netgaze.measures.planes import embed, project
+from netgaze.page.parts import Explored
+from netgaze.subject import Subject
+
+_MOST_IMAGES = 60_000  # their numbers are sent in two bytes
+_NUM_STEPS = 500  # of t-SNE: half of scikit-learn's, after which the dots of a few thousand images hardly move
+
+
+class Explore(Figure):
+    """Many images in every network, for the page one can click in: places, answers, evidence and neighbors of each.
+
+    The same images for every network, as evenly over the classes as they allow, by the seed. Networks that name no
+    classes, or others than the data's, answer by a vote of the 20 nearest training images of their features, each
+    weighing exp(cosine / 0.07) (Wu et al. 2018); the loss of a vote is -log of its share for the true class, once every
+    class has been given a twentieth of a vote. The ten neighbors are those by cosine among the images shown.
+
+    Maps by t-SNE are of half as many steps as in the figure `tsne`.
+
+    Args:
+        num_images: how many; fewer where the splits have fewer.
+        splits: of "train", "val", "test"; None for the one that is looked at.
+        seed: of the choice of images and of the maps.
+
+    Raises:
+        NetgazeError: no images, too many, or an unknown split.
+    """
+
+    title = "Explore"
+    question = "Which image is this dot, where is it in the other networks, and what do these see in it?"
+    needs = ("data", "features")
+    glossary = Glossary({"num_images": Meaning("images shown")})
+
+    def __init__(self, *, num_images: int = 2000, splits: Sequence[str] | None = None, seed: int = 0):
+        if not 2 <= num_images <= _MOST_IMAGES:
+            raise NetgazeError(f"figure.explore.num_images must be 2 to {_MOST_IMAGES:,}, got {num_images}.")
+        if splits is not None and (not splits or not set(splits) <= {"train", "val", "test"}):
+            raise NetgazeError("figure.explore.splits must name some of train, val and test, as in [test,val].")
+        self.num_images, self.splits, self.seed = num_images, splits, seed
+
+    def compute(self, subject: Subject) -> Finding:
+        """Of N images their `split`, `index` and `labels`, [N] each, places [N,2], answers, evidence and neighbors."""
+        data, splits = subject.data, list(dict.fromkeys(self.splits or [subject.split]))
+        rows = {split: self._choose(data.labels(split).numpy(), len(splits)) for split in splits}
+        features = to_floats(torch.cat([subject.bank(split)[own] for split, own in rows.items()]))
+        labels = torch.cat([data.labels(split)[own] for split, own in rows.items()])
+        with threadpool_limits(1):  # more threads are slower at these sizes, many times so beside a training
+            planes = {
+                "plane": embed(features.numpy(), self.seed, _NUM_STEPS),
+                "plane_pca": project(features.numpy(), 2, self.seed),
+            }
+        near = find_nearest(features, features, min(10, len(features) - 1), leave_out_self=True)[1]
+        arrays = planes | {
+            "split": np.repeat(np.arange(len(rows)), [len(own) for own in rows.values()]),
+            "index": np.concatenate(list(rows.values())),
+            "labels": labels.numpy(),
+            "near": near.numpy(),
+            "splits": np.array(splits),
+            "names": np.array(data.class_names),
+            "data": np.array([data.title, data.fingerprint]),
+        }
+        arrays |= ask(subject, rows, labels) | map_evidence(subject, rows)
+        caption = f"{len(labels):,} images of the {' and '.join(splits)} split, the same for every network."
+        return Finding({"num_images": len(labels)}, arrays, f"{caption} On paper only the t-SNE map is left of it.")
+
+    def _choose(self, labels: np.ndarray, num_splits: int) -> np.ndarray:
+        """Images of a split, in its order."""
+        return np.sort(balanced_choice(labels, max(2, self.num_images // num_splits), self.seed))
+
+    def relate(
+        self, findings: Mapping[str, Finding], subjects: Mapping[str, Subject]
+    ) -> dict[str, dict[str, np.ndarray]]:
+        """Which images they are; once of the same ones, these as small pictures; and what runs kept while training."""
+        arrays: dict[str, dict[str, np.ndarray]] = {}
+        for label, finding in findings.items():
+            found = finding.arrays
+            key = digest(str(found["data"][1]), found["splits"].tolist(), found["split"], found["index"])
+            is_first = key not in {str(own["set"]) for own in arrays.values()}
+            own = {"set": np.array(key)} | place_snapshots(subjects[label], found, self.seed)
+            arrays[label] = own | (draw_sprite(subjects[label].data, found) if is_first else {})
+        return arrays
+
+    def explore(self, finding: Finding) -> Explored:
+        """All of it, in as few bytes as tell what can be seen."""
+        return hand_over(finding.arrays)
+
+    def draw(self, findings: Mapping[str, Finding]) -> Picture:
+        """The t-SNE maps, a column per network: what is seen where nothing can be clicked."""
+        return draw_planes(findings, lambda finding: f"{finding.numbers['num_images']:,} images")

@@ -1,0 +1,81 @@
+"""A finding as the page takes it: see docs/explorer.md for the names."""
+
+import base64
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from netgaze.page.parts import Explored
+
+_MOST = 65535  # of two bytes
+_MAPS = {"t-SNE": "plane", "PCA": "plane_pca", "t-SNE of the first network": "plane_shared"}
+
+
+def hand_over(found: Mapping[str, np.ndarray]) -> Explored:
+    """What `Explore` found of one network, in few bytes."""
+    network: dict[str, Any] = {
+        "maps": {name: _quantize(found[key]) for name, key in _MAPS.items() if key in found},
+        "neighbors": found["near"].astype(np.uint16),
+    }
+    votes = _list_answers(found, "vote", "neighbors")
+    answers = _list_answers(found, "head", "head") or votes
+    network |= {"answers": answers} if answers else {}
+    network |= {"votes": votes} if votes else {}
+    if "own_classes" in found:
+        network["own"] = {"class_names": found["own_names"].tolist()} | _list_shares(found, "own")
+    if "heat" in found:
+        network["heat"] = {
+            "classes": found["heat_classes"].astype(np.uint16),
+            "values": found["heat"],
+            "unit": str(found["heat_unit"]),
+        }
+        network["heat"] |= {"class_names": found["own_names"].tolist()} if "own_names" in found else {}
+    if "epochs" in found:
+        network["snapshots"] = {
+            "epochs": found["epochs"].tolist(),
+            "maps": np.stack([_quantize(plane) for plane in found["epoch_planes"]]),
+            "classes": found["epoch_classes"].astype(np.uint16),
+            "shares": _to_shares(found["epoch_shares"]),
+        }
+    return {"set": str(found["set"]), "images": _list_images(found), "network": network}
+
+
+def _list_images(found: Mapping[str, np.ndarray]) -> dict[str, Any]:
+    images: dict[str, Any] = {
+        "name": str(found["data"][0]),
+        "splits": found["splits"].tolist(),
+        "split": found["split"].astype(np.uint8),
+        "index": found["index"].astype(np.uint32),
+        "labels": found["labels"].astype(np.uint16),
+        "class_names": found["names"].tolist(),
+    }
+    if "sprite" in found:
+        url = "data:image/webp;base64," + base64.b64encode(found["sprite"].tobytes()).decode()
+        images["sprite"] = {"url": url, "side": int(found["side"]), "columns": int(found["across"])}
+    return images
+
+
+def _list_answers(found: Mapping[str, np.ndarray], kind: str, by: str) -> dict[str, Any]:
+    if f"{kind}_loss" not in found:
+        return {}
+    return {"by": by} | _list_shares(found, kind) | {"loss": found[f"{kind}_loss"].astype(np.float32)}
+
+
+def _list_shares(found: Mapping[str, np.ndarray], kind: str) -> dict[str, np.ndarray]:
+    return {
+        "classes": found[f"{kind}_classes"].astype(np.uint16),
+        "shares": _to_shares(found[f"{kind}_shares"]),
+    }
+
+
+def _to_shares(shares: np.ndarray) -> np.ndarray:
+    """Shares 0..1 in two bytes."""
+    return (np.clip(shares, 0, 1) * _MOST).round().astype(np.uint16)
+
+
+def _quantize(plane: np.ndarray) -> np.ndarray:
+    """Places [N,2] within a square of two bytes' numbers, which they fill in one direction; one scale for both."""
+    low, high = plane.min(axis=0), plane.max(axis=0)
+    reach = float((high - low).max()) or 1.0
+    return (((plane - (low + high) / 2) / reach + 0.5) * _MOST).round().astype(np.uint16)

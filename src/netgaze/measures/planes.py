@@ -1,0 +1,42 @@
+"""Features as places in a plane."""
+
+import numpy as np
+
+
+def embed(features: np.ndarray, seed: int, num_steps: int = 1000, start: np.ndarray | None = None) -> np.ndarray:
+    """Features [N,D] -> places in the plane, float32 [N,2], by scikit-learn's t-SNE.
+
+    Args:
+        features: of more than 50 dimensions PCA leaves 50, as in the paper.
+        seed: of what is drawn.
+        num_steps: of the gradient, from 250 on.
+        start: places to start from, [N,2]; None for the first two principal components.
+    """
+    # Here, as it takes a second that no training should wait for.
+    from sklearn.manifold import TSNE
+
+    if features.shape[1] > 50:
+        features = project(features, 50, seed)
+    perplexity = min(30.0, (len(features) - 1) / 3)
+    init: str | np.ndarray = "pca" if features.shape[1] >= 2 else "random"
+    if start is not None:
+        init = (start / (start[:, 0].std() or 1.0) * 1e-4).astype(np.float32)  # as large as a start by PCA
+    chosen = {"perplexity": perplexity, "init": init, "random_state": seed, "n_jobs": 1, "max_iter": num_steps}
+    return TSNE(**chosen).fit_transform(features)
+
+
+def project(features: np.ndarray, num: int, seed: int) -> np.ndarray:
+    """Features [N,D] -> their first principal components, [N,num], or as many as there are."""
+    from sklearn.decomposition import PCA
+
+    return PCA(min(num, *features.shape), random_state=seed).fit_transform(features)
+
+
+def leave_one_out(points: np.ndarray, labels: np.ndarray, k: int) -> float:
+    """Share of points [N,D] whose class [N] is the most frequent among their k nearest others, 0..1."""
+    from sklearn.neighbors import NearestNeighbors
+
+    k = min(k, len(points) - 1)
+    neighbors = NearestNeighbors(n_neighbors=k).fit(points).kneighbors(return_distance=False)
+    votes = np.array([np.bincount(near).argmax() for near in labels[neighbors]])
+    return float((votes == labels).mean())
