@@ -143,7 +143,9 @@ def make_runs(labels) -> list[dict]:
     return runs
 
 
-def make_data(num=200, classes=10, networks=3, *, side=16, hostile=False, snapshots=True, splits=1, seed=0, plain=True) -> dict:
+def make_data(
+    num=200, classes=10, networks=3, *, side=16, hostile=False, snapshots=True, splits=1, seed=0, plain=True
+) -> dict:
     """A whole explorer's data, the same for the same arguments."""
     draw = np.random.default_rng(seed)
     labels = draw.integers(0, classes, num)
@@ -153,7 +155,9 @@ def make_data(num=200, classes=10, networks=3, *, side=16, hostile=False, snapsh
     index = 7 + 3 * np.concatenate([np.arange((split == part).sum()) for part in range(splits)])
     built = [make_network(draw, place, labels, classes, snapshots) for place in range(networks)]
     if hostile:
-        names = [HOSTILE[place % len(HOSTILE)] + ("" if place < len(HOSTILE) else str(place)) for place in range(classes)]
+        names = [
+            HOSTILE[place % len(HOSTILE)] + ("" if place < len(HOSTILE) else str(place)) for place in range(classes)
+        ]
         for place, network in enumerate(built):
             network["label"] = HOSTILE[(place + 4) % len(HOSTILE)]
     part = {"name": HOSTILE[0] if hostile else "sample", "splits": ["test", "val"][:splits], "class_names": names}
@@ -163,10 +167,11 @@ def make_data(num=200, classes=10, networks=3, *, side=16, hostile=False, snapsh
 
 
 COLORS = """
-:root { --ink: #1d2430; --soft: #5b6675; --line: #d9dee5; --wash: #f5f7fa; --mark: #1f5fa8; --bad: #a8321f; --page: #fff;
-        color-scheme: light dark; }
+:root { --ink: #1d2430; --soft: #5b6675; --line: #d9dee5; --wash: #f5f7fa; --mark: #1f5fa8; --bad: #a8321f;
+        --page: #fff; color-scheme: light dark; }
 @media (prefers-color-scheme: dark) {
-  :root { --ink: #e6eaf0; --soft: #a3adba; --line: #3a424e; --wash: #1c222b; --mark: #7db4f0; --bad: #f08a76; --page: #12161c; }
+  :root { --ink: #e6eaf0; --soft: #a3adba; --line: #3a424e; --wash: #1c222b; --mark: #7db4f0; --bad: #f08a76;
+          --page: #12161c; }
 }
 """
 

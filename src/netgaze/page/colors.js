@@ -17,6 +17,7 @@ const shapes = ["circle", "square", "triangle", "diamond", "cross", "plus", "wed
 const levels = 16;
 const theme = matchMedia("(prefers-color-scheme: dark)");
 const sprites = new Map();
+const pageColors = new Map();
 
 /** The words of the four cells of the pair's table. */
 export const cellTitles = ["both right", "only A right", "only B right", "both wrong"];
@@ -25,14 +26,18 @@ export const cellTitles = ["both right", "only A right", "only B right", "both w
 export function watchTheme(callback) {
   theme.addEventListener("change", () => {
     sprites.clear();
+    pageColors.clear();
     callback();
   });
 }
 
 /** One of the page's own colors, by its variable. */
 export function pageColor(name) {
-  const given = getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
-  return given || (name === "page" ? "#ffffff" : "#888888");
+  if (!pageColors.has(name)) {
+    const given = getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
+    pageColors.set(name, given || (name === "page" ? "#ffffff" : "#888888"));
+  }
+  return pageColors.get(name);
 }
 
 /** The color of one of several lines or classes. */

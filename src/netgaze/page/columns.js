@@ -1,7 +1,8 @@
 import { allAnswers, firstAnswers, furtherValues, lossesOf, lossRanks, readRow, snapshotAt } from "./data.js";
 import { count, make, makeButton, makeName, percent, round, shorten } from "./dom.js";
+import { positionsOf } from "./dots.js";
 import { chooseHeat, drawSeen, heatClasses, makePicture, makeThumb, setThumb } from "./picture.js";
-import { positionsOf, Scatter } from "./scatter.js";
+import { Scatter } from "./scatter.js";
 import { listen, state } from "./state.js";
 
 // A column a network: its map, and under it what it makes of the fixed image.
@@ -21,13 +22,15 @@ function buildColumn(network, place) {
     body.hidden = !body.hidden;
     fold.setAttribute("aria-expanded", String(!body.hidden));
     fold.textContent = body.hidden ? "unfold" : "fold";
+    fold.setAttribute("aria-label", `${fold.textContent} ${shorten(network.label)}`);
     node.classList.toggle("folded", body.hidden);
   });
   fold.setAttribute("aria-expanded", "true");
   fold.setAttribute("aria-controls", body.id);
   fold.setAttribute("aria-label", `fold ${shorten(network.label)}`);
-  const head = make("header", {}, make("h3", {}, makeName(network.label)), fold);
+  const head = make("header", {}, make("h3", {}, makeName(network.label)));
   if (network.control) head.append(make("span", { class: "soft", text: "control" }));
+  head.append(fold);
   const map = new Scatter(network);
   body.append(buildMap(network, map), buildImagePanel(network));
   const node = make("section", { class: "column", "aria-label": shorten(network.label) }, head, body);
@@ -126,7 +129,7 @@ function listShares(names, classes, shares, truth) {
     const bar = make("span", { class: "share" });
     bar.style.width = `${100 * share}%`;
     const name = make("span", { class: "who" }, makeName(names[place]));
-    if (place === truth) name.append(" (true)");
+    if (place === truth) name.append(make("span", { text: "(true)" }));
     list.append(make("li", {}, name, make("span", { class: "num", text: percent(share) }), make("span", { class: "track" }, bar)));
   });
   return list;

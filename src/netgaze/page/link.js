@@ -68,7 +68,7 @@ export function readLink() {
 
 function readWords(view, link) {
   const { deck, data } = state;
-  const numbers = (data.runs ?? []).flatMap((run) => Object.keys(run.series));
+  const numbers = (data.runs ?? []).flatMap((run) => Object.keys(run.series ?? {}));
   const colors = ["right", "loss", "agreement", ...namesOf(deck, "values").map((key) => `value:${key}`)];
   const among = (key, choices) => (choices.includes(link.get(key)) ? link.get(key) : view[key]);
   view.image = rowOf(deck, link.get("image"));

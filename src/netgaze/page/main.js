@@ -3,10 +3,11 @@ import { buildColumns } from "./columns.js";
 import { buildCurves } from "./curves.js";
 import { openSet } from "./data.js";
 import { make, makeButton, makeSelect } from "./dom.js";
-import { buildFilters, buildLegend, buildMatches, buildToolbar, pressLegend } from "./filters.js";
+import { buildFilters, buildMatches, buildToolbar } from "./filters.js";
 import { buildFixed, buildTip, step } from "./fixed.js";
+import { buildLegend } from "./legend.js";
 import { hasLink, readLink, readSet, writeLink } from "./link.js";
-import { change, changeAll, forgetListeners, listen, state } from "./state.js";
+import { change, changeAll, defaultsOf, forgetListeners, listen, state } from "./state.js";
 import { buildAgreement, buildConfusion } from "./tables.js";
 import { buildWipe } from "./wipe.js";
 
@@ -24,10 +25,10 @@ function start() {
   const root = section.querySelector(".explorer");
   section.classList.add("live");
   root.addEventListener("keydown", pressKey);
-  buildSet(root, readSet(state.data.sets));
+  buildSet(root, readSet(state.data.sets), true);
   addEventListener("hashchange", () => {
     if (!hasLink()) return;
-    if (readSet(state.data.sets) !== state.set) buildSet(root, readSet(state.data.sets));
+    if (readSet(state.data.sets) !== state.set) buildSet(root, readSet(state.data.sets), true);
     else readLink();
   });
   watchTheme(changeAll);
@@ -36,7 +37,7 @@ function start() {
 
 let maps = [];
 
-function buildSet(root, place) {
+function buildSet(root, place, fromLink) {
   forgetListeners();
   state.set = place;
   state.deck = openSet(state.data.sets[place], () => change({ tiles: {} }));
@@ -44,13 +45,11 @@ function buildSet(root, place) {
   state.pointer = null;
   const columns = buildColumns();
   maps = columns.maps;
-  const legend = buildLegend();
-  pressLegend(legend);
   const several = state.deck.networks.length > 1;
   root.replaceChildren(
     ...buildSetChoice(root),
     buildToolbar(maps, buildCopy()),
-    legend,
+    buildLegend(),
     buildFilters(),
     buildMatches(),
     buildFixed(),
@@ -62,7 +61,8 @@ function buildSet(root, place) {
     buildTip(root),
   );
   listen(["matches", "image", "color", "map", "number", "heat", "strength"], writeLink);
-  readLink();
+  if (fromLink) readLink();
+  else change(defaultsOf(state.deck, state.data));
   changeAll();
 }
 
@@ -72,8 +72,7 @@ function buildSetChoice(root) {
     "images",
     state.data.sets.map((set, place) => [place, set.name]),
     (place) => {
-      history.replaceState(null, "", `#set=${place}`);
-      buildSet(root, Number(place));
+      buildSet(root, Number(place), false);
       root.querySelector("select").focus();
     },
   );
@@ -120,7 +119,8 @@ function eachMap(where, act) {
 }
 
 function pressKey(event) {
-  const busy = event.target.closest("input, select, textarea") || event.ctrlKey || event.metaKey || event.altKey;
+  // A table that scrolls needs the arrows itself.
+  const busy = event.target.closest("input, select") || event.target.matches(".scroll") || event.ctrlKey || event.metaKey || event.altKey;
   if (busy || !actions[event.key]) return;
   event.preventDefault();
   actions[event.key](event.target);

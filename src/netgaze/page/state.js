@@ -85,7 +85,7 @@ function tell() {
 export function defaultsOf(deck, data) {
   const maps = deck.networks.flatMap((network) => Object.keys(network.maps ?? {}));
   const map = maps.includes("t-SNE") ? "t-SNE" : (maps[0] ?? "");
-  const number = (data.runs ?? []).flatMap((run) => Object.keys(run.series))[0] ?? "";
+  const number = (data.runs ?? []).flatMap((run) => Object.keys(run.series ?? {}))[0] ?? "";
   return { ...defaults, map, number, b: Math.min(1, deck.networks.length - 1) };
 }
 

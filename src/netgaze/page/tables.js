@@ -1,7 +1,8 @@
 import { cellTitles } from "./colors.js";
-import { agreementBy, firstAnswers } from "./data.js";
+import { firstAnswers } from "./data.js";
 import { count, countImages, make, makeName, shorten } from "./dom.js";
-import { cellsNow, change, judgeOf, listen, openFilters, pairOf, state } from "./state.js";
+import { namePair } from "./legend.js";
+import { cellsNow, change, judgeOf, listen, openFilters, state } from "./state.js";
 
 // Tables whose cells show their images: what is taken for what, and where two networks agree.
 
@@ -121,7 +122,6 @@ function listConfusions(pairs) {
 }
 
 function fillAgreement() {
-  const [first, second] = pairOf();
   const cells = cellsNow();
   if (!cells) return [make("p", { text: "One of the two has no answers." })];
   const numbers = [0, 0, 0, 0];
@@ -142,8 +142,7 @@ function fillAgreement() {
       make("tr", {}, make("th", { scope: "row", text: "A wrong" }), cellFor(2), cellFor(3)),
     ),
   );
-  const how = agreementBy(first, second) === "head" ? "by their own answers" : "by votes of their nearest training images";
-  return [make("p", { class: "soft" }, "A: ", makeName(first.label), ", B: ", makeName(second.label), `; ${how}`), table];
+  return [make("p", {}, namePair()), table];
 }
 
 /** A table of the settings in which runs differ. */

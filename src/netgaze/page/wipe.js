@@ -1,7 +1,7 @@
 import { pageColor } from "./colors.js";
 import { make, makeName, makeRange, makeSelect, shorten } from "./dom.js";
+import { drawDots, positionsOf, projectDots } from "./dots.js";
 import { drawSeen } from "./picture.js";
-import { drawDots, positionsOf, projectDots } from "./scatter.js";
 import { pairOf, schedule, state } from "./state.js";
 import { makePart } from "./tables.js";
 
