@@ -129,7 +129,7 @@ function listShares(names, classes, shares, truth) {
     const bar = make("span", { class: "share" });
     bar.style.width = `${100 * share}%`;
     const name = make("span", { class: "who" }, makeName(names[place]));
-    if (place === truth) name.append(" (true)");
+    if (place === truth) name.append(make("span", { text: "(true)" }));
     list.append(make("li", {}, name, make("span", { class: "num", text: percent(share) }), make("span", { class: "track" }, bar)));
   });
   return list;

@@ -24,6 +24,7 @@ function listLegend() {
   const dressing = dress(network);
   if (!dressing) return [note(color === "right" ? "This network has no answers." : "One of the two has no answers.")];
   const used = color === "class" ? [...new Set(deck.truth)].sort((a, b) => a - b) : [...dressing.styles.keys()];
+  if (color === "right") used.reverse();
   const items = used.slice(0, 100).map((place) => makeEntry(dressing.styles[place], place));
   if (used.length > 100) items.push(note(`and ${count(used.length - 100)} more classes: choose them by the filter`));
   return [...items, ...noteLegend(color)];
