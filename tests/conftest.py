@@ -1,5 +1,6 @@
 """Shared by all tests: one thread, an own cache, the real data where it is, and what a tiny run is. Imports little."""
 
+import gc
 import os
 import subprocess
 import sys
@@ -41,6 +42,16 @@ def pytest_collection_modifyitems(items):
     """Files with slow tests come first, so that in the end no worker is left alone with a long one."""
     slow = {item.path for item in items if item.get_closest_marker("slow")}
     items.sort(key=lambda item: item.path not in slow)
+
+
+def pytest_collection_finish():
+    """What is imported by now stays: each run ends in a collection, which need not look through millions of objects."""
+    gc.collect()
+    gc.freeze()
+
+
+def pytest_unconfigure():
+    gc.unfreeze()
 
 
 @pytest.fixture(autouse=True)

@@ -1,9 +1,19 @@
 """The base class of figures: what a class that breaks the contract is told, as soon as it is made."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
-from netgaze.figure import Figure, Finding, group_equal, leave_out_repeats, pick_drawn
+from netgaze.figure import (
+    Figure,
+    Finding,
+    group_equal,
+    join_related,
+    leave_out_repeats,
+    name_settings,
+    pick_drawn,
+)
 from netgaze.subject import NEEDS
 
 SAYS = {"title": "Sky", "question": "Is it blue?", "needs": ("data",)}
@@ -92,6 +102,23 @@ def test_controls_of_which_the_same_was_found_are_drawn_once():
     }
     drawn = pick_drawn(make(**hooks)(), findings, list(findings)[2:])
     assert list(drawn) == [label for label in findings if label != "random (twin)"]
+
+
+def test_what_several_tell_together_joins_the_findings_of_those_that_were_asked():
+    def relate(self, findings, subjects):
+        assert list(findings) == list(subjects) == ["run", "random"]
+        return name_settings(subjects)
+
+    subjects = [
+        SimpleNamespace(label=label, setting=f"of {label}", control=label == "random")
+        for label in ("run", "left out", "random")
+    ]
+    findings = {label: Finding({}, {"sky": np.ones(2)}) for label in ("run", "random")}
+    hooks = {"compute": lambda self, subject: Finding(), "draw": lambda self, findings: None, "relate": relate}
+    join_related(make(**hooks)(), findings, subjects)
+    assert str(findings["run"].arrays["setting"]) == "of run"
+    assert list(findings["random"].arrays) == ["sky"], "controls of which the same was found are drawn once"
+    assert list(findings["run"].arrays) == ["sky", "setting"]
 
 
 def test_of_repetitions_the_first_stands_for_all_beside_others():

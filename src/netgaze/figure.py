@@ -173,11 +173,23 @@ def _are_same(one: Mapping[str, np.ndarray], other: Mapping[str, np.ndarray], na
     return all(name in one and name in other and np.array_equal(one[name], other[name]) for name in there)
 
 
+def name_settings(subjects: Mapping[str, Subject]) -> dict[str, dict[str, np.ndarray]]:
+    """What `leave_out_repeats` asks for, by label, as `Figure.relate` gives it; of controls nothing is said."""
+    return {label: {"setting": np.array(it.setting)} for label, it in subjects.items() if not it.control}
+
+
+def join_related(figure: Figure, findings: Mapping[str, Finding], subjects: Iterable[Subject]) -> None:
+    """Add to each finding what only several networks together tell, see `Figure.relate`: before a figure is drawn."""
+    asked = {subject.label: subject for subject in subjects if subject.label in findings}
+    for label, arrays in figure.relate(findings, asked).items():
+        findings[label].arrays |= arrays
+
+
 def leave_out_repeats(findings: Mapping[str, Finding], pairs: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
     """Pairs of labels that a sentence is worth: what repeats an earlier network by another seed pairs with it alone.
 
     Args:
-        findings: with the arrays `setting`, see `Subject.setting`.
+        findings: with the arrays `setting`, see `name_settings`.
         pairs: of their labels.
     """
     settings = {label: str(finding.arrays["setting"]) for label, finding in findings.items()}

@@ -12,7 +12,7 @@ import netgaze
 from netgaze.errors import NetgazeError
 from netgaze.failures import Failure, explain_failures
 from netgaze.features import read_source
-from netgaze.figure import Figure, Finding
+from netgaze.figure import Figure, Finding, join_related
 from netgaze.files import cache_root, digest, mark_used, trim_cache
 from netgaze.pictures import Answers, remove_figure, write_failure, write_figure
 from netgaze.subject import HOW, Subject
@@ -221,9 +221,7 @@ def _try_to_write(
 ) -> Failure | None:
     """Draw a figure; how it failed, or None."""
     try:
-        asked = {subject.label: subject for subject in subjects if subject.label in answers.findings}
-        for label, arrays in figure.relate(answers.findings, asked).items():
-            answers.findings[label].arrays |= arrays
+        join_related(figure, answers.findings, subjects)
         write_figure(name, figure, answers, out)
     except Exception as error:
         return Failure.of(error)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from netgaze import pictures
+from netgaze import notebook, pictures
 from netgaze.drawing.rows import Row, lay_out
 from netgaze.errors import NetgazeError
 from netgaze.failures import explain_failures
@@ -426,6 +426,12 @@ class TestWhatComparesNetworks:
         look({"contest": Contest()}, subjects[:2], tmp_path)
         said = json.loads((tmp_path / "contest.json").read_text())["differences"]
         assert said == ["rotation with a longer label, lr=0.1 is first of 2."]
+
+    def test_a_notebook_shows_it_too(self, subjects):
+        seen = notebook.look(Contest(), *subjects[:2], control=None)
+        assert len(seen.numbers.columns) == 2
+        with pytest.raises(NetgazeError, match="Contest: nothing to hold it against"):
+            notebook.look(Contest(), subjects[0], control=None)
 
     @pytest.mark.parametrize("places", [[0], [0, 2, 3]])
     def test_one_network_alone_is_left_out_unasked(self, places, subjects, tmp_path, monkeypatch):

@@ -11,7 +11,7 @@ from tests.figures.reader import assert_shows, find_line, make_pictures, read
 from netgaze.corruptions.kinds import KINDS, corrupt
 from netgaze.drawing.panels import GRAY
 from netgaze.errors import NetgazeError
-from netgaze.figure import Finding
+from netgaze.figure import Finding, join_related
 from netgaze.figures.robustness import Robustness
 from netgaze.measures.metrics import knn_accuracy
 from netgaze.subject import Subject
@@ -164,6 +164,99 @@ def make_finding(clean, control=False, severities=(1, 3, 5), shift=0.0):
         "answers": "vote",
     }
     return Finding(numbers, arrays)
+
+
+def make_seen(right, clean=None, setting="", images="set", answers="vote"):
+    """A finding from which images are right, [K,S,N] or what broadcasts to it, and clean, [N], all by default."""
+    num = np.shape(right)[-1]
+    arrays = {
+        "right": np.broadcast_to(right, (15, 2, num)),
+        "right_clean": np.ones(num, bool) if clean is None else np.array(clean),
+        "severities": np.array([1, 5]),
+        "labels": np.zeros(num, int),
+        "images": np.array(images),
+        "setting": np.array(setting),
+    }
+    return Finding({"clean_acc": float(arrays["right_clean"].mean()), "answers": answers}, arrays)
+
+
+class TestWords:
+    PLACES = np.arange(200)
+
+    def first(self, num):
+        """The first images are right."""
+        return np.less(self.PLACES, num)
+
+    def under_fog(self, num, others):
+        """Right are so many under fog, and so many under all else."""
+        right = np.tile(self.first(others), (15, 2, 1))
+        right[NAMES.index("fog")] = self.first(num)
+        return right
+
+    def say(self, one, other, **options):
+        return Robustness().differences({"a": make_seen(one), "b": make_seen(other, **options)})
+
+    def test_who_loses_less(self):
+        assert self.say(self.first(100), self.first(160))[0] == (
+            "Under corruption b loses less than a: 20.0 points of its accuracy of 100%, a 50.0 of 100% (30.0 ± 6.4 "
+            "apart)."
+        )
+
+    def test_a_loss_is_what_is_lost(self):
+        """The second is less right under corruption, and was so before: what it lost is less."""
+        said = self.say(self.first(140), self.first(120), clean=self.first(130))
+        assert said[0] == (
+            "Under corruption b loses less than a: 5.0 points of its accuracy of 65%, a 30.0 of 100% (25.0 ± 7.5 "
+            "apart)."
+        )
+
+    def test_images_are_paired(self):
+        """Six images that one alone loses: of two samples 50 % and 47 % would be one."""
+        (said,) = self.say(self.first(100), self.first(94))
+        assert said.startswith("Under corruption a loses less than b: 50.0 points of its accuracy of 100%, b 53.0")
+
+    def test_the_kind_they_differ_most_under(self):
+        assert self.say(self.under_fog(40, 100), self.under_fog(100, 100))[1] == (
+            "Of all corruptions a and b differ most under fog: there a loses 80.0 points, b 50.0 (30.0 ± 9.7 apart)."
+        )
+
+    def test_what_lies_within_chance_is_not_said(self):
+        assert self.say(self.first(100), self.first(100)) == []
+        assert self.say(self.first(100), ~self.first(100)) == []
+        assert self.say(self.first(100), self.first(98)) == []
+
+    def test_a_kind_is_chosen_of_fifteen(self):
+        """Six images are beyond chance under one kind; as the largest of fifteen they are not."""
+        assert self.say(self.under_fog(94, 100), self.under_fog(100, 100)) == [
+            "Under corruption b loses less than a: 50.0 points of its accuracy of 100%, a 50.2 of 100% (0.2 ± 0.2 "
+            "apart)."
+        ]
+
+    def test_two_ways_to_answer_are_named(self):
+        for said in self.say(self.first(100), self.first(160), answers="outputs"):
+            assert said.endswith("apart); a by vote, b by outputs.")
+
+    def test_other_images_are_not_compared(self):
+        assert self.say(self.first(100), self.first(160), images="others") == []
+
+    def test_repeats_speak_once(self):
+        few, many = self.first(100), self.first(160)
+        findings = {"a": make_seen(few, setting="a"), "a2": make_seen(few, setting="a"), "b": make_seen(many)}
+        assert len(Robustness().differences(findings)) == 2
+        assert all(" a2 " not in said for said in Robustness().differences(findings))
+
+    def test_they_are_made_from_what_is_found(self, trained, data):
+        untrained = make_task(Supervised, data).eval()
+        pair = {
+            "trained": trained,
+            "untrained": Subject("untrained", task=lambda: untrained, data=lambda: data, training=True),
+        }
+        findings = {label: Robustness().compute(subject) for label, subject in pair.items()}
+        join_related(Robustness(), findings, pair.values())
+        for it in findings.values():
+            np.testing.assert_allclose(it.arrays["right"].mean(axis=2), it.arrays["acc"])
+            assert it.arrays["right_clean"].mean() == pytest.approx(it.numbers["clean_acc"])
+        assert Robustness().differences(findings)[0].startswith("Under corruption untrained loses less than trained")
 
 
 class TestPicture:

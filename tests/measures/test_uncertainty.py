@@ -4,9 +4,15 @@ from math import comb
 
 import numpy as np
 import pytest
-from scipy.stats import binomtest, bootstrap
+from scipy.stats import binomtest, bootstrap, ttest_1samp
 
-from netgaze.measures.uncertainty import bootstrap_mean, compare_paired, count_effective, find_wilson_interval
+from netgaze.measures.uncertainty import (
+    bootstrap_mean,
+    compare_paired,
+    count_effective,
+    find_mean_interval,
+    find_wilson_interval,
+)
 
 
 @pytest.mark.parametrize("num", [1, 7, 1000])
@@ -61,10 +67,24 @@ def test_the_interval_of_a_mean_is_scipys_bootstrap():
     assert wide[0] < found[0] < found[1] < wide[1]
 
 
-def test_the_interval_of_equal_values_is_a_point():
-    assert bootstrap_mean(np.full(5, 0.3)) == (pytest.approx(0.3), pytest.approx(0.3))
+@pytest.mark.parametrize("num", [2, 5, 300])
+@pytest.mark.parametrize("level", [0.95, 0.997])
+def test_students_interval_is_scipys(num, level):
+    values = np.random.default_rng(num).normal(size=num)
+    theirs = ttest_1samp(values, 0).confidence_interval(level)
+    assert find_mean_interval(values, level) == (pytest.approx(theirs.low), pytest.approx(theirs.high))
 
 
-def test_of_nothing_there_is_no_mean():
+@pytest.mark.parametrize("measure", [bootstrap_mean, find_mean_interval])
+def test_the_interval_of_equal_values_is_a_point(measure):
+    assert measure(np.full(5, 0.3)) == (pytest.approx(0.3), pytest.approx(0.3))
+
+
+def test_of_one_value_the_mean_may_be_any():
+    assert find_mean_interval(np.array([0.3])) == (-np.inf, np.inf)
+
+
+@pytest.mark.parametrize("measure", [bootstrap_mean, find_mean_interval])
+def test_of_nothing_there_is_no_mean(measure):
     with pytest.raises(ValueError, match="got none"):
-        bootstrap_mean(np.array([]))
+        measure(np.array([]))

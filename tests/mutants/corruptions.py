@@ -74,7 +74,7 @@ MUTANTS = [
     ("figures/robustness/__init__.py", 'if split != "test":', "if False:", _FIGURE),
     ("figures/robustness/answers.py", "if subject.names_classes:", "if subject.task.classifies:", _FIGURE),
     ("figures/robustness/answers.py", "found.logits.argmax", "found.logits.argmin", _FIGURE),
-    ("figures/robustness/__init__.py", '"clean_acc": measure(images)', '"clean_acc": accuracies[0][0]', _FIGURE),
+    ("figures/robustness/__init__.py", '"right_clean": measure(images)', '"right_clean": right[0][0]', _FIGURE),
     ("figures/robustness/__init__.py", ".mean(axis=1).argmin()", ".mean(axis=1).argmax()", _FIGURE),
     (
         "figures/robustness/__init__.py",

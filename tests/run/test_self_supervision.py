@@ -62,7 +62,7 @@ def test_a_run_that_was_stopped_goes_on_as_if_it_had_not_been(name, tmp_path):
     cut = train(tmp_path / "cut", *words, "trainer.max_epochs=3", "trainer.max_time=0")
     assert len(read_rows(cut)) == 1
     train(cut, *words, "trainer.max_epochs=3", "trainer.max_time=null")
-    same(weights(whole, "last"), weights(cut, "last"))
+    assert same(weights(whole, "last"), weights(cut, "last"))
 
 
 def test_a_network_that_collapses_on_purpose_is_seen_to(tmp_path):

@@ -81,3 +81,27 @@ def bootstrap_mean(
     times = rng.multinomial(num, np.full(num, 1 / num), size=num_draws)  # each example is in each draw
     low, high = np.quantile(times @ np.asarray(values, dtype=np.float64) / num, [(1 - level) / 2, (1 + level) / 2])
     return float(low), float(high)
+
+
+def find_mean_interval(values: np.ndarray, level: float = 0.95) -> tuple[float, float]:
+    """Student's interval of a mean (1908), which may ask for any level where a bootstrap's ends would be of few draws.
+
+    Args:
+        values: one per independent example, [N]; of two things measured on the same examples their differences.
+        level: how often such intervals shall hold the true mean.
+
+    Returns:
+        The lower and the upper end; without bounds of a single value.
+
+    Raises:
+        ValueError: no values.
+    """
+    from scipy.special import stdtrit
+
+    if not len(values):
+        raise ValueError("expected one value per example, got none")
+    if len(values) == 1:
+        return -math.inf, math.inf
+    mean, error = float(np.mean(values)), float(np.std(values, ddof=1)) / math.sqrt(len(values))
+    half = float(stdtrit(len(values) - 1, (1 + level) / 2)) * error
+    return mean - half, mean + half

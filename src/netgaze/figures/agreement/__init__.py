@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure as Picture
 
-from netgaze.figure import Figure, Finding, leave_out_repeats
+from netgaze.figure import Figure, Finding, leave_out_repeats, name_settings
 from netgaze.figures.agreement.duels import choose_rows, describe_duels, list_duels, read_duels, show_rows
 from netgaze.figures.agreement.page import MOST_SHOWN, draw_duels
 from netgaze.glossary import Glossary, Meaning
@@ -101,7 +101,7 @@ class Agreement(Figure):
         self, findings: Mapping[str, Finding], subjects: Mapping[str, Subject]
     ) -> dict[str, dict[str, np.ndarray]]:
         """The images that are shown of the first network with the others, and both networks' maps of these."""
-        arrays = {label: {"setting": np.array(subject.setting)} for label, subject in subjects.items()}
+        arrays = name_settings(subjects)
         label = next(iter(findings))
         for (first, second), duel in list(list_duels(findings).items())[:MOST_SHOWN]:
             if first == label:

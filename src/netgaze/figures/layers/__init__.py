@@ -10,8 +10,9 @@ from torch import Tensor
 
 from netgaze.drawing.examples import to_rgb
 from netgaze.drawing.shown_layers import choose_layers, pool_layers
-from netgaze.figure import Figure, Finding
+from netgaze.figure import Figure, Finding, name_settings
 from netgaze.figures.layers.page import draw_layers
+from netgaze.figures.layers.words import describe_ends, describe_pairs
 from netgaze.glossary import Glossary, Meaning
 from netgaze.measures.collapse import effective_rank
 from netgaze.measures.depth import find_depths
@@ -19,7 +20,6 @@ from netgaze.measures.metrics import vote_weighted
 from netgaze.measures.neighbors import find_nearest
 from netgaze.measures.pixels import to_floats
 from netgaze.measures.probe import Labeled, probe_linearly
-from netgaze.measures.uncertainty import find_wilson_interval
 from netgaze.subject import Subject
 
 _K, _DEPTH_K, _TENTH = 20, 30, 10
@@ -116,7 +116,11 @@ class Layers(Figure):
             numbers[f"probe {stage}"] = _probe(known, Labeled(features, true), num_classes)
             floats = to_floats(features)
             numbers[f"rank {stage}"] = effective_rank(floats - floats.mean(dim=0))
-        arrays = {"stages": np.array(list(shown)), "control": np.array(subject.control)}
+        arrays = {
+            "stages": np.array(list(shown)),
+            "control": np.array(subject.control),
+            "images": np.array(data.fingerprint),
+        }
         numbers |= {"num_images": len(rows), "num_train": len(own)}
         caption = (
             f"Features of each stage, averaged over its places, of {len(rows):,} images of the {split} split; "
@@ -128,7 +132,8 @@ class Layers(Figure):
             if subject.names_classes:
                 answers = torch.from_numpy(subject.class_outputs(split).logits[rows].argmax(axis=1))
             depths = find_depths(torch.stack(votes), answers)
-            numbers |= _summarize(depths, len(shown)) if len(shown) > 1 else {}
+            numbers |= _summarize(depths, len(shown))
+            arrays |= {"depths": depths.numpy(), "is_voted": np.array(not subject.names_classes)}
             arrays |= self._show(subject, rows, depths, answers, torch.stack(votes))
         return Finding(numbers, arrays, caption)
 
@@ -151,20 +156,15 @@ class Layers(Figure):
             "depth_shares": np.bincount(depths.numpy(), minlength=last + 1) / len(depths),
         }
 
+    def relate(
+        self, findings: Mapping[str, Finding], subjects: Mapping[str, Subject]
+    ) -> dict[str, dict[str, np.ndarray]]:
+        """Which networks repeat one another by other seeds."""
+        return name_settings(subjects)
+
     def differences(self, findings: Mapping[str, Finding]) -> list[str]:
-        """Where two networks part: the last stage's neighbors, and a last stage that knows less than an earlier one."""
-        said = []
-        for label, finding in findings.items():
-            stages, numbers = finding.arrays["stages"], finding.numbers
-            knn = [numbers[f"knn20 {stage}"] for stage in stages]
-            best = int(np.argmax(knn))
-            low = find_wilson_interval(knn[best], numbers["num_images"])[0]
-            if best < len(knn) - 1 and low > find_wilson_interval(knn[-1], numbers["num_images"])[1]:
-                said.append(
-                    f"{label} knows the classes best at {stages[best]}, not at its end (kNN-20 {knn[best]:.1%} and "
-                    f"{knn[-1]:.1%})."
-                )
-        return said
+        """Where two networks part, which settles earlier, and a last stage that knows less than an earlier one."""
+        return [*describe_pairs(findings), *describe_ends(findings)]
 
     def draw(self, findings: Mapping[str, Finding]) -> Picture:
         """Plots over the stages with a line a network, and each one's shallowest and deepest images."""

@@ -13,9 +13,10 @@ from netgaze.corruptions.kinds import KINDS, SEVERITIES, corrupt, is_large
 from netgaze.corruptions.official import OfficialFiles, stamp_files
 from netgaze.drawing.examples import to_rgb
 from netgaze.errors import NetgazeError
-from netgaze.figure import Figure, Finding
+from netgaze.figure import Figure, Finding, name_settings
 from netgaze.figures.robustness.answers import choose_measure
 from netgaze.figures.robustness.page import draw_page
+from netgaze.figures.robustness.words import describe_losses
 from netgaze.glossary import Glossary, Meaning
 from netgaze.measures.corruption_errors import mean_corruption_error
 from netgaze.ranks import shows_progress
@@ -99,27 +100,31 @@ class Robustness(Figure):
         self._stamps = [] if dir is None else stamp_files(dir)
 
     def compute(self, subject: Subject) -> Finding:
-        """Accuracies [K,S] and one image under each corruption [K,S+1,H,W,3], first as it is."""
+        """Which images are right, bool [K,S,N], accuracies [K,S], and one image under each corruption [K,S+1,H,W,3]."""
         data, split = subject.data, subject.split
         labels = data.labels(split)
         index = torch.linspace(0, len(labels) - 1, min(self.num_images, len(labels))).long()
         images, labels = data.images(split, index), labels[index]
         make, source = self._choose_source(subject, images, index)
         measure, answers = choose_measure(subject, labels)
-        accuracies, examples = [], []
+        right, examples = [], []
         for kind in tqdm(KINDS, "Corrupting", leave=False, delay=5, disable=not shows_progress()):
             corrupted = [make(kind, severity) for severity in self.severities]
-            accuracies.append([measure(some) for some in corrupted])
+            right.append([measure(some) for some in corrupted])
             examples.append(to_rgb(torch.stack([some[0] for some in (images, *corrupted)])))
         arrays = {
-            "acc": np.array(accuracies),
+            "right": np.array(right),
+            "right_clean": measure(images),
+            "acc": np.mean(right, axis=2),
+            "images": np.array(data.fingerprint),
+            "labels": labels.numpy(),
             "severities": np.array(self.severities),
             "examples": np.stack(examples),
             "control": np.array(subject.control),
         }
         numbers = {
             "mean_corruption_error": mean_corruption_error(1 - arrays["acc"]),
-            "clean_acc": measure(images),
+            "clean_acc": float(arrays["right_clean"].mean()),
             "hardest": list(KINDS.values())[arrays["acc"].mean(axis=1).argmin()].words,
             "num_images": len(index),
             "answers": answers,
@@ -157,14 +162,24 @@ class Robustness(Figure):
             "photographs are not here."
         )
 
+    def relate(
+        self, findings: Mapping[str, Finding], subjects: Mapping[str, Subject]
+    ) -> dict[str, dict[str, np.ndarray]]:
+        """Which networks repeat one another by other seeds."""
+        return name_settings(subjects)
+
+    def differences(self, findings: Mapping[str, Finding]) -> list[str]:
+        """Which of two networks loses less under corruption, and the kind they differ most under, if that is sure."""
+        return describe_losses(findings)
+
     def compare(self, findings: Mapping[str, Finding]) -> dict[str, Any]:
         """`mCE of <network>`: the paper's mean corruption error against the reference, where one is named."""
         if self.reference is None:
             return {}
-        found = self._relate(findings)
+        found = self._divide_errors(findings)
         return {"reference": self.reference} | {f"mCE of {label}": value for label, value in found.items()}
 
-    def _relate(self, findings: Mapping[str, Finding]) -> dict[str, float]:
+    def _divide_errors(self, findings: Mapping[str, Finding]) -> dict[str, float]:
         """The mCE of each network by its label; none where no reference is named."""
         if self.reference is None:
             return {}
@@ -188,4 +203,4 @@ class Robustness(Figure):
 
     def draw(self, findings: Mapping[str, Finding]) -> Picture:
         """A plot per kind, a line of plots per group: accuracy over severity, a line per network."""
-        return draw_page(findings, self._relate(findings), self.reference)
+        return draw_page(findings, self._divide_errors(findings), self.reference)

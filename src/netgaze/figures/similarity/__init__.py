@@ -8,7 +8,7 @@ import torch
 from matplotlib.figure import Figure as Picture
 
 from netgaze.drawing.shown_layers import choose_layers, pool_layers
-from netgaze.figure import Figure, Finding, leave_out_repeats
+from netgaze.figure import Figure, Finding, leave_out_repeats, name_settings
 from netgaze.figures.similarity.page import draw_pairs
 from netgaze.figures.similarity.pairs import Pair, describe_pairs, list_pairs, read_pairs
 from netgaze.glossary import Glossary, Meaning
@@ -110,7 +110,7 @@ class Similarity(Figure):
         self, findings: Mapping[str, Finding], subjects: Mapping[str, Subject]
     ) -> dict[str, dict[str, np.ndarray]]:
         """What each pair has in common, for the first one's finding."""
-        found = {label: {"setting": np.array(subject.setting)} for label, subject in subjects.items()}
+        found = name_settings(subjects)
         for first, second in list_pairs(findings, subjects):
             is_repeat = not subjects[second].control and subjects[first].setting == subjects[second].setting
             pair = Pair.measure(findings[first], findings[second], self.num_permutations, self.seed, is_repeat)
