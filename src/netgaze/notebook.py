@@ -20,7 +20,7 @@ from netgaze.build import build, trust
 from netgaze.commands import arguments
 from netgaze.commands.flags import SWEEP, drop_flags
 from netgaze.errors import NetgazeError, Stopped, sentence
-from netgaze.figure import Figure, join_related, pick_drawn
+from netgaze.figure import Figure, join_related
 from netgaze.files import saying_what_cannot_be_written
 from netgaze.inline import Comparison, Seen
 from netgaze.labels import label_runs
@@ -92,7 +92,7 @@ def look(figure: Figure | str, *seen: Run | Subject | Path | str, control: str |
         raise NetgazeError(f"{chosen.title}: nothing to hold it against. Give two runs or more.")
     findings = {subject.label: chosen.compute(subject) for subject in subjects}
     join_related(chosen, findings, subjects)
-    return Seen.of(chosen.draw(pick_drawn(chosen, findings, [it.label for it in beside])), findings)
+    return Seen.of(chosen, findings, [it.label for it in beside])
 
 
 def _prepare(words: Sequence[str], name: str, flags: Sequence[str] = ()) -> list[str]:

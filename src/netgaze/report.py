@@ -9,7 +9,7 @@ from typing import Any
 from netgaze.files import read_json, write_text
 from netgaze.glossary import RUN_NUMBERS, Glossary, Meaning, find_margin, format_named, format_number
 from netgaze.labels import find_differing, list_settings
-from netgaze.page.parts import assemble
+from netgaze.page.parts import assemble, read_parts
 from netgaze.page.render import render
 from netgaze.results import average_repeats
 from netgaze.run import Run
@@ -72,10 +72,11 @@ def _read_explorer(folder: Path, figures: Sequence[str], rows: Sequence[Row]) ->
     content = read_json(folder / "figures" / f"{EXPLORE}.json") if EXPLORE in figures else {"error": "not asked"}
     if "error" in content:
         return None
+    parts = read_parts(folder / "figures", figures)
     own = list_settings([Run(Path(row["folder"])) for row in rows])
     labels, keys = [row["label"] for row in rows], find_differing(own)
     settings = {label: {key: one[key] for key in keys if key in one} for label, one in zip(labels, own, strict=True)}
-    return _figure(folder / "figures", EXPLORE, {}) | {"block": assemble(folder / "figures", figures, settings)}
+    return _figure(folder / "figures", EXPLORE, {}) | {"block": assemble(parts, settings)}
 
 
 def collect_differences(folder: Path, figures: Iterable[str]) -> list[str]:

@@ -115,7 +115,7 @@ def test_a_network_that_names_something_else_says_what(rotation):
 
 def test_raw_pixels_answer_by_their_neighbors_alone(subjects):
     part = explore(subjects[3])["raw pixels"]["network"]
-    assert set(part) == {"maps", "neighbors", "answers", "votes"}
+    assert set(part) == {"maps", "neighbors", "answers"}
 
 
 def explore(*subjects, **arguments):
@@ -167,6 +167,18 @@ def test_places_fill_a_square_of_two_bytes_and_keep_their_shape(found):
     scale = (part[1:] - part[0]) / (plane[1:] - plane[0])
     assert np.median(scale) == pytest.approx(65535 / np.ptp(plane, axis=0).max(), rel=1e-3)
     np.testing.assert_allclose(part[1:] - part[0], (plane[1:] - plane[0]) * np.median(scale), atol=3)
+
+
+def test_the_same_network_is_placed_where_it_lies_in_its_own_map(subjects):
+    pytest.importorskip("openTSNE")
+    supervised, rotation = subjects[:2]
+    figure = Explore(num_images=40, shared_map=True)
+    findings = {label: figure.compute(it) for label, it in (("a", supervised), ("b", supervised), ("c", rotation))}
+    placed = figure.relate(findings, {"a": supervised, "b": supervised, "c": rotation})
+    plane, reach = findings["a"].arrays["plane"], np.ptp(findings["a"].arrays["plane"])
+    assert "plane_shared" not in placed["a"]
+    near, far = (np.linalg.norm(placed[name]["plane_shared"] - plane, axis=1).mean() / reach for name in "bc")
+    assert near < 0.2 < far
 
 
 def keep(found, epochs=3, named=True, extra=0):

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from netgaze.page.parts import assemble, encode, write_parts
+from netgaze.page.parts import assemble, encode, read_parts, write_parts
 from netgaze.page.render import render
 
 NASTY = "</script><script>window.pwned=1</script><!--\"'&\u2028\u202e"
@@ -45,7 +45,7 @@ def test_parts_of_several_figures_are_put_together(tmp_path):
         {"a": {"network": {"values": {"y": 2}}, "run": {"series": {"z": 3}}}, "random": {"run": {"series": {"z": 4}}}},
         ["random"],
     )
-    block = assemble(tmp_path, ["explore", "other", "missing"], {"a": {"lr": "1"}, "c": {}})
+    block = assemble(read_parts(tmp_path, ["explore", "other", "missing"]), {"a": {"lr": "1"}, "c": {}})
     assert block["version"] == 1
     first, second = block["sets"]
     assert [(it["label"], it["control"]) for it in first["networks"]] == [("a", False), ("random", True)]
@@ -57,7 +57,7 @@ def test_parts_of_several_figures_are_put_together(tmp_path):
 
 def test_without_images_there_is_nothing_to_explore(tmp_path):
     write_parts(tmp_path / "curves", {"a": {"run": {"series": {"z": 3}}}}, [])
-    assert assemble(tmp_path, ["curves"]) is None
+    assert assemble(read_parts(tmp_path, ["curves"])) is None
     write_parts(tmp_path / "knn", {"a": {}}, [])
     assert not (tmp_path / "knn.explore.json").exists()
 

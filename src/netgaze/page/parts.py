@@ -47,35 +47,44 @@ def encode(content: Any) -> Any:
     return show(content) if isinstance(content, str) else content
 
 
+def gather(parts: Mapping[str, Explored], controls: Iterable[str]) -> dict[str, Any]:
+    """What a figure handed over, by the networks' labels, as JSON; with which of these are controls."""
+    return {"controls": sorted(controls), "parts": encode(parts)}
+
+
 def write_parts(stem: Path, parts: Mapping[str, Explored], controls: Iterable[str]) -> None:
-    """Write what a figure handed over, by the networks' labels, to `<stem>.explore.json`, if there is anything."""
+    """Write what a figure handed over to `<stem>.explore.json`, if there is anything."""
     if any(parts.values()):
-        write_json(_locate(stem), {"controls": sorted(controls), "parts": encode(parts)})
+        write_json(_locate(stem), gather(parts, controls))
+
+
+def read_parts(folder: Path, figures: Iterable[str]) -> list[dict[str, Any]]:
+    """What those figures that handed something over left in the folder of pictures, in order."""
+    paths = [_locate(folder / name) for name in figures]
+    return [read_json(path, _MOST_BYTES) for path in paths if path.exists()]
 
 
 def assemble(
-    folder: Path, figures: Iterable[str], settings: Mapping[str, Mapping[str, str]] | None = None
+    gathered: Iterable[dict[str, Any]], settings: Mapping[str, Mapping[str, str]] | None = None
 ) -> dict[str, Any] | None:
-    """The block of JSON of all that figures left in a folder; None where nothing of it can be explored.
+    """The block of JSON of all that figures handed over; None where there are no images in it.
 
     Args:
-        folder: of the pictures.
-        figures: by name, in order.
+        gathered: from `gather` or `read_parts`.
         settings: of each run by its label, those in which they differ.
     """
     sets: dict[str, dict[str, Any]] = {}
     networks: dict[str, dict[str, Any]] = {}
     runs: dict[str, dict[str, Any]] = {label: {"settings": dict(own)} for label, own in (settings or {}).items()}
     where: dict[str, str] = {}
-    for path in [path for name in figures if (path := _locate(folder / name)).exists()]:
-        content = read_json(path, _MOST_BYTES)
+    for content in gathered:
         for label, part in content["parts"].items():
+            network, is_control = networks.setdefault(label, {}), label in content["controls"]
             if "set" in part:
-                where[label] = part["set"]
-                sets.setdefault(part["set"], {}).update(part.get("images", {}))
-                networks.setdefault(label, {})["control"] = label in content["controls"]
-            _merge(networks.setdefault(label, {}), part.get("network", {}))
-            if label not in content["controls"]:
+                where[label], network["control"] = part["set"], is_control
+                sets.setdefault(part["set"], {}).update(part["images"])
+            _merge(network, part.get("network", {}))
+            if not is_control:
                 _merge(runs.setdefault(label, {}), part.get("run", {}))
     if not sets:
         return None

@@ -1,5 +1,6 @@
 """Which image is this dot, where is it in the other network, and what does that one see in it?"""
 
+import importlib.util
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -14,6 +15,7 @@ from netgaze.figure import Figure, Finding
 from netgaze.figures.explore.answers import ask
 from netgaze.figures.explore.evidence import map_evidence
 from netgaze.figures.explore.parts import hand_over
+from netgaze.figures.explore.shared_map import place_in
 from netgaze.figures.explore.snapshots import place_snapshots
 from netgaze.figures.explore.sprites import draw_sprite
 from netgaze.files import digest
@@ -41,10 +43,12 @@ class Explore(Figure):
     Args:
         num_images: how many; fewer where the splits have fewer.
         splits: of "train", "val", "test"; None for the one that is looked at.
+        shared_map: whether every other network also places the images in the first one's map, see `place_in`; some
+            seconds each.
         seed: of the choice of images and of the maps.
 
     Raises:
-        NetgazeError: no images, too many, or an unknown split.
+        NetgazeError: no images, too many, an unknown split, or a shared map without openTSNE.
     """
 
     title = "Explore"
@@ -52,12 +56,16 @@ class Explore(Figure):
     needs = ("data", "features")
     glossary = Glossary({"num_images": Meaning("images shown")})
 
-    def __init__(self, *, num_images: int = 2000, splits: Sequence[str] | None = None, seed: int = 0):
+    def __init__(
+        self, *, num_images: int = 2000, splits: Sequence[str] | None = None, shared_map: bool = False, seed: int = 0
+    ):
         if not 2 <= num_images <= _MOST_IMAGES:
             raise NetgazeError(f"figure.explore.num_images must be 2 to {_MOST_IMAGES:,}, got {num_images}.")
         if splits is not None and (not splits or not set(splits) <= {"train", "val", "test"}):
             raise NetgazeError("figure.explore.splits must name some of train, val and test, as in [test,val].")
-        self.num_images, self.splits, self.seed = num_images, splits, seed
+        if shared_map and importlib.util.find_spec("openTSNE") is None:
+            raise NetgazeError("figure.explore.shared_map=true needs openTSNE: pip install 'netgaze[explore]'.")
+        self.num_images, self.splits, self.shared_map, self.seed = num_images, splits, shared_map, seed
 
     def compute(self, subject: Subject) -> Finding:
         """Of N images their `split`, `index` and `labels`, [N] each, places [N,2], answers, evidence and neighbors."""
@@ -96,9 +104,12 @@ class Explore(Figure):
         for label, finding in findings.items():
             found = finding.arrays
             key = digest(str(found["data"][1]), found["splits"].tolist(), found["split"], found["index"])
-            is_first = key not in {str(own["set"]) for own in arrays.values()}
-            own = {"set": np.array(key)} | place_snapshots(subjects[label], found, self.seed)
-            arrays[label] = own | (draw_sprite(subjects[label].data, found) if is_first else {})
+            arrays[label] = {"set": np.array(key)} | place_snapshots(subjects[label], found, self.seed)
+            first = next(name for name, own in arrays.items() if str(own["set"]) == key)
+            if first == label:
+                arrays[label] |= draw_sprite(subjects[label].data, found)
+            elif self.shared_map:
+                arrays[label] |= place_in(findings[first].arrays, found)
         return arrays
 
     def explore(self, finding: Finding) -> Explored:

@@ -9,24 +9,23 @@ import numpy as np
 from netgaze.page.parts import Explored
 
 _MOST = 65535  # of two bytes
-_MAPS = {"t-SNE": "plane", "PCA": "plane_pca", "t-SNE of the first network": "plane_shared"}
+_MAPS = {"t-SNE": "plane", "PCA": "plane_pca", "in the first network's map": "plane_shared"}
 
 
 def hand_over(found: Mapping[str, np.ndarray]) -> Explored:
     """What `Explore` found of one network, in few bytes."""
     network: dict[str, Any] = {
         "maps": {name: _quantize(found[key]) for name, key in _MAPS.items() if key in found},
-        "neighbors": found["near"].astype(np.uint16),
+        "neighbors": _to_bytes(found["near"]),
     }
-    votes = _list_answers(found, "vote", "neighbors")
-    answers = _list_answers(found, "head", "head") or votes
-    network |= {"answers": answers} if answers else {}
-    network |= {"votes": votes} if votes else {}
+    answers, votes = _list_answers(found, "head", "head"), _list_answers(found, "vote", "neighbors")
+    network |= {"answers": answers or votes} if answers or votes else {}
+    network |= {"votes": votes} if answers and votes else {}
     if "own_classes" in found:
         network["own"] = {"class_names": found["own_names"].tolist()} | _list_shares(found, "own")
     if "heat" in found:
         network["heat"] = {
-            "classes": found["heat_classes"].astype(np.uint16),
+            "classes": _to_bytes(found["heat_classes"]),
             "values": found["heat"],
             "unit": str(found["heat_unit"]),
         }
@@ -35,7 +34,7 @@ def hand_over(found: Mapping[str, np.ndarray]) -> Explored:
         network["snapshots"] = {
             "epochs": found["epochs"].tolist(),
             "maps": np.stack([_quantize(plane) for plane in found["epoch_planes"]]),
-            "classes": found["epoch_classes"].astype(np.uint16),
+            "classes": _to_bytes(found["epoch_classes"]),
             "shares": _to_shares(found["epoch_shares"]),
         }
     return {"set": str(found["set"]), "images": _list_images(found), "network": network}
@@ -47,7 +46,7 @@ def _list_images(found: Mapping[str, np.ndarray]) -> dict[str, Any]:
         "splits": found["splits"].tolist(),
         "split": found["split"].astype(np.uint8),
         "index": found["index"].astype(np.uint32),
-        "labels": found["labels"].astype(np.uint16),
+        "labels": _to_bytes(found["labels"]),
         "class_names": found["names"].tolist(),
     }
     if "sprite" in found:
@@ -64,9 +63,14 @@ def _list_answers(found: Mapping[str, np.ndarray], kind: str, by: str) -> dict[s
 
 def _list_shares(found: Mapping[str, np.ndarray], kind: str) -> dict[str, np.ndarray]:
     return {
-        "classes": found[f"{kind}_classes"].astype(np.uint16),
+        "classes": _to_bytes(found[f"{kind}_classes"]),
         "shares": _to_shares(found[f"{kind}_shares"]),
     }
+
+
+def _to_bytes(numbers: np.ndarray) -> np.ndarray:
+    """Whole numbers from 0 on in one byte each, or in two."""
+    return numbers.astype(np.uint8 if numbers.max() < 256 else np.uint16)
 
 
 def _to_shares(shares: np.ndarray) -> np.ndarray:

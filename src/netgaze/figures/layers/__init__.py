@@ -20,6 +20,7 @@ from netgaze.measures.metrics import vote_weighted
 from netgaze.measures.neighbors import find_nearest
 from netgaze.measures.pixels import to_floats
 from netgaze.measures.probe import Labeled, probe_linearly
+from netgaze.page.parts import Explored
 from netgaze.subject import Subject
 
 _K, _DEPTH_K, _TENTH = 20, 30, 10
@@ -133,7 +134,7 @@ class Layers(Figure):
                 answers = torch.from_numpy(subject.class_outputs(split).logits[rows].argmax(axis=1))
             depths = find_depths(torch.stack(votes), answers)
             numbers |= _summarize(depths, len(shown))
-            arrays |= {"depths": depths.numpy(), "is_voted": np.array(not subject.names_classes)}
+            arrays |= {"depths": depths.numpy(), "rows": rows.numpy(), "is_voted": np.array(not subject.names_classes)}
             arrays |= self._show(subject, rows, depths, answers, torch.stack(votes))
         return Finding(numbers, arrays, caption)
 
@@ -165,6 +166,20 @@ class Layers(Figure):
     def differences(self, findings: Mapping[str, Finding]) -> list[str]:
         """Where two networks part, which settles earlier, and a last stage that knows less than an earlier one."""
         return [*describe_pairs(findings), *describe_ends(findings)]
+
+    def explore(self, finding: Finding) -> Explored:
+        """The prediction depth of each image."""
+        if "depths" not in finding.arrays:
+            return {}
+        meaning = self.glossary["depth"]
+        values = {
+            "words": meaning.words,
+            "says": "The first stage, counted from 0, from which on the 30 nearest give the network's answer.",
+            "unit": meaning.unit,
+            "index": finding.arrays["rows"].astype(np.uint32),
+            "values": finding.arrays["depths"].astype(np.float32),
+        }
+        return {"network": {"values": {"prediction depth": values}}}
 
     def draw(self, findings: Mapping[str, Finding]) -> Picture:
         """Plots over the stages with a line a network, and each one's shallowest and deepest images."""
