@@ -268,6 +268,24 @@ def test_a_number_that_covers_some_images_only(explore):
         assert re.search(rf"prediction depth\s+{expected}\b", view.columns.first.locator(".numbers").inner_text())
 
 
+def test_a_number_of_the_first_split_is_not_told_of_another(explore):
+    view = explore("#image=test:10", splits=2)
+    assert re.search(r"prediction depth\s+3\b", view.columns.first.locator(".numbers").inner_text())
+    view.page.evaluate("() => { location.hash = '#image=val:10'; }")
+    view.page.wait_for_timeout(30)
+    view.settle()
+    assert re.search(r"prediction depth\s+none\b", view.columns.first.locator(".numbers").inner_text())
+
+
+def test_a_link_can_be_copied(explore):
+    view = explore("#class=1&color=loss")
+    view.page.evaluate("() => { navigator.clipboard.writeText = () => Promise.reject(new Error('no')); }")
+    view.page.get_by_role("button", name="Copy link").click()
+    field = view.page.get_by_label("link to this view")
+    assert field.input_value().endswith(".html#color=loss&class=1")
+    assert field.evaluate("(one) => one.selectionEnd - one.selectionStart === one.value.length")
+
+
 def test_neighbors_are_the_datas_and_shared_ones_are_marked(explore):
     view = explore()
     view.fix(17)
@@ -386,10 +404,12 @@ def test_right_and_wrong_differ_in_color_and_loss_has_a_bar(explore):
     assert all(near(color, from_hex("#d55e00")) for color in colors[False])
     view.choose("color by", "loss")
     losses = decode(view.networks[1]["answers"]["loss"])
-    light = {row: sum(view.map_pixel(1, *view.place(1, row))) for row in rows}
-    low, high = min(rows, key=losses.__getitem__), max(rows, key=losses.__getitem__)
-    assert light[low] > light[high] + 50
     top = max(decode(network["answers"]["loss"]).max() for network in view.networks)
+    stops = np.array([from_hex(color) for color in ("#2f9e6b", "#21918c", "#2c728e", "#3b528b", "#472d7b", "#440154")])
+    for row in rows:
+        share = (np.floor(16 * np.log1p(losses[row]) / np.log1p(top)) + 0.5) / 16
+        wanted = [np.interp(share, np.linspace(0, 1, 6), stops[:, channel]) for channel in range(3)]
+        assert near(view.map_pixel(1, *view.place(1, row)), wanted, 12)
     assert view.page.locator(".ticks span").last.inner_text() == f"{float(f'{top:.3g}'):g}"
 
 
@@ -456,6 +476,13 @@ def test_keys_walk_through_the_images_that_match_and_free(explore):
     assert view.fixed() == wanted[-1]
     view.press("Escape")
     assert view.fixed() is None
+    view.page.evaluate("(hash) => { location.hash = hash; }", f"#class=1&image={view.index[50]}")
+    view.page.wait_for_timeout(30)
+    view.press("n")
+    rows = np.flatnonzero(view.labels == 1)
+    assert view.labels[50] != 1
+    assert view.fixed() == view.index[rows[rows > 50][0]], "an image that does not match has a next one, too"
+    view.press("Escape")
     view.page.get_by_label("loss from").focus()
     view.press("n")
     assert view.fixed() is None
@@ -735,6 +762,7 @@ def test_every_control_has_a_name(explore):
     roles = "button|combobox|slider|spinbutton|textbox|img|application|region"
     assert len(re.findall(rf"^\s*- (?:{roles}) \"", tree, re.MULTILINE)) > 60
     assert re.findall(rf"^\s*- (?:{roles})(?! \").*", tree, re.MULTILINE) == []
+    assert [f'region "{network["label"]}"' in tree for network in view.networks] == [True] * 3
 
 
 def test_the_focus_reaches_everything_in_the_order_of_the_page(explore):
