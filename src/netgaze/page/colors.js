@@ -10,7 +10,7 @@ const palettes = {
 };
 // Viridis without the end that would drown; the greatest number stands out most.
 const ramps = {
-  light: ["#3fae78", "#21918c", "#2c728e", "#3b528b", "#472d7b", "#440154"],
+  light: ["#2f9e6b", "#21918c", "#2c728e", "#3b528b", "#472d7b", "#440154"],
   dark: ["#3e6f9e", "#2a8a8f", "#21a585", "#5ec962", "#addc30", "#fde725"],
 };
 const shapes = ["circle", "square", "triangle", "diamond", "cross", "plus", "wedge"];
@@ -25,7 +25,6 @@ export const cellTitles = ["both right", "only A right", "only B right", "both w
 /** Calls back when the page turns light or dark. */
 export function watchTheme(callback) {
   theme.addEventListener("change", () => {
-    sprites.clear();
     pageColors.clear();
     callback();
   });

@@ -25,7 +25,7 @@ export function makeButton(text, press, options = {}) {
 
 /** A select in its label; choices are pairs of a value and words. */
 export function makeSelect(words, choices, pick) {
-  const select = make("select", { onchange: () => pick(select.value) });
+  const select = make("select", { "aria-label": words, onchange: () => pick(select.value) });
   fillSelect(select, choices);
   return make("label", { class: "field" }, make("span", { text: words }), select);
 }
@@ -37,7 +37,7 @@ export function fillSelect(select, choices) {
 
 /** A range input in its label. */
 export function makeRange(words, limits, move) {
-  const input = make("input", { type: "range", ...limits, oninput: () => move(Number(input.value)) });
+  const input = make("input", { type: "range", "aria-label": words, ...limits, oninput: () => move(Number(input.value)) });
   return make("label", { class: "field" }, make("span", { text: words }), input);
 }
 

@@ -105,7 +105,13 @@ export function buildFilters() {
 }
 
 function makeBound(words, key) {
-  const input = make("input", { type: "number", min: 0, step: "any", onchange: () => change({ [key]: readBound(input.value) }) });
+  const input = make("input", {
+    type: "number",
+    "aria-label": key === "low" ? "loss from" : "loss to",
+    min: 0,
+    step: "any",
+    onchange: () => change({ [key]: readBound(input.value) }),
+  });
   listen([key], () => {
     input.value = state[key] ?? "";
   });

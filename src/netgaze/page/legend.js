@@ -20,9 +20,8 @@ export function buildLegend() {
 function listLegend() {
   const { color, deck } = state;
   if (color === "loss" || color.startsWith("value:")) return listScale();
-  const network = color === "right" ? judgeOf() : deck.networks[0];
-  const dressing = dress(network);
-  if (!dressing) return [note(color === "right" ? "This network has no answers." : "One of the two has no answers.")];
+  const dressing = deck.networks.map(dress).find(Boolean);
+  if (!dressing) return [note(color === "right" ? "No network has answers." : "One of the two has no answers.")];
   const used = color === "class" ? [...new Set(deck.truth)].sort((a, b) => a - b) : [...dressing.styles.keys()];
   if (color === "right") used.reverse();
   const items = used.slice(0, 100).map((place) => makeEntry(dressing.styles[place], place));

@@ -6,7 +6,7 @@ import { make, makeButton, makeSelect } from "./dom.js";
 import { buildFilters, buildMatches, buildToolbar } from "./filters.js";
 import { buildFixed, buildTip, step } from "./fixed.js";
 import { buildLegend } from "./legend.js";
-import { hasLink, readLink, readSet, writeLink } from "./link.js";
+import { describeView, hasLink, readLink, readSet, writeLink } from "./link.js";
 import { change, changeAll, defaultsOf, forgetListeners, listen, state } from "./state.js";
 import { buildAgreement, buildConfusion } from "./tables.js";
 import { buildWipe } from "./wipe.js";
@@ -85,12 +85,13 @@ function buildCopy() {
   const field = make("input", { type: "text", readonly: true, hidden: true, "aria-label": "link to this view" });
   const said = make("span", { class: "soft", role: "status" });
   const button = makeButton("Copy link", async () => {
+    const link = `${location.href.split("#")[0]}#${describeView()}`;
     try {
-      await navigator.clipboard.writeText(location.href);
+      await navigator.clipboard.writeText(link);
       said.textContent = "copied";
     } catch {
       field.hidden = false;
-      field.value = location.href;
+      field.value = link;
       field.select();
     }
   });
