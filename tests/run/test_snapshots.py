@@ -52,6 +52,7 @@ def test_a_runs_page_begins_with_its_images_and_its_slider(explored):
     np.testing.assert_array_equal(decode(shown["index"]), explored.snapshots.index)
     assert network["snapshots"]["epochs"] == [2, 3]
     np.testing.assert_array_equal(decode(network["snapshots"]["classes"]), explored.snapshots.answers)
+    np.testing.assert_allclose(decode(network["snapshots"]["shares"]) / 65535, explored.snapshots.shares, atol=1e-4)
     series = block["runs"][0]["series"]["val/loss"]
     assert series["x"] == [1, 2, 3]
     np.testing.assert_allclose(series["y"], [row["val/loss"] for row in explored.epochs])

@@ -75,7 +75,7 @@ def _to_bytes(numbers: np.ndarray) -> np.ndarray:
 
 def _to_shares(shares: np.ndarray) -> np.ndarray:
     """Shares 0..1 in two bytes."""
-    return (np.clip(shares, 0, 1) * _MOST).round().astype(np.uint16)
+    return (np.clip(shares.astype(np.float64), 0, 1) * _MOST).round().astype(np.uint16)
 
 
 def _quantize(plane: np.ndarray) -> np.ndarray:

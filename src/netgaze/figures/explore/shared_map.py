@@ -7,7 +7,7 @@ from threadpoolctl import threadpool_limits
 
 from netgaze.files import cached_arrays, digest
 
-_STEPS, _RATE, _EXAGGERATION = 250, 0.1, 1.5  # as openTSNE's own transform of new points
+_STEPS, _RATE, _EXAGGERATION, _MOST = 250, 0.1, 1.5, 0.25  # as openTSNE's own transform of new points
 
 
 def place_in(reference: Mapping[str, np.ndarray], found: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -35,9 +35,10 @@ def _place(plane: np.ndarray, near: np.ndarray) -> np.ndarray:
     affinities = csr_matrix((np.full(num * k, 1 / k), near.ravel(), np.arange(0, num * k + 1, k)), (num, num))
     plane = np.ascontiguousarray(plane, dtype=np.float64)
     options = {"negative_gradient_method": "bh", "n_jobs": 1}
-    known = TSNEEmbedding(plane, PrecomputedAffinities(affinities), **options)  # whose affinities nobody asks for
+    # Nobody asks for the affinities of what stays, and they are normalized in place.
+    known = TSNEEmbedding(plane, PrecomputedAffinities(affinities.copy()), **options)
     start = np.median(plane[near], axis=1)
     with threadpool_limits(1):
         placed = PartialTSNEEmbedding(start, known, affinities, **options)
-        moved = placed.optimize(_STEPS, learning_rate=_RATE, exaggeration=_EXAGGERATION)
+        moved = placed.optimize(_STEPS, learning_rate=_RATE, exaggeration=_EXAGGERATION, max_grad_norm=_MOST)
     return np.asarray(moved, dtype=np.float32)
