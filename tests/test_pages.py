@@ -15,7 +15,7 @@ OWN = {"html", "head", "meta", "title", "style", "body", "h1", "h2", "h3", "p", 
 OWN |= {"thead", "tbody", "tr", "th", "td", "figure", "figcaption", "img", "details", "summary", "bdi", "strong"}
 OWN |= {"code", "br", "span", "dl", "dt", "dd"}
 ATTRIBUTES = {"lang", "charset", "name", "content", "class", "dir", "id", "href", "aria-label", "src", "alt", "colspan"}
-ATTRIBUTES |= {"open", "title"}
+ATTRIBUTES |= {"open", "title", "http-equiv"}
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """An explorer's page made of nothing: `python tests/page/sample.py page.html` writes one to look at."""
 
 import base64
-import hashlib
 import io
 import json
 import sys
@@ -10,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from netgaze.page import bundle
+from netgaze.page.render import render
 
 HOSTILE = [
     "<script>window.pwned = 1</script>",
@@ -166,42 +165,23 @@ def make_data(
     return {"version": 1, "sets": [part], "runs": make_runs([network["label"] for network in built])}
 
 
-COLORS = """
-:root { --ink: #1d2430; --soft: #5b6675; --line: #d9dee5; --wash: #f5f7fa; --mark: #1f5fa8; --bad: #a8321f;
-        --page: #fff; color-scheme: light dark; }
-@media (prefers-color-scheme: dark) {
-  :root { --ink: #e6eaf0; --soft: #a3adba; --line: #3a424e; --wash: #1c222b; --mark: #7db4f0; --bad: #f08a76;
-          --page: #12161c; }
-}
+REST = """<nav aria-label="On this page"><a href="#rest">Rest</a></nav>
+<section id="rest"><h2>Rest</h2><p>The rest of the report.</p></section>
 """
 
 
 def write_page(path: Path, data: dict | None) -> Path:
-    """Write a page like the report's around the data; without data, the report's page without an explorer."""
-    report = (Path(bundle.__file__).parents[1] / "report.html").read_text(encoding="utf-8")
-    style = report.split("<style>")[1].split("</style>")[0] + COLORS
-    style = style.replace("background: #fff", "background: var(--page)") + bundle.style()
-    script = bundle.script()
-    hashes = [base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in (script, style)]
-    policy = f"default-src 'none'; img-src data: blob:; script-src 'sha256-{hashes[0]}'; style-src 'sha256-{hashes[1]}'"
-    still = make_sprite(16, 40, False)["url"]
-    block = json.dumps(data).replace("<", "\\u003c")
-    explorer = f"""<section id="explore" class="explore">
-<h2>Explore</h2><p class="question">Which images lie together, and what does each network make of them?</p>
-<figure class="still"><img alt="The maps, drawn" src="{still}"></figure>
-<div class="explorer"></div>
-<script type="application/json" id="explore-data">{block}</script>
-</section>"""
-    page = f"""<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy" content="{policy}">
-<title>sample</title><style>{style}</style></head>
-<body><h1>Sample</h1><nav aria-label="On this page"><a href="#rest">Rest</a></nav>
-{explorer if data else ""}
-<section id="rest"><h2>Rest</h2><p>The rest of the report.</p></section>
-<script>{script}</script></body></html>
-"""
-    path.write_text(page, encoding="utf-8", newline="")
+    """Write the explorer's page around the data, with a link to its end; without data, a page without an explorer."""
+    explorer = {
+        "title": "Explore",
+        "question": "Which images lie together, and what does each network make of them?",
+        "picture": make_sprite(16, 40, False)["url"],
+        "captions": ["A caption."],
+        "left_out": [],
+        "block": data,
+    }
+    page = render("explore.html", {"title": "Sample"}, explorer if data else None)
+    path.write_text(page.replace("</body>", f"{REST}</body>"), encoding="utf-8", newline="")
     return path
 
 
