@@ -104,9 +104,7 @@ def summarize(folder: Path, seconds: dict[str, float]) -> dict[str, Any]:
     size = (page.stat().st_size - 4 / 3 * (folder / "again" / "figures" / "explore.png").stat().st_size) / 1e6
     pages = {
         "2,000 images": measure_page(page),
-        "10,000 images, made up": measure_page(
-            write_page(folder / "many.html", make_data(10_000, networks=4, side=32))
-        ),
+        "10,000 images, made up": measure_page(sample["write_page"](folder / "many.html", many)),
     }
     added = seconds["knn,explore"] - seconds["knn"]
     print(f"with the explorer {seconds['knn,explore']:.1f} s, without {seconds['knn']:.1f} s: {added:.1f} s more")
