@@ -31,15 +31,20 @@ $(READY): bootstrap.lock requirements.lock pyproject.toml
 test: $(READY) ## the whole test suite
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
+# The linter of the page's scripts, where npm is: a development tool that nothing else needs.
+BIOME := npx --yes @biomejs/biome@2.6.8
+
 check: $(READY) ## format, lint, types, fast tests
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	@if command -v npx > /dev/null; then $(BIOME) ci; else echo "no npx: the page's scripts are not linted"; fi
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m 'not slow'
 
 format: $(READY) ## put the code in order
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+	@if command -v npx > /dev/null; then $(BIOME) check --write; fi
 
 readme: $(READY) ## write the README's tables and tree from the YAMLs and modules
 	$(BIN)/python docs/tables.py

@@ -40,6 +40,7 @@ CHEAP = {
         "[confusion]",
         "[data_card]",
         "[extremes,curves]",
+        "[explore]",
         "[tsne]",
         "knn",
     ],

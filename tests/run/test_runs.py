@@ -32,7 +32,7 @@ def test_what_lies_on_disk(run):
     files = ("run.json", "metrics.json", "history.csv", "predictions.npz", "train.log", ".hydra/config.yaml")
     for name in files:
         assert (run / name).stat().st_size > 0
-    for figure in ("curves", "filters", "cam", "tsne", "knn", "extremes", "confusion", "data_card"):
+    for figure in ("curves", "filters", "cam", "tsne", "knn", "extremes", "confusion", "data_card", "explore"):
         assert (run / "figures" / f"{figure}.png").stat().st_size > 5000
         said = json.loads((run / "figures" / f"{figure}.json").read_text())
         assert said["question"].endswith("?")
