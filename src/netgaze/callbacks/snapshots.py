@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from pytorch_lightning import Callback, LightningModule, Trainer
 
-from netgaze.drawing.examples import balanced_choice
+from netgaze.drawing.examples import spread_evenly
 from netgaze.measures.planes import project
 from netgaze.records import SNAPSHOTS
 from netgaze.records import Snapshots as Kept
@@ -25,11 +25,10 @@ class Snapshots(Callback):
     Args:
         every: epochs between two; 0 never.
         num_images: as in `figure.explore`.
-        seed: as there.
     """
 
-    def __init__(self, *, every: int = 0, num_images: int = 2000, seed: int = 0):
-        self.every, self.num_images, self.seed = every, num_images, seed
+    def __init__(self, *, every: int = 0, num_images: int = 2000):
+        self.every, self.num_images = every, num_images
         self._index = torch.zeros(0, dtype=torch.int64)
         self._rows: list[dict[str, torch.Tensor]] = []  # of each epoch
 
@@ -46,10 +45,10 @@ class Snapshots(Callback):
             training=True,
             precision="bf16" if "bf16" in str(trainer.precision) else "32",
         )
-        index = np.sort(balanced_choice(subject.data.labels("test").numpy(), self.num_images, self.seed))
+        index = spread_evenly(len(subject.data.labels("test")), self.num_images)
         if self._index.tolist() != index.tolist():  # the first look, or other data than the run began with
             self._index, self._rows = torch.from_numpy(index), []
-        self._rows.append({"epochs": torch.tensor(done)} | _look(subject, index, self.seed))
+        self._rows.append({"epochs": torch.tensor(done)} | _look(subject, index))
         arrays: Any = {name: torch.stack([row[name] for row in self._rows]).numpy() for name in self._rows[0]}
         Kept(index=index, **arrays).save(Path(trainer.default_root_dir) / SNAPSHOTS)
 
@@ -62,11 +61,11 @@ class Snapshots(Callback):
         self._index, self._rows = state_dict["index"], list(state_dict["rows"])
 
 
-def _look(subject: Subject, index: np.ndarray, seed: int) -> dict[str, torch.Tensor]:
+def _look(subject: Subject, index: np.ndarray) -> dict[str, torch.Tensor]:
     """Features and answers of images of the test split."""
     data = subject.data
     images, labels = data.images("test", index), data.labels("test")[index]
-    features = project(subject.features_of(images).numpy(), _NUM_COMPONENTS, seed)
+    features = project(subject.features_of(images).numpy(), _NUM_COMPONENTS, seed=0)
     answers, shares = torch.full((len(index),), -1), torch.zeros(len(index))
     if subject.names_classes:
         found = torch.from_numpy(subject.outputs_of(images, labels).probabilities[: len(index)])

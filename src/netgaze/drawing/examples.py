@@ -31,6 +31,11 @@ def balanced_choice(labels: np.ndarray, num: int, seed: int) -> np.ndarray:
     return np.lexsort((place, turn))[:num]
 
 
+def spread_evenly(num: int, most: int) -> np.ndarray:
+    """At most `most` indices out of `num`, as evenly over them as whole numbers allow, in order."""
+    return np.linspace(0, num - 1, min(most, num)).astype(np.int64)
+
+
 def choose_examples(labels: np.ndarray, num: int, seed: int, indices: Sequence[int] | None) -> np.ndarray:
     """The images that a person named by `indices`, else `num` of different classes by `seed`.
 

@@ -8,7 +8,7 @@ import torch
 from matplotlib.figure import Figure as Picture
 from threadpoolctl import threadpool_limits
 
-from netgaze.drawing.examples import balanced_choice
+from netgaze.drawing.examples import spread_evenly
 from netgaze.drawing.planes import draw_planes
 from netgaze.errors import NetgazeError
 from netgaze.figure import Figure, Finding
@@ -33,8 +33,8 @@ _NUM_STEPS = 400  # of t-SNE: after 1,000 the map of 2,000 images is as trustwor
 class Explore(Figure):
     """Many images in every network, for the page one can click in: places, answers, evidence and neighbors of each.
 
-    The same images for every network, as evenly over the classes as they allow, by the seed. Networks that name no
-    classes, or others than the data's, answer by a vote of the 20 nearest training images of their features, each
+    The same images for every network, evenly out of the split, so that shares of them tell of all. Networks that name
+    no classes, or others than the data's, answer by a vote of the 20 nearest training images of their features, each
     weighing exp(cosine / 0.07) (Wu et al. 2018); the loss of a vote is -log of its share for the true class, once every
     class has been given a twentieth of a vote. The ten neighbors are those by cosine among the images shown.
 
@@ -45,7 +45,7 @@ class Explore(Figure):
         splits: of "train", "val", "test"; None for the one that is looked at.
         shared_map: whether every other network also places the images in the first one's map, see `place_in`; some
             seconds each.
-        seed: of the choice of images and of the maps.
+        seed: of the maps.
 
     Raises:
         NetgazeError: no images, too many, an unknown split, or a shared map without openTSNE.
@@ -70,7 +70,8 @@ class Explore(Figure):
     def compute(self, subject: Subject) -> Finding:
         """Of N images their `split`, `index` and `labels`, [N] each, places [N,2], answers, evidence and neighbors."""
         data, splits = subject.data, list(dict.fromkeys(self.splits or [subject.split]))
-        rows = {split: self._choose(data.labels(split).numpy(), len(splits)) for split in splits}
+        most = max(2, self.num_images // len(splits))
+        rows = {split: spread_evenly(len(data.labels(split)), most) for split in splits}
         features = to_floats(torch.cat([subject.bank(split)[own] for split, own in rows.items()]))
         labels = torch.cat([data.labels(split)[own] for split, own in rows.items()])
         with threadpool_limits(1):  # more threads are slower at these sizes, many times so beside a training
@@ -91,10 +92,6 @@ class Explore(Figure):
         arrays |= ask(subject, rows, labels) | map_evidence(subject, rows)
         caption = f"{len(labels):,} images of the {' and '.join(splits)} split, the same for every network."
         return Finding({"num_images": len(labels)}, arrays, f"{caption} On paper only the t-SNE map is left of it.")
-
-    def _choose(self, labels: np.ndarray, num_splits: int) -> np.ndarray:
-        """Images of a split, in its order."""
-        return np.sort(balanced_choice(labels, max(2, self.num_images // num_splits), self.seed))
 
     def relate(
         self, findings: Mapping[str, Finding], subjects: Mapping[str, Subject]

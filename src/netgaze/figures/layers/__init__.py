@@ -8,7 +8,7 @@ import torch
 from matplotlib.figure import Figure as Picture
 from torch import Tensor
 
-from netgaze.drawing.examples import to_rgb
+from netgaze.drawing.examples import spread_evenly, to_rgb
 from netgaze.drawing.shown_layers import choose_layers, pool_layers
 from netgaze.figure import Figure, Finding, name_settings
 from netgaze.figures.layers.page import draw_layers
@@ -101,8 +101,8 @@ class Layers(Figure):
         """Accuracies and rank of each stage [L], and the depth of each image [N] with some of these as pictures."""
         data, split = subject.data, subject.split
         rows, own = (
-            _spread(len(data.labels(split)), self.num_images),
-            _spread(len(data.labels("train")), self.num_train),
+            torch.from_numpy(spread_evenly(len(data.labels(split)), self.num_images)),
+            torch.from_numpy(spread_evenly(len(data.labels("train")), self.num_train)),
         )
         names = [] if subject.pixels else choose_layers(subject.task.model, self.layers, False, "layers.layers")
         train, shown = (pool_layers(subject, *which, names) for which in (("train", own), (split, rows)))
@@ -175,7 +175,7 @@ class Layers(Figure):
         values = {
             "words": meaning.words,
             "says": "The first stage, counted from 0, from which on the 30 nearest give the network's answer.",
-            "unit": meaning.unit,
+            "unit": "",
             "index": finding.arrays["rows"].astype(np.uint32),
             "values": finding.arrays["depths"].astype(np.float32),
         }
@@ -184,11 +184,6 @@ class Layers(Figure):
     def draw(self, findings: Mapping[str, Finding]) -> Picture:
         """Plots over the stages with a line a network, and each one's shallowest and deepest images."""
         return draw_layers(findings)
-
-
-def _spread(num: int, most: int) -> Tensor:
-    """At most so many rows, evenly out of `num`."""
-    return torch.linspace(0, num - 1, min(most, num)).long()
 
 
 def _probe(known: Labeled, measured_on: Labeled, num_classes: int) -> float:
