@@ -165,9 +165,8 @@ def make_data(
     return {"version": 1, "sets": [part], "runs": make_runs([network["label"] for network in built])}
 
 
-REST = """<nav aria-label="On this page"><a href="#rest">Rest</a></nav>
-<section id="rest"><h2>Rest</h2><p>The rest of the report.</p></section>
-"""
+NAV = '<nav aria-label="On this page"><a href="#rest">Rest</a></nav>'
+REST = '<section id="rest"><h2>Rest</h2><p>The rest of the report.</p></section>'
 
 
 def write_page(path: Path, data: dict | None) -> Path:
@@ -181,7 +180,8 @@ def write_page(path: Path, data: dict | None) -> Path:
         "block": data,
     }
     page = render("explore.html", {"title": "Sample"}, explorer if data else None)
-    path.write_text(page.replace("</body>", f"{REST}</body>"), encoding="utf-8", newline="")
+    page = page.replace("<body>", f"<body>{NAV}").replace("</body>", f"{REST}</body>")
+    path.write_text(page, encoding="utf-8", newline="")
     return path
 
 

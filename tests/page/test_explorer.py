@@ -744,7 +744,7 @@ def test_narrow_and_enlarged_pages_do_not_scroll_sideways(explore, width, height
 def test_dark_pages_have_dark_maps_and_light_dots(explore):
     view = explore(scheme="dark")
     dark = view.page.evaluate("getComputedStyle(document.querySelector('.explorer select')).backgroundColor")
-    assert dark == "rgb(18, 22, 28)"
+    assert dark == "rgb(20, 24, 31)"
     row = view.alone(0)[0]
     before = view.map_pixel(0, *view.place(0, row))
     view.page.emulate_media(color_scheme="light")
