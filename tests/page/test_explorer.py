@@ -1,7 +1,6 @@
 """The explorer in a real browser: what it shows is held against the data it was given, by numpy."""
 
 import re
-import shutil
 from collections import Counter
 from pathlib import Path
 
@@ -10,12 +9,6 @@ import pytest
 from tests.page.sample import HOSTILE, color_of, decode, make_data, write_page
 
 from netgaze.page import bundle
-
-playwright = pytest.importorskip(
-    "playwright.sync_api", reason="the explorer is tried in a browser: playwright is missing"
-)
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="the explorer is tried in a browser: chromium is missing")
 
 BORDER = 10
 # Read through a copy: a browser advises against reading the canvases themselves, in the console.
@@ -31,14 +24,6 @@ FRAMES = (
 )
 WHITE = (255, 255, 255)
 THUMB = ".matches .thumb:not([hidden]) canvas"
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")
