@@ -44,10 +44,14 @@ def pytest_collection_modifyitems(items):
     items.sort(key=lambda item: item.path not in slow)
 
 
-def pytest_collection_finish():
+def freeze_imports():
     """What is imported by now stays: each run ends in a collection, which need not look through millions of objects."""
     gc.collect()
     gc.freeze()
+
+
+def pytest_collection_finish():
+    freeze_imports()
 
 
 def pytest_unconfigure():

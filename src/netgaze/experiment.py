@@ -17,6 +17,7 @@ from netgaze.ending import draw_missing, end, test_best
 from netgaze.errors import NetgazeError, Stopped, explaining_memory
 from netgaze.failures import explain_run
 from netgaze.files import check_writable
+from netgaze.gathering import wait_for_all
 from netgaze.ranks import forget_leftovers, is_main_process
 from netgaze.request import Request
 from netgaze.requeue import listen, release_signals
@@ -73,6 +74,7 @@ def fit(config: DictConfig, folder: Path, request: Request) -> Run:
                 whole.begin(request, config)
                 with stage.run.noting_failure(stage.request, stage.config):
                     train(stage)
+                    wait_for_all()  # the next stage begins from what the main process writes last
             done[name] = ready or stage.run
         is_new = _finish(plan_stage(config, last, done, whole, request))
     if not is_main_process():

@@ -12,6 +12,12 @@ def is_alone() -> bool:
     return not ready or distributed.get_world_size() == 1
 
 
+def wait_for_all() -> None:
+    """Go on once all processes of the run have come here: what the main one writes alone is there then."""
+    if not is_alone():
+        distributed.barrier()
+
+
 def gather_rows(rows: Tensor) -> Tensor:
     """The rows of all processes, each with its own number of them, [B,...] -> [sum of B,...], in the order of ranks.
 

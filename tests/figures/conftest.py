@@ -111,6 +111,11 @@ def _make_subjects(data):
     ]
 
 
+def make_all():
+    """The subjects of the fixture of this name, made anew."""
+    return _make_subjects(_make_data())
+
+
 @pytest.fixture
 def make_data():
     return _make_data

@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from tests.figures.test_figures import NAMES, asked, make_figure
+from tests.figures.test_figures import NAMES, find_of_all, make_figure
 
 from netgaze.glossary import explain
 
@@ -16,18 +16,17 @@ def find_wordless(figure, findings):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_every_number_has_its_words(name, subjects):
-    figure = make_figure(name)
-    findings = asked(figure, subjects)
+def test_every_number_has_its_words(name):
+    figure, findings = make_figure(name), find_of_all(name)
     assert findings
     assert find_wordless(figure, findings) == []
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_share_is_one_and_its_count_is_there(name, subjects):
+def test_a_share_is_one_and_its_count_is_there(name):
     """What is shown as percent lies in 0..1, or is a difference of such; what has an interval has its count."""
     figure = make_figure(name)
-    for finding in asked(figure, subjects).values():
+    for finding in find_of_all(name).values():
         for number, value in finding.numbers.items():
             meaning = explain(number, figure.glossary)
             if meaning.unit == "%" and isinstance(value, int | float):

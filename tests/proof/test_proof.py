@@ -35,10 +35,14 @@ FIGURES = sorted(path.stem for path in (CONF / "figure").glob("*.yaml"))
 OF_CLASSES = {"cam", "confused_pairs", "confusion", "extremes", "filter_similarity", "predict", "pseudo_labels"}
 OF_CLASSES |= {"attribution", "response_maps"}
 OF_EXAMPLES = {"dynamics", "suspicious"}
-QUICK = {  # of figures that search by gradient
+QUICK = {  # of figures that search by gradient, or try many images
+    "attribution": ["num_dropped=6", "num_randomized=3", "num_steps=4", "path_steps=4"],
+    "cam": ["num_dropped=10", "num_randomized=5"],
     "deep_dream": ["size=48", "octaves=1", "steps=2"],
     "inversion": ["steps=5"],
     "maximal_images": ["steps=3"],
+    "robustness": ["num_images=10"],
+    "similarity": ["num_permutations=5"],
     "verification": ["replicates=5"],
 }
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tests.commands import command
-from tests.conftest import NO_FIGURES, ROOT, TINY, start, typed
+from tests.conftest import NO_FIGURES, ROOT, TINY, start
 from tests.tiny_runs import read_metrics, read_rows, read_run, same, tabulate, train, weights
 
 from netgaze.errors import NetgazeError
@@ -253,7 +253,7 @@ def test_a_persons_mistake_gets_a_sentence(words, said, tmp_path, monkeypatch):
 
 def test_outputs_that_cannot_be_written(tmp_path):
     (tmp_path / "outputs").write_text("a file where the folder should be")
-    code, printed = typed(*TINY, *NO_FIGURES, cwd=tmp_path)
+    code, printed = command(*TINY, *NO_FIGURES, cwd=tmp_path)
     assert code == 1
     assert "Traceback" not in printed
     assert "outputs" in printed

@@ -2,7 +2,8 @@
 
 import pytest
 import torch
-from tests.conftest import NO_FIGURES, TINY, composed, typed
+from tests.commands import command
+from tests.conftest import NO_FIGURES, TINY, composed
 from tests.tiny_runs import read_metrics, read_rows, read_run, same, train, weights
 
 from netgaze.build import build, build_task, choose_mode, resolve_config
@@ -121,7 +122,7 @@ def test_whether_more_is_better_follows_from_the_number(monitor, mode):
 def test_test_and_training_choose_nothing(monitor, tmp_path):
     with pytest.raises(NetgazeError, match="chosen by validation alone"):
         choose_mode(monitor)
-    code, printed = typed(*TINY, f"task.monitor={monitor}", cwd=tmp_path)
+    code, printed = command(*TINY, f"task.monitor={monitor}", cwd=tmp_path)
     assert code == 1
     assert f"task.monitor={monitor}: the best epoch is chosen by validation alone" in printed
 

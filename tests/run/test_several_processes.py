@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from tests.conftest import NO_FIGURES, ROOT, TINY, typed
+from tests.commands import command
+from tests.conftest import NO_FIGURES, ROOT, TINY, freeze_imports, typed
 from tests.tiny_runs import read_metrics, read_rows, read_run, train, weights
 
 from netgaze.predictions import Predictions
@@ -102,23 +103,22 @@ def test_only_the_main_process_writes_and_speaks(tmp_path):
     assert not list(run.rglob("*.part"))
 
 
-def test_each_image_is_tested_once(tmp_path):
-    code, printed = typed(*DIGITS, *DDP, "hydra.run.dir=run", cwd=tmp_path)
-    assert code == 0, printed
-    answers = Predictions.load(tmp_path / "run" / "predictions.npz")
+def test_each_image_is_tested_once(runs):
+    answers = Predictions.load(runs / "supervised" / "predictions.npz")
     assert len(answers.targets) == 121
 
 
-def test_a_mistake_is_said_and_no_process_is_left(tmp_path):
-    code, printed = typed(*TINY, *DDP, "trainer.devices=-1", cwd=tmp_path)
+def test_a_mistake_is_said_and_no_process_is_started(tmp_path):
+    code, printed = command(*TINY, *DDP, "trainer.devices=-1", cwd=tmp_path)
     assert code == 1
     assert re.search(r"trainer.devices=-1 is all GPUs", printed)
-    code, printed = typed(*TINY, "trainer.strategy=fsdp", cwd=tmp_path)
+    code, printed = command(*TINY, "trainer.strategy=fsdp", cwd=tmp_path)
     assert code == 1
     assert "trainer.strategy=fsdp is not possible" in printed
 
 
 if __name__ == "__main__":  # one of two processes
+    freeze_imports()
     for each in RUNS:
         place = Path(sys.argv[1])
         train(place / each, *choose_words(each, place), "data.batch_size=20", *DDP)
