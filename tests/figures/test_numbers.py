@@ -127,7 +127,15 @@ def test_tsne_numbers(supervised):
         distance[number] = np.inf
         right += np.bincount(labels[np.argsort(distance)[:5]]).argmax() == labels[number]
     assert finding.numbers["knn5_features"] == pytest.approx(right / 27)
-    assert finding.numbers["knn5_plane"] == leave_one_out(finding.arrays["plane"], labels, 5) != right / 27
+    assert finding.numbers["knn5_plane"] == leave_one_out(finding.arrays["plane"], labels, 5)
+
+
+def test_the_planes_neighbors_are_those_in_the_plane(supervised, monkeypatch):
+    plane = np.random.default_rng(0).normal(size=(27, 2))
+    monkeypatch.setattr("netgaze.figures.tsne.embed", lambda *args: plane)
+    finding = Tsne(num_images=27).compute(supervised)
+    found = leave_one_out(plane, finding.arrays["labels"], 5)
+    assert finding.numbers["knn5_plane"] == found < finding.numbers["knn5_features"]
 
 
 def test_tsne_of_more_classes_than_images_shows_several_of_each_in_styles_of_their_own(make_data, make_subjects):

@@ -80,7 +80,7 @@ def test_people_vary_equally_in_all_directions(seed, size, people):
     """With a shrinkage of next to nothing, the covariance within people becomes the identity."""
     embeddings, labels = drawn(60, size, people, seed)
     found = mapped(embeddings, labels, 1e-12)
-    np.testing.assert_allclose(within(found, labels), np.eye(size), atol=1e-5)
+    np.testing.assert_allclose(within(found, labels), np.eye(size), atol=1e-4)
     np.testing.assert_allclose(found.mean(axis=0), 0, atol=1e-5)
 
 

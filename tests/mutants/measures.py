@@ -27,7 +27,7 @@ MUTANTS = [
     ("measures/metrics.py", "recalls[examples > 0].mean()", "recalls.nan_to_num().mean()", _METRICS),
     ("measures/metrics.py", "logits.topk(5, dim=1)", "logits.topk(4, dim=1)", _METRICS),
     ("measures/metrics.py", "if logits.shape[1] > 5:", "if logits.shape[1] >= 5:", _METRICS),
-    ("measures/metrics.py", "(similar.double() / temperature)", "(similar.double() * temperature)", _NUMBERS),
+    ("measures/metrics.py", "(similarities.double() / temperature)", "(similarities.double() * temperature)", _NUMBERS),
     (
         "measures/metrics.py",
         "similarities[:, :k], train_labels[index[:, :k]]",
