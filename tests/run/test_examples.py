@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from tests.conftest import NO_FIGURES, TINY, typed
+from tests.conftest import NO_FIGURES, TINY
 from tests.data.conftest import save_noise
 from tests.run.test_preemption import stop_at
 from tests.tiny_runs import analyze, read_rows, same, train, weights
@@ -81,19 +81,6 @@ def test_the_first_step_says_what_the_untrained_network_says_of_the_images_at_th
     np.testing.assert_allclose(record.margin[0], margin, atol=1e-2)
     np.testing.assert_array_equal(record.right[0], right)
     np.testing.assert_array_equal(record.answers[0], logits.argmax(dim=1))
-
-
-def test_two_processes_record_all_examples_as_one_does(tmp_path):
-    words = [*TINY, "optim=sgd", *NO_FIGURES, "data.augment=null", "data.limit=121", "control=null", ON]
-    ddp = ["trainer=ddp", "trainer.devices=2", "trainer.accelerator=cpu", "data.batch_size=20"]
-    code, printed = typed(*words, *ddp, "hydra.run.dir=two", cwd=tmp_path)
-    assert code == 0, printed
-    train(tmp_path / "one", *words, "data.batch_size=40")
-    one, two = Run(tmp_path / "one").examples, Run(tmp_path / "two").examples
-    np.testing.assert_array_equal(np.isnan(one.margin), np.isnan(two.margin))
-    assert np.isnan(one.margin).sum() == 2  # 120 of 121 images divide by the batch
-    np.testing.assert_allclose(one.probability[0], two.probability[0], atol=0.01)
-    np.testing.assert_allclose(one.margin[0], two.margin[0], atol=0.05)
 
 
 def test_a_run_draws_what_it_recorded_and_so_does_who_looks_at_it(tmp_path):

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from tests.commands import command
@@ -14,6 +15,7 @@ from tests.conftest import NO_FIGURES, ROOT, TINY, freeze_imports, typed
 from tests.tiny_runs import read_metrics, read_rows, read_run, train, weights
 
 from netgaze.predictions import Predictions
+from netgaze.run import Run
 
 pytestmark = pytest.mark.slow  # each test trains
 
@@ -35,6 +37,7 @@ ALIKE = ["optim.lr=0.001", "~callback.online_eval.figures.views"]  # without aug
 RUNS = {
     "supervised": DIGITS,
     "averaged": [*DIGITS, "callback.average.kind=ema", "task.label_smoothing=0.1"],
+    "recorded": [*DIGITS, "callback.examples.record=true"],
     "resampled": [*DIGITS, "data.sampler=uniform", "data.epoch_size=100"],
     "rotation": [*DIGITS, "task=rotation"],
     "dynamic_conv": [*DIGITS, "task=dynamic_conv"],
@@ -84,6 +87,15 @@ def test_two_processes_learn_as_one_with_twice_the_batch(name, runs, tmp_path):
     # An image at the border between two classes may fall on either side.
     assert found == pytest.approx(numbers, rel=5e-3, abs=0.03, nan_ok=True)
     assert found["test/images"] == numbers["test/images"]
+
+
+def test_two_processes_record_all_examples_as_one_does(runs, tmp_path):
+    train(tmp_path / "one", *choose_words("recorded", runs), "data.batch_size=40")
+    one, two = Run(tmp_path / "one").examples, Run(runs / "recorded").examples
+    np.testing.assert_array_equal(np.isnan(one.margin), np.isnan(two.margin))
+    assert np.isnan(one.margin).sum() == 2  # 120 of 121 images divide by the batch
+    np.testing.assert_allclose(one.probability[0], two.probability[0], atol=0.01)
+    np.testing.assert_allclose(one.margin[0], two.margin[0], atol=0.05)
 
 
 def test_only_the_main_process_writes_and_speaks(tmp_path):
