@@ -1,4 +1,4 @@
-"""Breakages of the page one clicks in, of what it is told and of what it shows: each must make one of its tests fail."""
+"""Breakages of the page one clicks in: of what it is told, of what it shows. Each must make one of its tests fail."""
 
 _FIGURE, _BLOCK = "tests/figures/test_explore.py", "tests/page/test_block.py"
 _PAGE, _RUN = "tests/page/test_explorer.py", "tests/run/test_snapshots.py"
