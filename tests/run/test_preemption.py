@@ -141,7 +141,7 @@ def test_a_signal_stops_a_run_as_it_stops_any_program(name, tmp_path):
 def test_several_processes_stop_together_and_go_on_as_another_number(tmp_path):
     """Two processes are cut off; one goes on with twice the batch: as if it had been one all along."""
     words = [*TINY, *NO_FIGURES, "optim=sgd", "optim.lr=0.005", "data.augment=null", "control=null"]
-    words += ["trainer.max_epochs=60"]
+    words += ["trainer.max_epochs=25"]
     two = ["trainer=ddp", "trainer.devices=2", "trainer.accelerator=cpu", "data.batch_size=10"]
     process = start(*words, *two, "callback.preemption.every=1", "hydra.run.dir=run", cwd=tmp_path)
     end = time.monotonic() + 120
