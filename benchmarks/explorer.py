@@ -2,7 +2,7 @@
 
 Two resnet_small networks, supervised and rotation, with their untrained twin and raw pixels, 2,000 images of CIFAR-10,
 features and answers in the cache; each side in a process of its own, imports and all. Then the page in headless
-Chromium: megabytes over the picture that it replaces, milliseconds until it answers, and those of frames while a
+Chromium: megabytes over its pictures, milliseconds until it answers, and those of frames while a
 pointer wanders over the maps, of 2,000 images and of 10,000 made up ones. The networks are not trained: weights do not
 matter for time. Needs playwright and Debian's chromium.
 
@@ -100,15 +100,16 @@ def summarize(folder: Path, seconds: dict[str, float]) -> dict[str, Any]:
     """Print the table, and return the JSON line's content."""
     sample = runpy.run_path(str(ROOT / "tests" / "page" / "sample.py"))
     many = sample["make_data"](10_000, networks=4, side=32)
-    page = folder / "again" / "explore.html"
-    size = (page.stat().st_size - 4 / 3 * (folder / "again" / "figures" / "explore.png").stat().st_size) / 1e6
+    page = folder / "again" / "report.html"
+    pictures = sum(path.stat().st_size for path in (folder / "again" / "figures").glob("*.png"))
+    size = (page.stat().st_size - 4 / 3 * pictures) / 1e6
     pages = {
         "2,000 images": measure_page(page),
         "10,000 images, made up": measure_page(sample["write_page"](folder / "many.html", many)),
     }
     added = seconds["knn,explore"] - seconds["knn"]
     print(f"with the explorer {seconds['knn,explore']:.1f} s, without {seconds['knn']:.1f} s: {added:.1f} s more")
-    print(f"explore.html: {size:.1f} MB over its picture")
+    print(f"report.html: {size:.1f} MB over its pictures")
     for name, found in pages.items():
         print(
             f"{name}: answers after {found['answers']:.0f} ms; frames while hovering {found['median']:.1f} ms, "

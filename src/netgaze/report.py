@@ -31,7 +31,7 @@ def write(
     plots: Sequence[str] = (),
     note: str = "",
 ) -> Path:
-    """Write `<folder>/report.html` and return its path; where the figure `explore` was drawn, `explore.html` too.
+    """Write `<folder>/report.html` and return its path; of the figure `explore` alone also `explore.html`.
 
     Args:
         folder: holds `figures/<figure>.png` and `.json`.
@@ -62,7 +62,7 @@ def write(
         "runs": [_provenance(Path(row["folder"]), row["label"]) for row in rows],
     }
     write_text(folder / "report.html", render("report.html", context, explorer))
-    if explorer is not None:
+    if explorer is not None and list(figures) == [EXPLORE]:
         write_text(folder / "explore.html", render("explore.html", {"title": title}, explorer))
     return folder / "report.html"
 

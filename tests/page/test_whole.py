@@ -26,8 +26,11 @@ def runs(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def folder(runs, tmp_path_factory):
-    places = ",".join(str(run.folder) for run in runs)
-    return analyze(tmp_path_factory.mktemp("seen") / "both", f"runs=[{places}]", "figure=[curves,explore]")
+    both, seen = f"runs=[{','.join(str(run.folder) for run in runs)}]", tmp_path_factory.mktemp("seen")
+    analyze(seen / "alone", both, "figure=[explore]")
+    analyze(seen / "report", both, "figure=[curves,explore]")
+    assert not (seen / "report" / "explore.html").exists()
+    return seen
 
 
 @pytest.fixture
@@ -47,7 +50,7 @@ def open_page(browser):
         page.close()
 
 
-@pytest.mark.parametrize("name", ["report.html", "explore.html"])
+@pytest.mark.parametrize("name", ["report/report.html", "alone/explore.html"])
 def test_a_page_shows_the_images_of_its_networks(name, folder, runs, open_page):
     subject = runs[0].subject
     index = int(len(subject.data.labels("test")) // 2)
@@ -71,7 +74,7 @@ def test_a_page_shows_the_images_of_its_networks(name, folder, runs, open_page):
 
 
 def test_of_a_report_nothing_is_lost(folder, open_page):
-    page, said = open_page((folder / "report.html").as_uri())
+    page, said = open_page((folder / "report" / "report.html").as_uri())
     assert page.locator("section#curves figure img").is_visible()
     assert page.locator("section#explore .still").is_hidden()
     assert page.locator("nav a").first.inner_text() == "Explore"
