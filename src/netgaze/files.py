@@ -30,7 +30,7 @@ MOST_JSON_BYTES = 100_000_000  # of a run's file of facts or numbers
 MOST_LIST_BYTES = 200_000_000  # of a list of images, a line each
 MOST_YAML_BYTES, MOST_YAML_DEPTH = 1_000_000, 50  # of a run's config
 MOST_ARRAY_BYTES = 8_000_000_000  # of a file of arrays, unpacked
-LOOKED_AT = ("features", "outputs", "findings")  # folders of the cache that hold what was seen of networks
+LOOKED_AT = ("features", "outputs", "findings", "planes")  # folders of the cache: what was seen of networks
 MOST_CACHE_BYTES, MOST_KEPT_BYTES = 20_000_000_000, 2_000_000_000  # of these together, and of one file in them
 
 log = logging.getLogger(__name__)
