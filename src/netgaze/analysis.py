@@ -93,7 +93,7 @@ def analyze(config: DictConfig, folder: Path, request: Request) -> list[Row]:
     note = f"The pictures show each run's {checkpoint} checkpoint."
     note += f" Without one, and so without pictures: {', '.join(missing)}." if missing else ""
     note += " They look at other data than the runs' own; the table is of the runs." if other_data else ""
-    own = _add_comparisons(_merge_figures(subjects), subjects)
+    own = _complete_figures(_merge_figures(subjects), subjects)
     if config.model:
         subjects.append(_open_network(config, subjects, labels[-1]))
     figures = _choose_figures(settings["figure"] or own or (ANATOMY if config.model else {}), settings["images"])
@@ -180,7 +180,7 @@ def compare(folder: Path) -> list[Row]:
     note = f"The pictures show {len(best)} of the {len(rows)} runs, the best by the table{seeds}."
     note = note if num_finished > len(best) else ""
     control = subjects[0].config["control"] if subjects and subjects[0].config else None
-    figures = _add_comparisons(_merge_figures(subjects), subjects)
+    figures = _complete_figures(_merge_figures(subjects), subjects)
     sections = [_Section(_select(figures, True), every), _Section(_select(figures, False), subjects)]
     found = _show(folder, rows, sections, control, title=folder.parent.name, note=note)
     finished = [run for run in runs if run.is_finished]
@@ -274,7 +274,7 @@ def _merge_figures(subjects: list[Subject]) -> dict[str, Any]:
     return figures
 
 
-def _add_comparisons(figures: dict[str, Any], subjects: list[Subject]) -> dict[str, Any]:
+def _complete_figures(figures: dict[str, Any], subjects: list[Subject]) -> dict[str, Any]:
     """The figures of networks, with what a page begins with and what compares several; none where none were wanted."""
     return EXPLORER | figures | (COMPARISONS if len(subjects) > 1 else {}) if figures else figures
 

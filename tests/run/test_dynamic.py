@@ -183,7 +183,7 @@ def test_analyze_shows_what_the_runs_themselves_drew(drawn, tmp_path):
     code, printed = command(f"runs=[{drawn}]", "hydra.run.dir=seen", cwd=tmp_path, script="analyze.py")
     assert code == 0, printed
     pictures = sorted(path.stem for path in (tmp_path / "seen" / "figures").glob("*.png"))
-    assert pictures == ["cam", "filter_similarity", "response_maps"]
+    assert pictures == ["cam", "explore", "filter_similarity", "response_maps"]
 
 
 def test_the_features_are_the_means_of_the_backbones_maps(tmp_path):

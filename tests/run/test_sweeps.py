@@ -9,7 +9,7 @@ from tests.callbacks.test_tensorboard import open_hparams
 from tests.commands import command
 from tests.conftest import TINY, typed
 
-from netgaze.analysis import COMPARISONS, _add_comparisons
+from netgaze.analysis import COMPARISONS, _complete_figures
 
 pytestmark = pytest.mark.slow
 
@@ -131,8 +131,9 @@ def test_several_devices_do_not_sweep(tmp_path):
     assert "does not go with several devices" in printed
 
 
-def test_what_compares_joins_the_figures_of_two_networks():
+def test_the_explorer_and_of_two_networks_what_compares_join_the_figures():
     own = {"knn": {}}
-    assert list(_add_comparisons(own, ["one", "two"])) == ["knn", *COMPARISONS]
-    assert _add_comparisons(own, ["one"]) == own
-    assert _add_comparisons({}, ["one", "two"]) == {}, "figure=[] wants none"
+    assert list(_complete_figures(own, ["one", "two"])) == ["explore", "knn", *COMPARISONS]
+    assert list(_complete_figures(own, ["one"])) == ["explore", "knn"]
+    assert _complete_figures({"explore": {"num_images": 3}}, ["one"]) == {"explore": {"num_images": 3}}
+    assert _complete_figures({}, ["one", "two"]) == {}, "figure=[] wants none"
