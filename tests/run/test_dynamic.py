@@ -152,7 +152,7 @@ class TestSweep:
         folder, _ = sweep
         page = (folder / "report.html").read_text(encoding="utf-8")
         assert "Over repeated runs: mean ± standard deviation" in page
-        assert page.count("data:image/png;base64,") == 4, "what the runs drew, and three that compare"
+        assert page.count("data:image/png;base64,") == 5, "what the runs drew, the explorer, and three that compare"
         maps = json.loads((folder / "figures" / "response_maps.json").read_text())
         assert len(maps["numbers"]) - len(maps["controls"]) == 4, "one run of each of the four best settings"
 

@@ -45,7 +45,7 @@ def test_the_report_holds_everything(sweep):
         said = json.loads((folder / "sweep" / "figures" / f"{name}.json").read_text())
         assert said["question"].replace("'", "&#39;") in page
         assert f'id="{name}"' in page
-    assert page.count("data:image/png;base64,") == 6
+    assert page.count("data:image/png;base64,") == 7
     assert "non-finite" in page
     assert not re.search(r'(src|href)="(?!data:|#)', page), "the page needs another file"
 
