@@ -18,16 +18,15 @@ from netgaze.figures.explore.parts import hand_over
 from netgaze.figures.explore.shared_map import place_in
 from netgaze.figures.explore.snapshots import place_snapshots
 from netgaze.figures.explore.sprites import draw_sprite
-from netgaze.files import digest
+from netgaze.files import cached_arrays, digest
 from netgaze.glossary import Glossary, Meaning
 from netgaze.measures.neighbors import find_nearest
 from netgaze.measures.pixels import to_floats
-from netgaze.measures.planes import embed, project
+from netgaze.measures.planes import QUICK, embed, project
 from netgaze.page.parts import Explored
 from netgaze.subject import Subject
 
 _MOST_IMAGES = 60_000  # their numbers are sent in two bytes
-_NUM_STEPS = 400  # of t-SNE: after 1,000 the map of 2,000 images is as trustworthy to within 0.003
 
 
 class Explore(Figure):
@@ -38,7 +37,7 @@ class Explore(Figure):
     weighing exp(cosine / 0.07) (Wu et al. 2018); the loss of a vote is -log of its share for the true class, once every
     class has been given a twentieth of a vote. The ten neighbors are those by cosine among the images shown.
 
-    Maps by t-SNE are of 400 steps, where the figure `tsne` takes 1,000.
+    Maps by t-SNE are quick ones, see `measures.planes.QUICK`; those of the figure `tsne` take their time.
 
     Args:
         num_images: how many; fewer where the splits have fewer.
@@ -74,11 +73,9 @@ class Explore(Figure):
         rows = {split: spread_evenly(len(data.labels(split)), most) for split in splits}
         features = to_floats(torch.cat([subject.bank(split)[own] for split, own in rows.items()]))
         labels = torch.cat([data.labels(split)[own] for split, own in rows.items()])
-        with threadpool_limits(1):  # more threads are slower at these sizes, many times so beside a training
-            planes = {
-                "plane": embed(features.numpy(), self.seed, _NUM_STEPS),
-                "plane_pca": project(features.numpy(), 2, self.seed),
-            }
+        planes = cached_arrays(
+            "planes", digest(features.numpy(), self.seed, vars(QUICK)), lambda: _place(features.numpy(), self.seed)
+        )
         near = find_nearest(features, features, min(10, len(features) - 1), leave_out_self=True)[1]
         arrays = planes | {
             "split": np.repeat(np.arange(len(rows)), [len(own) for own in rows.values()]),
@@ -116,6 +113,12 @@ class Explore(Figure):
     def draw(self, findings: Mapping[str, Finding]) -> Picture:
         """The t-SNE maps, a column per network: what is seen where nothing can be clicked."""
         return draw_planes(findings, lambda finding: f"{finding.numbers['num_images']:,} images")
+
+
+def _place(features: np.ndarray, seed: int) -> dict[str, np.ndarray]:
+    """Maps of features [N,D]; untrained networks of several tasks have the same, and so one map."""
+    with threadpool_limits(1):  # more threads are slower at these sizes, many times so beside a training
+        return {"plane": embed(features, seed, QUICK), "plane_pca": project(features, 2, seed)}
 
 
 def _list_repeats(controls: Mapping[str, Mapping[str, np.ndarray]]) -> set[str]:

@@ -10,12 +10,11 @@ from threadpoolctl import threadpool_limits
 from netgaze.files import cached_arrays, digest
 from netgaze.measures.metrics import weigh_votes
 from netgaze.measures.neighbors import find_nearest
-from netgaze.measures.planes import embed
+from netgaze.measures.planes import QUICK, embed
 from netgaze.subject import Subject
 
 log = logging.getLogger(__name__)
 
-_NUM_STEPS = 350  # of t-SNE, from where the images lie at the end
 _K = 10
 
 
@@ -39,7 +38,7 @@ def place_snapshots(subject: Subject, found: Mapping[str, np.ndarray], seed: int
         log.warning("explore shows other images than %s kept snapshots of: it shows none of these.", subject.label)
         return {}
     rows = np.array([place[image] for image in found["index"].tolist()])
-    key = digest(kept.digest, found["plane"], found["index"], found["labels"], seed, _NUM_STEPS)
+    key = digest(kept.digest, found["plane"], found["index"], found["labels"], seed, vars(QUICK))
 
     def make() -> dict[str, np.ndarray]:
         return _place(kept.features[:, rows].astype(np.float32), found["plane"], seed)
@@ -56,7 +55,7 @@ def _place(features: np.ndarray, plane: np.ndarray, seed: int) -> dict[str, np.n
     planes = []
     with threadpool_limits(1):
         for own in features[::-1]:
-            plane = embed(own, seed, _NUM_STEPS, start=plane)
+            plane = embed(own, seed, QUICK, start=plane)
             planes.append(plane)
     return {"planes": np.stack(planes[::-1])}
 
