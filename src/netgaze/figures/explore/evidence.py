@@ -47,7 +47,8 @@ def _compute(subject: Subject, rows: Mapping[str, np.ndarray]) -> Iterator[tuple
         for start in range(0, len(own), _BATCH):
             some = slice(start, start + _BATCH)
             examples, targets = load_examples(subject, own[some], split=split)
-            maps = subject.task.class_maps(examples).float().cpu()
+            with torch.autocast(examples.device.type, torch.bfloat16, enabled=subject.precision == "bf16"):
+                maps = subject.task.class_maps(examples).float().cpu()
             if max(maps.shape[-2:]) > _MOST_SIDE:
                 height, width = (min(side, _MOST_SIDE) for side in maps.shape[-2:])
                 maps = F.adaptive_avg_pool2d(maps, (height, width))
