@@ -66,6 +66,8 @@ def test_training_images_do_not_vote_on_themselves(supervised):
     votes = torch.zeros(15, 3, dtype=torch.float64)
     top = similar.topk(20)
     votes.scatter_add_(1, supervised.data.labels("train")[top.indices], (top.values.double() / 0.07).exp())
+    shares = (votes / votes.sum(dim=1, keepdim=True)).sort(dim=1, descending=True).values
+    np.testing.assert_allclose(arrays["vote_shares"][:15], shares, rtol=1e-4, atol=1e-8)
     np.testing.assert_array_equal(arrays["vote_classes"][:15, 0], votes.argmax(dim=1))
 
 
@@ -189,6 +191,18 @@ def test_the_same_network_is_placed_where_it_lies_in_its_own_map(subjects):
     assert "plane_shared" not in placed["a"]
     near, far = (np.linalg.norm(placed[name]["plane_shared"] - plane, axis=1).mean() / reach for name in "bc")
     assert near < 0.1 < far
+    of_c = findings["c"].arrays
+    in_a, in_c = (np.median(it[of_c["near"]], axis=1) for it in (plane, of_c["plane"]))
+    one, other = (np.linalg.norm(placed["c"]["plane_shared"] - it, axis=1).mean() for it in (in_a, in_c))
+    assert one < other
+
+
+def test_numbers_that_one_byte_cannot_hold_have_two(found):
+    many = found.arrays | {"set": np.array("set"), "near": found.arrays["near"] + 250}
+    for arrays, dtype in ((many, "uint16"), (many | {"near": found.arrays["near"]}, "uint8")):
+        neighbors = hand_over(arrays)["network"]["neighbors"]
+        assert neighbors.dtype == dtype
+        np.testing.assert_array_equal(neighbors, arrays["near"])
 
 
 def keep(found, epochs=3, named=True, extra=0):

@@ -16,7 +16,7 @@ MUTANTS = [
     # what is handed over
     ("figures/explore/sprites.py", "enumerate(pictures)", "enumerate(pictures[::-1])", _FIGURE),
     ("figures/explore/parts.py", "float((high - low).max())", "float((high - low).min())", _FIGURE),
-    ("figures/explore/parts.py", "if numbers.max() < 256", "if numbers.max() < 9", _FIGURE),
+    ("figures/explore/parts.py", "if numbers.max() < 256", "if numbers.max() < 999", _FIGURE),
     ("figures/explore/snapshots.py", "[place[image] for image in", "[place[image] * 0 for image in", _FIGURE),
     ("figures/explore/snapshots.py", "if (answers < 0).any():", "if False:", _FIGURE),
     ("figures/explore/snapshots.py", "planes[::-1]", "planes", _FIGURE),
