@@ -1,7 +1,7 @@
 """Breakages of the page one clicks in: of what it is told, of what it shows. Each must make one of its tests fail."""
 
 _FIGURE, _BLOCK = "tests/figures/test_explore.py", "tests/page/test_block.py"
-_PAGE, _RUN = "tests/page/test_explorer.py", "tests/run/test_snapshots.py"
+_PAGE = "tests/page/test_explorer.py"
 
 MUTANTS = [
     # answers
@@ -44,8 +44,4 @@ MUTANTS = [
     ("page/data.js", "deck.parts[row] === 0 && ", "", _PAGE),
     ("page/link.js", '"both-right", "only-a", "only-b"', '"both-right", "only-b", "only-a"', _PAGE),
     ("page/page.css", "--page: #14181f;", "--page: #fff;", _PAGE),
-    # snapshots
-    ("callbacks/snapshots.py", "or done == trainer.max_epochs", "", _RUN),
-    ("callbacks/snapshots.py", 'list(state_dict["rows"])', "[]", _RUN),
-    ("callbacks/snapshots.py", "found.max(dim=1)", "found.min(dim=1)", _RUN),
 ]
