@@ -18,7 +18,6 @@ from netgaze.page.render import render
 from netgaze.text import show
 
 _INTERNAL = ["run", "setting", "kind", "monitor", "monitor_mode", "eval_fingerprint"]  # columns of results.csv
-
 _FRAME = "width: 100%; height: 60rem; border: 0"
 
 

@@ -1,1 +1,1 @@
-"""The page one can click in: what figures hand to it, how that becomes one block of JSON, and its script and style."""
+"""Pages: their templates and styles; of the one to click in also its script, and what figures hand to it as JSON."""

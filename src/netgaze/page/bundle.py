@@ -3,7 +3,6 @@
 import re
 from importlib.resources import files
 
-# Checked and formatted by `npx --yes @biomejs/biome@2.6.8 check src/netgaze/page`.
 # Each may import from those before it.
 ORDER = (
     "dom",
