@@ -15,6 +15,7 @@ from netgaze.data import cache, facts, parallel
 from netgaze.data.cache import decode_cached
 from netgaze.data.decode import Form
 from netgaze.data.folder import Folder
+from netgaze.data.manifest import stat_files
 from netgaze.data.parallel import _Workers, map_ahead, map_files
 from netgaze.data.pixels import crop_center
 from netgaze.errors import NetgazeError
@@ -174,7 +175,7 @@ def test_a_process_that_ends_is_said(photos, monkeypatch, says):
     monkeypatch.setattr(parallel, "_MANY", 2)
     monkeypatch.setattr(parallel, "count_cores", lambda: 2)
     with says("A process that reads images was ended"):
-        list(map_files(partial(os.kill, 0), list_files(photos)))  # which takes no list
+        list(map_files(partial(os.kill, 0), list_files(photos)))  # which takes no number and list
 
 
 def test_no_process_is_left_behind(photos, monkeypatch):
@@ -188,8 +189,8 @@ def test_no_process_is_left_behind(photos, monkeypatch):
         started.extend(self._all)
 
     monkeypatch.setattr(_Workers, "__init__", note)
-    results = map_files(len, list_files(photos))
-    assert next(results) == 1
+    results = map_files(stat_files, list_files(photos))
+    assert len(next(results)) == 1
     results.close()
     assert len(started) == 2
     assert all(process.poll() is not None for process in started)

@@ -18,7 +18,7 @@ from netgaze.data.copies import find_equal
 from netgaze.data.decode import NO_RANGES, Form, decode
 from netgaze.data.manifest import Survey, find_kept, identify, look_through, read_ranges
 from netgaze.data.parallel import Files, map_ahead
-from netgaze.data.reading import hash_pictures, read_pixels
+from netgaze.data.reading import Rows, hash_pictures, read_pixels
 from netgaze.data.streamed import Streamed
 from netgaze.data.values import Ranges
 from netgaze.errors import NetgazeError
@@ -124,7 +124,7 @@ def _fill(path: Path, files: Files, form: Form, typed: Ranges) -> None:
         with atomic_write(path) as beside:
             rows = open_memmap(beside, "w+", np.uint8, shape)
             _reserve(beside)
-            facts = _decode_into(rows, files, form, typed)
+            facts = _decode_into(rows, Rows(str(beside), rows.offset), files, form, typed)
             rows.flush()
             del rows
         write_json(path.with_suffix(".json"), {"file": _stamp(path)} | facts)
@@ -139,23 +139,29 @@ def _reserve(path: Path) -> None:
             os.posix_fallocate(file.fileno(), 0, os.path.getsize(path))
 
 
-def _decode_into(rows: np.ndarray, files: Files, form: Form, typed: Ranges) -> dict[str, Any]:
-    """Fill `rows` [N,S,S,C]; files of other numbers than 8 bits come last, once all of them have been measured."""
-    survey, hashes = Survey(), [b""] * len(files)
-    for read in look_through(partial(read_pixels, form=form, ranges=dict(typed)), files, "Decoding images"):
-        start = len(survey.kept)
+def _decode_into(rows: np.memmap, target: Rows, files: Files, form: Form, typed: Ranges) -> dict[str, Any]:
+    """Fill `rows` [N,S,S,C], by processes through `target`; files of other numbers than 8 bits come last."""
+    survey, hashes = Survey(), list[bytes]()
+    reader = partial(read_pixels, form=form, ranges=dict(typed), rows=target)
+    for read in look_through(reader, files, "Decoding images"):
         survey.note(read)
-        shallow = [row for row in range(start, len(survey.kept)) if survey.kept[row] not in survey.deep]
-        rows[shallow] = read.pixels
-        for row, each in zip(shallow, read.hashes, strict=True):
-            hashes[row] = each
+        hashes += read.hashes
     ranges = survey.choose_ranges(typed)
-    place = {number: row for row, number in enumerate(survey.kept)} if survey.deep else {}
     with ThreadPoolExecutor(count_cores()) as pool:
         images = map_ahead(pool, lambda number: decode(files[number], form, ranges), survey.deep, _AHEAD)
         for number, image in zip(survey.deep, images, strict=True):
-            rows[place[number]] = image
-            (hashes[place[number]],) = hash_pictures(image[None])
-    del hashes[len(survey.kept) :]
+            rows[number] = image
+            (hashes[number],) = hash_pictures(image[None])
+    if survey.lost:
+        _close_gaps(rows, survey.kept)
+        hashes = [hashes[number] for number in survey.kept]
     equal = [[survey.kept[row] for row in group] for group in find_equal(hashes)]
     return survey.describe(ranges) | {"equal": equal, "checksum": _join(hashes)}
+
+
+def _close_gaps(rows: np.ndarray, kept: Sequence[int]) -> None:
+    """Bring the `kept` rows to the front, in order; the others are black then."""
+    for start in range(0, len(kept), _AHEAD):
+        some = kept[start : start + _AHEAD]  # none lies before its new place: nothing is lost
+        rows[start : start + len(some)] = rows[some]
+    rows[len(kept) :] = 0

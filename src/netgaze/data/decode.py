@@ -69,7 +69,9 @@ def decode_opened(path: Path | str, opened: ImageFile, form: Form, ranges: Range
 
 
 def _fit(image: Image.Image, form: Form) -> np.ndarray:
-    if form.fit == "crop":
+    if image.size == (form.size, form.size):
+        pass  # by all three it would stay as it is
+    elif form.fit == "crop":
         image = ImageOps.fit(image, (form.size, form.size), Image.Resampling.BILINEAR)
     elif form.fit == "center":
         image = _center(image, form.size)

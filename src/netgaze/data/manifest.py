@@ -56,7 +56,7 @@ class Survey:
         return {"num": len(self.kept), "unreadable": unreadable, "ranges": ranges, "num_bad": num_bad}
 
 
-def look_through(function: Callable[[Files], Read], files: Files, words: str) -> Iterator[Read]:
+def look_through(function: Callable[[int, Files], Read], files: Files, words: str) -> Iterator[Read]:
     """`map_files`, with a bar in a terminal."""
     with tqdm(desc=words, total=len(files), disable=not shows_progress()) as bar:
         for read in map_files(function, files):
@@ -73,12 +73,12 @@ def identify(root: Path, files: Files) -> str:
     above, paths = os.fspath(root), [os.fspath(file) for file in files]
     names = os.fsencode("\0".join([path.removeprefix(above) for path in paths]))
     many = len(paths) >= _MANY
-    stats = np.concatenate(list(map_files(stat_files, paths, _AT_ONCE))) if many else stat_files(paths)
+    stats = np.concatenate(list(map_files(stat_files, paths, _AT_ONCE))) if many else stat_files(0, paths)
     return digest(np.frombuffer(names, np.uint8), stats)
 
 
-def stat_files(files: Files) -> np.ndarray:
-    """Sizes in bytes and times of change in ns of files, int64 [N,2].
+def stat_files(first: int, files: Files) -> np.ndarray:
+    """Sizes in bytes and times of change in ns of files, int64 [N,2]; `first` is the number of the first.
 
     Raises:
         OSError: one is not there.

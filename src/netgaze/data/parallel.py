@@ -23,11 +23,11 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 
-def map_files(function: Callable[[Files], R], files: Files, at_once: int | None = None) -> Iterator[R]:
+def map_files(function: Callable[[int, Files], R], files: Files, at_once: int | None = None) -> Iterator[R]:
     """What a function says of all `files`, a few of them at a time and in order.
 
     Args:
-        function: takes some of the files; it and what it gives can be pickled.
+        function: takes the number of the first, and some of the files; it and what it gives can be pickled.
         files: in order.
         at_once: how many a process is given; more where little is to be done with each.
 
@@ -37,10 +37,10 @@ def map_files(function: Callable[[Files], R], files: Files, at_once: int | None 
     """
     num, many = count_cores(), len(files) >= _MANY
     size = (at_once or _AT_ONCE) if many else 1
-    parts = [files[start : start + size] for start in range(0, len(files), size)]
+    parts = ((start, files[start : start + size]) for start in range(0, len(files), size))
     with ThreadPoolExecutor(num) as pool:
         if not many or num == 1 or not sys.executable:
-            yield from map_ahead(pool, function, parts, 4 * num)
+            yield from map_ahead(pool, lambda part: function(*part), parts, 4 * num)
             return
         workers = _Workers(num, function)
         try:
@@ -73,7 +73,7 @@ class _Workers:
         function: what they do, see `map_files`.
     """
 
-    def __init__(self, num: int, function: Callable[[Files], Any]) -> None:
+    def __init__(self, num: int, function: Callable[[int, Files], Any]) -> None:
         paths = os.pathsep.join(path for path in sys.path if path)
         command = [sys.executable, "-P", "-c", f"from {__name__} import serve; serve()"]
         pipe, environment = subprocess.PIPE, os.environ | {"PYTHONPATH": paths}
@@ -83,11 +83,12 @@ class _Workers:
             self._idle.put(process)
             _write(process.stdin, function)
 
-    def ask(self, files: Files) -> Any:
+    def ask(self, part: tuple[int, Files]) -> Any:
         """What the function says of some files, by a process that has nothing to do."""
+        first, files = part
         process = self._idle.get()
         try:
-            _write(process.stdin, [os.fspath(file) for file in files])
+            _write(process.stdin, (first, [os.fspath(file) for file in files]))
             assert process.stdout is not None
             answer = pickle.load(process.stdout)  # of a process that we have started; files never come as pickles
         except (EOFError, OSError, pickle.UnpicklingError) as error:
@@ -120,11 +121,11 @@ def serve() -> None:
     function = pickle.load(sys.stdin.buffer)
     while True:
         try:
-            files = pickle.load(sys.stdin.buffer)
+            first, files = pickle.load(sys.stdin.buffer)
         except EOFError:
             return
         try:
-            answer = function(files)
+            answer = function(first, files)
         except OSError as error:
             answer = error
         _write(sys.stdout.buffer, answer)

@@ -1,4 +1,4 @@
-"""What image files hold: their pixels, or no more than their headers. Needs no torch."""
+"""What image files hold: their pixels, which go into a file, or no more than their headers. Needs no torch."""
 
 import os
 from collections.abc import Sequence
@@ -22,41 +22,69 @@ class Read:
 
     Attributes:
         num: files.
-        hashes: names of the contents: of the images in `pixels`, or of all files where their headers alone were read.
-        lost: what those are that cannot be read, by their places among these files.
+        hashes: names of the contents, by places among these files; empty where a file gave none.
+        lost: what those are that cannot be read, by their places.
         deep: the extent of the numbers of those that have not 8 bits, by their places.
-        pixels: images of the others, uint8 [M,S,S,C]; None where headers alone were read.
     """
 
     num: int
     hashes: list[bytes] = field(default_factory=list)
     lost: dict[int, str] = field(default_factory=dict)
     deep: dict[int, Extent] = field(default_factory=dict)
-    pixels: np.ndarray | None = None
 
 
-def read_pixels(files: Sequence[Path | str], form: Form, ranges: Ranges) -> Read:
-    """Some files as images; those of other numbers than 8 bits are only measured.
+@dataclass(frozen=True)
+class Rows:
+    """Where images go: into rows of an array uint8 [N,S,S,C] in a file that is there, by several processes at once.
+
+    Attributes:
+        path: of the file.
+        offset: of the array in it, in bytes.
+    """
+
+    path: str
+    offset: int
+
+    def write(self, first: int, images: np.ndarray) -> None:
+        """Write images [M,S,S,C] from a row on.
+
+        Raises:
+            OSError: the file cannot be written.
+        """
+        with open(self.path, "r+b", buffering=0) as file:
+            file.seek(self.offset + first * images[0].nbytes)
+            left = memoryview(images).cast("B")
+            while left:
+                left = left[file.write(left) :]
+
+
+def read_pixels(first: int, files: Sequence[Path | str], form: Form, ranges: Ranges, rows: Rows) -> Read:
+    """Put some files as images into rows; those that cannot be read stay black, as do those that are only measured.
 
     Args:
-        files: of pictures.
+        first: row of the first.
+        files: of pictures; those of other numbers than 8 bits are measured.
         form: what they become.
         ranges: that were typed, see `decode.decode`.
+        rows: where they go. Written by who decodes them: through a pipe a million images take half as long again.
+
+    Raises:
+        OSError: they cannot be written.
     """
-    read, images = Read(len(files)), list[np.ndarray]()
+    read, images = Read(len(files)), np.zeros((len(files), form.size, form.size, form.channels), np.uint8)
     for place, file in enumerate(files):
         found = _read(file, form, ranges)
         if isinstance(found, np.ndarray):
-            images.append(found)
+            images[place] = found
         elif found is not None:
             _note(read, place, found)
-    read.pixels = np.stack(images) if images else np.zeros((0, form.size, form.size, form.channels), np.uint8)
-    read.hashes = hash_pictures(read.pixels)
+        read.hashes += hash_pictures(images[place : place + 1]) if isinstance(found, np.ndarray) else [b""]
+    rows.write(first, images)
     return read
 
 
-def read_headers(files: Sequence[Path | str]) -> Read:
-    """Whether some files are pictures; those of other numbers than 8 bits are measured."""
+def read_headers(first: int, files: Sequence[Path | str]) -> Read:
+    """Whether some files are pictures, from number `first` on; those of other numbers than 8 bits are measured."""
     read = Read(len(files))
     for place, file in enumerate(files):
         found = _read(file, None, {})
