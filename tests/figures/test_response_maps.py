@@ -59,7 +59,7 @@ def test_peak_highest_against_a_loop_over_all_that_the_task_makes(supervised, ro
             for image in scored:
                 shown = data.normalize(data.images("test")[[image]])
                 for example, target in zip(*task.make_examples(shown, data.labels("test")[[image]]), strict=True):
-                    maps = task.model.class_maps(task.model.forward_features(example[None]))[0]
+                    maps = task.model.class_maps(example[None])[0]
                     found.append(max(range(len(maps)), key=lambda k, maps=maps: float(maps[k].max())) == target)
                     lowest.append(min(range(len(maps)), key=lambda k, maps=maps: float(maps[k].min())) == target)
         numbers = ResponseMaps(num_scored=30).compute(subject).numbers

@@ -141,7 +141,7 @@ class TestStaticControls:
     @pytest.mark.parametrize("kind", ["static", "static_shared"])
     def test_one_map_for_all_classes(self, kind):
         model = network(filter=kind)
-        maps = model.class_maps(model.forward_features(images()))
+        maps = model.class_maps(images())
         assert maps.shape == (3, 5, 16, 16)
         assert torch.equal(maps, maps[:, :1].expand(-1, 5, -1, -1))
 
@@ -149,8 +149,7 @@ class TestStaticControls:
 @pytest.mark.parametrize("kind", FILTERS)
 def test_logits_are_what_the_predictor_reads_in_the_class_maps(kind):
     model = network(filter=kind)
-    maps = model.forward_features(images())
-    read = model.predictor(model.class_maps(maps).flatten(2))
+    read = model.predictor(model.class_maps(images()).flatten(2))
     expected = read.diagonal(dim1=1, dim2=2) if kind == "static_shared" else read.squeeze(2)
     torch.testing.assert_close(model(images()), expected)
 

@@ -34,7 +34,7 @@ def test_is_grad_cam_before_its_relu_times_the_places(target):
     """Grad-cam averages the gradients over the 8x8 places, here they are summed."""
     model = vgg()
     with torch.no_grad():
-        all_maps = model.class_maps(model.forward_features(images()))
+        all_maps = model.class_maps(images())
     with SignedGradCAM(model, [model.features[-1]]) as method:
         method(images(), [ClassifierOutputTarget(target)] * 3)
     assert all_maps.min() < 0 < all_maps.max()
@@ -45,7 +45,7 @@ def test_is_cam_on_a_pooled_linear_head():
     model = ResNet(depths=[1, 1], widths=[4, 8], stem="cifar", in_channels=3, num_classes=5).eval()
     maps = model.forward_features(images()).detach()
     torch.testing.assert_close(
-        compute_gradient_maps(model.forward_head, maps), model.class_maps(maps), rtol=1e-4, atol=1e-5
+        compute_gradient_maps(model.forward_head, maps), model.class_maps(images()), rtol=1e-4, atol=1e-5
     )
 
 
@@ -59,9 +59,9 @@ def test_a_head_by_hand():
 @pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode])
 def test_needs_no_gradients_around_it_and_leaves_none(mode):
     model = vgg()
-    expected = model.class_maps(model.forward_features(images()))
+    expected = model.class_maps(images())
     with mode():
-        found = model.class_maps(model.forward_features(images()))
+        found = model.class_maps(images())
     assert torch.equal(found, expected)
     assert not expected.requires_grad
     assert all(parameter.grad is None for parameter in model.parameters())
@@ -69,12 +69,12 @@ def test_needs_no_gradients_around_it_and_leaves_none(mode):
 
 def test_a_frozen_network_has_maps():
     model = vgg().requires_grad_(False)
-    assert model.class_maps(model.forward_features(images())).abs().sum() > 0
+    assert model.class_maps(images()).abs().sum() > 0
 
 
 def test_each_image_for_itself():
     model = vgg()
-    together, alone = (model.class_maps(model.forward_features(images()[:num])) for num in (3, 1))
+    together, alone = (model.class_maps(images()[:num]) for num in (3, 1))
     torch.testing.assert_close(together[:1], alone)
 
 
@@ -82,5 +82,5 @@ def test_classes_are_in_order():
     """A class whose last row is zero has an empty map."""
     model = vgg()
     nn.init.zeros_(model.get_classifier().weight[2])
-    found = model.class_maps(model.forward_features(images())).abs().sum(dim=(0, 2, 3))
+    found = model.class_maps(images()).abs().sum(dim=(0, 2, 3))
     assert (found > 0).tolist() == [True, True, False, True]

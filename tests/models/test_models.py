@@ -65,14 +65,15 @@ class TestContract:
 
     def test_class_maps_and_filters_are_of_the_classes(self, name):
         model = made(name, num_classes=7).eval()
-        maps = model.forward_features(pictures(name, 2))
+        images = pictures(name, 2)
+        maps = model.forward_features(images)
         with torch.no_grad():
-            assert model.class_maps(maps).shape == (2, 7, *maps.shape[2:])
+            assert model.class_maps(images).shape == (2, 7, *maps.shape[2:])
         assert model.class_filters().shape[0] == 7
         if isinstance(model, LinearNet):
             assert model.class_filters().shape[1] == model.head_hidden_size
         if isinstance(model, PooledNet):
-            logits = model.class_maps(maps).mean(dim=(2, 3)) + model.get_classifier().bias
+            logits = model.class_maps(images).mean(dim=(2, 3)) + model.get_classifier().bias
             torch.testing.assert_close(logits, model.forward_head(maps), rtol=1e-4, atol=1e-2)
 
     def test_the_head_is_what_makes_logits_of_maps(self, name):
@@ -80,7 +81,7 @@ class TestContract:
         model = made(name).eval()
         images = pictures(name, 2)
         maps, logits = model.forward_features(images), model(images)
-        assert set(model.head_layers) <= {child for child, _ in model.named_children()}
+        assert set(model.head_layers) <= {layer for layer, _ in model.named_modules()}
         for layer in model.head_layers:
             for parameter in model.get_submodule(layer).parameters():
                 torch.nn.init.normal_(parameter)

@@ -49,8 +49,8 @@ class TestContract:
             assert torch.equal(maps, model.network.forward_features(images).permute(0, 3, 1, 2))
         torch.testing.assert_close(model(images), model.fc(features))
         with torch.no_grad():
-            assert model.class_maps(maps).shape == (2, 5, *maps.shape[2:])
-            assert model.class_maps(maps).abs().sum() > 0
+            assert model.class_maps(images).shape == (2, 5, *maps.shape[2:])
+            assert model.class_maps(images).abs().sum() > 0
         assert model.class_filters().shape == (5, model.head_hidden_size)
 
     @pytest.mark.parametrize(("name", "form"), FORMS)

@@ -2,9 +2,9 @@
 
 `forward_features(images) -> maps [B,F,h,w]`, `forward_head(maps, pre_logits=False) -> logits [B,K]` or features [B,D],
 `num_features` (F, channels of the maps), `head_hidden_size` (D, features before the last layer; F where the head is a
-global average), `reset_classifier(num_classes)`. Beyond timm: `head_layers`, the children that are no part of the
+global average), `reset_classifier(num_classes)`. Beyond timm: `head_layers`, the modules that are no part of the
 backbone; `filter_layers` and `feature_layers`, worth a look; `class_filters() -> [K,D]`, what is laid over the features
-for each class, and `class_maps(maps) -> [B,K,h,w]`, where it finds something, in `map_unit`. Constructors never load
+for each class, and `class_maps(images) -> [B,K,h,w]`, where it finds something, in `map_unit`. Constructors never load
 weights. A network that starts from what images are like has `init_images`, how many it asks for, and
 `init_from_images(images [N,C,H,W])`, which is called with so many normalized training images before it learns anything.
 """
@@ -53,13 +53,13 @@ class LinearNet(nn.Module):
         """The last layer's weights, [K,D]."""
         return self.get_classifier().weight
 
-    def class_maps(self, maps: Tensor) -> Tensor:
-        """[B,F,h,w] -> [B,K,h,w], weighted by the logits' gradients: Grad-CAM in CAM's unit, see `gradient_maps`."""
-        return compute_gradient_maps(self.forward_head, maps)
+    def class_maps(self, images: Tensor) -> Tensor:
+        """[B,C,H,W] -> [B,K,h,w], maps weighted by the logits' gradients: Grad-CAM in CAM's unit, see `gradcam`."""
+        return compute_gradient_maps(self.forward_head, self.forward_features(images))
 
     @property
     def head_layers(self) -> tuple[str, ...]:
-        """The child that the last layer is or lies in."""
+        """The modules that are no part of the backbone, by name: the child that the last layer is or lies in."""
         return (self.last_layer.partition(".")[0],)
 
     @property
@@ -94,12 +94,12 @@ class PooledNet(LinearNet):
         pooled = maps.mean(dim=(2, 3))
         return pooled if pre_logits else self.get_classifier()(pooled)
 
-    def class_maps(self, maps: Tensor) -> Tensor:
-        """[B,F,h,w] -> class activation maps [B,K,h,w]: M_c(x,y) = sum_k w_k^c f_k(x,y) (Zhou et al. 2016).
+    def class_maps(self, images: Tensor) -> Tensor:
+        """[B,C,H,W] -> class activation maps [B,K,h,w]: M_c(x,y) = sum_k w_k^c f_k(x,y) (Zhou et al. 2016).
 
         The bias is left out, as there; a map's mean and the bias are the logit.
         """
-        return torch.einsum("bfhw,kf->bkhw", maps, self.class_filters())
+        return torch.einsum("bfhw,kf->bkhw", self.forward_features(images), self.class_filters())
 
 
 def init_convolutions(model: nn.Module) -> None:

@@ -185,9 +185,9 @@ class DynamicConv(ResNetTrunk):
         """The filter of each class, [K,F k^2]; where all classes share one, K times the same."""
         return self.filters().flatten(1).expand(self.num_classes, -1)
 
-    def class_maps(self, maps: Tensor) -> Tensor:
-        """[B,F,h,w] -> the response map of each class, [B,K,h,w]."""
-        return self.responses(maps).expand(-1, self.num_classes, -1, -1)
+    def class_maps(self, images: Tensor) -> Tensor:
+        """[B,C,H,W] -> the response map of each class, [B,K,h,w]."""
+        return self.responses(self.forward_features(images)).expand(-1, self.num_classes, -1, -1)
 
 
 def _check(key: str, value: str, known: Sequence[str]) -> None:

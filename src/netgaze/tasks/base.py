@@ -132,12 +132,14 @@ class Task(LightningModule):
 
     def class_maps(self, images: Tensor) -> Tensor:
         """Where the head finds what it looks for, a map for each class, [B,K,h,w]: the network's `class_maps`."""
-        return self.model.class_maps(self.model.forward_features(images))  # type: ignore[operator]
+        return self.model.class_maps(images)  # type: ignore[operator]
 
     def freeze_backbone(self) -> None:
         """Let nothing but the head learn."""
-        head = self.model.head_layers
-        self.freeze_modules([child for name, child in self.model.named_children() if name not in head])  # type: ignore[operator]
+        modules, parameters = split_off(self.model, self.model.head_layers)  # type: ignore[arg-type]
+        self.freeze_modules(modules)
+        for parameter in parameters:
+            parameter.requires_grad_(False)
 
     def freeze_modules(self, modules: Sequence[nn.Module]) -> None:
         """Let `modules` learn nothing: they get no gradients, and their BatchNorm statistics stand still."""
@@ -284,3 +286,22 @@ class Task(LightningModule):
         schedule, max_epochs = self.schedule, epochs if self.max_epochs is None else self.max_epochs
         scheduler = LambdaLR(optimizer, lambda step: schedule(step / steps, max_epochs))
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
+
+
+def split_off(module: nn.Module, layers: Sequence[str], above: str = "") -> tuple[list[nn.Module], list[nn.Parameter]]:
+    """What of a module does not lie in some layers: the largest modules without any, and parameters between these.
+
+    Args:
+        module: a network.
+        layers: `named_modules` names.
+        above: what stands before the names of its children.
+    """
+    modules, parameters = list[nn.Module](), list(module.parameters(recurse=False))
+    for name, child in module.named_children():
+        path = f"{above}{name}"
+        if any(layer.startswith(f"{path}.") for layer in layers):
+            inner = split_off(child, layers, f"{path}.")
+            modules, parameters = modules + inner[0], parameters + inner[1]
+        elif path not in layers:
+            modules.append(child)
+    return modules, parameters

@@ -62,6 +62,6 @@ class Finetune(Supervised):
     def _depth(self, name: str) -> int:
         """How deep a parameter lies: 0 before the first stage, then the number of its stage, and last the head."""
         stages: Any = self.model.feature_layers
-        if name.partition(".")[0] in self.model.head_layers:  # type: ignore[operator]
+        if name.startswith(tuple(f"{layer}." for layer in self.model.head_layers)):  # type: ignore[union-attr]
             return len(stages) + 1
         return next((number for number, stage in enumerate(stages, 1) if f"{name}.".startswith(f"{stage}.")), 0)

@@ -65,7 +65,7 @@ def measure_random(own: Mapping[str, Tensor], new: Collection[str], head_layers:
     Args:
         own: the network's tensors.
         new: the names of those that were not loaded.
-        head_layers: its children that are no backbone.
+        head_layers: its modules that are no backbone, by name.
 
     Returns:
         The share of the backbone's numbers, 0..1, and a sentence about it, "" where the share is 0.
@@ -73,7 +73,7 @@ def measure_random(own: Mapping[str, Tensor], new: Collection[str], head_layers:
     backbone = {
         name: value.numel()
         for name, value in own.items()
-        if name.partition(".")[0] not in head_layers and not name.endswith(COUNTER)
+        if not name.startswith(tuple(f"{layer}." for layer in head_layers)) and not name.endswith(COUNTER)
     }
     missing = {name: num for name, num in backbone.items() if name in set(new)}
     if not missing:
