@@ -20,7 +20,7 @@ ROOMS = {"data", "models", "tasks", "callbacks", "figures"}
 ORDER = [
     {"text"},
     {"errors", "batch", "foreign", "processor", "ranks", "gathering", "locks"},
-    {"files", "kinds", "failures"},
+    {"files", "kinds", "failures", "trusted"},
     {"constructors", "places"},
     {"upgrade"},
     {"download", "folders", "pseudo_labels", "stored", "archives"},

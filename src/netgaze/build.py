@@ -1,16 +1,13 @@
 """The only place that turns config into objects."""
 
 import inspect
-import os
-import pkgutil
-import sys
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 import hydra
 import torch
 from hydra.errors import InstantiationException
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import MISSING, DictConfig, OmegaConf
 from pytorch_lightning import Callback, LightningDataModule, LightningModule
 from pytorch_lightning.loggers import Logger
 from pytorch_lightning.strategies import Strategy
@@ -19,10 +16,12 @@ from torch.nn import Module
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
+from netgaze import trusted
 from netgaze.constructors import check_arguments, check_given, check_numbers
 from netgaze.errors import NetgazeError, raise_if_too_large
 from netgaze.glossary import NUMBERS, explain
 from netgaze.schema import resolve
+from netgaze.trusted import check_may_import, import_named
 
 MAKE_TRAINER = "netgaze.trainer.make_trainer"  # the one function that a config may name
 # Of `trainer` set_globals reads the first two, build_task the third, training the fourth, `budget` the last; of `task`
@@ -36,10 +35,6 @@ _PLACES = {
     **{"data": "data", "models": "model", "tasks": "task", "figures": "figure", "callbacks": "callback"},
     **{"schedules": "schedule", "trainer": "trainer"},
 }
-
-# Packages whose modules may be imported because a config names them: of others this would run a stranger's code.
-KNOWN = ("netgaze", "torch", "torchvision", "pytorch_lightning", "timm")
-TRUST = "NETGAZE_TRUST"  # further ones, of one's own, with commas in between
 
 _REFUSALS = (TypeError, ValueError, ArithmeticError, LookupError, MisconfigurationException)
 
@@ -93,15 +88,17 @@ def trust(config: Any) -> None:
     Raises:
         NetgazeError: a name leads to nothing.
     """
-    for path in _list_targets(OmegaConf.to_container(config)):
-        if "${" not in path:
-            _resolve(path)
+    for key, name in _list_targets(OmegaConf.to_container(config)):
+        if "${" not in name and name != MISSING:
+            import_named(name, key)
+            if key == "target":  # a network of one's own, which need be no class
+                trusted.trust(name)
 
 
-def _list_targets(content: Any) -> Iterator[str]:
-    """Every `_target_` in a plain config."""
+def _list_targets(content: Any) -> Iterator[tuple[str, str]]:
+    """Every `_target_` in a plain config, and every `target` beside one."""
     if isinstance(content, dict) and "_target_" in content:
-        yield str(content["_target_"])
+        yield from ((key, str(content[key])) for key in ("_target_", "target") if key in content)
     for value in content.values() if isinstance(content, dict) else content if isinstance(content, list) else ():
         yield from _list_targets(value)
 
@@ -119,25 +116,6 @@ def _check_targets(content: Any, key: str = "") -> None:
         raise NetgazeError(f"{key}={content[:80]} is refused: a stored config has values, and no references to others.")
 
 
-def _resolve(path: str) -> Any:
-    try:
-        return pkgutil.resolve_name(path)
-    except Exception as error:  # whatever a module raises while it is imported
-        raise NetgazeError(f"_target_: {path} cannot be found. Check the name in the config.") from error
-
-
-def _may_be_imported(path: str) -> bool:
-    """Whether to look up a name runs no code of unknown origin: its module is known, trusted or imported already."""
-    root = path.replace(":", ".").partition(".")[0]
-    if root in KNOWN or root in os.environ.get(TRUST, "").split(","):
-        return True
-    found, *names = sys.modules.get(root), *path.replace(":", ".").split(".")[1:]
-    for number, name in enumerate(names, start=1):
-        module = ".".join([root, *names[:number]])
-        found = sys.modules.get(module) or getattr(found, name, None)
-    return found is not None
-
-
 def _check_arguments(content: Any, place: str | None = None, joined: Sequence[str] = ()) -> None:
     """Hold each config with `_target_` in a config, at any depth, against its constructor."""
     if isinstance(content, list):
@@ -152,13 +130,8 @@ def _check_arguments(content: Any, place: str | None = None, joined: Sequence[st
 
 
 def _check_target(path: str) -> None:
-    if not _may_be_imported(path):
-        root = path.partition(".")[0]
-        raise NetgazeError(
-            f"_target_: {path[:80]} is refused: to look it up would run the code of {root[:40]}, and a stored config "
-            f"may come from a stranger. If you trust it, set {TRUST}={root[:40]}, or import it first in a notebook."
-        )
-    target = _resolve(path)
+    check_may_import(path, "_target_")
+    target = import_named(path, "_target_")
     ours = path == MAKE_TRAINER or (inspect.isclass(target) and target.__module__.startswith("netgaze."))
     if not ours and not (inspect.isclass(target) and issubclass(target, FOREIGN)):
         allowed = ", ".join(sorted(kind.__name__ for kind in FOREIGN))

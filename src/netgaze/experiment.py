@@ -169,6 +169,8 @@ def _build_both(stage: Stage) -> tuple[Any, Any]:
     data.setup()
     _say_found(data.found)
     task = build_task(settings, data.class_names)
+    for remark in getattr(task.model, "remarks", ()):
+        log.info("%s", remark)
     data.num_views = task.num_views
     if stage.last is not None:
         restore(task, stage.last, stage.run.locate_checkpoint("last"))

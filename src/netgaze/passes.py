@@ -153,6 +153,8 @@ class Passes:
         rows, logits, targets, index = [], [], [], []
         for batch in batches:
             examples, answers = self.task.make_examples(batch.images.to(self.device), batch.labels.to(self.device))
+            if self._reads_maps is None:
+                self._reads_maps = self._does_read_maps(examples[:_PROBE])
             for number, some in enumerate(examples.split(len(batch))):  # the first are the images themselves
                 maps = self._look(some)
                 rows += [self._see(maps)] if number == 0 else []
@@ -177,8 +179,6 @@ class Passes:
         return self._network.forward_head(maps, pre_logits=True).float().cpu()  # type: ignore[operator, union-attr]
 
     def _answer(self, maps: Tensor, examples: Tensor) -> Tensor:
-        if self._reads_maps is None:
-            self._reads_maps = self._does_read_maps(examples[:_PROBE])
         found = self._network.forward_head(maps) if self._reads_maps else self.task(examples)  # type: ignore[operator, union-attr]
         return found.float().cpu()
 

@@ -14,10 +14,12 @@ from netgaze.commands.overrides import check_overrides
 from netgaze.commands.words import parse, split_stage
 from netgaze.errors import NetgazeError
 from netgaze.files import read_config
+from netgaze.trusted import check_may_import, trust
 from netgaze.upgrade import upgrade_stored_config, upgrade_words
 
 PATHS = ("init", "resume", "run", "data.dir", "data.labels", "data.pseudo_labels")
 PATH_LISTS = ("runs", "images", "labels")
+TARGETS = ("target", "_target_")  # keys that name whose code runs
 
 
 def prepare(words: Sequence[str], conf: Path, name: str) -> list[str]:
@@ -32,6 +34,7 @@ def prepare(words: Sequence[str], conf: Path, name: str) -> list[str]:
         NetgazeError: a flag, a key, a choice or a value that cannot be.
     """
     flags, words = split_flags(words)
+    words = _note_trusted(words)
     sweeps, added = bool(set(SWEEP) & set(flags)), list_directories(flags)
     if sweeps and set(CFG) & set(flags):
         raise NetgazeError("-m starts a sweep, and --cfg shows the config of one run. Leave out one of them.")
@@ -83,9 +86,34 @@ def _resume_sweep(folder: Path, rest: Sequence[str], conf: Path, name: str) -> l
     if not typed or any(word.startswith("-") or "hydra" in word.partition("=")[0] for word in typed):
         raise NetgazeError(f"{stored} was not written by train.py: it would change how commands are run.")
     _check_references(dict(word.split("=", 1) for word in typed if "=" in word), stored)
+    for key, name in _list_targets(typed):
+        check_may_import(name, key)
     typed = upgrade_words(typed, folder)
     check_overrides([*typed, *rest], conf, name, sweeps=True)
     return ["-m", *typed, f"hydra.sweep.dir={quote_value(str(folder))}", *rest]
+
+
+def _note_trusted(words: Sequence[str]) -> list[str]:
+    """The words without `trust=`, which names whose code may run, as does who types a `target`; both are noted."""
+    for word in words:
+        key, _, names = word.partition("=")
+        if key == "trust":
+            for name in names.strip("[]").split(","):
+                trust(name.strip())
+    for _, name in _list_targets(words):
+        trust(name)
+    return [word for word in words if not word.startswith("trust=")]
+
+
+def _list_targets(words: Sequence[str]) -> list[tuple[str, str]]:
+    """What words name whose code would run, by the key: of a sweep each, and those in values of many keys."""
+    found = []
+    for word in words:
+        key, _, value = word.partition("=")
+        if key.rpartition(".")[2] in TARGETS:
+            found += [(key, name.strip(" '\"")) for name in value.split(",")]
+        found += [(key, name) for _, name in re.findall(rf"({'|'.join(TARGETS)})\s*:\s*['\"]?([^\s,}}'\"]+)", value)]
+    return found
 
 
 def _join_init_keys(words: Sequence[str], sweeps: bool) -> list[str]:
