@@ -18,6 +18,7 @@ from netgaze.folders.pictures import find_pictures
 from netgaze.places import find_pseudo_labels, find_run_folders, find_weights, locate_checkpoint
 from netgaze.schema import resolve
 from netgaze.stored import read_facts
+from netgaze.trusted import check_may_import
 from netgaze.upgrade import upgrade_facts
 
 _CHECKPOINTS = ("best", "last")
@@ -83,7 +84,8 @@ def check_analyze(config: DictConfig) -> None:
 
     Raises:
         NetgazeError: nothing to look at; an input that is none, is not needed, or is not known; runs, checkpoints,
-            pictures, layers, classes or images that are not there; titles that do not fit.
+            pictures, layers, classes or images that are not there; titles that do not fit; a network whose code
+            is not trusted.
     """
     for key in ("runs", "labels", "images"):
         if not all(isinstance(text, str) for text in config[key] or ()):
@@ -102,13 +104,16 @@ def check_analyze(config: DictConfig) -> None:
     if config.labels:
         check_labels(config.labels, len(runs) + bool(config.model))
     shown = [run for run in runs if locate_checkpoint(run, config.checkpoint).is_file()]
+    facts = [upgrade_facts(read_facts(run / "run.json")) for run in shown]
+    for run, each in zip(shown, facts, strict=True):
+        if target := each.get("config", {}).get("model", {}).get("target"):
+            check_may_import(str(target), f"{run}: model.target")
     if runs and not shown and not config.model:
         raise _explain_no_checkpoint(runs, config.checkpoint)
     figures = _select(config, "figure")
     _check_pictures(figures, config.images)
     if not config.model:
         own_data = "_target_" not in config.data and OmegaConf.select(config, "data.dir") is None
-        facts = [upgrade_facts(read_facts(run / "run.json")) for run in shown]
         check_named(figures, [Known.of_facts(each, own_data) for each in facts])
 
 
