@@ -14,14 +14,17 @@ from tests.commands import command
 from tests.conftest import ROOT, TINY
 
 from netgaze import analysis, build
+from netgaze.commands import arguments
 from netgaze.data.annotations import read_annotations
 from netgaze.errors import NetgazeError
 from netgaze.files import read_arrays, read_config, read_json
 from netgaze.run import Run, open_run
+from netgaze.trusted import is_trusted, may_import
 
 GOLDEN = ROOT / "tests" / "golden" / "runs" / "supervised"
 DEEP = "[" * 100_000 + "]" * 100_000
 HUGE = "9" * 10_000
+MODULE = {"_target_": "netgaze.models.module.ModuleNet", "image_size": 32, "in_channels": 3, "num_classes": 10}
 
 
 @pytest.fixture
@@ -72,6 +75,9 @@ def names(module):
         "an own module": nest(["model", "_target_"], f"{module}.Net"),
         "a colon": nest(["model", "_target_"], f"{module}:Net"),
         "a call": nest(["model"], {"_target_": "os.system", "command": "touch pwned"}),
+        "a network": nest(["model"], MODULE | {"target": f"{module}.Net"}),
+        "a file of a network": nest(["model"], MODULE | {"target": f"{module}.py:Net"}),
+        "a function": nest(["model"], MODULE | {"target": "torch.hub.load", "kwargs": {"repo_or_dir": "x"}}),
         "a partial": nest(["optim", "_target_"], "subprocess.Popen"),
         "a list": nest(["model", "depths"], [1, call]),
         "deep": nest(["schedule", "x"], [{"y": [{"z": call}]}]),
@@ -104,6 +110,38 @@ def test_what_a_run_names_is_not_run(run, evil, kind, monkeypatch):
     assert not (run.parents[1] / "pwned").exists()
 
 
+def test_what_a_sweep_was_typed_with_is_not_run(evil, tmp_path):
+    module, flag = evil
+    sweep = tmp_path / "outputs" / "sweep"
+    sweep.mkdir(parents=True)
+    for word in (
+        f"model.target={module}.Net",
+        f"model.target={tmp_path}/{module}.py:Net",
+        f"+x={{_target_: {module}.Net}}",
+    ):
+        OmegaConf.save({"hydra": {"overrides": {"task": [*TINY, "model=module", word]}}}, sweep / "multirun.yaml")
+        code, printed = command("resume=outputs/sweep", cwd=tmp_path)
+        assert code == 1
+        assert "is refused" in printed, printed
+    assert not flag.exists()
+
+
+def test_trust_is_what_was_typed_and_nothing_else(evil, tmp_path, monkeypatch):
+    """The same words from a person, who types them, run the code."""
+    module, flag = evil
+    monkeypatch.setenv("NETGAZE_TRUST", "")
+    conf = ROOT / "conf"
+    words = arguments.prepare(["model=module", f"model.target={module}.Net"], conf, "train")
+    assert is_trusted(f"{module}.Net")
+    assert not is_trusted(f"{module}.Other")
+    assert may_import(f"{module}.Other"), "the module is the same"
+    assert not may_import("other.Net")
+    assert words == ["model=module", f"model.target={module}.Net"]
+    assert arguments.prepare(["trust=other", "seed=1"], conf, "train") == ["seed=1"]
+    assert may_import("other.Net")
+    assert not flag.exists()
+
+
 @pytest.mark.slow
 def test_what_is_taken_from_a_run_is_its_weights_alone(run, evil):
     module, flag = evil
@@ -123,7 +161,7 @@ def test_what_is_taken_from_a_run_is_its_weights_alone(run, evil):
 
 def test_a_module_of_ones_own_is_trusted_where_one_says_so(run, evil, monkeypatch):
     module, flag = evil
-    with pytest.raises(NetgazeError, match=r"NETGAZE_TRUST=evil_module"):
+    with pytest.raises(NetgazeError, match=r"type trust=evil_module"):
         build.build({"_target_": f"{module}.Net"})
     assert not flag.exists()
     monkeypatch.setenv("NETGAZE_TRUST", f"other,{module}")

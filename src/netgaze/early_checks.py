@@ -100,21 +100,27 @@ def check_analyze(config: DictConfig) -> None:
     _check_precision(config)
     if config.checkpoint not in _CHECKPOINTS:
         raise NetgazeError(f"checkpoint={config.checkpoint} is not known. It is {' or '.join(_CHECKPOINTS)}.")
-    runs = find_run_folders(config.runs or [])
-    if config.labels:
-        check_labels(config.labels, len(runs) + bool(config.model))
-    shown = [run for run in runs if locate_checkpoint(run, config.checkpoint).is_file()]
-    facts = [upgrade_facts(read_facts(run / "run.json")) for run in shown]
-    for run, each in zip(shown, facts, strict=True):
-        if target := each.get("config", {}).get("model", {}).get("target"):
-            check_may_import(str(target), f"{run}: model.target")
-    if runs and not shown and not config.model:
-        raise _explain_no_checkpoint(runs, config.checkpoint)
+    facts = _check_runs(config)
     figures = _select(config, "figure")
     _check_pictures(figures, config.images)
     if not config.model:
         own_data = "_target_" not in config.data and OmegaConf.select(config, "data.dir") is None
         check_named(figures, [Known.of_facts(each, own_data) for each in facts])
+
+
+def _check_runs(config: DictConfig) -> list[dict[str, Any]]:
+    """What the runs with the checkpoint that is asked for say of themselves, once they are fit to be looked at."""
+    runs = find_run_folders(config.runs or [])
+    if config.labels:
+        check_labels(config.labels, len(runs) + bool(config.model))
+    shown = [run for run in runs if locate_checkpoint(run, config.checkpoint).is_file()]
+    if runs and not shown and not config.model:
+        raise _explain_no_checkpoint(runs, config.checkpoint)
+    facts = [upgrade_facts(read_facts(run / "run.json")) for run in shown]
+    for run, each in zip(shown, facts, strict=True):
+        if target := each.get("config", {}).get("model", {}).get("target"):
+            check_may_import(str(target), f"{run}: model.target")
+    return facts
 
 
 def check_labels(labels: Sequence[str], num: int) -> None:

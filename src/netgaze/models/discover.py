@@ -19,13 +19,28 @@ _POOLS = (nn.AdaptiveAvgPool2d, nn.AdaptiveMaxPool2d)  # are of the head, to wha
 
 @dataclass(frozen=True)
 class Row:
-    """A module that ran: its name, itself, the first thing that it read, what it gave, and how often it had run."""
+    """A module that ran.
+
+    Attributes:
+        name: by `named_modules`.
+        module: itself.
+        input: the first thing that it read.
+        output: what it gave.
+        call: how often it had run, 1 for the first time.
+        version: of what it gave, which counts up where something is written into it later.
+    """
 
     name: str
     module: nn.Module
     input: Any
     output: Any
     call: int
+    version: int
+
+    @property
+    def is_overwritten(self) -> bool:
+        """Whether what came after it has written into what it gave."""
+        return bool(self.output._version != self.version)
 
 
 @dataclass(frozen=True)
@@ -103,7 +118,7 @@ def trace_rows(network: nn.Module, images: Tensor) -> tuple[Any, list[Row]]:
 
     def note(name: str, module: nn.Module, args: tuple[Any, ...], output: Any) -> None:
         calls[name] += 1
-        rows.append(Row(name, module, args[0] if args else None, output, calls[name]))
+        rows.append(Row(name, module, args[0] if args else None, output, calls[name], getattr(output, "_version", 0)))
 
     handles = [module.register_forward_hook(partial(note, name)) for name, module in network.named_modules() if name]
     try:

@@ -66,7 +66,8 @@ def make_network(target: str, kwargs: Mapping[str, Any], num_classes: int) -> nn
     # A function of torch's could do anything with arguments of a stranger's.
     if not (is_trusted(target) or (inspect.isclass(make) and issubclass(make, nn.Module))):
         raise NetgazeError(
-            f"model.target={target} is no class of networks. If a stored config may call it, type trust={target}."
+            f"model.target={target} is refused: it is no class of networks, and a stored config may come from a "
+            f"stranger. If you trust it, type trust={target}."
         )
     if not callable(make):
         raise NetgazeError(f"model.target={target} makes no network: give a class, or a function that returns one.")

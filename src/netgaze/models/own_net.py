@@ -84,7 +84,7 @@ class OwnNet(LinearNet):
         last, self._ends_in_softmax = discover.find_last_layer(rows, logits, last_layer)
         self.last_layer = f"network.{last.name}"
         self._map_layer: str | None = None
-        self._map_call, self._layout = 1, Layout("maps")
+        self._map_call, self._layout, self._is_overwritten = 1, Layout("maps"), False
         maps = discover.list_maps(rows, last)
 
         def run(row: discover.Row, layout: Layout, other: Tensor) -> Tensor:
@@ -99,7 +99,7 @@ class OwnNet(LinearNet):
             row, self._layout = found
             self._map_layer, self._map_call = f"network.{row.name}", row.call
             self.feature_layers = _prefix(discover.find_stages(maps, row, self._layout))
-            found_maps = self._layout.to_maps(row.output)
+            found_maps, self._is_overwritten = self._layout.to_maps(row.output), row.is_overwritten
         else:
             found_maps = features[:, :, None, None]
         self.num_features = found_maps.shape[1]
@@ -161,7 +161,7 @@ class OwnNet(LinearNet):
         maps = self.forward_features(images)
         if self._is_pooled:
             return torch.einsum("bfhw,kf->bkhw", maps, self.class_filters())
-        return compute_gradient_maps(lambda other: self.get_classifier()(self._run(images, other)[1]), maps)
+        return compute_gradient_maps(lambda other: self.get_classifier()(self._run(images.clone(), other)[1]), maps)
 
     def _run(self, images: Tensor, other: Tensor | None = None) -> tuple[Tensor | None, Tensor]:
         """The last maps [B,F,h,w], None where there are none, and the features [B,D]; by choice of `other` maps."""
@@ -171,7 +171,7 @@ class OwnNet(LinearNet):
         def note_maps(module: nn.Module, args: Any, output: Tensor) -> Tensor | None:
             if next(calls) != self._map_call:  # one layer may run in several places
                 return None
-            seen["maps"] = self._layout.to_maps(output)
+            seen["maps"] = self._layout.to_maps(output.clone() if self._is_overwritten else output)
             return None if other is None else self._layout.put_back(other, output)
 
         def note_features(module: nn.Module, args: tuple[Tensor, ...]) -> None:
