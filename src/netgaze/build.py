@@ -172,7 +172,7 @@ def build_task(settings: dict[str, Any], class_names: Sequence[str]) -> Any:
             "the number to the config: it follows the data."
         )
     _check_network(settings, task)
-    if settings["trainer"]["channels_last"]:
+    if settings["trainer"]["channels_last"] and getattr(model, "takes_channels_last", True):
         model.to(memory_format=torch.channels_last)
     return task
 

@@ -56,6 +56,7 @@ class TestFound:
         assert model._is_pooled is pooled
         assert model.feature_layers == tuple(f"network.{stage}" for stage in stages)
         assert len(model.remarks) == 1
+        assert not any(getattr(module, "inplace", False) for module in model.modules())
 
     def test_answers_as_the_network_does(self, made):
         name, model = made
@@ -75,15 +76,25 @@ class TestFound:
         torch.testing.assert_close(model.forward_head(maps), model(images()))
         torch.testing.assert_close(model.get_classifier()(features), model(images()))
 
+    def test_channels_may_lie_last_in_memory(self, made):
+        name, model = made
+        assert model.takes_channels_last is (name != "Functional")
+        expected = model(images())
+        if model.takes_channels_last:
+            model.to(memory_format=torch.channels_last)
+        last = images().contiguous(memory_format=torch.channels_last)
+        torch.testing.assert_close(model(last), expected)
+        torch.testing.assert_close(model.forward_head(model.forward_features(last)), expected)
+
     def test_modes_weights_and_draws_are_as_before(self, made):
         name, _ = made
         network = getattr(own_nets, name)().train()
-        if name == "Perceptron":
-            return  # whose weights are made when it is first run
         before, state = copy.deepcopy(network.state_dict()), torch.get_rng_state()
         OwnNet(network, (3, 32, 32))
         assert all(module.training for module in network.modules())
         assert torch.equal(torch.get_rng_state(), state)
+        if name == "Perceptron":
+            return  # whose weights were made just now
         assert all(torch.equal(value, before[key]) for key, value in network.state_dict().items())
         assert all(parameter.grad is None for parameter in network.parameters())
 
@@ -199,6 +210,13 @@ def test_dropout_in_training_is_what_the_head_reads():
     assert model._is_pooled
     features = model.forward_head(model.forward_features(images()), pre_logits=True)
     assert (features == 0).float().mean() > 0.5
+
+
+def test_the_last_of_several_layers_that_could_be_it():
+    ends = [nn.Flatten(), nn.Linear(16 * 4, 10), nn.ReLU(), nn.Linear(10, 10)]
+    model = OwnNet(nn.Sequential(nn.Conv2d(3, 16, 3, 2), nn.ReLU(), nn.AdaptiveAvgPool2d(2), *ends), (3, 32, 32))
+    assert model.last_layer == "network.6"
+    assert model._map_layer == "network.1", "a pool to a fixed size is of the head"
 
 
 class TestTyped:

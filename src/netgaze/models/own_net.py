@@ -41,6 +41,7 @@ class OwnNet(LinearNet):
 
     Attributes:
         remarks: what was found, in sentences.
+        takes_channels_last: whether it can be run with channels last in memory, which is faster: a `view` in it fails.
 
     Raises:
         NetgazeError: the network cannot read such images, or is no classifier that ends in a linear layer.
@@ -61,11 +62,14 @@ class OwnNet(LinearNet):
         super().__init__()
         self.network, self.output = network, output
         self._latest: tuple[Tensor, Tensor] | None = None
+        self.takes_channels_last = True
         for module in network.modules():
             if getattr(module, "inplace", False):
                 module.inplace = False  # type: ignore[assignment]
         with _looking_at(network):
-            self._discover(_draw_images(network, input_shape), last_layer, map_layer)
+            images = _draw_images(network, input_shape)
+            self._discover(images, last_layer, map_layer)
+            self.takes_channels_last = _takes_channels_last(network, images)
             self._check_named([*(feature_layers or ()), *(filter_layers or ())])
         if feature_layers is not None:
             self.feature_layers = _prefix(feature_layers)
@@ -133,7 +137,11 @@ class OwnNet(LinearNet):
         """[B,C,H,W] -> logits [B,K]."""
         if self._ends_in_softmax:
             return self.get_classifier()(self._run(images)[1])
-        return discover.choose_logits(self.network(images), self.output)
+        return discover.choose_logits(self._ask(images), self.output)
+
+    def _ask(self, images: Tensor) -> Any:
+        """What the network gives for images, which lie in memory as it can take them."""
+        return self.network(images if self.takes_channels_last else images.contiguous())
 
     def forward_features(self, images: Tensor) -> Tensor:
         """[B,C,H,W] -> the last maps [B,F,h,w], float32."""
@@ -181,7 +189,7 @@ class OwnNet(LinearNet):
         if self._map_layer is not None:
             hooks.append(self.get_submodule(self._map_layer).register_forward_hook(note_maps))
         try:
-            self.network(images)
+            self._ask(images)
         finally:
             for hook in hooks:
                 hook.remove()
@@ -225,6 +233,19 @@ def _run_once(network: nn.Module, images: Tensor) -> tuple[Any, list[discover.Ro
         raise NetgazeError(
             f"{type(network).__name__} cannot read images of {shape} (channels, height, width): {said}."
         ) from error
+
+
+@torch.no_grad()
+def _takes_channels_last(network: nn.Module, images: Tensor) -> bool:
+    """Whether a network runs where its weights and images have their channels last in memory."""
+    try:
+        network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        network(images.contiguous(memory_format=torch.channels_last))
+        return True
+    except RuntimeError:
+        return False
+    finally:
+        network.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
 
 
 def _prefix(layers: Sequence[str]) -> tuple[str, ...]:
