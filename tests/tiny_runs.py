@@ -13,7 +13,7 @@ from tests.conftest import CONF
 from netgaze import analysis, experiment, schema
 from netgaze.request import Request
 from netgaze.run import Run
-from netgaze.runs import make_rows
+from netgaze.rows import make_rows
 from netgaze.weights import read_checkpoint
 
 

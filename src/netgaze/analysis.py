@@ -23,7 +23,7 @@ from netgaze.plots import plot_matrix, plot_sweep
 from netgaze.request import Request
 from netgaze.results import average_repeats, choose_pictured
 from netgaze.run import Run
-from netgaze.runs import Row, find_runs, make_rows
+from netgaze.rows import Row, find_runs, make_rows
 from netgaze.schema import num_cpus
 from netgaze.subject import Subject
 from netgaze.subjects import controls, open_model

@@ -19,6 +19,7 @@ from omegaconf.errors import OmegaConfBaseException
 from netgaze import schema
 from netgaze.commands import arguments
 from netgaze.commands.configs import list_choices
+from netgaze.commands.run_words import answer, asks_for_list, name_latest
 from netgaze.errors import NetgazeError, Stopped, sentence
 from netgaze.ranks import count_started, find_rank, forget_leftovers, is_main_process
 from netgaze.request import Request
@@ -52,6 +53,10 @@ def run(conf: Path, name: str, check: Check, job: Job, usage: str) -> None:
         print(usage.rstrip() + "\n\n" + list_choices(conf))
         return
     try:
+        if name == "analyze" and asks_for_list(words):
+            answer(words)
+            return
+        words = name_latest(words)
         command = shlex.join(["python", f"{name}.py", *words])
         sys.argv[1:] = arguments.prepare(words, conf, name)
         _hydra(conf, name, check, job, command)
