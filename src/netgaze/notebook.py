@@ -19,7 +19,7 @@ from netgaze import analysis, experiment, schema
 from netgaze.build import build, trust
 from netgaze.commands import arguments
 from netgaze.commands.flags import SWEEP, drop_flags
-from netgaze.commands.run_words import name_latest
+from netgaze.commands.latest import name_latest
 from netgaze.errors import NetgazeError, Stopped, sentence
 from netgaze.figure import Figure, join_related
 from netgaze.files import saying_what_cannot_be_written

@@ -12,8 +12,8 @@ from netgaze.labels import find_differing, list_settings
 from netgaze.page.parts import assemble, read_parts
 from netgaze.page.render import render
 from netgaze.results import average_repeats
-from netgaze.run import Run
 from netgaze.rows import COUNTS, Row
+from netgaze.run import Run
 from netgaze.tables import tabulate, tabulate_means
 from netgaze.winner import name_winner
 

@@ -58,7 +58,7 @@ def clean(where: Mapping[str, Any], by: str, below: str, width: int | None, remo
         yield f"{entry.folder} ({entry.status}) stays: {why}."
     if planned.removable and not removes:
         num = count_of(len(planned.removable), "run")
-        yield f"clean=remove removes {num}, {format_size(planned.size)}, for good. resume=<run> goes on with one instead."
+        yield f"clean=remove removes {num}, {format_size(planned.size)}, for good; resume=<run> goes on with one."
 
 
 def find_latest(num: int, where: Mapping[str, Any], below: str, fits: Callable[[Entry], bool], kind: str) -> list[str]:

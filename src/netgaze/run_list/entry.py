@@ -160,7 +160,7 @@ class Entry:
         return known if self.config else known | set(self.request.typed)
 
     def _find_best_epoch(self) -> dict[str, Any]:
-        monitor = self.facts.get("monitor")
+        monitor = str(self.facts.get("monitor"))
         rows = [row for row in self.epochs if monitor in row]
         if not rows:
             return {}
