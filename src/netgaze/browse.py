@@ -73,9 +73,9 @@ def runs(
     Raises:
         NetgazeError: a key that no run has, or a comparison with what is no number.
     """
-    where = where or {}
-    found = sort_entries(choose_entries(find_entries(below), where), sort)
-    return Runs(found[:limit], [sort, *where])
+    wanted = list((where or {}).items())
+    found = sort_entries(choose_entries(find_entries(below), wanted), sort)
+    return Runs(found[:limit], [sort, *(key for key, _ in wanted)])
 
 
 def _make_row(entry: Entry, keys: Sequence[str]) -> dict[str, Any]:

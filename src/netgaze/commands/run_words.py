@@ -3,7 +3,7 @@
 import shutil
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from netgaze.errors import NetgazeError
@@ -25,14 +25,14 @@ class Asked:
     """What was typed of the list.
 
     Attributes:
-        where: conditions by key, see `run_list.choose.choose_entries`.
+        where: conditions, see `run_list.choose.choose_entries`.
         sort: by which key.
         limit: the most runs shown; None for all.
         below: the folder that is looked through.
         clean: "list" or "remove"; None for neither.
     """
 
-    where: dict[str, Any] = field(default_factory=dict)
+    where: tuple[tuple[str, Any], ...] = ()
     sort: str = "age"
     limit: int | None = None
     below: str = "outputs"
@@ -49,21 +49,23 @@ class Asked:
         Raises:
             NetgazeError: a value that cannot be.
         """
-        where, typed = dict[str, Any](), dict[str, str]()
+        where, typed = list[tuple[str, Any]](), dict[str, str]()
         for word in words:
             whole, _, value = word.partition("=")
             key, _, wanted = whole.partition(".")
             value = _unquote(value)
             if not value or bool(wanted) != (key == "where"):
-                raise NetgazeError(f"{word} says too little, or too much. Type it as in {_EXAMPLES[key]}.")
+                raise NetgazeError(f"{word} cannot be read. Type it as in {_EXAMPLES[key]}.")
             if key == "where":
-                where[wanted] = _read_wanted(value)
+                where.append((wanted, _read_wanted(value)))
             else:
                 typed[key] = value
         if typed.get("clean", "list") not in ("list", "remove"):
             raise NetgazeError(f"clean={typed['clean']} is not known: type clean=list, or clean=remove.")
+        if {"clean", "limit"} <= set(typed):
+            raise NetgazeError("limit does not go with clean: where.<key>=<value> says which runs are meant.")
         most = _read_limit(typed["limit"]) if "limit" in typed else limit
-        return cls(where, typed.get("sort", cls.sort), most, typed.get("below", cls.below), typed.get("clean"))
+        return cls(tuple(where), typed.get("sort", cls.sort), most, typed.get("below", cls.below), typed.get("clean"))
 
 
 def get_key(word: str) -> str:

@@ -1,10 +1,11 @@
 """What is said of the runs below a folder: the list, the newest of them, and what was cleared away."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import shlex
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from netgaze.errors import NetgazeError
-from netgaze.run_list.choose import choose_entries, sort_entries
+from netgaze.run_list.choose import Condition, choose_entries, sort_entries
 from netgaze.run_list.clean import Plan, plan, remove
 from netgaze.run_list.entry import Entry
 from netgaze.run_list.find import find_entries
@@ -14,7 +15,7 @@ from netgaze.text import count_of
 _FIRST = "Train a first one, in seconds: python train.py data=shapes data.limit=200 trainer.max_epochs=1"
 
 
-def show_list(where: Mapping[str, Any], by: str, limit: int | None, below: str, width: int | None) -> Iterator[str]:
+def show_list(where: Sequence[Condition], by: str, limit: int | None, below: str, width: int | None) -> Iterator[str]:
     """The list of runs as text.
 
     Args:
@@ -32,14 +33,16 @@ def show_list(where: Mapping[str, Any], by: str, limit: int | None, below: str, 
     if not found:
         yield _explain_none(every, where, below)
         return
-    yield draw_table(found[:limit], [by, *where], width)
-    yield ""
+    table = draw_table(found[:limit], [by, *(key for key, _ in where)], width)
+    yield f"{table}\n"
+    if any(entry.folder.as_posix() not in table for entry in found[:limit]):
+        yield "Names are shortened to fit; python analyze.py | cat shows them whole."
     if limit is not None and len(found) > limit:
         yield f"{len(found) - limit:,} more; limit=null shows all."
-    yield _suggest_next(found)
+    yield _suggest_next(found, where, below)
 
 
-def clean(where: Mapping[str, Any], by: str, below: str, width: int | None, removes: bool) -> Iterator[str]:
+def clean(where: Sequence[Condition], by: str, below: str, width: int | None, removes: bool) -> Iterator[str]:
     """List the runs that came to nothing, or remove them, and say which of them stay and why; see `show_list`.
 
     Raises:
@@ -52,8 +55,7 @@ def clean(where: Mapping[str, Any], by: str, below: str, width: int | None, remo
     elif removes:
         yield from _remove_all(planned, below)
     else:
-        yield draw_table(planned.removable, [by, *where], width)
-        yield ""
+        yield draw_table(planned.removable, [by, *(key for key, _ in where)], width) + "\n"
     for entry, why in planned.kept.items():
         yield f"{entry.folder} ({entry.status}) stays: {why}."
     if planned.removable and not removes:
@@ -61,7 +63,9 @@ def clean(where: Mapping[str, Any], by: str, below: str, width: int | None, remo
         yield f"clean=remove removes {num}, {format_size(planned.size)}, for good; resume=<run> goes on with one."
 
 
-def find_latest(num: int, where: Mapping[str, Any], below: str, fits: Callable[[Entry], bool], kind: str) -> list[str]:
+def find_latest(
+    num: int, where: Sequence[Condition], below: str, fits: Callable[[Entry], bool], kind: str
+) -> list[str]:
     """The folders of the newest runs, newest first.
 
     Args:
@@ -80,10 +84,9 @@ def find_latest(num: int, where: Mapping[str, Any], below: str, fits: Callable[[
             found.append(entry)
         if len(found) == num:
             return [entry.folder.as_posix() for entry in found]
-    there = f"only {count_of(len(found), f'{kind} run')}" if found else f"no {kind} run"
-    raise NetgazeError(
-        f"There is {there} below {below}{_describe(where)}. python analyze.py lists those that there are."
-    )
+    there = "is no" if not found else "is only 1" if len(found) == 1 else f"are only {len(found)}"
+    what = f"{kind} run{'s' if len(found) > 1 else ''}"
+    raise NetgazeError(f"There {there} {what} below {below}{_describe(where)}. python analyze.py lists all.")
 
 
 def _remove_all(planned: Plan, below: str) -> Iterator[str]:
@@ -98,25 +101,33 @@ def _remove_all(planned: Plan, below: str) -> Iterator[str]:
     yield f"Removed {count_of(num, 'run')}, {format_size(size)} ({size:,} bytes)."
 
 
-def _explain_none(every: Sequence[Entry], where: Mapping[str, Any], below: str) -> str:
+def _explain_none(every: Sequence[Entry], where: Sequence[Condition], below: str) -> str:
     if not every:
         return f"There are no runs below {below} yet. {_FIRST}"
-    return f"None of {count_of(len(every), 'run')} below {below} fits{_describe(where)}. python analyze.py lists all."
+    return (
+        f"None of {count_of(len(every), 'run')} below {below} fits {_write_words(where)}. python analyze.py lists all."
+    )
 
 
-def _describe(where: Mapping[str, Any]) -> str:
-    """The conditions as they are typed, to be put behind a sentence's end."""
-    words = (f"where.{key}={_write(wanted)}" for key, wanted in where.items())
-    return f" with {' '.join(words)}" if where else ""
+def _describe(where: Sequence[Condition]) -> str:
+    """The conditions, to be put behind what must fit them."""
+    return f" with {_write_words(where)}" if where else ""
+
+
+def _write_words(where: Sequence[Condition]) -> str:
+    """The conditions as they are typed."""
+    return " ".join(shlex.quote(f"where.{key}={_write(wanted)}") for key, wanted in where)
 
 
 def _write(wanted: Any) -> str:
     return f"[{','.join(map(str, wanted))}]" if isinstance(wanted, list | tuple) else str(wanted)
 
 
-def _suggest_next(found: Sequence[Entry]) -> str:
+def _suggest_next(found: Sequence[Entry], where: Sequence[Condition], below: str) -> str:
     num = sum(entry.status == "finished" for entry in found)
     if num == 0:
         return f"Go on with one: python train.py resume={found[0].folder.as_posix()}"
-    what = "Look at the newest: python analyze.py runs=latest"
-    return what if num == 1 else f"{what}, or at two side by side: python analyze.py runs=latest:2"
+    among = [_write_words(where)] if where else []
+    among += [shlex.quote(f"below={below}")] if below != "outputs" else []
+    newest, two = (" ".join(["python analyze.py", f"runs={latest}", *among]) for latest in ("latest", "latest:2"))
+    return f"Look at the newest: {newest}" + (f", or at two side by side: {two}" if num > 1 else "")

@@ -4,12 +4,14 @@ import difflib
 import fnmatch
 import operator
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from netgaze.errors import NetgazeError
 from netgaze.glossary import NUMBERS, explain
 from netgaze.run_list.entry import COLUMNS, MISSING, Entry
+
+Condition = tuple[str, Any]  # a key, and what is wanted of it
 
 _COMPARED = re.compile(r"(<=|>=|<|>)(.*)")
 _QUANTITY = re.compile(r"\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?)\s*(%|s|min|h|d|kB|MB|GB)?\s*", re.IGNORECASE)
@@ -18,21 +20,21 @@ _ORDERS = {"<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator
 _LARGEST_FIRST = ("epoch", "size")
 
 
-def choose_entries(entries: Sequence[Entry], where: Mapping[str, Any]) -> list[Entry]:
+def choose_entries(entries: Sequence[Entry], where: Sequence[Condition]) -> list[Entry]:
     """The runs that fit every condition, in their order.
 
     Args:
         entries: all that there are.
-        where: what is wanted by key, see `Entry.find`: a value; a list, of which one must fit; a pattern with * or ?;
-            or a comparison, as ">0.8", ">=90%", ">7d", "<1GB". Of a name one of the folder's parts may fit.
+        where: pairs of a key, see `Entry.find`, and what is wanted: a value; a list, of which one must fit; a pattern
+            with * or ?; or a comparison, as ">0.8", ">=90%", ">7d", "<1GB". Of a name a part of the path may fit.
 
     Raises:
         NetgazeError: a key that no run has, or a comparison with what is no number.
     """
-    check_keys(entries, where)
-    for key, wanted in where.items():
+    check_keys(entries, [key for key, _ in where])
+    for key, wanted in where:
         _check_comparison(key, wanted)
-    return [entry for entry in entries if all(_fits(entry, key, wanted) for key, wanted in where.items())]
+    return [entry for entry in entries if all(_fits(entry, key, wanted) for key, wanted in where)]
 
 
 def sort_entries(entries: Sequence[Entry], key: str) -> list[Entry]:
@@ -52,7 +54,7 @@ def sort_entries(entries: Sequence[Entry], key: str) -> list[Entry]:
     return [entry for entry, _ in [*order, *sorted(texts, key=lambda pair: pair[1])]] + lacking
 
 
-def check_keys(entries: Sequence[Entry], keys: Mapping[str, Any] | Sequence[str]) -> None:
+def check_keys(entries: Sequence[Entry], keys: Sequence[str]) -> None:
     """Whether each key is one that a run has.
 
     Raises:
