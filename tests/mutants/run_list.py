@@ -1,0 +1,58 @@
+"""Breakages of the list of runs: which are found and meant, how the table reads, and what is cleared away."""
+
+_FIND, _CHOOSE, _TABLE, _CLEAN, _WORDS = (
+    f"tests/run_list/test_{it}.py" for it in ("find", "choose", "table", "clean", "words")
+)
+
+MUTANTS = [
+    ("run_list/find.py", "-entry.started", "entry.started", _FIND),
+    ("run_list/find.py", "-entry.noted", "entry.noted", _FIND),
+    ("run_list/find.py", "yield folder\n        return", "yield folder", _FIND),
+    ("run_list/find.py", "if entry.is_dir(follow_symlinks=False)", "if entry.is_dir()", _FIND),
+    ("run_list/find.py", "and entry.is_file(follow_symlinks=False)", "and entry.is_file()", _FIND),
+    ("run_list/find.py", 'and not entry.name.startswith(".")', "", _FIND),
+    ("run_list/alive.py", "return time.time() - written < _SILENT", "return False", _FIND),
+    ("run_list/alive.py", 'facts.get("host") == platform.node() and', "", _FIND),
+    ("run_list/entry.py", "upgrade_facts(read_facts(", "dict(read_facts(", _FIND),
+    ("run_list/entry.py", 'self.numbers.get("best/epoch") == 0', "False", _FIND),
+    ("run_list/entry.py", '== "min" else max', '== "max" else max', _FIND),
+    ("run_list/entry.py", "file.stat(follow_symlinks=False)", "file.stat()", _FIND),
+    ("run_list/choose.py", "all(_fits(entry, key, wanted) for", "any(_fits(entry, key, wanted) for", _CHOOSE),
+    ("run_list/choose.py", "return any(_fits(entry, key, each)", "return all(_fits(entry, key, each)", _CHOOSE),
+    ("run_list/choose.py", "fnmatch.fnmatchcase(text, pattern", "fnmatch.fnmatchcase(pattern, text", _CHOOSE),
+    ("run_list/choose.py", '"<=": operator.le', '"<=": operator.lt', _CHOOSE),
+    ("run_list/choose.py", '"d": 86400.0', '"d": 3600.0', _CHOOSE),
+    ("run_list/choose.py", 'meaning.better != "lower"', 'meaning.better == "lower"', _CHOOSE),
+    ("run_list/choose.py", "reverse=_is_largest_first(key)", "reverse=True", _CHOOSE),
+    ("run_list/table.py", "int(seconds / length)", "round(seconds / length)", _TABLE),
+    ("run_list/table.py", '("GB", 1e9)', '("GB", 1e8)', _TABLE),
+    ("run_list/table.py", "key != shared]", "True]", _TABLE),
+    ("run_list/table.py", "max(_NARROWEST, width - taken)", "width", _TABLE),
+    ("run_list/clean.py", 'REMOVED = ("failed", ', 'REMOVED = ("damaged", "failed", ', _CLEAN),
+    ("run_list/clean.py", "silent < JUST_NOW and is_taken_up", "False", _CLEAN),
+    ("run_list/clean.py", "or entry.disk.written > entry.noted + _AFTER_THE_END", "", _CLEAN),
+    ("run_list/clean.py", "if other in going:", "if True:", _CLEAN),
+    (
+        "run_list/clean.py",
+        "while needed := _find_needed(going, every):",
+        "if needed := _find_needed(going, every):",
+        _CLEAN,
+    ),
+    ("run_list/clean.py", "if folder.parent != stages", "if True", _CLEAN),
+    ("run_list/clean.py", 'other.status == "running" for', 'other.status == "failed" for', _CLEAN),
+    (
+        "run_list/clean.py",
+        'key=lambda path: path.name == "run.json"',
+        'key=lambda path: path.name != "run.json"',
+        _CLEAN,
+    ),
+    ("run_list/clean.py", "and not path.is_symlink()", "", _CLEAN),
+    ("run_list/clean.py", "while folder != below and", "while", _CLEAN),
+    ("run_list/clean.py", "if Entry(entry.folder).status not in REMOVED:", "if entry.status not in REMOVED:", _CLEAN),
+    ("run_list/sweeps.py", ".name != folder.name]", ".name == folder.name]", _CLEAN),
+    ("commands/latest.py", "and not Path(item).exists()", "", _WORDS),
+    ("commands/latest.py", 'not in ("running", "damaged")', 'not in ("damaged",)', _WORDS),
+    ("commands/latest.py", "and (entry.folder / PSEUDO_LABELS).is_file()", "", _WORDS),
+    ("commands/run_words.py", 'if {"clean", "limit"} <= set(typed):', "if False:", _WORDS),
+    ("run_list/answers.py", "if fits(entry):", "if True:", _WORDS),
+]
