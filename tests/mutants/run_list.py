@@ -47,7 +47,7 @@ MUTANTS = [
         _CLEAN,
     ),
     ("run_list/clean.py", "and not path.is_symlink()", "", _CLEAN),
-    ("run_list/clean.py", "while folder != below and", "while", _CLEAN),
+    ("run_list/clean.py", "while below in folder.parents and", "while", _CLEAN),
     ("run_list/clean.py", "if Entry(entry.folder).status not in REMOVED:", "if entry.status not in REMOVED:", _CLEAN),
     ("run_list/sweeps.py", ".name != folder.name]", ".name == folder.name]", _CLEAN),
     ("commands/latest.py", "and not Path(item).exists()", "", _WORDS),

@@ -1,5 +1,7 @@
 """Which runs fit what was typed, and in which order they come."""
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -78,6 +80,14 @@ def numbers(found):
 )
 def test_a_condition_holds_for_some(entries, key, wanted, expected):
     assert numbers(choose_entries(entries, [(key, wanted)])) == expected
+
+
+def test_an_age_is_compared_in_its_unit(tmp_path):
+    for name, hours in (("1", 2), ("2", 30), ("3", 60)):
+        make_run(tmp_path / name, started=(datetime.now(UTC) - timedelta(hours=hours)).strftime("%Y-%m-%dT%H:%M:%S%z"))
+    found = find_entries(tmp_path)
+    conditions = {"<1d": "1", ">1d": "23", ">2d": "3", "<121min": "1", ">3h": "23", ">=7190s": "123"}
+    assert {wanted: numbers(choose_entries(found, [("age", wanted)])) for wanted in conditions} == conditions
 
 
 def test_all_conditions_hold_at_once_also_of_one_key(entries):

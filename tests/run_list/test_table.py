@@ -30,6 +30,7 @@ def test_each_value_stands_under_its_title(tmp_path, monkeypatch):
     )
     (folder / "x").write_bytes(b"x" * (2_000_000 - sum(path.stat().st_size for path in folder.iterdir())))
     titles, cells = tabulate(find_entries("outputs"), ["age", "test/loss", "optim.lr", "experiment", "val/acc"])
+    assert len(set(titles)) == len(titles)
     shown = dict(zip(titles, cells, strict=True))
     assert shown.pop("age").endswith(" d")
     assert shown == {

@@ -134,6 +134,6 @@ def _remove_folder(folder: Path) -> None:
 
 
 def _remove_empty(folder: Path, below: Path) -> None:
-    while folder != below and below in folder.parents and not any(folder.iterdir()):
+    while below in folder.parents and not any(folder.iterdir()):
         folder.rmdir()
         folder = folder.parent
