@@ -103,6 +103,14 @@ def test_what_another_run_needs_stays(facts, below):
     assert planned(below) == (set(), {"a": f"{below}/b needs it"})
 
 
+def test_what_a_stage_of_another_run_needs_stays(below):
+    make_run(below / "a", "failed")
+    make_run(below / "a" / "stages" / "teacher")
+    make_run(below / "b")
+    make_run(below / "b" / "stages" / "student", init={"source": str(below / "a" / "stages" / "teacher")})
+    assert planned(below) == (set(), {"a": f"{below}/b needs it"})
+
+
 def test_what_is_needed_only_by_what_goes_goes_too_and_names_that_begin_alike_are_others(below):
     make_run(below / "a", "failed")
     make_run(below / "b", "failed", config={"init": "outputs/a"})

@@ -57,6 +57,22 @@ def test_the_list_is_chosen_sorted_and_cut_by_words(place):
     assert lines[-1].endswith("python analyze.py runs=latest:2 where.status=finished")
 
 
+def test_a_name_cannot_steer_the_terminal_whatever_is_said_of_it(place):
+    make_run(place / "outputs" / "a\x1b[31mb", "failed")
+    for words in ([], ["clean=list"], ["clean=remove", "where.name=*31mb"]):
+        assert any(r"outputs/a\x1b[31mb" in line for line in ask(place, *words))
+    assert not list((place / "outputs").glob("*31mb"))
+
+
+def test_a_reader_that_has_seen_enough_is_no_error(place):
+    for number in range(400):
+        make_run(place / "outputs" / "many" / f"{number}{'x' * 200}")
+    script = f"{sys.executable} {ROOT / 'analyze.py'} | head -n 1; exit ${{PIPESTATUS[0]}}"
+    ended = subprocess.run(["bash", "-c", script], capture_output=True, text=True, cwd=place)
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert len(ended.stdout.splitlines()) == 1
+
+
 def test_another_folder_is_looked_through(place):
     make_run(place / "old" / "a")
     assert ask(place, "below=old")[1].startswith("old/a ")

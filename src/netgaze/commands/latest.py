@@ -10,6 +10,7 @@ from netgaze.errors import NetgazeError
 from netgaze.places import PSEUDO_LABELS
 from netgaze.ranks import is_main_process
 from netgaze.run_list.entry import Entry
+from netgaze.text import show
 
 _LATEST = re.compile(r"latest(?::(\d+))?")
 
@@ -21,7 +22,7 @@ def name_latest(words: Sequence[str]) -> list[str]:
     that is not running. A file or a folder of that name goes first.
 
     Raises:
-        NetgazeError: there are too few runs, or `where` without a run to choose.
+        NetgazeError: there are too few runs, or a word of the list is among the words that does not choose runs.
     """
     named = [word for word in words if any(map(_is_latest, _split_items(word)))]
     if not named:
@@ -56,7 +57,7 @@ def _name_word(word: str, asked: Asked) -> str:
     key = word.partition("=")[0]
     items = [folder for item in _split_items(word) for folder in _name_item(item, word, _get_own(key), asked)]
     if is_main_process():
-        print(f"{word} is {', '.join(items)}", flush=True)
+        print(show(f"{word} is {', '.join(items)}"), flush=True)
     return f"{key}=[{','.join(items)}]" if _get_own(key) == "runs" else f"{key}={','.join(items)}"
 
 

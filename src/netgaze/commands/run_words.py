@@ -1,5 +1,6 @@
 """Words about the list of runs: which to show, in which order, and which to clear away."""
 
+import os
 import shutil
 import sys
 from collections.abc import Sequence
@@ -8,6 +9,7 @@ from typing import Any
 
 from netgaze.errors import NetgazeError
 from netgaze.ranks import is_main_process
+from netgaze.text import show
 
 FOR_LATEST = ("where", "below")  # keys of the list that go with `latest`, too
 _SCREENFUL = 50  # runs that a terminal is shown unless more are asked for
@@ -100,9 +102,13 @@ def answer(words: Sequence[str]) -> None:
         lines = answers.show_list(asked.where, asked.sort, asked.limit, asked.below, width)
     else:
         lines = answers.clean(asked.where, asked.sort, asked.below, width, removes=asked.clean == "remove")
-    if is_main_process():  # of several it alone removes and speaks
+    if not is_main_process():  # of several it alone removes and speaks
+        return
+    try:
         for line in lines:
-            print(line, flush=True)
+            print(show(line, keep="\n"), flush=True)
+    except BrokenPipeError:  # whoever read it has seen enough, as `head` has
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def refuse_alone(words: Sequence[str]) -> None:

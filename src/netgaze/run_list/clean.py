@@ -107,11 +107,12 @@ def _find_needed(going: Sequence[Entry], every: Sequence[Entry]) -> dict[Entry, 
 
 
 def _list_places(entry: Entry) -> Iterator[str]:
-    """All that may be a path in what a run was told and has loaded, as absolute ones."""
-    typed = [word.partition("=")[2].strip("'\"") for word in entry.request.overrides]
-    for text in _list_texts([typed, entry.config, entry.facts.get("init")]):
-        if "/" in text:
-            yield os.path.realpath(text)
+    """All that may be a path in what a run and its stages were told and have loaded, as absolute ones."""
+    for each in (entry, *map(Entry, entry.disk.inside)):
+        typed = [word.partition("=")[2].strip("'\"") for word in each.request.overrides]
+        for text in _list_texts([typed, each.config, each.facts.get("init")]):
+            if "/" in text:
+                yield os.path.realpath(text)
 
 
 def _list_texts(content: Any) -> Iterator[str]:
