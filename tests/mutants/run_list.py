@@ -54,7 +54,6 @@ MUTANTS = [
     ("commands/latest.py", 'not in ("running", "damaged")', 'not in ("damaged",)', _WORDS),
     ("commands/latest.py", "and (entry.folder / PSEUDO_LABELS).is_file()", "", _WORDS),
     ("commands/run_words.py", 'if {"clean", "limit"} <= set(typed):', "if False:", _WORDS),
-    ("commands/run_words.py", "except BrokenPipeError:", "except MemoryError:", _WORDS),
     ("commands/run_words.py", 'show(line, keep="\\n")', "line", _WORDS),
     ("run_list/clean.py", "(entry, *map(Entry, entry.disk.inside))", "(entry,)", _CLEAN),
     ("run_list/answers.py", "if fits(entry):", "if True:", _WORDS),
