@@ -1,4 +1,4 @@
-"""Look at finished runs side by side, or at a network without one."""
+"""Look at finished runs side by side, or at a network without one; without words list the runs that there are."""
 
 from pathlib import Path
 
@@ -14,7 +14,14 @@ Look at finished runs side by side: a column a run, untrained networks beside th
   python analyze.py runs=[...] data=meglass figure=verification           on other data than their own
   python analyze.py runs=[...] labels=[supervised,rotation] control=null
 
-Or at what a network costs and sees, layer by layer, without any run:
+Or list runs, newest first, and clear away those that came to nothing:
+
+  python analyze.py                                                      every run below outputs/
+  python analyze.py where.task=rotation sort=test/acc                    some of them, the best first
+  python analyze.py runs=latest:2                                        the two newest side by side
+  python analyze.py clean=list                                           failed and unfinished ones; clean=remove
+
+Or look at what a network costs and sees, layer by layer, without any run:
 
   python analyze.py model=vgg19 input=[3,224,224] figure=[anatomy]
   python analyze.py model=alexnet model.form=two_group input=[3,224,224] figure=[anatomy]

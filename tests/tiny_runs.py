@@ -12,8 +12,8 @@ from tests.conftest import CONF
 
 from netgaze import analysis, experiment, schema
 from netgaze.request import Request
+from netgaze.rows import make_rows
 from netgaze.run import Run
-from netgaze.runs import make_rows
 from netgaze.weights import read_checkpoint
 
 

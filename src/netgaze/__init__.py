@@ -4,13 +4,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from netgaze.browse import runs
     from netgaze.experiment import open_run
     from netgaze.notebook import analyze, fit, look
 
 __version__ = "0.2.0"
-__all__ = ["analyze", "fit", "look", "open_run"]
+__all__ = ["analyze", "fit", "look", "open_run", "runs"]
 
-_MODULES = {"analyze": "notebook", "fit": "notebook", "look": "notebook", "open_run": "experiment"}
+_MODULES = {"analyze": "notebook", "fit": "notebook", "look": "notebook", "open_run": "experiment", "runs": "browse"}
 
 
 def __getattr__(name: str) -> Any:

@@ -22,8 +22,8 @@ from netgaze.pictures import write_failure
 from netgaze.plots import plot_matrix, plot_sweep
 from netgaze.request import Request
 from netgaze.results import average_repeats, choose_pictured
+from netgaze.rows import Row, find_runs, make_rows
 from netgaze.run import Run
-from netgaze.runs import Row, find_runs, make_rows
 from netgaze.schema import num_cpus
 from netgaze.subject import Subject
 from netgaze.subjects import controls, open_model

@@ -5,7 +5,7 @@ import logging
 import os
 import shlex
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -19,6 +19,8 @@ from omegaconf.errors import OmegaConfBaseException
 from netgaze import schema
 from netgaze.commands import arguments
 from netgaze.commands.configs import list_choices
+from netgaze.commands.latest import name_latest
+from netgaze.commands.run_words import answer, asks_for_list
 from netgaze.errors import NetgazeError, Stopped, sentence
 from netgaze.ranks import count_started, find_rank, forget_leftovers, is_main_process
 from netgaze.request import Request
@@ -52,9 +54,7 @@ def run(conf: Path, name: str, check: Check, job: Job, usage: str) -> None:
         print(usage.rstrip() + "\n\n" + list_choices(conf))
         return
     try:
-        command = shlex.join(["python", f"{name}.py", *words])
-        sys.argv[1:] = arguments.prepare(words, conf, name)
-        _hydra(conf, name, check, job, command)
+        _start(words, conf, name, check, job)
     except KeyboardInterrupt:
         sys.exit(130)
     except Stopped:
@@ -67,6 +67,16 @@ def run(conf: Path, name: str, check: Check, job: Job, usage: str) -> None:
         if not isinstance(error.__cause__, OSError):  # else the log's file cannot be opened
             raise
         _fail(error.__cause__)
+
+
+def _start(words: Sequence[str], conf: Path, name: str, check: Check, job: Job) -> None:
+    if name == "analyze" and asks_for_list(words):
+        answer(words)
+        return
+    words = name_latest(words)
+    command = shlex.join(["python", f"{name}.py", *words])
+    sys.argv[1:] = arguments.prepare(words, conf, name)
+    _hydra(conf, name, check, job, command)
 
 
 def _fail(error: Exception) -> NoReturn:

@@ -92,7 +92,7 @@ def check_analyze(config: DictConfig) -> None:
             raise NetgazeError(f"{key}={config[key]}: expected a list of texts, as in {key}=[a,b].")
     if not config.runs and not config.model:
         raise NetgazeError(
-            "runs must be given: type runs=outputs/<run>, or a network without one, as in model=vgg19 "
+            "runs must be given: type runs=latest or runs=outputs/<run>, or a network without one, as in model=vgg19 "
             "input=[3,224,224]."
         )
     _check_input(config)

@@ -15,8 +15,8 @@ from netgaze.callbacks.tensorboard import write_results
 from netgaze.files import write_json
 from netgaze.gallery import Found, look, pick_numbers
 from netgaze.labels import label_runs, list_hyperparameters
+from netgaze.rows import count_examples
 from netgaze.run import Run
-from netgaze.runs import count_examples
 from netgaze.subject import Subject, device_of, evaluating
 from netgaze.subjects import choose_precision, controls
 from netgaze.tables import format_numbers

@@ -19,6 +19,7 @@ from netgaze import analysis, experiment, schema
 from netgaze.build import build, trust
 from netgaze.commands import arguments
 from netgaze.commands.flags import SWEEP, drop_flags
+from netgaze.commands.latest import name_latest
 from netgaze.errors import NetgazeError, Stopped, sentence
 from netgaze.figure import Figure, join_related
 from netgaze.files import saying_what_cannot_be_written
@@ -49,6 +50,7 @@ def fit(words: Sequence[str]) -> Run | Comparison:
     Raises:
         NetgazeError: what a person can mend, in the command line's sentences.
     """
+    words = _name_runs(words)
     prepared, call = _prepare(words, "train", SWEEP), f"fit({list(words)})"
     if set(SWEEP) & set(prepared):
         return _sweep(drop_flags(prepared), call)
@@ -66,6 +68,7 @@ def analyze(words: Sequence[str]) -> Comparison:
     Raises:
         NetgazeError: what a person can mend, in the command line's sentences.
     """
+    words = _name_runs(words)
     config, folder, request = _split(_compose(_prepare(words, "analyze"), "analyze"), f"analyze({list(words)})")
     with _log_to_cell(folder / "analyze.log"):
         return Comparison(folder, name_winner(analysis.analyze(config, folder, request)))
@@ -95,10 +98,15 @@ def look(figure: Figure | str, *seen: Run | Subject | Path | str, control: str |
     return Seen.of(chosen, findings, [it.label for it in beside])
 
 
-def _prepare(words: Sequence[str], name: str, flags: Sequence[str] = ()) -> list[str]:
-    """The words, checked as on the command line and made fit for Hydra."""
+def _name_runs(words: Sequence[str]) -> list[str]:
+    """The words with folders in place of `latest`."""
     if isinstance(words, str):
         raise NetgazeError(f"Expected a list of words, as in [{', '.join(map(repr, words.split()))}], got one text.")
+    return name_latest(words)
+
+
+def _prepare(words: Sequence[str], name: str, flags: Sequence[str] = ()) -> list[str]:
+    """The words, checked as on the command line and made fit for Hydra."""
     for word in words:
         if word.startswith("-") and word not in flags:
             raise NetgazeError(f"{word}: a notebook knows key=value{' and -m' if flags else ''}, no other flags.")

@@ -12,8 +12,8 @@ from netgaze.labels import find_differing, list_settings
 from netgaze.page.parts import assemble, read_parts
 from netgaze.page.render import render
 from netgaze.results import average_repeats
+from netgaze.rows import COUNTS, Row
 from netgaze.run import Run
-from netgaze.runs import COUNTS, Row
 from netgaze.tables import tabulate, tabulate_means
 from netgaze.winner import name_winner
 
@@ -36,7 +36,7 @@ def write(
     Args:
         folder: holds `figures/<figure>.png` and `.json`.
         title: of the page.
-        rows: the table, from `runs.make_rows`; empty where there are no runs.
+        rows: the table, from `rows.make_rows`; empty where there are no runs.
         figures: names in the order of the page.
         plots: of the table, in `figures/<plot>.png`.
         note: a sentence under the table.

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from netgaze.glossary import NUMBERS, explain, find_margin, format_number
-from netgaze.runs import Row
+from netgaze.rows import Row
 
 SHARED_NUMBER = "test/knn20"  # compares networks that were trained to predict different things
 

@@ -20,6 +20,7 @@ from netgaze.provenance import collect_provenance
 from netgaze.ranks import is_main_process
 from netgaze.records import RECORD, SNAPSHOTS, Record, Snapshots
 from netgaze.request import Request
+from netgaze.run_list.alive import describe_process
 from netgaze.stored import check_checkpoint, read_facts, read_history, read_numbers, read_variants
 from netgaze.subject import Subject
 from netgaze.subjects import open_subject
@@ -182,7 +183,7 @@ class Run:
         started = {"status": "running", "started": known.get("started", time.strftime("%Y-%m-%dT%H:%M:%S%z"))}
         request = request.resume(Request.of_facts(known)) if "overrides" in known else request
         self._write_config(original_config)
-        self._write_facts(known | started | collect_provenance() | request.as_facts() | facts)
+        self._write_facts(known | started | collect_provenance() | describe_process() | request.as_facts() | facts)
         self._has_begun, self._trained_since = True, trained_since
 
     def move_data(self, dir: str, original_config: DictConfig) -> None:

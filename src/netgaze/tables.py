@@ -5,8 +5,8 @@ from typing import Any
 
 from netgaze.glossary import NUMBERS, RUN_NUMBERS, explain, find_margin, format_number
 from netgaze.results import measure_margin
-from netgaze.runs import Row
-from netgaze.text import count_columns, shorten, show
+from netgaze.rows import Row
+from netgaze.text import align_columns, shorten, show
 
 _MOST_COLUMNS = 60  # of the terminal, for a cell; the report has the whole
 
@@ -53,7 +53,7 @@ def format_numbers(numbers: Mapping[str, Any], counts: Mapping[str, float]) -> s
 
     Args:
         numbers: by name.
-        counts: of how many examples they are, see `runs.count_examples`.
+        counts: of how many examples they are, see `rows.count_examples`.
     """
     meant = {name: explain(name, NUMBERS) for name in numbers}
     sure = {name: find_margin({**numbers, **counts}, name, meaning) for name, meaning in meant.items()}
@@ -65,12 +65,7 @@ def format_numbers(numbers: Mapping[str, Any], counts: Mapping[str, float]) -> s
 
 def align(titles: Sequence[str], cells: Sequence[Sequence[str]]) -> str:
     """A table in aligned columns of a terminal; a long cell is shortened in its middle."""
-    lines = [[shorten(show(cell), _MOST_COLUMNS) for cell in line] for line in (titles, *cells)]
-    widths = [max(map(count_columns, column)) for column in zip(*lines, strict=True)]
-    return "\n".join(
-        "  ".join(cell + " " * (width - count_columns(cell)) for cell, width in zip(line, widths, strict=True)).rstrip()
-        for line in lines
-    )
+    return align_columns([[shorten(show(cell), _MOST_COLUMNS) for cell in line] for line in (titles, *cells)])
 
 
 def _cell(row: Row, name: str) -> str:

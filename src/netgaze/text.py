@@ -66,6 +66,15 @@ def shorten(text: str, room: float, count: Callable[[str], float] = count_column
     return "".join(clusters[:first]).rstrip() + "…" + end.lstrip()
 
 
+def align_columns(lines: Sequence[Sequence[str]]) -> str:
+    """Lines of cells as a table for a terminal, two blanks between its columns."""
+    widths = [max(map(count_columns, column)) for column in zip(*lines, strict=True)]
+    return "\n".join(
+        "  ".join(cell + " " * (width - count_columns(cell)) for cell, width in zip(line, widths, strict=True)).rstrip()
+        for line in lines
+    )
+
+
 def split_clusters(text: str) -> Iterator[str]:
     """The characters that a person sees: each with its marks, and what is joined to it."""
     cluster = ""

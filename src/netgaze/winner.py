@@ -7,8 +7,8 @@ from typing import Any
 from netgaze.glossary import NUMBERS, explain, format_number
 from netgaze.predictions import Duel
 from netgaze.results import average_repeats, is_only_tested, measure_margin, rank, show_number
+from netgaze.rows import Row
 from netgaze.run import Run
-from netgaze.runs import Row
 
 _CHANCE = 0.05  # a p below it is called more than chance
 

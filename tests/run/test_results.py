@@ -12,8 +12,8 @@ from tests.nasty import NASTY
 from netgaze.files import read_json, write_json
 from netgaze.plots import draw_matrix, plot_matrix
 from netgaze.results import average_repeats, choose_pictured, measure_spread, rank
+from netgaze.rows import make_rows
 from netgaze.run import Run
-from netgaze.runs import make_rows
 from netgaze.tables import tabulate_means
 from netgaze.winner import name_winner
 

@@ -20,8 +20,8 @@ from netgaze.plots import plot_sweep
 from netgaze.plots.sweep_curves import find_swept_key, read_sweep
 from netgaze.plots.sweep_picture import draw_sweep
 from netgaze.results import Spread
+from netgaze.rows import make_rows
 from netgaze.run import Run
-from netgaze.runs import make_rows
 from netgaze.text import show
 
 K = "stages.pseudo_labels.task.k"

@@ -3,8 +3,8 @@
 import pytest
 
 from netgaze.files import write_json
+from netgaze.rows import count_examples, make_rows
 from netgaze.run import Run
-from netgaze.runs import count_examples, make_rows
 from netgaze.tables import align, format_numbers, name_columns, tabulate, tabulate_means
 
 NUMBERS = {

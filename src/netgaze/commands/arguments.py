@@ -11,6 +11,7 @@ from omegaconf import OmegaConf
 from netgaze.commands.configs import Configs
 from netgaze.commands.flags import CFG, SWEEP, list_directories, split_flags
 from netgaze.commands.overrides import check_overrides
+from netgaze.commands.run_words import refuse_alone
 from netgaze.commands.words import parse, split_stage
 from netgaze.errors import NetgazeError
 from netgaze.files import read_config
@@ -38,6 +39,8 @@ def prepare(words: Sequence[str], conf: Path, name: str) -> list[str]:
     sweeps, added = bool(set(SWEEP) & set(flags)), list_directories(flags)
     if sweeps and set(CFG) & set(flags):
         raise NetgazeError("-m starts a sweep, and --cfg shows the config of one run. Leave out one of them.")
+    if name == "analyze":
+        refuse_alone(words)
     words = [quote(word, sweeps) for word in _join_init_keys(words, sweeps)]
     configs = Configs(conf, name, tuple(added))
     words = [_name_choices(word, configs, sweeps) for word in words if not _is_default(word, configs)]

@@ -15,7 +15,7 @@ from netgaze.files import atomic_write
 from netgaze.plots.sweep_curves import read_sweep
 from netgaze.plots.sweep_picture import draw_sweep
 from netgaze.results import average_repeats, show_number
-from netgaze.runs import Row as TableRow
+from netgaze.rows import Row as TableRow
 
 _CELL, _MOST_NAME, _TITLE = 0.45, 2.5, 0.2  # inches: a cell's height, a source's name, above a panel
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from netgaze.labels import REPEATS, find_differing, name_groups
 from netgaze.results import SHARED_NUMBER, Spread, identify_question, identify_repeat, identify_setting, measure_spread
-from netgaze.runs import Row
+from netgaze.rows import Row
 
 _FACTS = ("label", "run", "setting", "folder", "status", "kind", "monitor", "monitor_mode", "eval_fingerprint", "drawn")
 _NO_SETTINGS = (*_FACTS, *REPEATS, "seconds", "error")
