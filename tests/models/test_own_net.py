@@ -219,6 +219,17 @@ def test_the_last_of_several_layers_that_could_be_it():
     assert model._map_layer == "network.1", "a pool to a fixed size is of the head"
 
 
+def test_stages_are_the_outermost_layers_of_each_size():
+    """The first layer of a stage may give maps of the size before."""
+    stages = [
+        nn.Sequential(nn.Conv2d(3, 8, 3, padding=1), nn.ReLU()),
+        nn.Sequential(nn.GroupNorm(2, 8), nn.Conv2d(8, 8, 3, 2), nn.ReLU()),
+        nn.Sequential(nn.GroupNorm(2, 8), nn.Conv2d(8, 8, 3, 2), nn.ReLU()),
+    ]
+    model = OwnNet(nn.Sequential(*stages, nn.Flatten(), nn.Linear(8 * 49, 10)), (3, 32, 32))
+    assert model.feature_layers == ("network.0", "network.1", "network.2")
+
+
 class TestTyped:
     def test_layers(self):
         model = OwnNet(

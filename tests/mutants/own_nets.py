@@ -22,7 +22,7 @@ MUTANTS = [
         "torch.cat([0 * output[:, : self.num_prefix], ",
         _NET,
     ),
-    ("models/discover.py", "row.name not in again]", "True]", _NET),
+    ("models/discover.py", "if row.name not in again:", "if True:", _NET),
     ("models/discover.py", "for f in (torch.softmax, torch.log_softmax)", "for f in (torch.softmax,)", _NET),
     ("models/discover.py", "or isinstance(row.module, _POOLS)", "", _NET),
     ("models/module.py", '    check_may_import(target, "model.target")', "    pass", _HOSTILE),

@@ -1,7 +1,7 @@
 """What a network consists of, found by running it once: its last layer, its last maps, layers worth a look."""
 
 import math
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -209,15 +209,23 @@ def find_read(
 
 
 def find_stages(maps: Sequence[tuple[Row, Layout]], last: Row, layout: Layout) -> tuple[str, ...]:
-    """Layers worth a look, shallow to deep: the last maps of each size, or the blocks of a transformer."""
+    """Layers worth a look, shallow to deep: the last maps of each size, or the blocks of a transformer.
+
+    Of layers in layers the outer ones are taken; of one that runs several times only the first output could be seen.
+    """
     until = maps[: next(place for place, (row, _) in enumerate(maps) if row is last) + 1]
     if layout.kind == "tokens":
-        kinds = Counter(type(row.module) for row, _ in until if next(row.module.children(), None) is not None)
-        block = kinds.most_common(1)[0][0] if kinds else None
-        return tuple(dict.fromkeys(row.name for row, _ in until if type(row.module) is block))
-    again = {row.name for row, _ in maps if row.call > 1}  # whoever asks for such a layer gets its first output
-    once = [(row, each) for row, each in until if row.name not in again]
-    return tuple({each.to_maps(row.output).shape[2:]: row.name for row, each in once}.values())
+        groups = defaultdict[type, list[str]](list)
+        for row, _ in until:
+            if next(row.module.children(), None) is not None:
+                groups[type(row.module)].append(row.name)
+        return tuple(max(groups.values(), key=lambda names: (len(names), -names[0].count(".")), default=()))
+    again = {row.name for row, _ in maps if row.call > 1}
+    sizes = defaultdict[Any, list[str]](list)
+    for row, each in until:
+        if row.name not in again:
+            sizes[each.to_maps(row.output).shape[2:]].append(row.name)
+    return tuple(min(reversed(names), key=lambda name: name.count(".")) for names in sizes.values())
 
 
 def find_filters(rows: Sequence[Row]) -> tuple[str, ...]:
