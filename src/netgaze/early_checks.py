@@ -93,6 +93,8 @@ def check_analyze(config: DictConfig) -> None:
             "runs must be given: type runs=outputs/<run>, or a network without one, as in model=vgg19 "
             "input=[3,224,224]."
         )
+    if config.export and not config.runs:
+        raise NetgazeError("export writes the networks of runs: type runs=outputs/<run>, too.")
     _check_input(config)
     _check_control(config)
     _check_precision(config)
