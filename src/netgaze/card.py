@@ -21,7 +21,9 @@ _SAYS = {
 }
 
 
-def write_card(run: Run, checkpoint: str, numbers: Mapping[str, Any], exported: Exported, chosen: Sequence[Export]) -> str:
+def write_card(
+    run: Run, checkpoint: str, numbers: Mapping[str, Any], exported: Exported, chosen: Sequence[Export]
+) -> str:
     """The card, Markdown under a YAML head as Hugging Face reads it.
 
     Args:
@@ -131,7 +133,7 @@ def _describe_training(run: Run, exported: Exported) -> list[str]:
         "precision": facts.get("precision"),
         "device": facts.get("device"),
         "started": facts.get("started"),
-        "versions": ", ".join(f"{name} {version}" for name, version in facts.get("versions", {}).items()),
+        "versions": ", ".join(f"{name} {version}" for name, version in facts.get("versions", {}).items() if version),
     }
     lines = [f"- {name}: {escape(str(value))}" for name, value in said.items() if value not in (None, "")]
     return ["## How it was trained", fence(run.request.command), "\n".join(lines)]

@@ -62,7 +62,8 @@ def _pick_numbers(run: Run, checkpoint: str) -> dict[str, Any]:
     if checkpoint == "best":
         return {name: value for name, value in run.metrics.items() if name.startswith("test/")}
     last = run.epochs[-1] if run.epochs else {}
-    return {name: value for name, value in last.items() if name.startswith("val/")}
+    renamed = {"val/acc": "last/val_acc"}  # the other is of the best epoch, in people's words
+    return {renamed.get(name, name): value for name, value in last.items() if name.startswith("val/")}
 
 
 def _list_facts(run: Run, subject: Subject, checkpoint: str, numbers: Mapping[str, Any]) -> dict[str, str]:

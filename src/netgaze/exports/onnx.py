@@ -67,7 +67,9 @@ class Onnx(Export):
         if missing := [name for name in _NEEDED if importlib.util.find_spec(name) is None]:
             raise NetgazeError(f"export=onnx needs {' and '.join(missing)}: pip install 'netgaze[export]'.")
         if opset < _OLDEST:
-            raise NetgazeError(f"export.onnx.opset={opset}: torch writes {_OLDEST} or newer. Leave it out, or give one.")
+            raise NetgazeError(
+                f"export.onnx.opset={opset}: torch writes {_OLDEST} or newer. Leave it out, or give one."
+            )
         self.opset, self.normalize = opset, normalize
 
     def write(self, exported: Exported, path: Path) -> str:
@@ -79,6 +81,7 @@ class Onnx(Export):
         images = exported.values if self.normalize else exported.normalize(exported.values)
         answer = Answer(exported.answer.task, exported.normalize if self.normalize else None)
         graph = self._trace(answer, images)
+        _forget_machine(graph)
         facts = {**exported.facts, "input": self._describe_input(), "license": self.license or "not stated"}
         for key, value in facts.items():
             graph.metadata_props.add(key=key, value=value)
@@ -140,6 +143,13 @@ class Onnx(Export):
         if (size := graph.ByteSize()) > _LARGEST:
             raise NetgazeError(f"{name} has {size / 1e9:.1f} GB, and an ONNX file holds 2. {_INSTEAD}")
         return graph
+
+
+def _forget_machine(graph: Any) -> None:
+    """Take away what torch notes at every node: the lines of code behind it, with their places on this disk."""
+    inner = graph.graph
+    for part in (inner, *inner.node, *inner.value_info, *inner.input, *inner.output, *inner.initializer):
+        part.ClearField("metadata_props")
 
 
 @contextmanager

@@ -53,8 +53,8 @@ class Safetensors(Export):
         """Markdown for the card: what is in the file, and how to load it."""
         mean, std = (list(each) for each in (exported.mean, exported.std))
         return (
-            f"`{self.file}` holds the weights by name. With netgaze `init=<folder>/{self.file}` trains on from them; in "
-            f"Python:\n\n```python\n{_SNIPPET.format(file=self.file)}```\n\nThe network takes float32 "
+            f"`{self.file}` holds the weights by name. With netgaze `init=<folder>/{self.file}` trains on from them; "
+            f"in Python:\n\n```python\n{_SNIPPET.format(file=self.file)}```\n\nThe network takes float32 "
             f"[N,{','.join(map(str, exported.pixels.shape[1:]))}], values in 0..1 less the mean {mean}, divided by the "
             f"standard deviation {std}."
         )
