@@ -73,6 +73,15 @@ def test_init_takes_it_back(source, run, tmp_path):
     assert read_metrics(again)["test/acc"] == read_metrics(run)["test/acc"]
 
 
+def test_a_license_may_be_any_text(run, tmp_path):
+    for typed, meant in (("3", "3"), ("'a: b|c'", "a: b|c")):
+        code, said = command(f"runs={run}", BOTH, f"export.onnx.license={typed}", cwd=tmp_path, script="analyze.py")
+        assert code == 0, said
+        known = onnxruntime.InferenceSession(str(run / "export" / "model.onnx")).get_modelmeta().custom_metadata_map
+        assert known["license"] == meant
+        assert yaml.safe_load((run / "export" / "README.md").read_text().split("---\n")[1])["license"] == meant
+
+
 def test_the_last_epoch_is_another_network_with_other_numbers(run, tmp_path):
     words = (f"runs=[{run}]", "export=[safetensors]")
     analyze(tmp_path / "out", *words, "checkpoint=last")

@@ -117,7 +117,7 @@ class Export(ABC):
     file: str
 
     def __init__(self, *, license: str | None = None):
-        self.license = license
+        self.license = None if license is None else str(license)  # a number is a text, too, where it is typed
 
     @abstractmethod
     def write(self, exported: Exported, path: Path) -> str:
