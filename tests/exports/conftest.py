@@ -10,6 +10,7 @@ from torch import nn
 from netgaze.build import build_task, resolve_config
 from netgaze.exports.base import Answer, Exported
 
+SMALL = ["model.depths=[1,1]", "model.widths=[8,16]"]
 NAMES = [f"class {number}" for number in range(10)]
 
 
@@ -18,7 +19,9 @@ def export_of():
     """Makes what is exported of a config's network, on eight images of noise."""
 
     def make(*words: str, names=NAMES) -> Exported:
-        settings = resolve_config(composed("data=shapes", f"data.num_classes={len(names)}", *words))
+        own = any(word.startswith("model=") or word == "task=dynamic_conv" for word in words)
+        typed = [f"data.num_classes={len(names)}", *([] if own else SMALL), *words]
+        settings = resolve_config(composed("data=shapes", *typed))
         task, data = build_task(settings, names).eval().requires_grad_(False), settings["data"]
         draws = torch.Generator().manual_seed(0)
         for layer in task.model.modules():

@@ -21,6 +21,8 @@ NO_NORMS = ["optim=sgd", "optim.lr=0.01"]
 LARGE = [
     ["model=vgg19", *NO_NORMS],
     ["model=alexnet", "data.image_size=64", *NO_NORMS],
+    ["model=timm", "model.name=convnext_atto"],
+    ["model=timm", "model.name=vit_tiny_patch16_224", "data.image_size=224"],
 ]
 NETWORKS = [
     ["model=resnet_small"],
@@ -30,8 +32,6 @@ NETWORKS = [
     ["model=grid_resnet"],
     ["model=siamese_cnn", "data.image_size=100", *NO_NORMS],
     ["model=timm", "model.name=resnet18"],
-    ["model=timm", "model.name=convnext_atto"],
-    ["model=timm", "model.name=vit_tiny_patch16_224", "data.image_size=224"],
     ["task=dynamic_conv"],
     *(pytest.param(words, marks=pytest.mark.slow) for words in LARGE),
 ]
@@ -70,6 +70,7 @@ def test_a_network_is_the_same_to_onnxruntime_and_comes_back(words, export_of, t
 def test_normalization_is_left_out_by_choice(export_of, tmp_path):
     exported = export_of()
     Onnx(normalize=False).write(exported, tmp_path / "a.onnx")
+    assert (exported.values.min(), exported.values.max()) == (0, 1)
     normalized = normalize(exported.pixels, exported.mean, exported.std).contiguous()
     assert np.allclose(run(tmp_path / "a.onnx", normalized), answer(exported), atol=1e-4)
     names = {each.name for each in onnx.load(tmp_path / "a.onnx").graph.initializer}
@@ -181,6 +182,8 @@ def test_the_card_loads_it(normalized, export_of, tmp_path, monkeypatch, capsys)
     export.write(exported, tmp_path / export.file)
     Image.fromarray(exported.pixels[3].permute(1, 2, 0).numpy()).save(tmp_path / "picture.png")
     monkeypatch.chdir(tmp_path)
-    exec(export.explain(exported).split("```python\n")[1].split("```")[0], {})
+    scope = {}
+    exec(export.explain(exported).split("```python\n")[1].split("```")[0], scope)
+    assert np.allclose(scope["answer"][0], answer(exported)[3], atol=1e-4)
     names = json.loads(exported.facts["class_names"])
     assert capsys.readouterr().out.strip() == names[answer(exported)[3].argmax()]

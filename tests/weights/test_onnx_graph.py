@@ -1,5 +1,6 @@
 """Weights out of ONNX files: as the library onnx reads and writes them, and files that lie."""
 
+import os
 import subprocess
 import sys
 
@@ -128,5 +129,6 @@ except NetgazeError as error:
 grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
 sys.exit(grown > {GROWTH} and f"{{grown:.0f}} MB")
 """
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, env=environment)
     assert done.returncode == 0, done.stderr
