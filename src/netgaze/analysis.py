@@ -13,6 +13,7 @@ from netgaze.build import build, resolve_config, trust
 from netgaze.callbacks.tensorboard import write_hyperparameters
 from netgaze.early_checks import check_analyze, check_labels
 from netgaze.errors import NetgazeError
+from netgaze.exporting import export_runs
 from netgaze.failures import Failure, explain_run
 from netgaze.files import read_json, write_csv
 from netgaze.folders.pictures import find_pictures
@@ -60,7 +61,8 @@ def analyze(config: DictConfig, folder: Path, request: Request) -> list[Row]:
 
     Args:
         config: composed from `conf/analyze.yaml`.
-        folder: where the pictures and `report.html` go.
+        folder: where the pictures and `report.html` go; neither is made where the runs are exported and no figure is
+            chosen.
         request: what was typed.
 
     Returns:
@@ -89,6 +91,10 @@ def analyze(config: DictConfig, folder: Path, request: Request) -> list[Row]:
         for label, run in titled.items()
         if run.has_checkpoint(checkpoint)
     ]
+    if settings["export"]:
+        export_runs(settings["export"], [(titled[subject.label], subject) for subject in subjects], checkpoint)
+        if not settings["figure"]:
+            return rows
     missing = [label for label, run in titled.items() if not run.has_checkpoint(checkpoint)]
     note = f"The pictures show each run's {checkpoint} checkpoint."
     note += f" Without one, and so without pictures: {', '.join(missing)}." if missing else ""

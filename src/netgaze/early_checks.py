@@ -95,6 +95,7 @@ def check_analyze(config: DictConfig) -> None:
             "runs must be given: type runs=latest or runs=outputs/<run>, or a network without one, as in model=vgg19 "
             "input=[3,224,224]."
         )
+    _check_export(config)
     _check_input(config)
     _check_control(config)
     _check_precision(config)
@@ -207,6 +208,11 @@ def _explain_no_checkpoint(runs: Sequence[Path], checkpoint: str) -> NetgazeErro
     advice = f"Type checkpoint={other}, which it has." if has else "It was not trained so far."
     place = locate_checkpoint((has or list(runs))[0], checkpoint)
     return NetgazeError(f"checkpoint={checkpoint}: there is no {place}. {advice}")
+
+
+def _check_export(config: DictConfig) -> None:
+    if config.export and not config.runs:
+        raise NetgazeError("export writes the networks of runs: type runs=outputs/<run>, too.")
 
 
 def _check_input(config: DictConfig) -> None:

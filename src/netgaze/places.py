@@ -8,7 +8,8 @@ from pathlib import Path
 from netgaze.errors import NetgazeError
 
 PSEUDO_LABELS = "pseudo_labels.npz"  # in the folder of the run that wrote them
-_ENDINGS = (".safetensors", ".pth", ".pt", ".ckpt", ".bin", ".th", ".tar")
+_EXPORTED = ("model.safetensors", "model.onnx")  # in a folder that was exported, the better first
+_ENDINGS = (".safetensors", ".onnx", ".pth", ".pt", ".ckpt", ".bin", ".th", ".tar")
 
 
 def find_run_folders(paths: Iterable[str]) -> list[Path]:
@@ -33,14 +34,15 @@ def locate_checkpoint(folder: Path, name: str) -> Path:
 
 
 def find_weights(source: str) -> Path:
-    """The file behind an `init` that names one, or a run.
+    """The file behind an `init` that names one, a run, or the folder of an exported one.
 
     Raises:
         NetgazeError: there is none.
     """
     path = Path(source).expanduser()
-    if os.path.isfile(best := locate_checkpoint(path, "best")):
-        return best
+    for file in (locate_checkpoint(path, "best"), *(path / name for name in _EXPORTED)):
+        if os.path.isfile(file):
+            return file
     if os.path.isdir(path) and (inside := sorted(each.name for each in path.iterdir() if each.suffix in _ENDINGS)):
         raise NetgazeError(
             f"init={source} is a folder, and not that of a run. Give a file in it: init={path / inside[0]}."

@@ -60,6 +60,7 @@ class Analyze:
     task: dict[str, Any] = field(default_factory=dict)
     figure: dict[str, Any] = field(default_factory=dict)
     figures: Figures = field(default_factory=Figures)
+    export: dict[str, Any] = field(default_factory=dict)
 
 
 def resolve(config: DictConfig) -> Any:

@@ -64,7 +64,7 @@ class TimmNet(LinearNet):
         """[B,F,h,w] -> logits [B,K], or with `pre_logits` the features before the last layer [B,D]."""
         if self.form == "tokens":
             patches = maps.flatten(2).transpose(1, 2)
-            unread = patches.new_zeros(len(maps), _num_prefix(self.network), self.num_features)
+            unread = patches.new_zeros(maps.shape[0], _num_prefix(self.network), self.num_features)
             maps = torch.cat([unread, patches], dim=1)
         elif self.form == "channels_last":
             maps = maps.permute(0, 2, 3, 1)

@@ -18,12 +18,13 @@ _BEGINNINGS = (
     (rb"\x1f\x8b|BZh|\xfd7zXZ\x00|\x28\xb5\x2f\xfd|7z\xbc\xaf|Rar!", "a packed file", _UNPACK),
     (rb".{257}ustar", "a tar archive", _UNPACK),
     (rb"\x89HDF", "an HDF5 file, as Keras and TensorFlow write", CONVERT),
-    (rb"\x08[\x01-\x14]\x12", "a model in ONNX's or TensorFlow's form", CONVERT),
+    (rb"\x08\x01\x12", "a model in TensorFlow's form", CONVERT),
     (rb".{4}TFL3", "a TensorFlow Lite file", CONVERT),
     (rb"GGUF", "a GGUF file", CONVERT),
     (rb"\x93NUMPY", "a NumPy array", CONVERT),
     (rb"\x89PNG|\xff\xd8\xff|GIF8|%PDF", "a picture or a document, not weights", "Give a file of weights"),
 )
+_ONNX = rb"\x08[\x03-\x14][\x12\x1a\x22\x28\x32\x3a\x42]"  # a version, and then the next field of a model
 # Files that a ZIP archive of another kind holds.
 _INSIDE = (
     (r"\.npy$", "an archive of NumPy arrays", CONVERT),
@@ -33,7 +34,7 @@ _INSIDE = (
 
 
 def find_kind(path: Path) -> str:
-    """How the weights in a file are stored: "zip" or "pickle", as torch.save writes them, or "safetensors".
+    """How the weights in a file are stored: "zip" or "pickle", as torch.save writes them, "safetensors" or "onnx".
 
     Raises:
         NetgazeError: the file is something else, which is named, or cut.
@@ -48,6 +49,8 @@ def find_kind(path: Path) -> str:
         return "zip"
     if start[8:9] == b"{" and int.from_bytes(start[:8], "little") < 1 << 40:
         return "safetensors"
+    if re.match(_ONNX, start):
+        return "onnx"
     for pattern, what, advice in _BEGINNINGS:
         if re.match(pattern, start, re.DOTALL | re.IGNORECASE):
             raise NetgazeError(f"{path} is {what}. {advice}.")

@@ -2,7 +2,7 @@
 
 import io
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import lru_cache, partial
 from pathlib import Path
@@ -14,6 +14,7 @@ from safetensors import safe_open
 from netgaze.errors import NetgazeError
 from netgaze.weights.first_bytes import AGAIN, find_kind
 from netgaze.weights.inert import MAX_NAME, Global, Reader, make_printable
+from netgaze.weights.onnx_graph import open_onnx
 from netgaze.weights.stored import MAKERS, STORAGES, Storage, Stored
 
 _LEGACY_MAGIC = 0x1950A86A20F9469CFC6C  # what torch.save wrote first before version 1.6
@@ -34,7 +35,7 @@ def open_weights(path: Path) -> Iterator[Any]:
         raise NetgazeError(f"Cannot read {path}: {error.strerror}.") from error
     with ExitStack() as files:
         try:
-            content = {"zip": _open_zip, "pickle": _open_legacy, "safetensors": _open_safetensors}[kind](path, files)
+            content = _OPENERS[kind](path, files)
         except NetgazeError:
             raise
         except Exception as error:  # readers of broken files raise nearly everything
@@ -151,3 +152,11 @@ def _open_safetensors(path: Path, files: ExitStack) -> dict[str, Stored]:
         shape = tuple(file.get_slice(name).get_shape())
         stored[make_printable(name[:MAX_NAME])] = Stored(shape, partial(file.get_tensor, name))
     return stored
+
+
+_OPENERS: dict[str, Callable[[Path, ExitStack], Any]] = {
+    "zip": _open_zip,
+    "pickle": _open_legacy,
+    "safetensors": _open_safetensors,
+    "onnx": open_onnx,
+}
