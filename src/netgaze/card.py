@@ -9,8 +9,8 @@ import yaml
 
 from netgaze.exports.base import Export, Exported
 from netgaze.glossary import NUMBERS, explain, format_named
-from netgaze.run import Run
 from netgaze.rows import count_examples
+from netgaze.run import Run
 from netgaze.text import count_of, show
 
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~$&])")
