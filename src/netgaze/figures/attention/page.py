@@ -33,24 +33,25 @@ _EVEN = {"color": GRAY, "linestyle": ":", "linewidth": 1.2}
 
 
 def draw_networks(findings: Mapping[str, Finding]) -> Picture:
-    """The page, from findings of `Attention`."""
+    """The page, from findings of `Attention`: their maps have one unit, and so one scale."""
     tops = [max(it.arrays["distances"].max(), it.numbers["distance_even"]) for it in findings.values()]
-    make_rows = partial(_make_rows, top=1.1 * max(tops))
+    scale = measure_scale(np.concatenate([it.arrays["maps"].ravel() for it in findings.values()]))
+    make_rows = partial(_make_rows, scale=scale, top=1.1 * max(tops))
     return lay_out([make_bands(findings, make_rows, most=_MOST_COLUMNS), _make_legend()])
 
 
-def _make_rows(findings: Mapping[str, Finding], columns: Columns, top: float) -> list[Row]:
+def _make_rows(findings: Mapping[str, Finding], columns: Columns, scale: float, top: float) -> list[Row]:
     pitch = min(columns.width / 2, _MOST_PITCH)
     networks = [(it, x + columns.width / 2 - pitch) for it, x in zip(findings.values(), columns.lefts, strict=True)]
     captions = columns.captions((_describe(it) for it, _ in networks), SMALL, below=0.1)
-    blocks = align(_make_examples(it, x, pitch) for it, x in networks)
+    blocks = align(_make_examples(it, x, pitch, scale) for it, x in networks)
     plots = align(_make_plot(it, x, 2 * pitch, top) for it, x in networks)
     return [columns.titles(findings), captions, blocks, plots]
 
 
 def _describe(finding: Finding) -> str:
     numbers = finding.numbers
-    words = f"{numbers['map_height']}x{numbers['map_width']} map from {finding.arrays['reads']}; "
+    words = f"{numbers['map_height']}x{numbers['map_width']} map from {finding.arrays['reads']}\n"
     words += f"distance {numbers['distance']:.1f} px (even {numbers['distance_even']:.1f}), "
     words += f"entropy {numbers['entropy']:.2f}"
     if "peak_on_object" in numbers:
@@ -59,14 +60,13 @@ def _describe(finding: Finding) -> str:
     return words
 
 
-def _make_examples(finding: Finding, x: float, pitch: float) -> Row:
-    """The images of a network, each with its map and its class, and the scale of the maps."""
-    arrays, scale = finding.arrays, measure_scale(finding.arrays["maps"])
-    rows = []
-    for picture, heat, name in zip(arrays["images"], arrays["maps"], arrays["true"], strict=True):
+def _make_examples(finding: Finding, x: float, pitch: float, scale: float) -> Row:
+    """The images of a network, each with its map and its class, and the scale of all maps of the page."""
+    shown, rows = (finding.arrays[name] for name in ("images", "maps", "true")), []
+    for picture, heat, name in zip(*shown, strict=True):
         rows.append(make_pair(picture, heat, scale, x, pitch, below=0.03))
         rows.append(make_text(shorten(str(name), 2 * pitch, SMALL), x, SMALL, below=0.1, color=GRAY))
-    return stack([*rows, make_signed_bar(x, 2 * pitch, scale, "more or less than an even share", above=0.1)])
+    return stack([*rows, make_signed_bar(x, 2 * pitch, scale, "0: an even share, 1: twice as much", above=0.1)])
 
 
 def _make_plot(finding: Finding, x: float, width: float, top: float) -> Row:
