@@ -113,7 +113,10 @@ def test_masks_count(kind):
         "causal": {"is_causal": True},
     }[kind]
     model = make(lambda: Block(lambda *qkv: fuse(*qkv, **given)))
-    (found,), (expected,) = read_attention(model, IMAGES), expect(model, mask if kind in ("float", "learned") else blocked)
+    (found,), (expected,) = (
+        read_attention(model, IMAGES),
+        expect(model, mask if kind in ("float", "learned") else blocked),
+    )
     torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
 
 
@@ -222,8 +225,6 @@ def test_what_is_cut_off_is_said():
 def within_windows(query, key, value):
     cut = [part.unflatten(2, (2, -1)).transpose(1, 2).flatten(0, 1) for part in (query, key, value)]
     return fuse(*cut).unflatten(0, (-1, 2)).transpose(1, 2).flatten(2, 3)
-
-
 
 
 class Drop(nn.Module):

@@ -10,8 +10,8 @@ from torch import Tensor
 def roll_out(layers: Iterable[Tensor], read: Tensor) -> Tensor:
     """How much of what is read comes from each token of the input, [B,T]: rows that sum to 1.
 
-    Attention roll-out (Abnar and Zuidema 2020): the heads' weights are averaged, and as a layer's output is added to its
-    input, each layer is taken for half attention, half identity; rows are made to sum to 1 again, and the layers
+    Attention roll-out (Abnar and Zuidema 2020): the heads' weights are averaged, and as a layer's output is added to
+    its input, each layer is taken for half attention, half identity; rows are made to sum to 1 again, and the layers
     multiplied. The paper reads the class token's row; here it is the mean of the rows of all tokens that are read.
 
     Args:

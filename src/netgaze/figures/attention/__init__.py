@@ -206,10 +206,10 @@ def _name_read(read: Tensor, side: int) -> str:
 
 def _write_caption(numbers: Mapping[str, Any], reads: str, split: str) -> str:
     return (
-        f"The same images for every network. The maps are {numbers['map_height']}x{numbers['map_width']}, enlarged: the "
-        f"attention of {numbers['num_layers']} layers rolled out from {reads}, which is what the network reads; red "
-        "patches have more than an even share, blue ones less. Attention says where information may flow, not what of "
-        "it counts: hold the maps against those of the untrained network, and against maps of evidence (cam). Below, "
-        "how far each head looks (a dot) and the mean of each layer (the line); dotted, what an even attention has. "
-        f"Numbers are of {numbers['num_images']} images of the {split} split."
+        f"The same images for every network. The maps are {numbers['map_height']}x{numbers['map_width']}, enlarged: "
+        f"attention rolled out through {numbers['num_layers']} layers, from {reads}, as the network reads that at its "
+        "end. Red patches have more than an even share, blue ones less, on one scale for all networks. Attention says "
+        "where information may flow, not what of it counts: hold it against the untrained network's, and against maps "
+        "of evidence (cam). Below, how far each head looks, and the mean of each layer. Numbers are of "
+        f"{numbers['num_images']} images of the {split} split."
     )

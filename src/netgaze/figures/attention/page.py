@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from functools import partial
+from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure as Picture
@@ -27,9 +28,11 @@ from netgaze.figure import Finding
 
 _MOST_COLUMNS, _MOST_PITCH = 5, 1.35  # networks side by side; inches from an image to its map
 _HEIGHT, _ABOVE, _BELOW, _LEFT = 0.95, 0.2, 0.4, 0.35  # inches: the plot, and the words around it
-_HEAD = {"color": LINES[2], "linestyle": "", "marker": "o", "markersize": 3, "alpha": 0.6}
-_MEAN = {"color": "black", "linestyle": "-", "linewidth": 1.2}
-_EVEN = {"color": GRAY, "linestyle": ":", "linewidth": 1.2}
+_STYLES: dict[str, dict[str, Any]] = {
+    "even attention": {"color": GRAY, "linestyle": ":", "linewidth": 1.2},
+    "mean of the layer": {"color": "black", "linestyle": "-", "linewidth": 1.2},
+    "a head": {"color": LINES[2], "linestyle": "", "marker": "o", "markersize": 3, "alpha": 0.6},
+}
 
 
 def draw_networks(findings: Mapping[str, Finding]) -> Picture:
@@ -88,13 +91,13 @@ def _make_plot(finding: Finding, x: float, width: float, top: float) -> Row:
         )
         axes.xaxis.set_major_locator(MaxNLocator(5, integer=True, min_n_ticks=1))
         axes.yaxis.set_major_locator(MaxNLocator(3))
-        axes.axhline(finding.numbers["distance_even"], **_EVEN)
-        axes.plot(numbers, means, **_MEAN)
-        axes.plot(layers, distances, **_HEAD)
+        axes.axhline(finding.numbers["distance_even"], **_STYLES["even attention"])
+        axes.plot(numbers, means, **_STYLES["mean of the layer"])
+        axes.plot(layers, distances, **_STYLES["a head"])
 
     return Row(_ABOVE + _HEIGHT + _BELOW, draw)
 
 
 def _make_legend() -> Row:
-    styles = {"a head": _HEAD, "mean of the layer": _MEAN, "even attention": _EVEN}
-    return make_legend([Line2D([], [], label=name, **it) for name, it in styles.items()], 0.35, above=0.05, columns=3)
+    handles = [Line2D([], [], label=name, **style) for name, style in _STYLES.items()]
+    return make_legend(handles, height=0.35, above=0.05, columns=3)
