@@ -31,11 +31,11 @@ SIDE, WIDTH, HEADS = 4, 12, 3
 
 
 class Transformer(LinearNet):
-    """Patches of 4x4 behind a class token, two layers of torch's own; the classifier reads that token or the mean."""
+    """Patches of 4x4 behind a class token, two layers of torch's own; what `read` picks of it, or its mean, is read."""
 
     last_layer, filter_layers, feature_layers, num_features = "fc", ("patches",), ("layers.0", "layers.1"), WIDTH
 
-    def __init__(self, *, in_channels=3, num_classes=3, reads_mean=False):
+    def __init__(self, *, in_channels=3, num_classes=3, read=0):
         super().__init__()
         pitch = SIZE // SIDE
         self.patches = nn.Conv2d(in_channels, WIDTH, pitch, pitch)
@@ -44,7 +44,7 @@ class Transformer(LinearNet):
         self.layers = nn.ModuleList(
             nn.TransformerEncoderLayer(WIDTH, HEADS, 2 * WIDTH, batch_first=True) for _ in range(2)
         )
-        self.fc, self.reads_mean = nn.Linear(WIDTH, num_classes), reads_mean
+        self.fc, self.read = nn.Linear(WIDTH, num_classes), read
 
     def forward_tokens(self, images):
         tokens = self.patches(images).flatten(2).transpose(1, 2)
@@ -55,7 +55,8 @@ class Transformer(LinearNet):
 
     def forward(self, images):
         tokens = self.forward_tokens(images)
-        return self.fc(tokens[:, 1:].mean(dim=1) if self.reads_mean else tokens[:, 0])
+        picked = tokens[:, self.read]
+        return self.fc(picked if picked.ndim == 2 else picked.mean(dim=1))
 
 
 def make_subject(data, label="transformer", seed=0, **changes):
@@ -94,11 +95,17 @@ def roll_by_hand(weights, row):
 
 
 @pytest.mark.parametrize(
-    ("reads_mean", "row", "words"), [(False, 0, "the class token"), (True, slice(1, None), "the mean of the patches")]
+    ("row", "words"),
+    [
+        (0, "the class token"),
+        (slice(1, None), "the mean of the patches"),
+        (slice(0, None), "the mean of 17 of 17 tokens"),
+    ],
+    ids=str,
 )
-def test_maps_are_rolled_out_from_what_is_read(data, reads_mean, row, words):
-    finding = Attention(indices=[7, 2]).compute(make_subject(data, reads_mean=reads_mean))
-    weights = torch.stack(list_weights(make_subject(data, reads_mean=reads_mean), [7, 2])).numpy()
+def test_maps_are_rolled_out_from_what_is_read(data, row, words):
+    finding = Attention(indices=[7, 2]).compute(make_subject(data, read=row))
+    weights = torch.stack(list_weights(make_subject(data, read=row), [7, 2])).numpy()
     for place in range(2):
         patches = roll_by_hand(weights[:, place], row)[1:].reshape(SIDE, SIDE)
         expected = enlarge(torch.from_numpy(patches / patches.mean() - 1)[None].float(), (SIZE, SIZE))[0]

@@ -127,13 +127,15 @@ def test_a_scale_of_its_own_counts():
 
 
 def test_heads_may_share_their_keys():
+    """Four heads of queries, two of keys: the first two share the first."""
+
     def share(query, key, value):
-        return fuse(query, key[:, :1], value[:, :1], enable_gqa=True)
+        return fuse(query, key[:, :2], value[:, :2], enable_gqa=True)
 
     def repeat(query, key, value):
-        return fuse(query, key[:, :1].expand_as(query), value[:, :1].expand_as(query))
+        return fuse(query, key[:, [0, 0, 1, 1]], value[:, [0, 0, 1, 1]])
 
-    found = [read_attention(make(lambda attend=attend: Block(attend)), IMAGES)[0] for attend in (share, repeat)]
+    found = [read_attention(make(lambda attend=attend: Block(attend, 4)), IMAGES)[0] for attend in (share, repeat)]
     torch.testing.assert_close(*found)
 
 
@@ -142,7 +144,7 @@ class Own(nn.Module):
 
     def __init__(self, batch_first=True):
         super().__init__()
-        self.layer, self.batch_first, self.kept = nn.MultiheadAttention(12, 3, batch_first=batch_first), batch_first, []
+        self.layer, self.batch_first, self.kept = nn.MultiheadAttention(12, 4, batch_first=batch_first), batch_first, []
         self.asked = False
 
     def forward(self, tokens):
@@ -175,12 +177,14 @@ def test_weights_are_those_of_torchs_own_attention(batch_first, asked):
 
 @pytest.mark.parametrize("norm_first", [False, True])
 def test_torchs_own_encoder_is_seen_in_spite_of_its_fast_path(norm_first):
+    """Which it would take: the number of heads is even, and nothing asks for gradients."""
+
     def make_layer():
-        return nn.TransformerEncoderLayer(12, 3, 24, batch_first=True, norm_first=norm_first)
+        return nn.TransformerEncoderLayer(12, 4, 24, batch_first=True, norm_first=norm_first)
 
     model = make(make_layer, make_layer).requires_grad_(False)
     found = read_attention(model, IMAGES)
-    assert [weights.shape for weights in found] == [(3, 3, 5, 5)] * 2
+    assert [weights.shape for weights in found] == [(3, 4, 5, 5)] * 2
     tokens = torch.cat([model.first.expand(3, -1, -1), model.patches(IMAGES).flatten(2).mT], dim=1)
     shown = model.blocks[0].norm1(tokens) if norm_first else tokens
     own = model.blocks[0].self_attn(shown, shown, shown, need_weights=True, average_attn_weights=False)[1]
