@@ -18,6 +18,7 @@ from netgaze.batch import Batch
 from netgaze.errors import NetgazeError
 from netgaze.features import digest_weights, extract, read_source
 from netgaze.files import digest
+from netgaze.inside.attention import has_attention
 from netgaze.measures.pixels import to_floats
 from netgaze.passes import Outputs, Passes, collect_outputs
 from netgaze.records import Record, Snapshots
@@ -37,6 +38,7 @@ NEEDS = {
     "verifier": "a distance that tells pairs of images apart: the task's own, or that of the features",
     "known classes": "images of classes that training has too, which new people, for one, are not",
     "examples": "a record of what it said of each training example, epoch by epoch",
+    "attention": "a network whose tokens attend to one another, as a transformer's do",
 }
 # How a run comes by a part that most runs lack.
 HOW = {"examples": "a run trained with callback.examples.record=true has them"}
@@ -118,6 +120,7 @@ class Subject:
             "verifier": has_vectors,
             "known classes": "known classes" not in needs or (self._data is not None and self._has_known_classes()),
             "examples": self._examples is not None and self._data is not None,
+            "attention": "attention" not in needs or (self._task is not None and self._attends),
         }
         return [need for need in needs if not has[need]]
 
@@ -125,6 +128,12 @@ class Subject:
         """Whether a class of the split is one of the training images'."""
         own, known = (self.data.labels(split) for split in (self.split, "train"))
         return bool(torch.isin(own, known).any())
+
+    @cached_property
+    def _attends(self) -> bool:
+        """Whether its network has attention: it is shown one image, a black one."""
+        with evaluating(self.task):
+            return has_attention(self.model, torch.zeros(1, *self.input_shape, device=device_of(self.task)))
 
     def _is_lost(self) -> bool:
         """Whether the task names no classes, or the data has others than those that it knows."""

@@ -22,8 +22,10 @@ from netgaze.files import to_plain
 from netgaze.subject import NEEDS
 
 CONF = Path(__file__).parents[2] / "conf" / "figure"
-# Asked in tests of their own: what shows nothing but own pictures, and what asks a task that labels images.
+# Asked in tests of their own: what shows nothing but own pictures, and what asks a task that labels images, or a
+# transformer.
 OWN = {"verify": "test_verification", "predict": "test_predict", "pseudo_labels": "test_pseudo_labels"}
+OWN |= {"attention": "test_attention"}
 OWN_ARGUMENTS = {"verify": {"images": ["a.png", "b.png"]}, "predict": {"images": ["a.png"]}}
 NAMES = [path.stem for path in sorted(CONF.glob("*.yaml")) if path.stem not in OWN]
 # What searches for images by gradient, or tries many, does so briefly: how well it does is tested beside the figure.

@@ -42,6 +42,7 @@ CHEAP = {
         "[extremes,curves]",
         "[explore]",
         "[tsne]",
+        "[attention]",
         "knn",
     ],
     "callback": ["[history,keep]", "[keep]", "[reseed,finite,history,budget,progress,keep]", "[]"],

@@ -109,6 +109,40 @@ def test_what_is_given_to_one_size_is_built_for_it():
 
 
 @pytest.mark.usefixtures("timm")
+def test_further_arguments_are_timms():
+    model = network("vit_tiny_patch16_224", kwargs={"patch_size": 8, "embed_dim": 24, "depth": 2, "num_heads": 4})
+    assert model.network.patch_embed.grid_size == (8, 8)
+    assert len(model.network.blocks) == 2
+    assert model.network.blocks[0].attn.num_heads == 4
+    assert model.forward_features(torch.randn(2, 3, 64, 64)).shape == (2, 24, 8, 8)
+
+
+@pytest.mark.usefixtures("timm")
+@pytest.mark.parametrize(
+    "name", ["img_size", "in_chans", "num_classes", "global_pool", "pretrained", "pretrained_cfg", "checkpoint_path"]
+)
+def test_what_is_chosen_elsewhere_is_no_further_argument(name):
+    """A stored config of a stranger could otherwise name a file to load."""
+    with pytest.raises(NetgazeError, match=f"model.kwargs: {name} cannot be chosen here"):
+        network("vit_tiny_patch16_224", kwargs={"depth": 2, name: "anything"})
+
+
+@pytest.mark.usefixtures("timm")
+@pytest.mark.parametrize(
+    ("name", "kwargs", "said"),
+    [
+        ("vit_tiny_patch16_224", {"patch": 4}, "unexpected keyword argument 'patch'"),
+        ("resnet18", {"patch_size": 4}, "unexpected keyword argument 'patch_size'"),
+        ("vit_tiny_patch16_224", {"num_heads": 5}, "cannot be used"),
+    ],
+    ids=str,
+)
+def test_further_arguments_that_do_not_fit_are_said(name, kwargs, said):
+    with pytest.raises(NetgazeError, match=said):
+        network(name, kwargs=kwargs)
+
+
+@pytest.mark.usefixtures("timm")
 @pytest.mark.parametrize(
     ("name", "said"),
     [

@@ -2,7 +2,9 @@
 
 import difflib
 import importlib
+import inspect
 import math
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import torch
@@ -26,19 +28,30 @@ class TimmNet(LinearNet):
         image_size: side of the images in pixels; read by networks that are built for one size, as transformers are.
         in_channels: image channels.
         num_classes: outputs.
+        kwargs: what else timm's network is built with, by timm's names: {"patch_size": 4, "depth": 6}; of images of 32
+            pixels a transformer with patches of 16 sees four.
 
     Attributes:
         form: of what timm gives as features: maps, channels_last or tokens.
 
     Raises:
-        NetgazeError: timm is not installed, knows no such network, or one that gives no maps at this size.
+        NetgazeError: timm is not installed, knows no such network, or one that gives no maps at this size; or `kwargs`
+            has what is chosen elsewhere, or what the network refuses.
     """
 
     last_layer = "fc"
 
-    def __init__(self, *, name: str, image_size: int, in_channels: int, num_classes: int):
+    def __init__(
+        self,
+        *,
+        name: str,
+        image_size: int,
+        in_channels: int,
+        num_classes: int,
+        kwargs: Mapping[str, Any] | None = None,
+    ):
         super().__init__()
-        self.network = _created(name, image_size, in_channels)
+        self.network = _created(name, image_size, in_channels, kwargs or {})
         self.form = _form(self.network, name, torch.zeros(1, in_channels, image_size, image_size))
         for module in self.network.modules():
             if getattr(module, "inplace", False):
@@ -72,7 +85,7 @@ class TimmNet(LinearNet):
         return features if pre_logits else self.fc(features)
 
 
-def _created(name: str, image_size: int, in_channels: int) -> Any:
+def _created(name: str, image_size: int, in_channels: int, kwargs: Mapping[str, Any]) -> Any:
     """Timm's network without its classifier."""
     try:
         timm = importlib.import_module("timm")
@@ -83,14 +96,25 @@ def _created(name: str, image_size: int, in_channels: int) -> Any:
         near = ", ".join(difflib.get_close_matches(name, known, n=3, cutoff=0.0))
         raise NetgazeError(f"model.name={name}: timm has no such network. Nearest names: {near}.")
     settings = timm.get_pretrained_cfg(name)
-    sized = {"img_size": image_size} if settings is not None and settings.fixed_input_size else {}
+    chosen = {"num_classes": 0, "in_chans": in_channels}
+    chosen |= {"img_size": image_size} if settings is not None and settings.fixed_input_size else {}
+    _check_kwargs(kwargs, {"img_size", "global_pool", *chosen, *inspect.signature(timm.create_model).parameters})
     try:
-        network = timm.create_model(name, pretrained=False, num_classes=0, in_chans=in_channels, **sized)
+        network = timm.create_model(name, pretrained=False, **chosen, **kwargs)
         if _num_prefix(network):
             network.reset_classifier(0, global_pool="avg")
     except Exception as error:  # timm's networks refuse sizes and channels each in its own way
         raise _refused(name, image_size, str(error) or type(error).__name__) from error
     return network
+
+
+def _check_kwargs(kwargs: Mapping[str, Any], chosen: Collection[str]) -> None:
+    """Say that `kwargs` has a name that is chosen elsewhere: the network's two ends, and whether it loads a file."""
+    if taken := sorted(set(chosen) & kwargs.keys()):
+        raise NetgazeError(
+            f"model.kwargs: {taken[0]} cannot be chosen here. Images and classes come from the data and the task, "
+            "weights from init=."
+        )
 
 
 def _form(network: Any, name: str, image: Tensor) -> str:
@@ -119,5 +143,5 @@ def _num_prefix(network: Any) -> int:
 def _refused(name: str, image_size: int, why: str) -> NetgazeError:
     return NetgazeError(
         f"model.name={name} cannot be used with images of {image_size} pixels: {why.splitlines()[0].rstrip('.')}. "
-        "Choose another network or data.image_size."
+        "Choose another network, data.image_size or model.kwargs."
     )
