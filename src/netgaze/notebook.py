@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from hydra import compose, initialize_config_dir
+from hydra import compose
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
@@ -18,6 +18,7 @@ from omegaconf.errors import OmegaConfBaseException
 from netgaze import analysis, experiment, schema
 from netgaze.build import build, trust
 from netgaze.commands import arguments
+from netgaze.commands.configs import search_folders
 from netgaze.commands.flags import SWEEP, drop_flags
 from netgaze.commands.folders import CONF, find_own_folder
 from netgaze.errors import NetgazeError, Stopped, sentence
@@ -112,10 +113,8 @@ def _compose(prepared: Sequence[str], name: str) -> DictConfig:
     conf = flags.get("--config-path") or str(find_own_folder([]) or CONF)
     name = flags.get("--config-name", name)
     words = [word for word in drop_flags(prepared) if not word.startswith("hydra/")]
-    if conf != str(CONF):
-        words.append(f"hydra.searchpath=[{arguments.quote_value(str(CONF))}]")
     try:
-        with _own_hydra(), initialize_config_dir(conf, version_base="1.3"):
+        with _own_hydra(), search_folders(Path(conf), [] if conf == str(CONF) else [str(CONF)]):
             return compose(name, overrides=words, return_hydra_config=True)
     except (HydraException, OmegaConfBaseException, ValueError) as error:
         raise NetgazeError(sentence(error)) from error

@@ -10,7 +10,7 @@ def spell(command: str) -> str:
     Args:
         command: "train" or "analyze".
     """
-    script = Path(sys.argv[0]).name if sys.argv else ""
-    if script in ("train.py", "analyze.py"):
+    script = Path(sys.argv[0] if sys.argv else "")
+    if script.name in ("train.py", "analyze.py"):
         return f"python {command}.py"
-    return f"python -m netgaze {command}" if script == "__main__.py" else f"netgaze {command}"
+    return f"python -m netgaze {command}" if script.parts[-2:] == ("netgaze", "__main__.py") else f"netgaze {command}"

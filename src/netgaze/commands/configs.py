@@ -1,7 +1,8 @@
 """The folders of configs: which groups and choices there are, and what a few of them make together."""
 
 import importlib.util
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -9,6 +10,8 @@ from typing import Any
 
 import yaml
 from hydra import compose, initialize_config_dir
+from hydra.core.config_search_path import SearchPathQuery
+from hydra.core.global_hydra import GlobalHydra
 from hydra.errors import HydraException
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
@@ -98,10 +101,9 @@ class Configs:
         Raises:
             NetgazeError: they do not go together.
         """
-        added = [f"hydra.searchpath=[{','.join(map(repr, self.added))}]"] if self.added else []
         try:
-            with initialize_config_dir(str(self.folder.resolve()), version_base="1.3"):
-                return compose(self.name, overrides=[*words, *added])
+            with search_folders(self.folder, self.added):
+                return compose(self.name, overrides=list(words))
         except (HydraException, OmegaConfBaseException, ValueError) as error:
             raise NetgazeError(f"{' '.join(words)}: {sentence(error)}") from error
 
@@ -115,6 +117,23 @@ class Configs:
     @property
     def _folders(self) -> list[Path]:
         return [self.folder, *(path for name in self.added if (path := Path(name.removeprefix("file://"))).is_dir())]
+
+
+@contextmanager
+def search_folders(first: Path, others: Sequence[str]) -> Iterator[None]:
+    """Let `hydra.compose` look for configs in several folders; `hydra.searchpath` cannot bring the primary one.
+
+    Args:
+        first: the folder in which it looks first.
+        others: folders in which it looks then, or what else Hydra takes, as `pkg://...`.
+    """
+    with initialize_config_dir(str(first.resolve()), version_base="1.3"):
+        loader = GlobalHydra.instance().config_loader()
+        for place in others:
+            path = place if "://" in place else f"file://{place}"
+            loader.get_search_path().prepend("command-line", path, SearchPathQuery(provider="schema"))
+        loader.repository.initialize_sources(loader.get_search_path())  # type: ignore[attr-defined]
+        yield
 
 
 def find_configs(flags: Sequence[str], name: str, conf: Path = CONF) -> Configs:

@@ -94,8 +94,7 @@ def _check_choice(override: Override, choice: Any, configs: Configs) -> None:
         return
     if group not in configs.defaults and override.package is None:
         raise NetgazeError(
-            f"{override.input_line}: {spell(configs.name)} takes no {group}. "
-            f"Its choices are {', '.join(configs.defaults)}."
+            f"{override.input_line}: {configs.name} takes no {group}. Its choices are {', '.join(configs.defaults)}."
         )
     if choice is None and configs.needs(group):
         raise NetgazeError(f"{group}=null: a run needs one. Choose from {', '.join(known)}.")

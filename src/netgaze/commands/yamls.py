@@ -87,7 +87,8 @@ class Yaml:
         if beside.startswith("#"):
             return beside.removeprefix("#").strip()
         above = list[str]()
-        for line in reversed(self.text[len(_header(self.text)) : key.start_mark.index].splitlines()[:-1]):
+        head = len(_header(self.text).splitlines())
+        for line in reversed(self.text.splitlines()[head : key.start_mark.line]):
             if not line.strip().startswith("#"):
                 break
             above.insert(0, line.strip().removeprefix("#").strip())
