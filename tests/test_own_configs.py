@@ -1,4 +1,4 @@
-"""A person's own `conf/`: found first, without a flag where the command is typed, on the command line and in notebooks."""
+"""A person's own `conf/`: found first, without a flag where a command is typed, and in notebooks too."""
 
 import os
 import subprocess
@@ -11,6 +11,7 @@ import yaml
 from tests.commands import command
 from tests.conftest import CONF, NO_FIGURES, TINY
 
+from netgaze import schema
 from netgaze.commands.arguments import prepare
 from netgaze.commands.configs import find_configs
 from netgaze.commands.folders import find_own_folder
@@ -20,6 +21,7 @@ from netgaze.errors import NetgazeError
 @pytest.fixture
 def own(tmp_path):
     """A folder with configs of one's own: a new network, one of ours changed, and a Python file that it names."""
+    schema.register()
     (tmp_path / "conf" / "model").mkdir(parents=True)
     ours = (CONF / "model" / "resnet_small.yaml").read_text("utf-8")
     (tmp_path / "conf" / "model" / "resnet_small.yaml").write_text(ours.replace("stem: cifar", "stem: imagenet"))
