@@ -240,5 +240,10 @@ def test_arguments_are_documented_as_their_docstrings_have_it(target):
     assert set(inspect.signature(thing).parameters) & set(said)
 
 
+def test_arguments_that_are_documented_together_are_each_documented():
+    said = read_arguments("netgaze.data.cifar10.Cifar10")
+    assert said["mean"] == said["std"] == "of values in 0..1, a number for each channel or one for all."
+
+
 def test_other_packages_are_not_read():
     assert read_arguments("torch.optim.AdamW") == read_arguments("") == read_arguments("netgaze.no.Such") == {}

@@ -59,6 +59,7 @@ def test_its_commands_take_what_follows(monkeypatch, capsys):
     code, said, _ = call(monkeypatch, capsys, "train", "--help", "optim.lr")
     assert (code, said.split("=")[0].strip()) == (0, "optim.lr")
     assert "netgaze analyze runs=[" in call(monkeypatch, capsys, "analyze", "--help")[1]
+    assert call(monkeypatch, capsys, "runs", "--help") == call(monkeypatch, capsys, "analyze", "--help")
     code, _, said = call(monkeypatch, capsys, "train", "optim.l=1")
     assert (code, said) == (1, "Error: There is no key optim.l. Did you mean optim.lr?\n")
 

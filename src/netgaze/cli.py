@@ -61,12 +61,7 @@ def run(name: str, words: Sequence[str], check: Check, job: Job) -> None:
     _print_whatever_comes()
     schema.register()
     try:
-        if set(HELP) & set(words):
-            _show(explain(name, words))
-            return
-        own = find_own_folder(split_flags(words)[0])
-        prepared = arguments.prepare(words, CONF, name)
-        _hydra(name, prepared, own, check, job, shlex.join([*spell(name).split(), *words]))
+        _start(name, words, check, job)
     except KeyboardInterrupt:
         sys.exit(130)
     except Stopped:
@@ -79,6 +74,15 @@ def run(name: str, words: Sequence[str], check: Check, job: Job) -> None:
         if not isinstance(error.__cause__, OSError):  # else the log's file cannot be opened
             raise
         _fail(error.__cause__)
+
+
+def _start(name: str, words: Sequence[str], check: Check, job: Job) -> None:
+    if set(HELP) & set(words):
+        _show(explain(name, words))
+        return
+    own = find_own_folder(split_flags(words)[0])
+    prepared = arguments.prepare(words, CONF, name)
+    _hydra(name, prepared, own, check, job, shlex.join([*spell(name).split(), *words]))
 
 
 def _show(text: str) -> None:
