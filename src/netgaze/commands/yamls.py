@@ -59,15 +59,18 @@ class Yaml:
         """Its keys at any depth, but for `defaults`."""
         found = re.match(r"# @package (\S+)", self.text)
         package = found[1] if found else self.group.replace("/", ".")
-        root = yaml.compose(self.text, _Loader)
         start = "" if package in ("", "_global_") else f"{package}."
-        return [key for key in self._walk(root, start) if not key.path.startswith(f"{start}defaults")]
+        return [key for key in self._walk(self._root, start) if not key.path.startswith(f"{start}defaults")]
 
     def list_groups(self) -> dict[str, str]:
         """The groups that its `defaults` choose from, with what is said beside them."""
-        listed = next(value for key, value in yaml.compose(self.text, _Loader).value if key.value == "defaults")
+        listed = next(value for key, value in self._root.value if key.value == "defaults")
         pairs = [pair for item in listed.value if isinstance(item, yaml.MappingNode) for pair in item.value]
         return {key.value: self._find_comment(key, value) for key, value in pairs if " " not in key.value}
+
+    @property
+    def _root(self) -> Any:
+        return yaml.compose(self.text, _Loader)
 
     def _walk(self, node: Any, start: str) -> Iterator[Key]:
         for key, value in node.value if isinstance(node, yaml.MappingNode) else ():
