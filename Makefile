@@ -8,7 +8,7 @@ READY := .venv/.ready
 .DEFAULT_GOAL := help
 # Wherever the environment forbids to keep bytecode, each of the tests' processes compiles some 4000 modules anew.
 test check fuzz mutants: export PYTHONDONTWRITEBYTECODE =
-.PHONY: help quickstart setup test check format readme fuzz mutants bench lock clean
+.PHONY: help quickstart setup wheel test check format readme fuzz mutants bench lock clean
 
 help: ## show this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -27,6 +27,9 @@ $(READY): bootstrap.lock requirements.lock pyproject.toml
 		--build-constraints requirements.lock -r requirements.lock
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .
 	@touch $@
+
+wheel: $(READY) ## build a wheel and an sdist in dist/, to be installed elsewhere
+	$(BIN)/uv build --quiet --no-build-isolation --python $(BIN)/python
 
 test: $(READY) ## the whole test suite
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
@@ -65,4 +68,4 @@ lock: $(READY) ## pin the newest versions that fit pyproject.toml
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --upgrade --extra dev pyproject.toml -o requirements.lock
 
 clean: ## remove what make made (outputs/ and data/ stay)
-	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis build *.egg-info src/*.egg-info
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist *.egg-info src/*.egg-info

@@ -19,7 +19,7 @@ ROOMS = {"data", "models", "tasks", "callbacks", "figures", "exports"}
 # Each may import what stands before it.
 ORDER = [
     {"text"},
-    {"errors", "batch", "foreign", "processor", "ranks", "gathering", "locks"},
+    {"errors", "batch", "foreign", "processor", "ranks", "gathering", "locks", "program"},
     {"files", "kinds", "failures", "trusted"},
     {"constructors", "places"},
     {"upgrade"},
@@ -47,6 +47,7 @@ ORDER = [
     {"commands"},
     {"sweep", "notebook", "browse"},
     {"cli"},
+    {"__main__"},
 ]
 LEVEL = {name: level for level, names in enumerate(ORDER) for name in names}
 SOURCES = sorted((ROOT / "src" / "netgaze").rglob("*.py"))

@@ -24,6 +24,7 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 # What each example says behind the comment that names its file, by that name.
 EXAMPLES = dict(re.findall(r"```(?:python|yaml)\n# ((?:src|conf)/\S+)\n(.*?)```", README, re.DOTALL))
 CODE = [path for path in EXAMPLES if path.endswith(".py")]
+SKIPPED = shutil.ignore_patterns("__pycache__", "golden", "images")
 TOGETHER = ["task=upside_down", "model=plain", "data=ramps", "figure=[norms]", "optim.lr=0.05", "trainer.max_epochs=3"]
 
 SPEC = importlib.util.spec_from_file_location("tables", ROOT / "docs" / "tables.py")
@@ -42,8 +43,8 @@ def shown(path: str, name: str) -> type:
 def extended(tmp_path_factory):
     """A copy of the project with the README's examples in their places, as a reader would put them."""
     folder = tmp_path_factory.mktemp("extended")
-    for name in ("src", "conf", "docs", "tests"):
-        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__", "golden", "images"))
+    for name in ("src", "conf", "docs", "tests"):  # with the link from the package to conf/
+        shutil.copytree(ROOT / name, folder / name, symlinks=True, ignore=SKIPPED)
     for name in ("pyproject.toml", "README.md", "train.py", "analyze.py"):
         shutil.copy(ROOT / name, folder)
     for path, text in EXAMPLES.items():

@@ -18,10 +18,14 @@ from omegaconf.errors import OmegaConfBaseException
 
 from netgaze import schema
 from netgaze.commands import arguments
-from netgaze.commands.configs import list_choices
+from netgaze.commands.flags import HELP, split_flags
+from netgaze.commands.folders import CONF, find_own_folder
+from netgaze.commands.help import explain
 from netgaze.commands.latest import name_latest
 from netgaze.commands.run_words import answer, asks_for_list
+from netgaze.early_checks import check_analyze, check_train
 from netgaze.errors import NetgazeError, Stopped, sentence
+from netgaze.program import spell
 from netgaze.ranks import count_started, find_rank, forget_leftovers, is_main_process
 from netgaze.request import Request
 from netgaze.requeue import pass_on
@@ -33,28 +37,33 @@ Job = Callable[[DictConfig, Path, Request], Any]
 Check = Callable[[DictConfig, Path], None]
 
 
-def run(conf: Path, name: str, check: Check, job: Job, usage: str) -> None:
+def train(words: Sequence[str]) -> None:
+    """Train one run, or a sweep with -m; see `run`."""
+    run("train", words, check_train, _fit)
+
+
+def analyze(words: Sequence[str]) -> None:
+    """Look at finished runs side by side, or at a network without one; see `run`."""
+    run("analyze", words, lambda config, _: check_analyze(config), _analyze)
+
+
+def run(name: str, words: Sequence[str], check: Check, job: Job) -> None:
     """Compose the config, check it, call `job(config, folder, request)`, and turn a user's mistake into a sentence.
 
     Args:
-        conf: the folder of configs.
         name: "train" or "analyze".
+        words: what was typed after it.
         check: says of a config and a folder what cannot be done, without torch; a sweep's jobs ask it themselves, as
             their folders say what failed.
         job: does the work; imports torch itself.
-        usage: what `--help` prints first.
 
     Exits with 0; 1 after a mistake or a failed run; 130 after Ctrl-C; as the signal has it after one that stops a run.
     """
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")
     _print_whatever_comes()
     schema.register()
-    words = sys.argv[1:]
-    if {"--help", "-h"} & set(words):
-        print(usage.rstrip() + "\n\n" + list_choices(conf))
-        return
     try:
-        _start(words, conf, name, check, job)
+        _start(name, words, check, job)
     except KeyboardInterrupt:
         sys.exit(130)
     except Stopped:
@@ -69,14 +78,25 @@ def run(conf: Path, name: str, check: Check, job: Job, usage: str) -> None:
         _fail(error.__cause__)
 
 
-def _start(words: Sequence[str], conf: Path, name: str, check: Check, job: Job) -> None:
+def _start(name: str, words: Sequence[str], check: Check, job: Job) -> None:
+    if set(HELP) & set(words):
+        _show(explain(name, words))
+        return
     if name == "analyze" and asks_for_list(words):
         answer(words)
         return
     words = name_latest(words)
-    command = shlex.join(["python", f"{name}.py", *words])
-    sys.argv[1:] = arguments.prepare(words, conf, name)
-    _hydra(conf, name, check, job, command)
+    own = find_own_folder(split_flags(words)[0])
+    prepared = arguments.prepare(words, CONF, name)
+    _hydra(name, prepared, own, check, job, shlex.join([*spell(name).split(), *words]))
+
+
+def _show(text: str) -> None:
+    """Print a page, to the end or as far as somebody reads, as `head` does."""
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what Python writes when it ends
 
 
 def _fail(error: Exception) -> NoReturn:
@@ -93,18 +113,33 @@ def _print_whatever_comes() -> None:
             stream.reconfigure(errors="backslashreplace")
 
 
-def _hydra(conf: Path, name: str, check: Check, job: Job, command: str) -> None:
+def _fit(config: DictConfig, folder: Path, request: Request) -> None:
+    """Imports torch only now: the config has been composed, and asks for something that can be done."""
+    from netgaze.experiment import fit
+
+    fit(config, folder, request)
+
+
+def _analyze(config: DictConfig, folder: Path, request: Request) -> None:
+    from netgaze.analysis import analyze
+
+    analyze(config, folder, request)
+
+
+def _hydra(name: str, prepared: list[str], own: Path | None, check: Check, job: Job, command: str) -> None:
     failed: list[NetgazeError] = []
+    typed = list(sys.argv)
     if not is_main_process():
-        sys.argv.append("hydra.output_subdir=null")  # of several it alone writes
+        prepared.append("hydra.output_subdir=null")  # of several it alone writes
 
     def task(config: DictConfig) -> None:
         settings = HydraConfig.get()
+        sys.argv = typed  # what Lightning starts again for each further device
         forget_leftovers(config.get("trainer", {}).get("devices", 1))
-        if not is_main_process():
-            _be_quiet()
-            if "trainer" not in config:
-                return  # several train a run; one looks at it
+        if not _takes_part(config):
+            return
+        if own is not None:
+            _admit(own)
         choose_waiting(config, settings.launcher if settings.mode == RunMode.MULTIRUN else {})
         folder = Path(settings.runtime.output_dir)
         request = Request.of_hydra(command, settings.overrides.task, settings.runtime.choices)
@@ -117,9 +152,24 @@ def _hydra(conf: Path, name: str, check: Check, job: Job, command: str) -> None:
         except NetgazeError as error:  # raised below: Hydra would print lines of its own about it
             failed.append(error)
 
-    hydra.main(version_base="1.3", config_path=str(conf.resolve()), config_name=name)(task)()
+    sys.argv = [*sys.argv[:1], *prepared]
+    hydra.main(version_base="1.3", config_path=str(CONF), config_name=name)(task)()
     if failed:
         raise failed[0]
+
+
+def _admit(own: Path) -> None:
+    """Say that a person's own configs are in use, and let them name Python files beside their folder."""
+    log.info("Configs of %s come before netgaze's own.", own)
+    sys.path[:] = dict.fromkeys([*sys.path, str(own.parent)])
+
+
+def _takes_part(config: DictConfig) -> bool:
+    """Whether this process has work to do: several train a run, all but one of them quietly; one looks at it."""
+    if is_main_process():
+        return True
+    _be_quiet()
+    return "trainer" in config
 
 
 def _be_quiet() -> None:
@@ -135,10 +185,10 @@ def _single(job: Job, config: DictConfig, folder: Path, request: Request) -> Non
     try:
         job(config, _short(folder), request)
     except KeyboardInterrupt:
-        print(f"\nStopped. Go on with: python train.py resume={_short(folder)}", file=sys.stderr)
+        print(f"\nStopped. Go on with: {spell('train')} resume={_short(folder)}", file=sys.stderr)
         raise
     except Stopped as stop:
-        log.info("%s Go on with: python train.py resume=%s", stop, _short(folder))
+        log.info("%s Go on with: %s resume=%s", stop, spell("train"), _short(folder))
         pass_on(stop)
         raise
 

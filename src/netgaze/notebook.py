@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from hydra import compose, initialize_config_dir
+from hydra import compose
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
@@ -18,7 +18,9 @@ from omegaconf.errors import OmegaConfBaseException
 from netgaze import analysis, experiment, schema
 from netgaze.build import build, trust
 from netgaze.commands import arguments
+from netgaze.commands.configs import search_folders
 from netgaze.commands.flags import SWEEP, drop_flags
+from netgaze.commands.folders import CONF, find_own_folder
 from netgaze.commands.latest import name_latest
 from netgaze.errors import NetgazeError, Stopped, sentence
 from netgaze.figure import Figure, join_related
@@ -34,8 +36,6 @@ from netgaze.text import VisibleFormatter
 from netgaze.winner import name_winner
 
 log = logging.getLogger(__name__)
-
-CONF = Path(__file__).resolve().parents[2] / "conf"
 
 
 def fit(words: Sequence[str]) -> Run | Comparison:
@@ -110,8 +110,6 @@ def _prepare(words: Sequence[str], name: str, flags: Sequence[str] = ()) -> list
     for word in words:
         if word.startswith("-") and word not in flags:
             raise NetgazeError(f"{word}: a notebook knows key=value{' and -m' if flags else ''}, no other flags.")
-    if not CONF.is_dir():
-        raise NetgazeError(f"There are no configs at {CONF}. Install netgaze from its checkout: pip install -e .")
     schema.register()
     with _own_hydra():
         return arguments.prepare(words, CONF, name)
@@ -120,10 +118,11 @@ def _prepare(words: Sequence[str], name: str, flags: Sequence[str] = ()) -> list
 def _compose(prepared: Sequence[str], name: str) -> DictConfig:
     """The config with Hydra's own part under `hydra`."""
     flags = dict(itertools.pairwise(prepared))  # of a resumed run, whose own config takes the place of ours
-    conf, name = flags.get("--config-path", str(CONF)), flags.get("--config-name", name)
+    conf = flags.get("--config-path") or str(find_own_folder([]) or CONF)
+    name = flags.get("--config-name", name)
     words = [word for word in drop_flags(prepared) if not word.startswith("hydra/")]
     try:
-        with _own_hydra(), initialize_config_dir(conf, version_base="1.3"):
+        with _own_hydra(), search_folders(Path(conf), [] if conf == str(CONF) else [str(CONF)]):
             return compose(name, overrides=words, return_hydra_config=True)
     except (HydraException, OmegaConfBaseException, ValueError) as error:
         raise NetgazeError(sentence(error)) from error

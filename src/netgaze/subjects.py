@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from netgaze.build import build, build_task, init_from_data
 from netgaze.errors import NetgazeError
 from netgaze.files import digest
+from netgaze.program import spell
 from netgaze.subject import Subject
 from netgaze.trainer import choose_device, resolve_figures_precision
 from netgaze.verifier import Verifier
@@ -171,7 +172,7 @@ def _open_where_it_lay(settings: dict[str, Any], folder: Path) -> Any:
             raise
         raise NetgazeError(
             f"The data of {folder} is no longer at {place}. Say where it lies now: data.dir=<folder>, or in a notebook "
-            f"open_run(..., data_dir=<folder>); python train.py resume={folder} data.dir=<folder> stores it."
+            f"open_run(..., data_dir=<folder>); {spell('train')} resume={folder} data.dir=<folder> stores it."
         ) from error
 
 

@@ -10,6 +10,7 @@ from omegaconf import DictConfig, open_dict
 
 from netgaze.commands.arguments import quote_value
 from netgaze.errors import NetgazeError
+from netgaze.program import spell
 
 log = logging.getLogger(__name__)
 
@@ -36,6 +37,6 @@ class Compare(Callback):
             sys.exit(1)
         if any(row["status"] != "finished" for row in rows):
             log.error(
-                "Not every run finished. python train.py resume=%s goes on with the rest.", config.hydra.sweep.dir
+                "Not every run finished. %s resume=%s goes on with the rest.", spell("train"), config.hydra.sweep.dir
             )
             sys.exit(1)

@@ -6,6 +6,7 @@ from typing import Any
 
 from netgaze.glossary import NUMBERS, explain, format_number
 from netgaze.predictions import Duel
+from netgaze.program import spell
 from netgaze.results import average_repeats, is_only_tested, measure_margin, rank, show_number
 from netgaze.rows import Row
 from netgaze.run import Run
@@ -89,7 +90,7 @@ def _ask_for_answers(*rows: Row) -> str:
         return ""
     return (
         f" Whether that is more than chance is not known: {' and '.join(lacking)} kept no answers to the test "
-        "(predictions.npz). Type the same command again, into a new folder: python train.py ... trainer.max_epochs=0."
+        f"(predictions.npz). Type the same command again, into a new folder: {spell('train')} ... trainer.max_epochs=0."
     )
 
 

@@ -15,6 +15,7 @@ from pytorch_lightning import Trainer
 from tests.conftest import CONF, composed
 from torchvision import transforms
 
+from netgaze.commands.configs import Configs
 from netgaze.commands.overrides import check_overrides
 from netgaze.data.annotations import read_annotations
 from netgaze.data.augment import Augment
@@ -332,7 +333,7 @@ def test_the_number_of_classes_follows_the_annotations(signs):
 @pytest.mark.parametrize("name", SETS)
 def test_the_facts_of_each_yaml(name, tmp_path):
     data = instantiate(composed(f"data=decathlon/{name}", f"data.dir='{tmp_path}'").data)
-    check_overrides([f"data=decathlon/{name}", f"data.dir='{tmp_path}'", "data.stored_size=80"], CONF, "train")
+    check_overrides([f"data=decathlon/{name}", f"data.dir='{tmp_path}'", "data.stored_size=80"], Configs(CONF, "train"))
     assert data.num_classes == PUBLISHED[name][0]
     assert (data.set, data.image_size, data.stored_size) == (name, 64, 72)
     assert data.augment.flip == (name not in ("gtsrb", "omniglot", "svhn"))

@@ -59,7 +59,9 @@ def main(starts: Sequence[str]) -> int:
 
 def _copy_tree(folder: Path) -> Path:
     for name in ("src", "conf", "tests", "docs", "notebooks", "benchmarks"):
-        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__", "outputs"))
+        shutil.copytree(
+            ROOT / name, folder / name, symlinks=True, ignore=shutil.ignore_patterns("__pycache__", "outputs")
+        )
     for path in ROOT.iterdir():
         if path.is_file():
             shutil.copy(path, folder)

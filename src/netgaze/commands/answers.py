@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from netgaze.commands.configs import Configs
 from netgaze.errors import NetgazeError
 from netgaze.foreign import explain_foreign
+from netgaze.program import spell
 from netgaze.upgrade import explain_gone, find_new_name
 
 
@@ -24,7 +25,7 @@ def answer_unknown(key: str, known: Sequence[str], chosen: str, configs: Configs
     answer_old(key)
     said = explain_foreign(key)
     near = _find_deeper(key, known) or name_choices(key, configs) or (f" {said}." if said else suggest(key, known))
-    near = near or " python train.py --cfg job shows all that there are."
+    near = near or f" {spell('train')} --cfg job shows all that there are."
     raise NetgazeError(f"There is no key {key}{write_with(chosen)}.{near}")
 
 

@@ -8,8 +8,9 @@ from typing import Any
 from hydra.core.override_parser.types import Glob
 from omegaconf import OmegaConf
 
-from netgaze.commands.configs import Configs
-from netgaze.commands.flags import CFG, SWEEP, list_directories, split_flags
+from netgaze.commands.configs import Configs, find_configs
+from netgaze.commands.flags import CFG, SWEEP, split_flags
+from netgaze.commands.folders import name_folders
 from netgaze.commands.overrides import check_overrides
 from netgaze.commands.run_words import refuse_alone
 from netgaze.commands.words import parse, split_stage
@@ -28,31 +29,31 @@ def prepare(words: Sequence[str], conf: Path, name: str) -> list[str]:
 
     Args:
         words: what was typed after the script's name.
-        conf: the folder of configs.
+        conf: netgaze's folder of configs.
         name: of the primary config.
 
     Raises:
-        NetgazeError: a flag, a key, a choice or a value that cannot be.
+        NetgazeError: a flag, a folder, a key, a choice or a value that cannot be.
     """
     flags, words = split_flags(words)
     words = _note_trusted(words)
-    sweeps, added = bool(set(SWEEP) & set(flags)), list_directories(flags)
+    sweeps, configs = bool(set(SWEEP) & set(flags)), find_configs(flags, name, conf)
+    flags = name_folders(flags, configs.folder, conf)
     if sweeps and set(CFG) & set(flags):
         raise NetgazeError("-m starts a sweep, and --cfg shows the config of one run. Leave out one of them.")
     if name == "analyze":
         refuse_alone(words)
     words = [quote(word, sweeps) for word in _join_init_keys(words, sweeps)]
-    configs = Configs(conf, name, tuple(added))
     words = [_name_choices(word, configs, sweeps) for word in words if not _is_default(word, configs)]
-    words = [staged for word in words for staged in _staged(word, conf)]
+    words = [staged for word in words for staged in _staged(word, configs)]
     resumed = [word for word in words if word.startswith("resume=")]
     if not resumed:
-        check_overrides(words, conf, name, sweeps, added)
+        check_overrides(words, configs, sweeps)
         return [*flags, *words]
     rest = [word for word in words if word not in resumed]
     folder = Path(_unquote(resumed[-1].partition("=")[2])).resolve()
     if (folder / "multirun.yaml").is_file():
-        return [*flags, *_resume_sweep(folder, rest, conf, name)]
+        return [*flags, *_resume_sweep(folder, rest, configs)]
     if sweeps:
         raise NetgazeError(f"{resumed[-1]}: a run is resumed alone. Leave out -m, or name the folder of a sweep.")
     return [*flags, *_resume_run(folder, rest, conf)]
@@ -71,7 +72,7 @@ def _resume_run(folder: Path, rest: Sequence[str], conf: Path) -> list[str]:
     if chosen := [word for word in rest if word.partition("=")[0].lstrip("+~").partition("@")[0] in groups]:
         raise NetgazeError(f"{chosen[0]}: a resumed run keeps its choices; figures are chosen anew with analyze.py.")
     upgrade_stored_config(stored)
-    check_overrides(rest, stored.parent, "config")
+    check_overrides(rest, Configs(stored.parent, "config"))
     if missing := [key for key in ("data", "model", "task", "trainer", "stages") if key not in config]:
         raise NetgazeError(f"{stored} was not written by train.py: it has no {missing[0]}.")
     return [
@@ -82,7 +83,7 @@ def _resume_run(folder: Path, rest: Sequence[str], conf: Path) -> list[str]:
     ]
 
 
-def _resume_sweep(folder: Path, rest: Sequence[str], conf: Path, name: str) -> list[str]:
+def _resume_sweep(folder: Path, rest: Sequence[str], configs: Configs) -> list[str]:
     """What was typed for the sweep, typed again."""
     stored = folder / "multirun.yaml"
     typed = _find_typed(OmegaConf.to_container(read_config(stored)))
@@ -92,7 +93,7 @@ def _resume_sweep(folder: Path, rest: Sequence[str], conf: Path, name: str) -> l
     for key, name in _list_targets(typed):
         check_may_import(name, key)
     typed = upgrade_words(typed, folder)
-    check_overrides([*typed, *rest], conf, name, sweeps=True)
+    check_overrides([*typed, *rest], configs, sweeps=True)
     return ["-m", *typed, f"hydra.sweep.dir={quote_value(str(folder))}", *rest]
 
 
@@ -192,7 +193,7 @@ def _check_references(content: Any, stored: Path, key: str = "") -> None:
             raise NetgazeError(f"{stored} was not written by train.py: {key}={content[:80]} reads what is none of its.")
 
 
-def _staged(word: str, conf: Path) -> list[str]:
+def _staged(word: str, configs: Configs) -> list[str]:
     """A key of one stage in Hydra's words: any key of a run may be given, or a choice, `stages.teacher.model=vgg19`."""
     key, _, value = word.partition("=")
     stage, own = split_stage(key)
@@ -200,7 +201,7 @@ def _staged(word: str, conf: Path) -> list[str]:
         return [word]
     if not own:
         raise NetgazeError(f"{word}: type the keys of a stage, as in stages.{stage}.trainer.max_epochs=3.")
-    if not (conf / own).is_dir() or value == "null":
+    if own not in configs.groups or value == "null":
         return [f"++{word}"]
     if own == "task":  # its file says where it goes, and a stage has one
         return [f"task@stages.{stage}={value}"]

@@ -1,7 +1,8 @@
 """The folders of configs: which groups and choices there are, and what a few of them make together."""
 
 import importlib.util
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -9,10 +10,13 @@ from typing import Any
 
 import yaml
 from hydra import compose, initialize_config_dir
+from hydra.core.config_search_path import SearchPathQuery
+from hydra.core.global_hydra import GlobalHydra
 from hydra.errors import HydraException
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
+from netgaze.commands.folders import CONF, find_own_folder, list_groups
 from netgaze.errors import NetgazeError, sentence
 
 _CLUSTER = "'netgaze[cluster]'"
@@ -40,9 +44,9 @@ class Configs:
     """Where configs lie.
 
     Attributes:
-        folder: of the project's own.
+        folder: in which a config is looked for first.
         name: of the primary config.
-        added: further folders, of a person's own, as `--config-dir` and `hydra.searchpath` name them.
+        added: further folders: netgaze's own behind one of a person's own, and those that `hydra.searchpath` names.
     """
 
     folder: Path
@@ -52,7 +56,7 @@ class Configs:
     @cached_property
     def defaults(self) -> dict[str, Any]:
         """What the primary config chooses of each group: a name, a list of names, or null."""
-        listed = yaml.safe_load((self.folder / f"{self.name}.yaml").read_text(encoding="utf-8")).get("defaults", [])
+        listed = yaml.safe_load(self.find_file(f"{self.name}.yaml").read_text(encoding="utf-8")).get("defaults", [])
         items = [item for entry in listed if isinstance(entry, dict) for item in entry.items()]
         return {group: choice for group, choice in items if not group.startswith("override ")}
 
@@ -75,6 +79,14 @@ class Configs:
             f"{group}={option}" for option in self.list_options(group) if rest and self._brings(group, option, rest)
         ]
 
+    def find_file(self, name: str) -> Path:
+        """The first file of this name, as `task/siamese.yaml`, which must be there."""
+        return next(file for folder in self._folders if (file := folder / name).is_file())
+
+    def has_file(self, name: str) -> bool:
+        """Whether there is a file of this name."""
+        return any((folder / name).is_file() for folder in self._folders)
+
     def takes_many(self, group: str) -> bool:
         """Whether several of a group are chosen at once."""
         return isinstance(self.defaults.get(group), list)
@@ -89,16 +101,14 @@ class Configs:
         Raises:
             NetgazeError: they do not go together.
         """
-        added = [f"hydra.searchpath=[{','.join(map(repr, self.added))}]"] if self.added else []
         try:
-            with initialize_config_dir(str(self.folder.resolve()), version_base="1.3"):
-                return compose(self.name, overrides=[*words, *added])
+            with search_folders(self.folder, self.added):
+                return compose(self.name, overrides=list(words))
         except (HydraException, OmegaConfBaseException, ValueError) as error:
             raise NetgazeError(f"{' '.join(words)}: {sentence(error)}") from error
 
     def _brings(self, group: str, option: str, key: str) -> bool:
-        path = next(file for folder in self._folders if (file := folder / group / f"{option}.yaml").is_file())
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = yaml.safe_load(self.find_file(f"{group}/{option}.yaml").read_text(encoding="utf-8"))
         content = content.get(group) if group == "task" else content  # its files are of the whole config
         for part in key.split("."):
             content = content.get(part, _NOTHING) if isinstance(content, dict) else _NOTHING
@@ -109,15 +119,36 @@ class Configs:
         return [self.folder, *(path for name in self.added if (path := Path(name.removeprefix("file://"))).is_dir())]
 
 
-def list_choices(conf: Path) -> str:
-    """The choices of every group, one line each."""
-    lines = [f"  {group}={' | '.join(_list_options(conf, group))}" for group in list_groups(conf)]
-    return "Choices (python train.py data=shapes model=resnet20 ...):\n" + "\n".join(lines)
+@contextmanager
+def search_folders(first: Path, others: Sequence[str]) -> Iterator[None]:
+    """Let `hydra.compose` look for configs in several folders; `hydra.searchpath` cannot bring the primary one.
+
+    Args:
+        first: the folder in which it looks first.
+        others: folders in which it looks then, or what else Hydra takes, as `pkg://...`.
+    """
+    with initialize_config_dir(str(first.resolve()), version_base="1.3"):
+        loader = GlobalHydra.instance().config_loader()
+        for place in others:
+            path = place if "://" in place else f"file://{place}"
+            loader.get_search_path().prepend("command-line", path, SearchPathQuery(provider="schema"))
+        loader.repository.initialize_sources(loader.get_search_path())  # type: ignore[attr-defined]
+        yield
 
 
-def list_groups(conf: Path) -> list[str]:
-    """The names of all groups of choices in a folder."""
-    return sorted(folder.name for folder in conf.iterdir() if folder.is_dir() and folder.name != "hydra")
+def find_configs(flags: Sequence[str], name: str, conf: Path = CONF) -> Configs:
+    """The configs of a command: a person's own before netgaze's, where there are such.
+
+    Args:
+        flags: as typed, with their values.
+        name: of the primary config.
+        conf: netgaze's folder.
+
+    Raises:
+        NetgazeError: see `find_own_folder`.
+    """
+    own = find_own_folder(flags, conf)
+    return Configs(conf, name) if own is None else Configs(own, name, (str(conf),))
 
 
 def check_plugin(choice: str) -> None:

@@ -9,7 +9,8 @@ from netgaze.foreign import explain_foreign
 
 SWEEP = ("-m", "--multirun")
 DIRECTORY = ("--config-dir", "-cd")
-_ALONE = (*SWEEP, "--help", "-h", "--hydra-help", "--version", "--run", "-r", "--resolve", "--shell-completion", "-sc")
+HELP = ("--help", "-h")
+_ALONE = (*SWEEP, *HELP, "--hydra-help", "--version", "--run", "-r", "--resolve", "--shell-completion", "-sc")
 CFG = ("--cfg", "-c")
 _INFO = ("--info", "-i")  # its value may be left out
 _WITH_VALUE = (

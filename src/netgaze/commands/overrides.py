@@ -7,7 +7,7 @@ and a value must have the type of the default that it replaces.
 import itertools
 import re
 from collections.abc import Sequence
-from pathlib import Path
+from dataclasses import replace
 from typing import Any
 
 from hydra.core.override_parser.types import Override
@@ -17,30 +17,27 @@ from netgaze.commands.configs import Configs, check_plugin
 from netgaze.commands.keys import check_keys, check_references
 from netgaze.commands.words import check_form, choose, list_values, parse, split_stage
 from netgaze.errors import NetgazeError
+from netgaze.program import spell
 
 _OF_HYDRA = re.compile(r"hydra($|[./@])")  # keys that are none of ours
 _USUAL = ("hydra.run.", "hydra.sweep.", "hydra.job.", "hydra.searchpath")
 _MOST = 16  # choices of a sweep that are tried
 
 
-def check_overrides(
-    words: Sequence[str], conf: Path, name: str, sweeps: bool = False, added: Sequence[str] = ()
-) -> None:
+def check_overrides(words: Sequence[str], configs: Configs, sweeps: bool = False) -> None:
     """Hold every typed key, choice and value against the config as it is without them.
 
     Args:
         words: `key=value` each.
-        conf: the folder of configs.
-        name: of the primary config.
+        configs: where configs lie.
         sweeps: whether several values with commas in between may be given.
-        added: further folders of configs.
 
     Raises:
         NetgazeError: the first that does not fit, with the nearest that would.
     """
     overrides = parse(words)
     searched = [str(path) for o in overrides if o.key_or_group == "hydra.searchpath" for path in _make_list(o.value())]
-    configs = Configs(conf, name, (*added, *searched))
+    configs = replace(configs, added=(*configs.added, *searched))
     chosen_parts = [str(o.input_line) for o in overrides if o.key_or_group.startswith("hydra/")]
     ours = [override for override in overrides if not _OF_HYDRA.match(override.key_or_group)]
     for override in overrides:
@@ -73,7 +70,7 @@ def _check_hydra(override: Override, chosen_parts: Sequence[str], configs: Confi
     try:
         configs.compose(list(dict.fromkeys([*chosen_parts, word])))
     except NetgazeError as error:
-        raise NetgazeError(f"{word} is not possible. python train.py --cfg hydra shows the keys that are.") from error
+        raise NetgazeError(f"{word} is not possible. {spell('train')} --cfg hydra shows the keys that are.") from error
 
 
 def _make_list(value: Any) -> list[Any]:
@@ -97,7 +94,7 @@ def _check_choice(override: Override, choice: Any, configs: Configs) -> None:
         return
     if group not in configs.defaults and override.package is None:
         raise NetgazeError(
-            f"{override.input_line}: {configs.name}.py takes no {group}. Its choices are {', '.join(configs.defaults)}."
+            f"{override.input_line}: {configs.name} takes no {group}. Its choices are {', '.join(configs.defaults)}."
         )
     if choice is None and configs.needs(group):
         raise NetgazeError(f"{group}=null: a run needs one. Choose from {', '.join(known)}.")

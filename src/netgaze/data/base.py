@@ -57,7 +57,7 @@ class ImageData(LightningDataModule):
         image_size: side of the square images in pixels, as networks and figures see them.
         mean, std: of values in 0..1, a number for each channel or one for all.
         augment: what training batches go through.
-        batch_size: images a training step (on each device).
+        batch_size: images per training step (on each device).
         num_val: validation images, taken from the training set by class share where the set has no own validation; 0
             to train on all: then the last epoch counts as the best.
         stored_size: side of the images as `load` gives them; null for `image_size`. Of larger ones, training sees a

@@ -14,6 +14,7 @@ from netgaze.folders.classes import are_no_classes, check_classes, describe_leav
 from netgaze.folders.parts import PART_NAMES, find_parts, join_names, name_part
 from netgaze.folders.scan import Place, Scan, make_readable, scan
 from netgaze.folders.table import Column, LabelFile, find_label_file, read_label_file
+from netgaze.program import spell
 from netgaze.text import count_of
 
 
@@ -175,7 +176,7 @@ def _read_part(layout: Layout, part: str, place: Place, reading: Reading) -> Non
         pictures = found.list_below(place)
         layout.warnings.append(
             f"{_name(place)} has no labels for its {count_of(len(pictures), 'picture')} and is left out. Once trained, "
-            f"analyze.py runs=[...] 'figure=[predict]' 'images=[{found.locate(place)}]' names their classes."
+            f"{spell('analyze')} runs=[...] 'figure=[predict]' 'images=[{found.locate(place)}]' names their classes."
         )
         found.ignore("without a label", *map(_name, pictures))
 
