@@ -134,7 +134,7 @@ def test_keys_of_a_launcher_are_known_where_it_was_chosen(word):
 
 @pytest.mark.parametrize("typed", ["schedule=cosine", "schedule=null", "+optim=sgd"])
 def test_an_analysis_has_choices_of_its_own(typed):
-    with pytest.raises(NetgazeError, match=r"analyze takes no \w+\. Its choices are data, model, figure\.$"):
+    with pytest.raises(NetgazeError, match=r"analyze takes no \w+\. Its choices are data, model, figure, export\.$"):
         prepare(["runs=[a]", typed], CONF, "analyze")
 
 

@@ -53,7 +53,7 @@ class Rows:
         """
         with open(self.path, "r+b", buffering=0) as file:
             file.seek(self.offset + first * images[0].nbytes)
-            left = memoryview(images).cast("B")
+            left = images.data.cast("B")
             while left:
                 left = left[file.write(left) :]
 

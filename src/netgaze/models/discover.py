@@ -12,7 +12,6 @@ from torch import Tensor, nn
 
 from netgaze.errors import NetgazeError
 
-_CLOSE = {"rtol": 1e-4, "atol": 1e-5}
 _MOST_PREFIX = 8  # tokens before the patches: a class token, a few registers
 _POOLS = (nn.AdaptiveAvgPool2d, nn.AdaptiveMaxPool2d)  # are of the head, to whatever size they pool
 
@@ -92,7 +91,8 @@ def choose_logits(result: Any, chosen: str | int | None) -> Tensor:
     if chosen is None:
         wanted = tensors.get("logits", next(iter(tensors.values())) if len(tensors) == 1 else None)
     else:
-        wanted = list(tensors.values())[chosen] if str(chosen) in map(str, range(len(tensors))) else tensors.get(chosen)
+        by_place = dict(zip(map(str, range(len(tensors))), tensors.values(), strict=True))
+        wanted = tensors.get(chosen, by_place.get(str(chosen)))
     if wanted is not None:
         return _check_logits(wanted)
     if not tensors:
@@ -144,14 +144,18 @@ def find_last_layer(rows: Sequence[Row], logits: Tensor, typed: str | None) -> t
             "one."
         )
     last = giving[-1]
-    if logits.is_meta or torch.allclose(last.output, logits, **_CLOSE):
+    if logits.is_meta or _are_close(last.output, logits):
         return last, False
-    if any(torch.allclose(f(last.output, dim=1), logits, **_CLOSE) for f in (torch.softmax, torch.log_softmax)):
+    if any(_are_close(f(last.output, dim=1), logits) for f in (torch.softmax, torch.log_softmax)):
         return last, True
     raise NetgazeError(
         f"The network cannot be used: what follows its last linear layer, {last.name}, changes the logits. Let forward "
         "return that layer's output, or type another one's name, model.last_layer=<name>."
     )
+
+
+def _are_close(one: Tensor, other: Tensor) -> bool:
+    return torch.allclose(one, other, rtol=1e-4, atol=1e-5)
 
 
 def list_maps(rows: Sequence[Row], last: Row) -> list[tuple[Row, Layout]]:
@@ -215,11 +219,12 @@ def find_stages(maps: Sequence[tuple[Row, Layout]], last: Row, layout: Layout) -
     """
     until = maps[: next(place for place, (row, _) in enumerate(maps) if row is last) + 1]
     if layout.kind == "tokens":
-        groups = defaultdict[type, list[str]](list)
+        groups: dict[type, list[str]] = defaultdict(list)
         for row, _ in until:
             if next(row.module.children(), None) is not None:
                 groups[type(row.module)].append(row.name)
-        return tuple(max(groups.values(), key=lambda names: (len(names), -names[0].count(".")), default=()))
+        blocks = sorted(groups.values(), key=lambda names: (-len(names), names[0].count(".")))
+        return tuple(blocks[0]) if blocks else ()
     again = {row.name for row, _ in maps if row.call > 1}
     sizes = defaultdict[Any, list[str]](list)
     for row, each in until:

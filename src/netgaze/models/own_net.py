@@ -239,13 +239,13 @@ def _run_once(network: nn.Module, images: Tensor) -> tuple[Any, list[discover.Ro
 def _takes_channels_last(network: nn.Module, images: Tensor) -> bool:
     """Whether a network runs where its weights and images have their channels last in memory."""
     try:
-        network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        network.to(memory_format=torch.channels_last)
         network(images.contiguous(memory_format=torch.channels_last))
         return True
     except RuntimeError:
         return False
     finally:
-        network.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
+        network.to(memory_format=torch.contiguous_format)
 
 
 def _prefix(layers: Sequence[str]) -> tuple[str, ...]:
