@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from netgaze.experiment import open_run
     from netgaze.notebook import analyze, fit, look
+    from netgaze.wrapped import wrap
 
 __version__ = "0.2.0"
-__all__ = ["analyze", "fit", "look", "open_run"]
+__all__ = ["analyze", "fit", "look", "open_run", "wrap"]
 
-_MODULES = {"analyze": "notebook", "fit": "notebook", "look": "notebook", "open_run": "experiment"}
+_MODULES = {"analyze": "notebook", "fit": "notebook", "look": "notebook", "open_run": "experiment", "wrap": "wrapped"}
 
 
 def __getattr__(name: str) -> Any:

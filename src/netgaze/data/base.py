@@ -275,6 +275,13 @@ class ImageData(LightningDataModule):
         other._features = {split: Vectors(values, self.labels(split)) for split, values in features.items()}
         return other
 
+    def with_normalization(self, mean: Sequence[float], std: Sequence[float]) -> "ImageData":
+        """This data set, the same images, normalized by other numbers of values in 0..1, one per channel or one."""
+        other = copy.copy(self)
+        other.__dict__.pop("fingerprint", None)  # it says how images are normalized
+        other.mean, other.std = check_facts(self.num_channels, mean, std)
+        return other
+
     def with_augment(self, augment: Augment | None) -> "ImageData":
         """This data set, the same images, with another augmentation."""
         other = copy.copy(self)

@@ -31,7 +31,7 @@ class Agreement(Figure):
 
     title = "Agreement"
     question = "Are two networks right about the same images, and what does each say where only one is?"
-    needs = ("data", "features", "known classes")
+    needs = ("data", "features", "training images", "known classes")
     controls = "none"  # untrained networks answer nearly all images with one class
     compares = True
     glossary = Glossary(

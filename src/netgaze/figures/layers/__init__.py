@@ -43,7 +43,7 @@ class Layers(Figure):
 
     title = "Layer by layer"
     question = "What can be read from each stage, and from which one on is the answer settled?"
-    needs = ("data", "features", "known classes")
+    needs = ("data", "features", "training images", "known classes")
     glossary = Glossary(
         {
             "knn20 <stage>": Meaning(

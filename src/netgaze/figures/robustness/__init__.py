@@ -45,7 +45,7 @@ class Robustness(Figure):
 
     title = "Robustness to corruptions"
     question = "How much accuracy is left when images are noisy, blurred, snowed on or compressed?"
-    needs = ("task", "data", "features", "known classes")
+    needs = ("task", "data", "features", "training images", "known classes")
     metrics = ("mean_corruption_error",)
     glossary = Glossary(
         {
