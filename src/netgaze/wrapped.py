@@ -50,7 +50,9 @@ def wrap(
     label: str | None = None,
     **chosen: Unpack[Chosen],
 ) -> Wrapped:
-    """Make any PyTorch classifier fit for `look`, as in `look("cam", wrap(net, mean=0.5, std=0.25), data=...)`.
+    """Say what is known of a network of one's own, any PyTorch classifier, and give the result to `look`.
+
+    As in `look("cam", wrap(net, mean=0.5, std=0.25), data=test_set)`.
 
     The network itself stays as it is: its weights, modes, gradients, hooks and outputs. Each `look` copies it as it
     then is, on the device where it lies, and asks the copy in evaluation mode. Nothing that is found is kept on disk,
@@ -184,9 +186,10 @@ def _make_subject(wrapped: Wrapped, network: OwnNet, data: ImageData, data_key: 
     task = Supervised(model=network, num_classes=len(numbered), optimizer=_do_not_train, schedule=_do_not_train)
     fitting = data.class_names if len(data.class_names) == len(numbered) else numbered
     task.name_classes(wrapped.class_names or fitting)
+    task.eval()
     return Subject(
         wrapped.label,
-        task=task.eval,
+        task=lambda: task,
         data=lambda: seen,
         train_data=lambda: seen,  # what it was trained on is not known, nor whether it had these classes
         training=True,

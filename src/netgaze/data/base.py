@@ -15,7 +15,7 @@ from tqdm import tqdm
 from netgaze.batch import Batch
 from netgaze.data.augment import Augment
 from netgaze.data.decode import NO_RANGES, Form, read_images, read_picture
-from netgaze.data.facts import check_facts, check_loaded, digest_content, digest_evaluated, number_images
+from netgaze.data.facts import check_facts, check_loaded, digest_content, digest_evaluated, digest_images, number_images
 from netgaze.data.found import Found, Remarks, find
 from netgaze.data.images import Images, Unlabeled, Vectors
 from netgaze.data.loading import make_loader
@@ -259,6 +259,11 @@ class ImageData(LightningDataModule):
     def fingerprint(self) -> str:
         """A short name for the content of all splits and for how it is normalized."""
         return digest_content(self, self.splits)
+
+    @cached_property
+    def images_fingerprint(self) -> str:
+        """A short name for the content of all splits, by which networks are known to see the same images."""
+        return digest_images(self, self.splits)
 
     @cached_property
     def eval_fingerprint(self) -> str:

@@ -82,7 +82,7 @@ class Agreement(Figure):
         arrays = {
             "labels": labels.numpy(),
             "names": np.array(data.class_names),
-            "images": np.array(data.fingerprint),
+            "images": np.array(data.images_fingerprint),
             "knn_answers": voted.numpy(),
             "knn_confidence": (bank_labels[near] == voted[:, None]).double().mean(dim=1).numpy(),
         }

@@ -120,7 +120,7 @@ class Layers(Figure):
         arrays = {
             "stages": np.array(list(shown)),
             "control": np.array(subject.control),
-            "images": np.array(data.fingerprint),
+            "images": np.array(data.images_fingerprint),
         }
         numbers |= {"num_images": len(rows), "num_train": len(own)}
         caption = (

@@ -116,7 +116,7 @@ class Robustness(Figure):
             "right": np.array(right),
             "right_clean": measure(images),
             "acc": np.mean(right, axis=2),
-            "images": np.array(data.fingerprint),
+            "images": np.array(data.images_fingerprint),
             "labels": labels.numpy(),
             "severities": np.array(self.severities),
             "examples": np.stack(examples),
