@@ -2,9 +2,11 @@
 
 import copy
 
+import nbformat
 import pytest
 import torch
-from tests.conftest import NO_FIGURES, TINY
+from nbclient import NotebookClient
+from tests.conftest import NO_FIGURES, ROOT, TINY
 from tests.tiny_runs import train
 from torch import nn
 from torch.utils.data import TensorDataset
@@ -274,6 +276,21 @@ def test_a_network_that_cannot_be_copied_is_named():
 def test_several_networks_without_a_run_repeat_nothing():
     one, other = _open_all([wrap(make(), label="a"), wrap(make(), label="b")], (IMAGES, LABELS))
     assert one.setting != other.setting
+
+
+@pytest.mark.slow
+def test_the_notebook_runs(tmp_path):
+    """Its network is from a cell: its code lies in no file."""
+    notebook = nbformat.read(ROOT / "notebooks" / "own_network.ipynb", as_version=4)
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    assert all(cell.outputs == [] and cell.execution_count is None for cell in code)
+    NotebookClient(notebook, timeout=300, resources={"metadata": {"path": str(tmp_path)}}).execute()
+    outputs = [output for cell in code for output in cell.outputs]
+    assert not [output for output in outputs if output.output_type == "error" or output.get("name") == "stderr"]
+    shown = [output.data.get("text/html", "") for output in outputs if output.output_type == "execute_result"]
+    assert ["data:image/png;base64," in html for html in shown] == [True] * 4
+    assert "<iframe" in shown[-1]
+    assert all("mine" in html and "random" in html for html in shown)
 
 
 @pytest.fixture(scope="module")

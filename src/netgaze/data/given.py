@@ -16,7 +16,7 @@ from netgaze.errors import NetgazeError
 
 _SPLITS = ("train", "val", "test")
 _HOW = 'Give a Dataset of (image, label), (images, labels), or several by split: {"train": ..., "test": ...}'
-_PATIENCE = 2  # seconds until a bar is drawn
+_PATIENCE = 5  # seconds until a bar is drawn
 
 
 class GivenData(ImageData):
