@@ -99,6 +99,7 @@ def test_splits_and_those_that_were_not_given():
 def test_another_normalization_is_of_the_same_images():
     splits, _ = read_given((PIXELS, LABELS), None)
     data = GivenData(splits=splits, class_names=["a", "b", "c"])
+    assert data.fingerprint == data.with_normalization([0.0], [1.0]).fingerprint
     other = data.with_normalization(MEAN, STD)
     expected = v2.functional.normalize(PIXELS / 255, MEAN, STD)
     torch.testing.assert_close(other.normalize(other.images("test")), expected)

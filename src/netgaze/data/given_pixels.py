@@ -68,7 +68,10 @@ class PixelCollector:
             return self._plain
         lies = f"{self.where}: the images' values lie in {low:.4g}..{high:.4g}, pixels in 0..1, or as uint8 in 0..255."
         if self.normalization is None:
-            raise NetgazeError(f"{lies} If they were normalized, say how: wrap(network, mean=[...], std=[...]).")
+            raise NetgazeError(
+                f"{lies} If they were normalized, say by what, for all networks the same: wrap(network, mean=[...], "
+                "std=[...])."
+            )
         low, high = self._restored_range.tolist()
         if low >= -_SLACK and high <= 1 + _SLACK:
             return self._restored
