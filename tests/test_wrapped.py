@@ -102,6 +102,12 @@ class TestWhatANetworkSees:
         assert torch.equal(one.data.images("test"), other.data.images("test"))
         assert (one.outputs("test").logits == other.outputs("test").logits).all()
 
+    def test_a_compiled_network_is_the_one_that_was_compiled(self):
+        network = make()
+        one, other = open_one(network), open_one(torch.compile(network))
+        assert other.label == "Net"
+        assert (one.outputs("test").logits == other.outputs("test").logits).all()
+
     def test_its_weights_are_those_of_now(self):
         wrapped = wrap(make())
         before = open_one(wrapped).outputs("test").logits
