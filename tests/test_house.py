@@ -36,7 +36,7 @@ ORDER = [
     ROOMS,
     {"build"},
     {"subjects"},
-    {"run"},
+    {"run", "wrapped"},
     {"labels", "checks"},
     {"rows"},
     {"results", "card"},

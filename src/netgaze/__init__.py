@@ -7,11 +7,13 @@ if TYPE_CHECKING:
     from netgaze.browse import runs
     from netgaze.experiment import open_run
     from netgaze.notebook import analyze, fit, look
+    from netgaze.wrapped import wrap
 
 __version__ = "0.2.0"
-__all__ = ["analyze", "fit", "look", "open_run", "runs"]
+__all__ = ["analyze", "fit", "look", "open_run", "runs", "wrap"]
 
-_MODULES = {"analyze": "notebook", "fit": "notebook", "look": "notebook", "open_run": "experiment", "runs": "browse"}
+_MODULES = {"analyze": "notebook", "fit": "notebook", "look": "notebook", "open_run": "experiment"}
+_MODULES |= {"runs": "browse", "wrap": "wrapped"}
 
 
 def __getattr__(name: str) -> Any:

@@ -310,8 +310,7 @@ def _show(
         built = {name: build(figure) for name, figure in section.figures.items()}
         if built and section.subjects:
             like = section.subjects if section.like is None else section.like
-            untrained = controls([subject for subject in like if subject.config is not None], control)
-            found.add(look(built, [*section.subjects, *untrained], folder / "figures"))
+            found.add(look(built, [*section.subjects, *controls(like, control)], folder / "figures"))
             asked |= dict.fromkeys(built)
     plots = _plot(rows, folder / "figures", found) if rows else []
     shown = [name for name in [*asked, *PLOTS] if name in found or name in found.failed]

@@ -18,7 +18,7 @@ from netgaze.labels import label_runs, list_hyperparameters
 from netgaze.rows import count_examples
 from netgaze.run import Run
 from netgaze.subject import Subject, device_of, evaluating
-from netgaze.subjects import choose_precision, controls
+from netgaze.subjects import choose_precision, controls, plan_untrained
 from netgaze.tables import format_numbers
 from netgaze.trainer import choose_device, set_globals
 from netgaze.weights import restore
@@ -111,6 +111,7 @@ def end(
         precision=choose_precision(settings),
         examples=(lambda: run.examples) if run.has_examples else None,
         snapshots=(lambda: run.snapshots) if run.has_snapshots else None,
+        untrained=lambda: plan_untrained(settings),
     )
     found = _look(figures, subject, settings, run, numbers)
     speed = {"test_images_per_second": tested.images_per_second} | _measure_training(data, run)

@@ -54,12 +54,13 @@ _OTHERS = ("builtins", "abc", "torch", "pytorch_lightning", "timm", "torchvision
 def read_source(thing: Any) -> str:
     """The code of the modules that an object's class and its bases are from: a stored answer is stale when it changes.
 
-    Of a network also those of its parts. Of a class in the `__init__.py` of a folder, the code of all modules in this
+    Of a network also those of its parts, and how these were set. Of a class in the `__init__.py` of a folder, the code of all modules in this
     folder. Libraries are left out.
     """
     parts = thing.modules() if isinstance(thing, nn.Module) else [thing]
     names = dict.fromkeys(kind.__module__ for part in parts for kind in type(part).__mro__)
-    return "".join(_read_module(name) for name in names if name.partition(".")[0] not in _OTHERS)
+    said = repr(thing) if isinstance(thing, nn.Module) else ""
+    return said + "".join(_read_module(name) for name in names if name.partition(".")[0] not in _OTHERS)
 
 
 def _read_module(name: str) -> str:

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from hydra import compose
 from hydra.core.global_hydra import GlobalHydra
@@ -14,6 +15,7 @@ from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
+from torch import nn
 
 from netgaze import analysis, experiment, schema
 from netgaze.build import build, trust
@@ -30,10 +32,11 @@ from netgaze.labels import label_runs
 from netgaze.request import Request
 from netgaze.requeue import release_signals
 from netgaze.run import Run
-from netgaze.subject import Subject
+from netgaze.subject import HOW, NEEDS, Subject
 from netgaze.subjects import controls, forget_data
 from netgaze.text import VisibleFormatter
 from netgaze.winner import name_winner
+from netgaze.wrapped import Wrapped, open_wrapped, wrap
 
 log = logging.getLogger(__name__)
 
@@ -74,25 +77,35 @@ def analyze(words: Sequence[str]) -> Comparison:
         return Comparison(folder, name_winner(analysis.analyze(config, folder, request)))
 
 
-def look(figure: Figure | str, *seen: Run | Subject | Path | str, control: str | None = "random") -> Seen:
+def look(
+    figure: Figure | str,
+    *seen: Run | Subject | Path | str | nn.Module | Wrapped,
+    data: Any = None,
+    control: str | None = "random",
+) -> Seen:
     """Draw one figure for some networks side by side; nothing is written.
 
     Args:
         figure: an object of one's own, or the name of one in `conf/figure`.
-        seen: runs, their folders, or what `open_run` opened; labels must be distinct.
-        control: "random" also shows the same networks untrained, and raw pixels; None for none.
+        seen: runs, their folders, or what `open_run` opened; or networks of one's own, any `torch.nn.Module`, by choice
+            in `wrap`. Labels must be distinct.
+        data: what networks of one's own look at: a Dataset of (image, label), a pair (images [N,C,H,W], labels [N]) of
+            tensors or arrays, either of them by split, {"train": ..., "val": ..., "test": ...}, or an `ImageData`.
+            Figures show the images of "test", which those that are given without a split are; "train" is asked for
+            by figures that hold these against others. None for the data of the first run among `seen`.
+        control: "random" also shows the same networks untrained, see `wrap`, and raw pixels; None for none.
 
     Raises:
-        NetgazeError: no such figure, nothing to look at, or labels that are the same.
+        NetgazeError: no such figure, nothing to look at, labels that are the same, or data that does not fit.
     """
     chosen = _build_figure(figure) if isinstance(figure, str) else figure
-    given = _open_all(seen)
+    given = _open_all(seen, data)
     beside = [] if chosen.controls == "none" else controls(given, control)
     subjects = [subject for subject in [*given, *beside] if not subject.lacks(chosen.needs)]
     if all(subject.control for subject in subjects):
-        raise NetgazeError(f"{chosen.title}: nothing to look at. Give runs that have {', '.join(chosen.needs)}.")
+        raise NetgazeError(f"{chosen.title}: nothing to look at. {_describe_lacking(given, chosen.needs)}")
     if chosen.compares and sum(not subject.control for subject in subjects) < 2:
-        raise NetgazeError(f"{chosen.title}: nothing to hold it against. Give two runs or more.")
+        raise NetgazeError(f"{chosen.title}: nothing to hold it against. Give two networks or more.")
     findings = {subject.label: chosen.compute(subject) for subject in subjects}
     join_related(chosen, findings, subjects)
     return Seen.of(chosen, findings, [it.label for it in beside])
@@ -206,15 +219,36 @@ def _build_figure(name: str) -> Figure:
     return build(config)
 
 
-def _open_all(seen: Sequence[Run | Subject | Path | str]) -> list[Subject]:
+def _open_all(seen: Sequence[Run | Subject | Path | str | nn.Module | Wrapped], data: Any) -> list[Subject]:
     """What was given as subjects; runs are called by what makes them different."""
-    runs = [it if isinstance(it, Run | Subject) else Run(it) for it in seen]
-    titles = iter(label_runs([run for run in runs if isinstance(run, Run)]))
-    found = [run if isinstance(run, Subject) else run.open(label=next(titles)) for run in runs]
-    labels = [subject.label for subject in found]
+    named = [wrap(it) if isinstance(it, nn.Module) else Run(it) if isinstance(it, Path | str) else it for it in seen]
+    titles = iter(label_runs([it for it in named if isinstance(it, Run)]))
+    opened = [it.open(label=next(titles)) if isinstance(it, Run) else it for it in named]
+    labels = [it.label for it in opened]
     if len(set(labels)) < len(labels):
-        raise NetgazeError(f"look: give each network a title of its own, open_run(folder, label=...); got {labels}.")
-    return found
+        raise NetgazeError(
+            "look: give each network a title of its own, open_run(folder, label=...) or wrap(network, label=...); got "
+            f"{labels}."
+        )
+    networks = [it for it in opened if isinstance(it, Wrapped)]
+    others = [it for it in opened if isinstance(it, Subject)]
+    if not networks:
+        if data is not None:
+            raise NetgazeError("look: data= is for networks of your own. What open_run opens has its data.")
+        return others
+    made = iter(open_wrapped(networks, data, others))
+    return [next(made) if isinstance(it, Wrapped) else it for it in opened]
+
+
+def _describe_lacking(subjects: Sequence[Subject], needs: Sequence[str]) -> str:
+    """What each subject lacks of what a figure needs, with what that is or how one comes by it."""
+    if not subjects:
+        return f"Give what has {', '.join(needs)}."
+    said = []
+    for subject in subjects:
+        lacking = (f"no {need} ({HOW.get(need, NEEDS[need])})" for need in subject.lacks(tuple(needs)))
+        said.append(f"{subject.label} has {' and '.join(lacking)}")
+    return f"{'; '.join(said)}."
 
 
 @contextmanager

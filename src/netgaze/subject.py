@@ -6,6 +6,7 @@ K classes of the task, M examples that the task makes of N images (rotation: M =
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -36,12 +37,31 @@ NEEDS = {
     "config": "the run's settings",
     "features": "a vector per image: of a network, or of raw pixels",
     "verifier": "a distance that tells pairs of images apart: the task's own, or that of the features",
+    "training images": "images to be held against those that are looked at",
     "known classes": "images of classes that training has too, which new people, for one, are not",
     "examples": "a record of what it said of each training example, epoch by epoch",
     "attention": "a network whose tokens attend to one another, as a transformer's do",
 }
 # How a run comes by a part that most runs lack.
-HOW = {"examples": "a run trained with callback.examples.record=true has them"}
+HOW = {
+    "examples": "a run trained with callback.examples.record=true has them",
+    "training images": 'in a notebook, data={"train": ..., "test": ...} gives them',
+}
+
+
+@dataclass(frozen=True)
+class Untrained:
+    """What a network is held against: the same network before it learned anything.
+
+    Attributes:
+        key: the same for networks whose untrained ones are the same.
+        data_key: the same for networks that look at the same images.
+        make: makes it as a Subject, from the trained one and a label.
+    """
+
+    key: str
+    data_key: str
+    make: Callable[["Subject", str], "Subject"]
 
 
 class Subject:
@@ -59,7 +79,8 @@ class Subject:
         config: the run's resolved config.
         split: the split that is looked at: "test", or "val" while training.
         control: True for what is only there to compare with (random weights, raw pixels).
-        training: True for a network still in training: its features are never cached on disk.
+        training: True for a network that may be another one soon, as one still in training: what is computed of it is
+            never kept on disk.
         pixels: True makes a subject whose features are its raw pixels [N, H*W*C], and which has no task.
         folder: the run's folder, where its figures lie.
         train_data: makes the data that the network was trained on, where `data` is another.
@@ -67,6 +88,7 @@ class Subject:
         input_shape: (C, H, W) of the images that the network reads; by default those of the data.
         precision: of passes over whole splits, "32" or "bf16", see `passes.Passes`. A verifier and whatever needs
             gradients or exact maps are asked in fp32 all the same.
+        untrained: says how its untrained network is made; None where it is held against none, as a control.
     """
 
     def __init__(
@@ -90,10 +112,11 @@ class Subject:
         precision: str = "32",
         examples: Callable[[], Record] | None = None,
         snapshots: Callable[[], Snapshots] | None = None,
+        untrained: Callable[[], Untrained] | None = None,
     ):
         self.label = label
         self._task, self._data, self._history, self._examples = task, data, history, examples
-        self._snapshots = snapshots
+        self._snapshots, self._untrained = snapshots, untrained
         self.metrics, self.config = metrics, config
         self.split = split
         self.control, self.training, self.pixels, self.folder = control, training, pixels, folder
@@ -118,11 +141,15 @@ class Subject:
             "config": self.config is not None,
             "features": has_vectors,
             "verifier": has_vectors,
+            "training images": "training images" not in needs or (self._data is not None and self._has_training()),
             "known classes": "known classes" not in needs or (self._data is not None and self._has_known_classes()),
             "examples": self._examples is not None and self._data is not None,
             "attention": "attention" not in needs or (self._task is not None and self._attends),
         }
         return [need for need in needs if not has[need]]
+
+    def _has_training(self) -> bool:
+        return len(self.data.labels("train")) > 0
 
     def _has_known_classes(self) -> bool:
         """Whether a class of the split is one of the training images'."""
@@ -180,6 +207,11 @@ class Subject:
         return self.data if self._train_data is None else self._train_data()
 
     @cached_property
+    def untrained(self) -> Untrained | None:
+        """How the untrained network is made that it is held against; None where there is none."""
+        return None if self._untrained is None else self._untrained()
+
+    @cached_property
     def history(self) -> list[dict[str, float]]:
         """One row an epoch."""
         assert self._history is not None
@@ -187,8 +219,13 @@ class Subject:
 
     @property
     def setting(self) -> str:
-        """A short name for what repetitions by other seeds share: all settings that shape a network, but its seeds."""
-        config = self.config or {}
+        """A short name for what repetitions by other seeds share: all settings that shape a network, but its seeds.
+
+        Of a network without settings nobody knows what repeats it: its label.
+        """
+        if self.config is None:
+            return digest(self.label)
+        config = self.config
         shaping = {name: config.get(name) for name in ("task", "data", "model", "optim", "schedule", "init")}
         return digest(_leave_out_seeds(shaping), config.get("trainer", {}).get("max_epochs"))
 

@@ -3,6 +3,7 @@
 import hashlib
 import logging
 from collections.abc import Collection, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from netgaze.build import build, build_task, init_from_data
 from netgaze.errors import NetgazeError
 from netgaze.files import digest
 from netgaze.program import spell
-from netgaze.subject import Subject
+from netgaze.subject import Subject, Untrained
 from netgaze.trainer import choose_device, resolve_figures_precision
 from netgaze.verifier import Verifier
 from netgaze.weights import restore
@@ -80,6 +81,7 @@ def open_subject(
         precision=choose_precision(settings, precision),
         examples=(lambda: run.examples) if run.has_examples else None,
         snapshots=(lambda: run.snapshots) if run.has_snapshots else None,
+        untrained=lambda: plan_untrained(settings),
     )
 
 
@@ -232,7 +234,7 @@ def controls(subjects: Sequence[Subject], control: str | None) -> list[Subject]:
     """What the subjects are held against: each distinct network untrained, and raw pixels.
 
     Args:
-        subjects: with configs.
+        subjects: those that say how their untrained network is made; the others are held against nothing.
         control: "random", or None for no control.
 
     Raises:
@@ -246,15 +248,21 @@ def controls(subjects: Sequence[Subject], control: str | None) -> list[Subject]:
     distinct: dict[str, Subject] = {}
     sets: dict[str, Subject] = {}
     for subject in subjects:
-        assert subject.config is not None
-        # Of a task its kind alone: what it freezes or smooths in training changes no untrained network.
-        kind = digest(subject.config["model"], subject.config["task"]["_target_"], _facts(subject))
-        distinct.setdefault(kind, subject)
-        sets.setdefault(digest(_facts(subject)), subject)
+        if subject.untrained is not None:
+            distinct.setdefault(subject.untrained.key, subject)
+            sets.setdefault(subject.untrained.data_key, subject)
     return [
         *(_untrained(subject, _title("random", subject, distinct, labels)) for subject in distinct.values()),
         *(_pixels(subject, _title("raw pixels", subject, sets, labels)) for subject in sets.values()),
     ]
+
+
+def plan_untrained(settings: dict[str, Any]) -> Untrained:
+    """How the untrained network of a run is made, of resolved settings; see `controls`."""
+    facts = _what_is_shown(settings["data"])
+    # Of a task its kind alone: what it freezes or smooths in training changes no untrained network.
+    key = digest(settings["model"], settings["task"]["_target_"], facts)
+    return Untrained(key, digest(facts), partial(_build_untrained, settings))
 
 
 def _title(what: str, subject: Subject, among: dict[str, Subject], labels: Collection[str]) -> str:
@@ -263,18 +271,17 @@ def _title(what: str, subject: Subject, among: dict[str, Subject], labels: Colle
     return f"{title} (control)" if title in labels else title
 
 
-def _facts(subject: Subject) -> dict[str, Any]:
-    assert subject.config is not None
-    return _what_is_shown(subject.config["data"])
-
-
 def _pixels(subject: Subject, title: str) -> Subject:
     return Subject(title, data=lambda: subject.data, split=subject.split, pixels=True, control=True)
 
 
 def _untrained(subject: Subject, title: str) -> Subject:
-    assert subject.config is not None
-    settings = subject.config | {"seed": CONTROL_SEED, "init": None}
+    assert subject.untrained is not None
+    return subject.untrained.make(subject, title)
+
+
+def _build_untrained(own: dict[str, Any], subject: Subject, title: str) -> Subject:
+    settings = own | {"seed": CONTROL_SEED, "init": None}
     device = choose_device(settings["trainer"]["accelerator"])
 
     def task() -> Any:

@@ -15,7 +15,7 @@ from netgaze.figures.knn import Knn
 from netgaze.models.resnet import ResNet
 from netgaze.run import Run
 from netgaze.subject import Subject
-from netgaze.subjects import CONTROL_SEED, controls
+from netgaze.subjects import CONTROL_SEED, controls, plan_untrained
 
 FIGURES = ["figure=[filters,cam,tsne,knn,extremes,confusion,data_card]"]
 
@@ -63,6 +63,7 @@ def test_untrained_networks_of_two_tasks_have_one_body(tmp_path):
             task=lambda: build_task(config, data.class_names),
             data=lambda: data,
             config=config,
+            untrained=lambda: plan_untrained(config),
         )
 
     supervised, rotation, pixels = controls([make_subject(config) for config in settings], "random")

@@ -15,7 +15,7 @@ from tqdm import tqdm
 from netgaze.batch import Batch
 from netgaze.data.augment import Augment
 from netgaze.data.decode import NO_RANGES, Form, read_images, read_picture
-from netgaze.data.facts import check_facts, check_loaded, digest_content, digest_evaluated, number_images
+from netgaze.data.facts import check_facts, check_loaded, digest_content, digest_evaluated, digest_images, number_images
 from netgaze.data.found import Found, Remarks, find
 from netgaze.data.images import Images, Unlabeled, Vectors
 from netgaze.data.loading import make_loader
@@ -261,6 +261,11 @@ class ImageData(LightningDataModule):
         return digest_content(self, self.splits)
 
     @cached_property
+    def images_fingerprint(self) -> str:
+        """A short name for the content of all splits, by which networks are known to see the same images."""
+        return digest_images(self, self.splits)
+
+    @cached_property
     def eval_fingerprint(self) -> str:
         """A short name for the images and labels that networks are chosen and compared by: validation and test."""
         return digest_evaluated(self, self.splits)
@@ -273,6 +278,13 @@ class ImageData(LightningDataModule):
         """This data set, whose loaders give features [V,N,D] by split in the place of images, in the same order."""
         other = copy.copy(self)
         other._features = {split: Vectors(values, self.labels(split)) for split, values in features.items()}
+        return other
+
+    def with_normalization(self, mean: Sequence[float], std: Sequence[float]) -> "ImageData":
+        """This data set, the same images, normalized by other numbers of values in 0..1, one per channel or one."""
+        other = copy.copy(self)
+        other.__dict__.pop("fingerprint", None)  # it says how images are normalized
+        other.mean, other.std = check_facts(self.num_channels, mean, std)
         return other
 
     def with_augment(self, augment: Augment | None) -> "ImageData":

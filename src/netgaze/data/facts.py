@@ -74,19 +74,26 @@ def check_loaded(data: Any, splits: Mapping[str, Images]) -> None:
 
 def digest_content(data: Any, splits: Mapping[str, Images]) -> str:
     """A short name for the content of all splits and for how it is normalized; see `check_loaded`."""
+    return _digest_once(
+        "content", lambda name: [data.mean, data.std, *_list_content(data, splits, name)], list(splits.values())
+    )
 
-    def list_parts(name_pixels: NamePixels) -> list[Any]:
-        parts: list[Any] = [data.mean, data.std, data.class_names]
-        parts += [] if data.stored_size == data.image_size else [data.image_size]
-        for name, split in sorted(splits.items()):
-            parts += [name, *name_pixels(split, data.stored_size), split.labels.numpy()]
-            if (masked := data.masks(name)) is not None:
-                there, masks = masked
-                parts += [masks.numpy()] if len(there) == len(split) else [there.numpy(), masks.numpy()]
-            parts += [part for mark, values in sorted(split.marks.items()) for part in (mark, values.numpy())]
-        return parts
 
-    return _digest_once("content", list_parts, list(splits.values()))
+def digest_images(data: Any, splits: Mapping[str, Images]) -> str:
+    """A short name for the content of all splits, however it is normalized; see `check_loaded`."""
+    return _digest_once("images", lambda name: _list_content(data, splits, name), list(splits.values()))
+
+
+def _list_content(data: Any, splits: Mapping[str, Images], name_pixels: NamePixels) -> list[Any]:
+    parts: list[Any] = [data.class_names]
+    parts += [] if data.stored_size == data.image_size else [data.image_size]
+    for name, split in sorted(splits.items()):
+        parts += [name, *name_pixels(split, data.stored_size), split.labels.numpy()]
+        if (masked := data.masks(name)) is not None:
+            there, masks = masked
+            parts += [masks.numpy()] if len(there) == len(split) else [there.numpy(), masks.numpy()]
+        parts += [part for mark, values in sorted(split.marks.items()) for part in (mark, values.numpy())]
+    return parts
 
 
 def digest_evaluated(data: Any, splits: Mapping[str, Images]) -> str:

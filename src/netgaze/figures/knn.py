@@ -34,7 +34,7 @@ class Knn(Figure):
 
     title = "Nearest neighbors"
     question = "Which training images are nearest to a test image, and are they of its class?"
-    needs = ("data", "features")
+    needs = ("data", "features", "training images")
     metrics = ("knn20", "knn200")
     glossary = Glossary(
         {

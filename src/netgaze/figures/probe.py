@@ -32,7 +32,7 @@ class Probe(Figure):
 
     title = "Linear probe"
     question = "How many of the classes can be read from the features by a straight line, and from how many labels?"
-    needs = ("data", "features")
+    needs = ("data", "features", "training images")
     metrics = ("probe", "probe_1", "probe_10", "probe_100")
     glossary = Glossary(
         {

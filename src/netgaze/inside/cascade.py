@@ -38,13 +38,14 @@ def _name_loose(model: nn.Module, ahead: list[str], is_later: bool) -> str:
 
 @torch.no_grad()
 def reinitialize(module: nn.Module) -> None:
-    """Draw a module's own weights anew, as torch does; those of one that cannot say how are shuffled."""
+    """Draw a module's own weights anew, as torch does; those that this leaves as they are get shuffled."""
+    versions = {weights: weights._version for weights in module.parameters(recurse=False)}
     draw: Any = getattr(module, "reset_parameters", None)
     if draw is not None:
         draw()
-        return
     for weights in module.parameters(recurse=False):
-        weights.copy_(weights.flatten()[torch.randperm(weights.numel(), device=weights.device)].view_as(weights))
+        if versions.get(weights) == weights._version:
+            weights.copy_(weights.flatten()[torch.randperm(weights.numel(), device=weights.device)].view_as(weights))
 
 
 def randomize_downward(model: nn.Module, seed: int) -> Iterator[str]:

@@ -53,6 +53,11 @@ class ModuleNet(OwnNet):
             feature_layers=feature_layers,
             filter_layers=filter_layers,
         )
+        self.target, self.kwargs = target, dict(kwargs or {})
+
+    def extra_repr(self) -> str:
+        """What was typed of the network, by which stored answers of its are known."""
+        return f"target={self.target}, kwargs={self.kwargs}"
 
 
 def make_network(target: str, kwargs: Mapping[str, Any], num_classes: int) -> nn.Module:

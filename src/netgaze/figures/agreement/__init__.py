@@ -31,7 +31,7 @@ class Agreement(Figure):
 
     title = "Agreement"
     question = "Are two networks right about the same images, and what does each say where only one is?"
-    needs = ("data", "features", "known classes")
+    needs = ("data", "features", "training images", "known classes")
     controls = "none"  # untrained networks answer nearly all images with one class
     compares = True
     glossary = Glossary(
@@ -82,7 +82,7 @@ class Agreement(Figure):
         arrays = {
             "labels": labels.numpy(),
             "names": np.array(data.class_names),
-            "images": np.array(data.fingerprint),
+            "images": np.array(data.images_fingerprint),
             "knn_answers": voted.numpy(),
             "knn_confidence": (bank_labels[near] == voted[:, None]).double().mean(dim=1).numpy(),
         }

@@ -84,7 +84,7 @@ class Explore(Figure):
             "near": near.numpy(),
             "splits": np.array(splits),
             "names": np.array(data.class_names),
-            "data": np.array([data.title, data.fingerprint]),
+            "data": np.array([data.title, data.images_fingerprint]),
         }
         arrays |= ask(subject, rows, labels) | map_evidence(subject, rows)
         caption = f"{len(labels):,} images of the {' and '.join(splits)} split, the same for every network."

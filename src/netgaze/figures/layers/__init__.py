@@ -43,7 +43,7 @@ class Layers(Figure):
 
     title = "Layer by layer"
     question = "What can be read from each stage, and from which one on is the answer settled?"
-    needs = ("data", "features", "known classes")
+    needs = ("data", "features", "training images", "known classes")
     glossary = Glossary(
         {
             "knn20 <stage>": Meaning(
@@ -120,7 +120,7 @@ class Layers(Figure):
         arrays = {
             "stages": np.array(list(shown)),
             "control": np.array(subject.control),
-            "images": np.array(data.fingerprint),
+            "images": np.array(data.images_fingerprint),
         }
         numbers |= {"num_images": len(rows), "num_train": len(own)}
         caption = (

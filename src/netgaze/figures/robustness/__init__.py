@@ -45,7 +45,7 @@ class Robustness(Figure):
 
     title = "Robustness to corruptions"
     question = "How much accuracy is left when images are noisy, blurred, snowed on or compressed?"
-    needs = ("task", "data", "features", "known classes")
+    needs = ("task", "data", "features", "training images", "known classes")
     metrics = ("mean_corruption_error",)
     glossary = Glossary(
         {
@@ -116,7 +116,7 @@ class Robustness(Figure):
             "right": np.array(right),
             "right_clean": measure(images),
             "acc": np.mean(right, axis=2),
-            "images": np.array(data.fingerprint),
+            "images": np.array(data.images_fingerprint),
             "labels": labels.numpy(),
             "severities": np.array(self.severities),
             "examples": np.stack(examples),

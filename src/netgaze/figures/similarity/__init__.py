@@ -92,7 +92,7 @@ class Similarity(Figure):
             "stages": np.array(list(stages)),
             "neighbors": list_neighbors(subject.bank(split)[rows], k).astype(np.int32),
             "labels": labels[rows].numpy(),
-            "images": np.array(data.fingerprint),
+            "images": np.array(data.images_fingerprint),
         }
         numbers = {"num_images": len(rows), "k": k, "num_permutations": self.num_permutations}
         return Finding(numbers, arrays, self._write_caption(subject.split, len(rows), k))
