@@ -54,8 +54,8 @@ _OTHERS = ("builtins", "abc", "torch", "pytorch_lightning", "timm", "torchvision
 def read_source(thing: Any) -> str:
     """The code of the modules that an object's class and its bases are from: a stored answer is stale when it changes.
 
-    Of a network also those of its parts, and how these were set. Of a class in the `__init__.py` of a folder, the code of all modules in this
-    folder. Libraries are left out.
+    Of a network also those of its parts, and how these were set. Of a class in the `__init__.py` of a folder, the code
+    of all modules in this folder. Libraries are left out.
     """
     parts = thing.modules() if isinstance(thing, nn.Module) else [thing]
     names = dict.fromkeys(kind.__module__ for part in parts for kind in type(part).__mro__)
