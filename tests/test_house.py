@@ -15,7 +15,7 @@ from tests.conftest import CONF, ROOT
 import netgaze
 from netgaze.build import READ_ELSEWHERE
 
-ROOMS = {"data", "models", "tasks", "callbacks", "figures"}
+ROOMS = {"data", "models", "tasks", "callbacks", "loggers", "figures"}
 # Each may import what stands before it.
 ORDER = [
     {"text"},
@@ -42,7 +42,7 @@ ORDER = [
     {"results"},
     {"tables", "plots", "winner"},
     {"report", "ending"},
-    {"analysis", "stages"},
+    {"analysis", "stages", "tracking"},
     {"experiment"},
     {"commands"},
     {"sweep", "notebook"},
@@ -175,7 +175,7 @@ def test_any_keyword_is_refused(named, monkeypatch):
         parameters("target")
 
 
-@pytest.mark.parametrize("group", ["figure", "callback"])
+@pytest.mark.parametrize("group", ["figure", "callback", "logger"])
 def test_a_chosen_many_group_names_its_package(group):
     for path in (CONF / group).glob("*.yaml"):
         assert path.read_text(encoding="utf-8").startswith(f"# @package {group}.{path.stem}\n")

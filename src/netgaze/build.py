@@ -34,7 +34,7 @@ READ_ELSEWHERE = {
 FOREIGN = (Module, Optimizer, LRScheduler, Callback, Logger, Strategy, LightningModule, LightningDataModule)
 _PLACES = {
     **{"data": "data", "models": "model", "tasks": "task", "figures": "figure", "callbacks": "callback"},
-    **{"schedules": "schedule", "trainer": "trainer"},
+    **{"loggers": "logger", "schedules": "schedule", "trainer": "trainer"},
 }
 
 # Packages whose modules may be imported because a config names them: of others this would run a stranger's code.
