@@ -85,7 +85,7 @@ def test_a_comma_sweeps_only_with_m():
         ("figure=knn,tsne", "figure=[knn,tsne]"),
         ("optim.betas=1,2", "no key optim.betas. It comes with optim=adamw."),
         ("optim.lr=interval(0,1)", "one by one"),
-        ("~optim.lr", "only figures, callbacks and stages can be taken away"),
+        ("~optim.lr", "only figures, callbacks, loggers and stages can be taken away"),
         ("~figure", "figure=[]"),
         ("~figure.knnn", "there is no figure.knnn"),
         ("~stages.teacher", "There is no stage teacher."),

@@ -15,7 +15,7 @@ from tests.conftest import CONF, ROOT
 import netgaze
 from netgaze.build import READ_ELSEWHERE
 
-ROOMS = {"data", "models", "tasks", "callbacks", "figures", "exports"}
+ROOMS = {"data", "models", "tasks", "callbacks", "loggers", "figures", "exports"}
 # Each may import what stands before it.
 ORDER = [
     {"text"},
@@ -42,7 +42,7 @@ ORDER = [
     {"results", "card"},
     {"tables", "plots", "winner"},
     {"report", "ending", "exporting"},
-    {"analysis", "stages"},
+    {"analysis", "stages", "tracking"},
     {"experiment"},
     {"commands"},
     {"sweep", "notebook", "browse"},
@@ -176,7 +176,7 @@ def test_any_keyword_is_refused(named, monkeypatch):
         parameters("target")
 
 
-@pytest.mark.parametrize("group", ["figure", "callback", "export"])
+@pytest.mark.parametrize("group", ["figure", "callback", "export", "logger"])
 def test_a_chosen_many_group_names_its_package(group):
     for path in (CONF / group).glob("*.yaml"):
         assert path.read_text(encoding="utf-8").startswith(f"# @package {group}.{path.stem}\n")

@@ -33,7 +33,7 @@ READ_ELSEWHERE = {
 FOREIGN = (Module, Optimizer, LRScheduler, Callback, Logger, Strategy, LightningModule, LightningDataModule)
 _PLACES = {
     **{"data": "data", "models": "model", "tasks": "task", "figures": "figure", "callbacks": "callback"},
-    **{"schedules": "schedule", "trainer": "trainer", "exports": "export"},
+    **{"loggers": "logger", "schedules": "schedule", "trainer": "trainer", "exports": "export"},
 }
 
 _REFUSALS = (TypeError, ValueError, ArithmeticError, LookupError, MisconfigurationException)

@@ -4,7 +4,9 @@ The same is asked again, or for the first time, where a run or an analysis start
 """
 
 import difflib
+import importlib.util
 import os
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +25,8 @@ from netgaze.upgrade import upgrade_facts
 
 _CHECKPOINTS = ("best", "last")
 _PRECISIONS = ("auto", "32")
+_TRACKERS = ("wandb", "mlflow")  # packages that a logger needs
+_STORES = r"(https?|(sqlite|postgresql|mysql|mssql)(\+\w+)?)://|databricks(://|$)"  # mlflow's, but for its old folders
 
 
 @dataclass(frozen=True)
@@ -74,6 +78,36 @@ def check_train(config: DictConfig, folder: Path) -> None:
         if labels is not None and labels not in stages:
             find_pseudo_labels(labels)
     _check_pictures(_select(config, "figure"))
+    for name in config.get("logger", {}):
+        check_tracker(str(name))
+        check_store(_select(config, f"logger.{name}.tracking_uri"))
+
+
+def check_tracker(name: str) -> None:
+    """Whether the package of a tracker is installed; a folder of its name, as wandb leaves them, is none.
+
+    Raises:
+        NetgazeError: it is not.
+    """
+    found = importlib.util.find_spec(name) if name in _TRACKERS else None
+    if name in _TRACKERS and (found is None or found.origin is None):
+        raise NetgazeError(
+            f"logger={name} needs {name}: pip install 'netgaze[trackers]', or leave it out. A run that has begun with "
+            f"it goes on without it by ~logger.{name}."
+        )
+
+
+def check_store(tracking_uri: str | None) -> None:
+    """Whether what is given for a tracker's store can be one.
+
+    Raises:
+        NetgazeError: it cannot.
+    """
+    if tracking_uri is not None and not re.match(_STORES, tracking_uri):
+        raise NetgazeError(
+            f"logger.mlflow.tracking_uri={tracking_uri}: expected a server's address, as http://localhost:5000, or a "
+            "database, as sqlite:///mlflow.db."
+        )
 
 
 def check_analyze(config: DictConfig) -> None:

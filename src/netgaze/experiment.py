@@ -24,6 +24,7 @@ from netgaze.requeue import listen, release_signals
 from netgaze.run import Run, open_run
 from netgaze.stages import Stage, check_moved, check_stages, find_finished, move_data, plan_stage
 from netgaze.subjects import controls, warn_of_changes
+from netgaze.tracking import Tracking, build_trackers
 from netgaze.trainer import choose_device, compile_steps, describe_device, set_globals
 from netgaze.waiting import describe_threads
 from netgaze.weights import load_weights, parse_init, restore
@@ -122,9 +123,10 @@ def train(stage: Stage) -> None:
     check_monitor(settings["task"].get("monitor"), callbacks)
     check_recorded(figures, callbacks)
     controls([], settings["control"])  # says before training what it does not know
+    tracking = Tracking(build_trackers(settings.get("logger", {}), stage.request))  # runs of before have none
     trainer = build_trainer(
         chosen if task.trainable else chosen | {"max_epochs": 0},
-        callbacks=callbacks,
+        callbacks=[*callbacks, tracking],
         folder=run.folder,
         facts={
             "config": settings,
@@ -155,11 +157,12 @@ def train(stage: Stage) -> None:
     if (num := trainer.world_size) > 1:
         log.info("%d processes, of %d images each in a step: %d in all", num, data.batch_size, num * data.batch_size)
     training_data = task.training_data(data, choose_device(chosen["accelerator"]))
-    if not stage.is_trained:
-        _fit(trainer, task, training_data, run, resumed=stage.last is not None)
-    tested = test_best(trainer, task, data, training_data, run)
-    if is_main_process():  # the others helped to train and to test; it alone writes and draws
-        run.end("finished", **end(task, data, figures, settings, run, tested, stage.metrics))
+    with tracking.following(run):
+        if not stage.is_trained:
+            _fit(trainer, task, training_data, run, resumed=stage.last is not None)
+        tested = test_best(trainer, task, data, training_data, run)
+        if is_main_process():  # the others helped to train and to test; it alone writes and draws
+            run.end("finished", **end(task, data, figures, settings, run, tested, stage.metrics))
 
 
 def _build_both(stage: Stage) -> tuple[Any, Any]:

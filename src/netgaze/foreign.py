@@ -55,8 +55,10 @@ _NAMES = {
         "valcheckinterval checkvaleverynepoch logeverynsteps evalevery"
     ),
     "Logs, checkpoints and validation are callbacks, as in ~callback.tensorboard": (
-        "logger callbacks enablecheckpointing enableprogressbar enablemodelsummary wandb tensorboard profiler "
-        "numsanityvalsteps"
+        "callbacks enablecheckpointing enableprogressbar enablemodelsummary tensorboard profiler numsanityvalsteps"
+    ),
+    "Trackers are logger=wandb, logger=mlflow and logger=csv": (
+        "wandb usewandb wandbproject mlflow csvlogger tracker trackers loggers reportto trackingbackend"
     ),
 }
 _SAYINGS = {name: said for said, names in _NAMES.items() for name in names.split()}

@@ -9,7 +9,8 @@ from typing import Any
 from netgaze.run import Run
 
 REPEATS = ("seed", "data.split_seed")  # runs that differ in nothing else are repetitions of one setting
-_NO_DIFFERENCE = ("callback", "control", "export_predictions", "figure", "figures", "hydra", "name")  # to the network
+# Keys that make no difference to the network.
+_NO_DIFFERENCE = ("callback", "control", "export_predictions", "figure", "figures", "hydra", "logger", "name")
 _MAIN = ("task", "data", "model", "optim.lr", "trainer.max_epochs", "data.batch_size", "seed")  # of any run
 _NOTHING_TYPED = "as it is"
 _FILE_AND_KEY = re.compile(r"\{file:'?(.*?)'?,key:'?(.*?)'?\}")  # an `init` that names a key in its file

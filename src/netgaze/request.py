@@ -1,5 +1,6 @@
 """What a person typed for one run or analysis, parsed once."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -44,6 +45,10 @@ class Request:
     def is_of_stored_config(self) -> bool:
         """Whether a run's own config was taken up again: it may be a stranger's, unlike what was typed."""
         return "resume=" in self.command
+
+    def says(self, key: str) -> bool:
+        """Whether a key stands in this very command, not only in what the folder of a resumed sweep remembers."""
+        return re.search(rf"(?<![\w.]){re.escape(key)}=", self.command) is not None
 
     def as_facts(self) -> dict[str, Any]:
         """For `run.json`."""

@@ -38,6 +38,7 @@ class Train:
     schedule: dict[str, Any] = field(default_factory=dict)
     trainer: dict[str, Any] = field(default_factory=dict)
     callback: dict[str, Any] = field(default_factory=dict)
+    logger: dict[str, Any] = field(default_factory=dict)
     figure: dict[str, Any] = field(default_factory=dict)
     figures: Figures = field(default_factory=Figures)
     stages: dict[str, Any] = field(default_factory=dict)

@@ -80,6 +80,7 @@ class Stage:
     def _agrees(self, *ignored_keys: str) -> bool:
         if self.last is None:
             return False
+        ignored_keys = (*ignored_keys, "logger")  # who is told of a run does not change it
         before, now = (_without(config, ignored_keys) for config in (self.last["netgaze"]["config"], self.settings))
         return bool(before == now)
 

@@ -46,6 +46,7 @@ CHEAP = {
         "knn",
     ],
     "callback": ["[history,keep]", "[keep]", "[reseed,finite,history,budget,progress,keep]", "[]"],
+    "logger": ["[]", "[csv]", "csv"],
     "trainer": ["default"],
     "experiment": ["null"],
 }

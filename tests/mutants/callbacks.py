@@ -14,7 +14,7 @@ MUTANTS = [
         'row |= {"lr": float(trainer.optimizers[0].param_groups[0]["lr"]), "seconds"',
         _EPOCHS,
     ),
-    ("callbacks/history.py", "return callback.rows[-1]", "return callback.rows[0]", _EPOCHS),
+    ("callbacks/history.py", "return rows[-1]", "return rows[0]", _EPOCHS),
     ("callbacks/history.py", 'self.rows = [dict(row) for row in state_dict["rows"]]', "self.rows = []", _EPOCHS),
     (
         "callbacks/history.py",

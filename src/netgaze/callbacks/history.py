@@ -43,10 +43,15 @@ class History(Callback):
         Raises:
             NetgazeError: the callback `history` is missing, or stands later.
         """
-        for callback in trainer.callbacks:  # type: ignore[attr-defined]
-            if isinstance(callback, History) and callback.rows:
-                return callback.rows[-1]
+        if rows := History.all_rows(trainer):
+            return rows[-1]
         raise NetgazeError("callback: progress and tensorboard need history to stand before them in the list.")
+
+    @staticmethod
+    def all_rows(trainer: Trainer) -> list[dict[str, float]]:
+        """The rows so far; none where the callback `history` is missing."""
+        rows = [callback.rows for callback in trainer.callbacks if isinstance(callback, History)]  # type: ignore[attr-defined]
+        return rows[0] if rows else []
 
     def state_dict(self) -> dict[str, Any]:
         """The rows, for the checkpoint."""

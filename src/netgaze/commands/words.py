@@ -10,7 +10,7 @@ from hydra.errors import HydraException
 from netgaze.commands.configs import Configs
 from netgaze.errors import NetgazeError
 
-REMOVABLE = ("figure", "callback", "stages")  # groups whose entries may be taken away
+REMOVABLE = ("figure", "callback", "logger", "stages")  # groups whose entries may be taken away
 
 
 def parse(words: Sequence[str]) -> list[Override]:
@@ -128,8 +128,8 @@ def _check_removal(override: Override, configs: Configs) -> None:
         raise NetgazeError(f"{word}: for none type {key}=[].")
     if not (first in REMOVABLE if dot else key in configs.groups and not configs.needs(key)):
         raise NetgazeError(
-            f"{word}: only figures, callbacks and stages can be taken away, as in ~figure.cam. Give {key} another "
-            "value, or null where it may have none."
+            f"{word}: only figures, callbacks, loggers and stages can be taken away, as in ~figure.cam. Give {key} "
+            "another value, or null where it may have none."
         )
 
 
