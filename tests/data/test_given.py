@@ -65,7 +65,21 @@ def read(data, normalization=None):
         ((v2.functional.normalize(PIXELS / 255, MEAN, STD), LABELS.numpy()), (MEAN, STD)),
         ((PIXELS / 127.5 - 1, LABELS), ((0.5,), (0.5,))),
     ],
-    ids=str,
+    ids=[
+        "Pillow",
+        "uint8 tensors",
+        "floats",
+        "floats with facts",
+        "normalized",
+        "arrays",
+        "floats in arrays",
+        "a TensorDataset",
+        "a pair of tensors",
+        "channels last",
+        "doubles and a list",
+        "a normalized pair",
+        "a pair around zero",
+    ],
 )
 def test_pixels_come_back_to_the_bit(data, normalization):
     images, labels, _ = read(data, normalization)
