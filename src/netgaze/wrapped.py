@@ -80,9 +80,7 @@ def wrap(
         raise NetgazeError(f"wrap: expected a network, a torch.nn.Module, got a {type(network).__name__}.")
     if isinstance(class_names, str):
         raise NetgazeError(f"wrap: expected a list of class_names, got the text {class_names!r}.")
-    network = getattr(
-        network, "_orig_mod", network
-    )  # what torch.compile was given: hooks see nothing of a compiled one
+    network = getattr(network, "_orig_mod", network)  # of a compiled network what was compiled, which hooks can see
     names = None if class_names is None else tuple(map(str, class_names))
     return Wrapped(network, label or type(network).__name__, names, _read_normalization(mean, std), chosen)
 
