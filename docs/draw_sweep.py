@@ -1,4 +1,4 @@
-"""Draws images/sweep_pseudo_labels_cifar.png from the means that were measured: the table of K in RESULTS.md."""
+"""Draws images/sweep_pseudo_labels_cifar.png from the means that were measured: the table of K in lab_book.md."""
 
 import re
 from pathlib import Path
@@ -19,7 +19,7 @@ TEACHER = Spread(0.5257, 0.0308, RUNS)  # the very runs on the labels alone
 
 def read_table() -> dict[str, dict[float, Spread]]:
     """Mean and standard deviation over K of each column."""
-    text = (DOCS / "RESULTS.md").read_text(encoding="utf-8").partition("| K | pseudo-labels right |")[2]
+    text = (DOCS / "lab_book.md").read_text(encoding="utf-8").partition("| K | pseudo-labels right |")[2]
     points: dict[str, dict[float, Spread]] = {name: {} for name in COLUMNS}
     for row in re.findall(r"^\| ([\d,]+) \|(.*)\|$", text.partition("\n\n")[0], re.MULTILINE):
         for name, cell in zip(COLUMNS, row[1].split("|"), strict=True):
