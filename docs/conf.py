@@ -8,7 +8,7 @@ import posixpath
 import re
 from pathlib import Path
 
-from docutils.nodes import Element, SkipNode
+from docutils.nodes import Element, SkipNode, math_block
 from docutils.utils.math import MathError
 from docutils.utils.math.latex2mathml import tex2mathml
 from pygments.lexers.javascript import JavascriptLexer
@@ -32,8 +32,8 @@ myst_fence_as_directive = {"math"}
 
 autodoc_default_options = {"members": True, "member-order": "bysource"}
 autodoc_typehints_format = "short"
-autodoc_class_signature = "separated"
-default_role = "literal"
+default_role = "literal"  # a backtick in a docstring
+highlight_language = "none"
 napoleon_use_ivar = True
 python_use_unqualified_type_names = True
 add_module_names = False
@@ -68,12 +68,12 @@ def prepare_page(app: Sphinx, name: str, source: list[str]) -> None:
 
 
 def make_navigation(index: str) -> str:
-    """The side bar: the index's headings, with the pages that are linked below each."""
+    """The side bar: the index's headings, with the pages that are linked below each, under the links' words."""
     blocks = []
     for heading, section in re.findall(r"^## (.+?)\n(.*?)(?=^## |\Z)", index, re.MULTILINE | re.DOTALL):
-        links = dict.fromkeys(re.findall(r"\]\(([\w./]+)\.md\)", section))
-        pages = "\n".join(posixpath.normpath(posixpath.join("/docs", link)) for link in links)
-        blocks.append(f"\n\n```{{toctree}}\n:hidden:\n:caption: {heading}\n\n{pages}\n```\n")
+        links = dict(re.findall(r"\[([^\]]+)\]\(([\w./]+)\.md\)", section))
+        entries = (f"{text} <{posixpath.normpath(posixpath.join('/docs', page))}>" for text, page in links.items())
+        blocks.append("\n".join(["\n\n```{toctree}", ":hidden:", f":caption: {heading}", "", *entries, "```", ""]))
     return "".join(blocks)
 
 
@@ -85,22 +85,25 @@ def document(entry: re.Match[str]) -> str:
 
 def write_inline_formula(writer: HTML5Translator, node: Element) -> None:
     """A formula within a line."""
-    writer.body.append(draw_formula(node))
+    writer.body.append(draw_formula(node.astext(), node))
     raise SkipNode
 
 
 def write_formula(writer: HTML5Translator, node: Element) -> None:
     """A formula on lines of its own."""
-    writer.body.append(f'<div class="formula">{draw_formula(node, as_block=True)}</div>')
+    parts = (
+        draw_formula(part, node) for part in node.astext().split(r"\qquad")
+    )  # a wide space is where a line may end
+    writer.body.append(f'<div class="formula">{"".join(parts)}</div>')
     raise SkipNode
 
 
-def draw_formula(node: Element, as_block: bool = False) -> str:
-    """A formula as MathML, which browsers draw without a script."""
+def draw_formula(text: str, node: Element) -> str:
+    """A formula of a node as MathML, which browsers draw without a script."""
     try:
-        return tex2mathml(node.astext().replace(r"\dots", r"\ldots"), as_block=as_block)
+        return tex2mathml(text.replace(r"\dots", r"\ldots"), as_block=isinstance(node, math_block))
     except MathError as error:
-        log.warning("%s: %s", error, node.astext(), location=node)
+        log.warning("%s: %s", error, text, location=node)
         return ""
 
 
