@@ -45,6 +45,8 @@ html_css_files = ["site.css"]
 html_copy_source = False
 html_use_index = False
 html_show_copyright = False
+html_show_sphinx = False
+smartquotes = False  # "--help" stays what is typed
 
 
 def setup(app: Sphinx) -> None:
@@ -62,9 +64,7 @@ def prepare_page(app: Sphinx, name: str, source: list[str]) -> None:
     if name == root_doc:
         source[0] += make_navigation(source[0])
     if name == "docs/reference":
-        source[0] = re.sub(
-            r"^- \[`([\w.]+)`\]\(.*?(?=^(?:-|#)|\Z)", document, source[0], flags=re.MULTILINE | re.DOTALL
-        )
+        source[0] = re.sub(r"^- \[`([\w.]+)`\].*$", document, source[0], flags=re.MULTILINE)
 
 
 def make_navigation(index: str) -> str:
@@ -90,10 +90,8 @@ def write_inline_formula(writer: HTML5Translator, node: Element) -> None:
 
 
 def write_formula(writer: HTML5Translator, node: Element) -> None:
-    """A formula on lines of its own."""
-    parts = (
-        draw_formula(part, node) for part in node.astext().split(r"\qquad")
-    )  # a wide space is where a line may end
+    """A formula on lines of its own, which end where it has a wide space and the window is narrow."""
+    parts = (draw_formula(part, node) for part in node.astext().split(r"\qquad"))
     writer.body.append(f'<div class="formula">{"".join(parts)}</div>')
     raise SkipNode
 
