@@ -101,7 +101,7 @@ def draw_formula(text: str, node: Element) -> str:
     try:
         return tex2mathml(text.replace(r"\dots", r"\ldots"), as_block=isinstance(node, math_block))
     except MathError as error:
-        log.warning("%s: %s", error, text, location=node)
+        log.warning("%s In: %s", error, text, location=node)
         return ""
 
 
