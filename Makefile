@@ -8,7 +8,7 @@ READY := .venv/.ready
 .DEFAULT_GOAL := help
 # Wherever the environment forbids to keep bytecode, each of the tests' processes compiles some 4000 modules anew.
 test check fuzz mutants: export PYTHONDONTWRITEBYTECODE =
-.PHONY: help quickstart setup wheel test check format readme fuzz mutants bench lock clean
+.PHONY: help quickstart setup wheel test check format readme docs fuzz mutants bench lock clean
 
 help: ## show this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -52,6 +52,9 @@ format: $(READY) ## put the code in order
 readme: $(READY) ## write the README's tables and tree from the YAMLs and modules
 	$(BIN)/python docs/tables.py
 
+docs: $(READY) ## build the site in site/, offline: a broken link, a missing picture or a page left out fails
+	$(BIN)/python -m sphinx -W --keep-going -q -E -a -c docs -d build/doctrees . site
+
 N ?= 250
 SEED ?= 0
 fuzz: $(READY) ## judge N random commands (N=1000 SEED=3): each must train, or be answered in a sentence
@@ -68,4 +71,4 @@ lock: $(READY) ## pin the newest versions that fit pyproject.toml
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --upgrade --extra dev pyproject.toml -o requirements.lock
 
 clean: ## remove what make made (outputs/ and data/ stay)
-	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist *.egg-info src/*.egg-info
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist site *.egg-info src/*.egg-info
