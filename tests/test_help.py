@@ -66,7 +66,7 @@ def test_names_and_what_is_said_of_them_stand_in_columns():
 
 
 def test_every_choice_has_its_line():
-    said = re.sub(r"\s+", " ", explain())
+    said = re.sub(r"\s+", " ", explain() + explain(name="analyze"))
     for path in OPTIONS:
         text = path.read_text("utf-8").splitlines()
         first = next(line for line in text if not line.startswith("# @package")).removeprefix("# ").replace("`", "")

@@ -78,7 +78,7 @@ def import_named(name: str, key: str) -> Any:
     try:
         if is_file(name):
             return getattr(_import_file(Path(_name_file(name)), key), name.rpartition(":")[2])
-        if os.getcwd() not in sys.path:
+        if _find_root(name) not in {*KNOWN, *sys.modules} and os.getcwd() not in sys.path:
             sys.path.append(os.getcwd())  # last: no file there takes the place of a library
         return pkgutil.resolve_name(name)
     except NetgazeError:

@@ -16,7 +16,7 @@ from netgaze.inside.anatomy import Field, estimate_memory, find_fields, group_pa
 from netgaze.models.resnet import ResNet
 from netgaze.models.vgg import VGG
 
-MODELS = sorted(path.stem for path in (CONF / "model").glob("*.yaml"))
+MODELS = sorted(path.stem for path in (CONF / "model").glob("*.yaml") if path.stem != "module")  # a person's own
 INPUTS = {"siamese_cnn": (1, 100, 100), "alexnet": (3, 224, 224), "alexnet_128": (3, 128, 128)}
 
 
