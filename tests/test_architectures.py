@@ -135,7 +135,7 @@ class TestVGG19:
         activations = [last(row[1]) for row in rows]
         weights = {kind: sum(last(row[3]) for row in rows if row[0].startswith(kind)) for kind in ("FC", "CONV3")}
         assert [round(100 * sum(activations[:n]) / sum(activations)) for n in (4, 7)] == [45, 66]
-        assert f"linear layers hold {weights['FC']:,}, or {weights['FC'] / 143_652_544:.0%}".replace("%", " %") in PROSE
+        assert f"linear layers hold {weights['FC']:,}, or {weights['FC'] / 143_652_544:.0%}" in PROSE
         assert f"convolutions hold {weights['CONV3']:,}" in PROSE
         assert f"{sum(activations[-3:]):,} activations of the" in PROSE
 
@@ -208,7 +208,7 @@ class TestInception:
         naive, reduced = (last(cell) for cell in table("layer | naive")[-1][1:])
         assert f"{naive:,} - {reduced:,} = {naive - reduced:,} operations" in PROSE
         assert f"from {256 * 128 + 9 * 256 * 192 + 25 * 256 * 96:,} to 388,096" in PROSE
-        assert f"**{100 * (1 - reduced / naive):.1f} %, or a factor of {naive / reduced:.2f}**" in PROSE
+        assert f"**{100 * (1 - reduced / naive):.1f}%, or a factor of {naive / reduced:.2f}**" in PROSE
 
     def test_what_is_not_saved(self):
         sums = [0, 0]

@@ -121,7 +121,7 @@ class TestPage:
         overlaps = box_iou(anchors, truth)[:, 0]
         inside = ((anchors[:, :2] >= 0) & (anchors[:, 2:] <= 32)).all(dim=1)
         negative = int((overlaps[inside] < 0.3).sum())
-        assert f"each {len(anchors)}" in prose()
+        assert f"each make {len(anchors)}" in prose()
         assert f"{inside.sum()} of the {len(anchors)} lie" in prose()
         overlaps[~inside] = 0  # ignored in training
         assert (overlaps == overlaps.max()).sum() == 1
