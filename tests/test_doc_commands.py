@@ -46,9 +46,10 @@ def cut(line: str) -> Iterator[str]:
         yield line[found.start() :].strip()
 
 
-COMMANDS = list(
-    dict.fromkeys((page.name, command) for page in PAGES for command in find_commands(page.read_text("utf-8")))
-)
+# Where each is first typed; many a command is on several pages.
+COMMANDS = {
+    command: page.name for page in reversed(PAGES) for command in find_commands(page.read_text(encoding="utf-8"))
+}
 
 
 def divide(command: str) -> tuple[str, list[str]]:
@@ -91,7 +92,7 @@ def check(name: str, words: list[str]) -> None:
 
 
 def test_a_page_has_its_commands():
-    block = "A=1 srun --ntasks=2 python train.py -m seed=0,1 \\\n   init=null  # a comment\nnetgaze runs sort=age\npip install .\n"
+    block = "A=1 srun --ntasks=2 python train.py -m seed=0,1 \\\n   init=null  # a comment\nnetgaze runs sort=age\nls\n"
     text = f"Type `python train.py\nseed=1`, or look into `the train.py`.\n```\n{block}```\n```python\ntrain.py\n```\n"
     assert list(find_commands(text)) == [
         "python train.py -m seed=0,1 init=null",
@@ -101,12 +102,13 @@ def test_a_page_has_its_commands():
 
 
 def test_there_are_commands():
-    assert len({page for page, _ in COMMANDS}) > 15
+    assert len(set(COMMANDS.values())) > 15
     assert len(COMMANDS) > 100
 
 
-@pytest.mark.parametrize(("page", "command"), COMMANDS, ids=[f"{page}: {command}"[:120] for page, command in COMMANDS])
-def test_a_command_composes(page, command, monkeypatch, tmp_path):
+@pytest.mark.slow
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: f"{COMMANDS[command]}: {command}"[:120])
+def test_a_command_composes(command, monkeypatch, tmp_path):
     monkeypatch.setenv("NETGAZE_TRUST", "")  # what a command trusts, it trusts alone
     monkeypatch.chdir(tmp_path)
     name, words = divide(command)
