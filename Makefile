@@ -49,7 +49,7 @@ format: $(READY) ## put the code in order
 	$(BIN)/ruff check --fix .
 	@if command -v npx > /dev/null; then $(BIOME) check --write; fi
 
-readme: $(READY) ## write the README's tables and tree from the YAMLs and modules
+readme: $(READY) ## write what pages say of the files: docs/choices.md, the README's names, the tree
 	$(BIN)/python docs/tables.py
 
 docs: $(READY) ## build the site in site/, offline: a broken link, a missing picture or a page left out fails

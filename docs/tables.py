@@ -1,53 +1,82 @@
-"""Writes the README's tables of choices and its tree of files from the files themselves: make readme.
+"""Writes what the pages say of the files from the files themselves: make readme.
 
-A table stands between `<!-- task -->` (any folder of `conf/`) and `<!-- end -->`, with a row per YAML: its name and its
-first comment line. A figure's row also has the question that its class asks. The tree stands between `<!-- tree -->`
-and `<!-- end -->`, with the first line of each module's docstring.
+Between a mark and `<!-- end -->` stands what the mark names:
+
+- `<!-- task -->`, any folder of `conf/`: a row for each of its choices, a figure with its question.
+- `<!-- task keys -->`: a row for each key that these choices bring.
+- `<!-- train -->`, `<!-- analyze -->`: a row for each key of a command's own config.
+- `<!-- names -->`: a row for each group, with the names of its choices.
+- `<!-- tree -->`: the modules below `src/netgaze/`, with the first line of their docstrings.
 """
 
 import ast
 import re
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from omegaconf import OmegaConf
 
+from netgaze.commands.choices import LAUNCHERS, Choice, list_choices, read_group_notes
+from netgaze.commands.configs import Configs
+from netgaze.commands.words import write
+from netgaze.commands.yamls import Key, Yaml
+
 ROOT = Path(__file__).resolve().parents[1]
-README, CONF, SOURCE = ROOT / "README.md", ROOT / "conf", ROOT / "src" / "netgaze"
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "docs" / "choices.md"]
+CONF, SOURCE = ROOT / "conf", ROOT / "src" / "netgaze"
+COMMANDS = {name: Configs(CONF, name) for name in ("train", "analyze")}
 
 
-def fill_blocks(readme: str) -> str:
-    """The README with each block between its two marks written anew."""
+def fill_blocks(page: str) -> str:
+    """A page with each block between its two marks written anew."""
     return re.sub(
-        r"(<!-- (\w+) -->\n).*?(<!-- end -->)",
-        lambda found: f"{found[1]}\n{make_tree() if found[2] == 'tree' else make_table(found[2])}\n\n{found[3]}",
-        readme,
+        r"(<!-- ([\w/]+)( keys)? -->\n).*?(<!-- end -->)",
+        lambda found: f"{found[1]}\n{make_block(found[2], bool(found[3]))}\n\n{found[4]}",
+        page,
         flags=re.DOTALL,
     )
 
 
-def make_table(group: str) -> str:
-    """The choices of a group, a row each; files that begin with _ are shared by the others and are no choice."""
-    paths = [path for path in sorted((CONF / group).rglob("*.yaml")) if not path.name.startswith("_")]
-    head = ["figure", "question", "what it shows"] if group == "figure" else [f"`{group}=`", "what it is"]
-    rows = [head, ["---"] * len(head)]
-    for path in paths:
-        name = f"`{path.relative_to(CONF / group).with_suffix('').as_posix()}`"
-        rows.append([name, *([read_question(path)] if group == "figure" else []), read_description(path)])
-    return "\n".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in row)} |" for row in rows)
+def make_block(name: str, keys: bool) -> str:
+    """What a mark names."""
+    if name == "tree":
+        return make_tree()
+    if name == "names":
+        return make_names()
+    if name in COMMANDS:
+        return list_keys_of_command(COMMANDS[name])
+    choices = list_choices(COMMANDS["train"], name)
+    return make_key_table(choices) if keys else make_table(name, choices)
 
 
-def read_description(path: Path) -> str:
-    """The first comment line of a YAML; `# @package ...` is none."""
-    lines = path.read_text(encoding="utf-8").splitlines()
-    line = next((line for line in lines if not line.startswith("# @package")), "")
-    if not line.startswith("# "):
-        raise SystemExit(f"{path} does not say what it is: begin it with a comment of one line.")
-    return line.removeprefix("# ")
+def make_table(group: str, choices: Sequence[Choice]) -> str:
+    """The choices of a group, a row each."""
+    head, rows = [f"`{group}=`", "what it is"], [[f"`{choice.name}`", describe(choice)] for choice in choices]
+    if group == "figure":
+        head, rows = (
+            [*head, "its question"],
+            [[*row, read_question(choice)] for row, choice in zip(rows, choices, strict=True)],
+        )
+    if any(choice.others for choice in choices):
+        head, rows = (
+            [*head, "it also chooses"],
+            [[*row, _write_others(choice)] for row, choice in zip(rows, choices, strict=True)],
+        )
+    return _write_rows(head, rows)
 
 
-def read_question(path: Path) -> str:
-    """What the class of a figure's YAML asks; read, not imported: that would take as long as torch does."""
-    module, _, name = OmegaConf.load(path)["_target_"].rpartition(".")
+def describe(choice: Choice) -> str:
+    """The first comment line of a choice's file."""
+    line = next(iter(choice.file.comment), "")
+    if not line:
+        place = f"conf/{choice.group}/{choice.name}.yaml"
+        raise SystemExit(f"{place} does not say what it is: begin it with a comment of one line.")
+    return line
+
+
+def read_question(choice: Choice) -> str:
+    """What the class of a figure asks; read, not imported: that would take as long as torch does."""
+    module, _, name = OmegaConf.create(choice.file.text)["_target_"].rpartition(".")
     source = SOURCE.parent.joinpath(*module.split("."))
     source = source / "__init__.py" if source.is_dir() else source.with_suffix(".py")
     (figure,) = (node for node in _parse(source).body if isinstance(node, ast.ClassDef) and node.name == name)
@@ -55,20 +84,72 @@ def read_question(path: Path) -> str:
     return ast.literal_eval(assigned["question"])
 
 
+def make_key_table(choices: Sequence[Choice]) -> str:
+    """The keys that choices bring, with their defaults: a row for each default, and the choices that have it."""
+    found = dict[Key, list[str]]()
+    for choice in choices:
+        for key in choice.list_keys():
+            found.setdefault(key, []).append(choice.name)
+    everything = [choice.name for choice in choices]
+    rows = [[*_show(key), _name_some(found[key], everything)] for key in sorted(found, key=lambda key: key.path)]
+    return _write_rows(["key", "default", "what it says", "with"], rows)
+
+
+def list_keys_of_command(configs: Configs) -> str:
+    """The keys of a command's own config."""
+    keys = Yaml.read(configs.find_file(f"{configs.name}.yaml"), "").list_keys()
+    return _write_rows(
+        ["key", "default", "what it says"],
+        [_show(key) for key in keys if not key.path.startswith("hydra.") and key.path != "name"],
+    )
+
+
+def make_names() -> str:
+    """Every group of choices: what it is about, and the names in it."""
+    notes = read_group_notes(COMMANDS["analyze"]) | read_group_notes(COMMANDS["train"])
+    rows = []
+    for group in [*COMMANDS["train"].defaults, "export", LAUNCHERS]:
+        names = ", ".join(f"`{choice.name}`" for choice in list_choices(COMMANDS["train"], group))
+        rows.append([f"`{group}=`", notes[group], names])
+    return _write_rows(["group", "what it is", "names"], rows)
+
+
 def make_tree() -> str:
     """The modules below `src/netgaze/`, folders first, each with the first line of its docstring."""
     return "\n".join(["```", "src/netgaze/", *_list_folder(SOURCE, "  "), "```"])
 
 
+def _write_others(choice: Choice) -> str:
+    return ", ".join(f"`{group}={write(value)}`" for group, value in choice.others.items())
+
+
+def _show(key: Key) -> list[str]:
+    """A key's cells; `${...}` in what is said of it would be read as a formula."""
+    return [f"`{key.path}`", f"`{key.value}`" if key.value else "", re.sub(r"\$\{\S*\}", r"`\g<0>`", key.said)]
+
+
+def _name_some(names: Sequence[str], everything: Sequence[str]) -> str:
+    """Some of all choices, in few words."""
+    others = [name for name in everything if name not in names]
+    listed = ", ".join(f"`{name}`" for name in (others if len(others) < len(names) else names))
+    return "all" if not others else f"all but {listed}" if len(others) < len(names) else listed
+
+
+def _write_rows(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |" for line in lines)
+
+
 def _list_folder(folder: Path, indent: str) -> list[str]:
     lines = []
     for inner in sorted(path for path in folder.iterdir() if (path / "__init__.py").exists()):
-        lines += [_describe(f"{indent}{inner.name}/", inner / "__init__.py"), *_list_folder(inner, indent + "  ")]
+        lines += [_describe_module(f"{indent}{inner.name}/", inner / "__init__.py")]
+        lines += _list_folder(inner, indent + "  ")
     files = sorted(path for path in folder.glob("*.py") if path.name != "__init__.py")
-    return lines + [_describe(f"{indent}{path.name}", path) for path in files]
+    return lines + [_describe_module(f"{indent}{path.name}", path) for path in files]
 
 
-def _describe(name: str, path: Path) -> str:
+def _describe_module(name: str, path: Path) -> str:
     docstring = ast.get_docstring(_parse(path)) or ""
     return f"{name:26} {docstring.partition(chr(10))[0].removesuffix('.')}".rstrip()
 
@@ -78,4 +159,5 @@ def _parse(path: Path) -> ast.Module:
 
 
 if __name__ == "__main__":
-    README.write_text(fill_blocks(README.read_text(encoding="utf-8")), encoding="utf-8")
+    for path in PAGES:
+        path.write_text(fill_blocks(path.read_text(encoding="utf-8")), encoding="utf-8")

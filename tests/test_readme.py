@@ -1,155 +1,49 @@
-"""What the README shows works: complete examples, tables and a tree that are true, links that lead somewhere."""
+"""What the README and the pages say of the files is what the files say, and their links lead somewhere."""
 
 import importlib.util
-import json
-import os
 import re
-import shutil
-import subprocess
-import sys
-from functools import partial
 
-import numpy as np
 import pytest
-import torch
-from matplotlib.figure import Figure
 from tests.conftest import ROOT
 
-from netgaze.batch import Batch
-from netgaze.models.resnet import ResNet
-from netgaze.schedules import Constant
-from netgaze.subject import Subject
-
-README = (ROOT / "README.md").read_text(encoding="utf-8")
-# What each example says behind the comment that names its file, by that name.
-EXAMPLES = dict(re.findall(r"```(?:python|yaml)\n# ((?:src|conf)/\S+)\n(.*?)```", README, re.DOTALL))
-CODE = [path for path in EXAMPLES if path.endswith(".py")]
-SKIPPED = shutil.ignore_patterns("__pycache__", "golden", "images")
-TOGETHER = ["task=upside_down", "model=plain", "data=ramps", "figure=[norms]", "optim.lr=0.05", "trainer.max_epochs=3"]
+from netgaze.commands.choices import Choice
+from netgaze.commands.yamls import Yaml
 
 SPEC = importlib.util.spec_from_file_location("tables", ROOT / "docs" / "tables.py")
 tables = importlib.util.module_from_spec(SPEC)
 SPEC.loader.exec_module(tables)
 
 
-def shown(path: str, name: str) -> type:
-    """The class of this name in an example, made."""
-    names = {}
-    exec(EXAMPLES[path], names)
-    return names[name]
+def test_the_readme_is_short():
+    assert len((ROOT / "README.md").read_text(encoding="utf-8").splitlines()) <= 150
 
 
-@pytest.fixture(scope="module")
-def extended(tmp_path_factory):
-    """A copy of the project with the README's examples in their places, as a reader would put them."""
-    folder = tmp_path_factory.mktemp("extended")
-    for name in ("src", "conf", "docs", "tests"):  # with the link from the package to conf/
-        shutil.copytree(ROOT / name, folder / name, symlinks=True, ignore=SKIPPED)
-    for name in ("pyproject.toml", "README.md", "train.py", "analyze.py"):
-        shutil.copy(ROOT / name, folder)
-    for path, text in EXAMPLES.items():
-        assert not (folder / path).exists(), f"the README's example is no new file: {path}"
-        (folder / path).write_text(text, encoding="utf-8")
-    return folder
+@pytest.mark.parametrize("page", tables.PAGES, ids=lambda page: page.name)
+def test_the_tables_and_the_tree_say_what_the_files_say(page):
+    text = page.read_text(encoding="utf-8")
+    assert "<!-- end -->" in text
+    assert tables.fill_blocks(text) == text, f"{page.name} is not what the YAMLs and modules say: make readme"
 
 
-def run(folder, *words: str) -> str:
-    """What a Python command prints, in a folder with a project of its own; it must succeed."""
-    environment = {**os.environ, "PYTHONPATH": str(folder / "src")}
-    done = subprocess.run(
-        [sys.executable, *words],
-        cwd=folder,
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-    assert done.returncode == 0, done.stdout
-    return done.stdout
+def make_choice(name: str, text: str) -> Choice:
+    return Choice("optim", name, Yaml("optim", text), ())
 
 
-def test_there_is_an_example_of_each_kind():
-    assert [path.split("/")[2] for path in CODE] == ["tasks", "figures", "data", "models"]
-    assert len(EXAMPLES) == 2 * len(CODE)
+def test_a_key_has_a_row_for_each_default_and_names_the_choices_that_have_it():
+    shared = "# A.\nlr: 1  # the rate\n"
+    choices = [make_choice("a", shared), make_choice("b", shared), make_choice("c", shared.replace("1", "2"))]
+    rows = tables.make_key_table(choices).splitlines()[2:]
+    assert rows == ["| `optim.lr` | `1` | the rate | all but `c` |", "| `optim.lr` | `2` | the rate | `c` |"]
 
 
-def test_the_examples_are_in_order(extended):
-    run(extended, "-m", "ruff", "format", "--check", *CODE)
-    run(extended, "-m", "ruff", "check", *CODE)
+def test_what_a_comment_says_is_no_markup():
+    table = tables.make_key_table([make_choice("a", "# A.\nlr: ${x}  # as ${divide:40,${views}} | or 1\n")])
+    assert table.endswith("| `optim.lr` | `${x}` | as `${divide:40,${views}}` \\| or 1 | all |")
 
 
-@pytest.mark.slow
-def test_the_examples_have_types_that_fit(extended):
-    run(extended, "-m", "mypy", *CODE)
-
-
-def test_the_shown_task_learns_from_a_batch():
-    model = ResNet(depths=[1], widths=[4], stem="cifar", in_channels=3, num_classes=2)
-    optimizer = partial(torch.optim.SGD, lr=0.1)
-    upside_down = shown("src/netgaze/tasks/upside_down.py", "UpsideDown")
-    task = upside_down(model=model, num_classes=2, optimizer=optimizer, schedule=Constant())
-    task.name_classes(["a", "b", "c"])
-    images = torch.rand(3, 3, 8, 8)
-    step = task.loss(Batch((images,), torch.zeros(3, dtype=torch.long), torch.arange(3)))
-    assert step.outputs.shape == (6, 2)
-    assert step.targets.tolist() == [0, 0, 0, 1, 1, 1]
-    assert torch.isfinite(step.loss)
-    assert len(task.class_names) == 2
-    assert torch.equal(task.make_examples(images, step.targets[:3])[0][:3], images)
-
-
-def test_the_shown_figure_draws():
-    figure = shown("src/netgaze/figures/norms.py", "Norms")()
-    subject = Subject("a", data=lambda: None, pixels=True)
-    subject._features["test"] = torch.ones(4, 9)
-    finding = figure.compute(subject)
-    assert finding.numbers == {"mean": 3.0}
-    assert np.array_equal(finding.arrays["norms"], np.full(4, 3.0, np.float32))
-    assert isinstance(figure.draw({"a": finding}), Figure)
-
-
-@pytest.mark.slow
-def test_the_examples_train_and_draw_together(extended):
-    assert f"python train.py {' '.join(TOGETHER[:4])}`" in README
-    run(extended, "train.py", *TOGETHER, "trainer.threads=1", "trainer.precision=32")
-    (folder,) = (extended / "outputs" / "upside_down").iterdir()
-    # Flipped, half of the images look like others of their class: no network can tell these.
-    assert json.loads((folder / "metrics.json").read_text())["test/acc"] > 0.7
-    norms = json.loads((folder / "figures" / "norms.json").read_text())["numbers"]
-    assert all(numbers["mean"] > 0 for numbers in norms.values())
-    assert len(norms) == 3  # the network, the same untrained, and raw pixels
-    assert (folder / "figures" / "norms.png").is_file()
-
-
-@pytest.mark.slow
-def test_the_examples_are_found_by_the_tests_and_by_the_tables(extended):
-    run(extended, "docs/tables.py")
-    tabled = (extended / "README.md").read_text(encoding="utf-8")
-    for choice in ("upside_down", "norms", "ramps", "plain"):
-        assert f"| `{choice}` |" in tabled
-    for path in CODE:
-        assert f" {path.rpartition('/')[2]} " in tabled.split("<!-- tree -->")[1]
-    files = ["tests/test_house.py", "tests/test_contracts.py", "tests/models/test_models.py"]
-    chosen = "upside_down or norms or ramps or plain or names_its_package or set_their_name or one_yaml"
-    printed = run(extended, "-m", "pytest", "-vv", "-p", "no:cacheprovider", *files, "-k", chosen)
-    for test in (
-        "_its_constructor[figure/norms.yaml]",
-        "test_its_facts_are_true[ramps]",
-        "test_named_layers_exist[plain]",
-    ):
-        assert test in printed
-    for test in ("test_a_network_trains_a_step[plain]", "test_a_task_trains_a_step[upside_down]"):
-        assert test in printed
-
-
-def test_the_tables_and_the_tree_say_what_the_files_say():
-    assert tables.fill_blocks(README) == README, "README.md is not what the YAMLs and modules say: make readme"
-
-
-def test_a_yaml_that_does_not_say_what_it_is_gets_no_row(tmp_path):
-    (tmp_path / "a.yaml").write_text("# @package figure.a\n_target_: a.B\n")
-    with pytest.raises(SystemExit, match="begin it with a comment"):
-        tables.read_description(tmp_path / "a.yaml")
+def test_a_yaml_that_does_not_say_what_it_is_gets_no_row():
+    with pytest.raises(SystemExit, match=r"conf/optim/a\.yaml does not say what it is: begin it with a comment"):
+        tables.describe(make_choice("a", "# @package figure.a\n_target_: a.B\n"))
 
 
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")]
