@@ -113,7 +113,9 @@ def test_an_installed_netgaze_trains_looks_and_lists_from_an_empty_folder(instal
     said = call(installed / "python", "-m", "netgaze", "analyze", f"runs={run}", "figure=[knn,explore]", cwd=tmp_path)
     (report,) = tmp_path.glob("outputs/analysis/*/report.html")
     assert str(report.relative_to(tmp_path)) in said
-    assert "finished" in call(netgaze, "runs", "runs=outputs", "figure=[curves]", cwd=tmp_path)
+    listed = call(netgaze, "runs", cwd=tmp_path)
+    assert "finished" in listed
+    assert "Look at the newest: netgaze analyze runs=latest" in listed
 
 
 def test_an_installed_netgaze_takes_ones_own_configs_and_goes_on_with_its_runs(installed, tmp_path):

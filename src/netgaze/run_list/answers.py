@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from netgaze.errors import NetgazeError
+from netgaze.program import spell
 from netgaze.run_list.choose import Condition, choose_entries, sort_entries
 from netgaze.run_list.clean import Plan, plan, remove
 from netgaze.run_list.entry import Entry
@@ -12,7 +13,7 @@ from netgaze.run_list.find import find_entries
 from netgaze.run_list.table import draw_table, format_size
 from netgaze.text import count_of
 
-_FIRST = "Train a first one, in seconds: python train.py data=shapes data.limit=200 trainer.max_epochs=1"
+_FIRST = "data=shapes data.limit=200 trainer.max_epochs=1"  # a run of seconds
 
 
 def show_list(where: Sequence[Condition], by: str, limit: int | None, below: str, width: int | None) -> Iterator[str]:
@@ -36,7 +37,7 @@ def show_list(where: Sequence[Condition], by: str, limit: int | None, below: str
     table = draw_table(found[:limit], [by, *(key for key, _ in where)], width)
     yield f"{table}\n"
     if any(entry.folder.as_posix() not in table for entry in found[:limit]):
-        yield "Names are shortened to fit; python analyze.py | cat shows them whole."
+        yield f"Names are shortened to fit; {spell('analyze')} | cat shows them whole."
     if limit is not None and len(found) > limit:
         yield f"{len(found) - limit:,} more; limit=null shows all."
     yield _suggest_next(found, where, below)
@@ -86,7 +87,7 @@ def find_latest(
             return [entry.folder.as_posix() for entry in found]
     there = "is no" if not found else "is only 1" if len(found) == 1 else f"are only {len(found)}"
     what = f"{kind} run{'s' if len(found) > 1 else ''}"
-    raise NetgazeError(f"There {there} {what} below {below}{_describe(where)}. python analyze.py lists all.")
+    raise NetgazeError(f"There {there} {what} below {below}{_describe(where)}. {spell('analyze')} lists all.")
 
 
 def _remove_all(planned: Plan, below: str) -> Iterator[str]:
@@ -103,9 +104,9 @@ def _remove_all(planned: Plan, below: str) -> Iterator[str]:
 
 def _explain_none(every: Sequence[Entry], where: Sequence[Condition], below: str) -> str:
     if not every:
-        return f"There are no runs below {below} yet. {_FIRST}"
+        return f"There are no runs below {below} yet. Train a first one, in seconds: {spell('train')} {_FIRST}"
     return (
-        f"None of {count_of(len(every), 'run')} below {below} fits {_write_words(where)}. python analyze.py lists all."
+        f"None of {count_of(len(every), 'run')} below {below} fits {_write_words(where)}. {spell('analyze')} lists all."
     )
 
 
@@ -126,8 +127,8 @@ def _write(wanted: Any) -> str:
 def _suggest_next(found: Sequence[Entry], where: Sequence[Condition], below: str) -> str:
     num = sum(entry.status == "finished" for entry in found)
     if num == 0:
-        return f"Go on with one: python train.py resume={found[0].folder.as_posix()}"
+        return f"Go on with one: {spell('train')} resume={found[0].folder.as_posix()}"
     among = [_write_words(where)] if where else []
     among += [shlex.quote(f"below={below}")] if below != "outputs" else []
-    newest, two = (" ".join(["python analyze.py", f"runs={latest}", *among]) for latest in ("latest", "latest:2"))
+    newest, two = (" ".join([spell("analyze"), f"runs={latest}", *among]) for latest in ("latest", "latest:2"))
     return f"Look at the newest: {newest}" + (f", or at two side by side: {two}" if num > 1 else "")
