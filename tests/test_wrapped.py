@@ -253,6 +253,10 @@ class TestClasses:
         (lambda: wrap(make(), mean=[123.7], std=[58.4]), "Divide those of pixels in 0..255 by 255"),
         (lambda: wrap(make(), mean=[0.5], std=[0.0]), "each std is above 0"),
         (lambda: look("cam", make()), "Net has nothing to look at. Give data="),
+        (
+            lambda: look("filters", nn.Sequential(nn.Flatten(), nn.Linear(3 * SIZE**2, 4)), data=DATA),
+            "filters: this network has no convolution",
+        ),
         (lambda: look("cam", data=DATA), "data= is for networks of your own"),
         (lambda: look("cam", make(), make(), data=DATA), r"wrap\(network, label=\.\.\.\)"),
         (lambda: look("knn", make(), data=DATA), r'no training images \(in a notebook, data=\{"train"'),

@@ -65,10 +65,12 @@ class Filters(Figure):
         """The weights of each layer, [out,in,k,k], and their numbers.
 
         Raises:
-            NetgazeError: a layer does not exist or is no two-dimensional convolution.
+            NetgazeError: there is no layer to show, or one does not exist or is no two-dimensional convolution.
         """
         model = subject.task.model
         names = list(model.filter_layers if self.layers is None else self.layers)
+        if not names:
+            raise NetgazeError("filters: this network has no convolution (nn.Conv2d) whose filters could be shown.")
         arrays = {"layers": np.array(names)}
         numbers: dict[str, float] = {}
         for place, name in enumerate(names):
