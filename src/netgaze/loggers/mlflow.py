@@ -69,7 +69,7 @@ class Mlflow(Tracker):
         self._resources.enter_context(variables)
         import mlflow
 
-        before = mlflow.get_tracking_uri() if mlflow.is_tracking_uri_set() else None
+        before: Any = mlflow.get_tracking_uri() if mlflow.is_tracking_uri_set() else None  # which sets none
         self._resources.callback(mlflow.set_tracking_uri, before)
         for name in _CHATTY:
             logging.getLogger(name).setLevel(logging.ERROR)
