@@ -69,15 +69,15 @@ def decode_opened(path: Path | str, opened: ImageFile, form: Form, ranges: Range
 
 
 def _fit(image: Image.Image, form: Form) -> np.ndarray:
-    if image.size == (form.size, form.size):
-        pass  # by all three it would stay as it is
-    elif form.fit == "crop":
-        image = ImageOps.fit(image, (form.size, form.size), Image.Resampling.BILINEAR)
-    elif form.fit == "center":
-        image = _center(image, form.size)
-    else:
-        image = image.resize((form.size, form.size), Image.Resampling.BILINEAR)
-    return np.asarray(image).reshape(form.size, form.size, form.channels)
+    square = (form.size, form.size)
+    if image.size != square:  # else each of the three would leave it as it is
+        if form.fit == "crop":
+            image = ImageOps.fit(image, square, Image.Resampling.BILINEAR)
+        elif form.fit == "center":
+            image = _center(image, form.size)
+        else:
+            image = image.resize(square, Image.Resampling.BILINEAR)
+    return np.asarray(image).reshape(*square, form.channels)
 
 
 def _upright(path: Path | str, opened: ImageFile, enough: int, channels: int, ranges: Ranges) -> Image.Image:
