@@ -1,4 +1,4 @@
-"""netgaze: train small vision networks in several ways, look inside them, and lay what you see side by side."""
+"""netgaze: train small vision networks in several ways, look inside them, and compare them side by side."""
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any

@@ -1,4 +1,4 @@
-"""analyze and compare: runs, and networks without one, laid side by side in pictures, a table and a page."""
+"""analyze and compare: runs and networks without a run, side by side in pictures, a table and a page."""
 
 import logging
 from collections.abc import Mapping, Sequence
@@ -107,8 +107,7 @@ def analyze(config: DictConfig, folder: Path, request: Request) -> list[Row]:
     found = _show(folder, rows, [_Section(figures, subjects)], settings["control"], title=title, note=note)
     if not runs and not found and not found.failed:
         raise NetgazeError(
-            f"{', '.join(figures)} cannot be asked of a network without a run: give runs=[...], or choose "
-            "figure=[anatomy]."
+            f"{', '.join(figures)} cannot be drawn without a run. Give runs=[...] or choose figure=[anatomy]."
         )
     if subjects and (why := found.explain(list(figures), settings["figures"]["strict"])):
         raise NetgazeError(f"{folder}: {why}.")
@@ -151,11 +150,9 @@ def _open_network(config: DictConfig, subjects: list[Subject], label: str) -> Su
     elif "image_size" in facts:
         channels, height, width = facts["num_channels"], facts["image_size"], facts["image_size"]
     else:
-        raise NetgazeError(f"input must be given: none of the runs says what {label} reads. Type input=[3,224,224].")
+        raise NetgazeError(f"{label} needs an input size, which none of the runs has. Type input=[3,224,224].")
     if height != width and "image_size" in config.model:
-        raise NetgazeError(
-            f"{label} is built for square images: give input=[{channels},{height},{height}] or the like."
-        )
+        raise NetgazeError(f"{label} needs square images. Type input=[{channels},{height},{height}] or another square.")
     num_classes = facts["num_classes"] if config.task.num_classes is None else config.task.num_classes
     whole = {"model": config.model, "data": facts, "task": {"num_classes": num_classes}}
     return open_model(resolve_config(OmegaConf.create(whole))["model"], (channels, height, width), label)
@@ -268,7 +265,9 @@ def _choose_figures(figures: dict[str, Any], images: list[str] | None) -> dict[s
     own = find_pictures(images)
     showing = {name: figure | {"images": own} for name, figure in figures.items() if "images" in figure}
     if not showing:
-        raise NetgazeError("images: choose a figure that shows own pictures, as in figure=[response_maps].")
+        raise NetgazeError(
+            "images: no chosen figure shows your own pictures. Choose one, as in figure=[response_maps]."
+        )
     return showing
 
 

@@ -1,4 +1,4 @@
-"""Unpack an archive that may be a stranger's: whole or not at all, nowhere else, and no larger than said."""
+"""Unpacks untrusted archives: completely or not at all, only into their folder, within a size limit."""
 
 import os
 import shutil
@@ -36,7 +36,7 @@ def extract(archive: Path | str, folder: Path | str, most_bytes: int) -> None:
         with _Tar.open(archive) as tar:
             tar.extractall(beside, _choose(tar, name, _Limits(archive, most_bytes)), filter="data")
         if not (beside / name).is_dir():
-            raise NetgazeError(f"{archive} has no folder {name}. It is another archive: replace it.")
+            raise NetgazeError(f"{archive} has no folder {name}. Replace it with the right archive.")
         return beside / name
 
     _unpack(archive, Path(folder), unpack)
@@ -71,7 +71,7 @@ def unzip(archive: Path | str, folder: Path | str, most_bytes: int) -> None:
 
 
 class _Limits:
-    """What the members of an archive may be, seen one after the other."""
+    """What the members of an archive may be, seen one after another."""
 
     def __init__(self, archive: Path | str, most_bytes: int):
         self.archive, self.most_bytes = archive, most_bytes
@@ -83,7 +83,7 @@ class _Limits:
         self.num_files += 1
         if self.num_bytes > self.most_bytes or self.num_files > MOST_FILES:
             most = f"{self.most_bytes / 1e6:.0f} MB" if self.num_files <= MOST_FILES else f"{MOST_FILES} files"
-            raise NetgazeError(f"{self.archive} holds more than {most}. It is another archive: replace it.")
+            raise NetgazeError(f"{self.archive} holds more than {most}. Replace it with the right archive.")
 
     def check(self, name: str, num_bytes: int, is_folder: bool) -> None:
         """Refuse a member that lies outside, that comes twice, or that makes too much of the whole."""
@@ -124,7 +124,7 @@ def _check_directory(archive: Path | str) -> None:
     end = tail.rfind(b"PK\x05\x06")
     is_zip64 = b"PK\x06\x07" in tail[max(0, end - 20) : end]
     if end >= 0 and (is_zip64 or int.from_bytes(tail[end + 12 : end + 16], "little") > _MOST_DIRECTORY):
-        raise NetgazeError(f"{archive} holds too many files. It is another archive: replace it.")
+        raise NetgazeError(f"{archive} holds too many files. Replace it with the right archive.")
 
 
 class _Tar(tarfile.TarFile):
@@ -165,7 +165,7 @@ def _unpack(archive: Path | str, folder: Path, unpack: Callable[[Path], Path]) -
 def _unpack_beside(archive: Path | str, folder: Path, beside: Path, unpack: Callable[[Path], Path]) -> None:
     try:
         if is_web_page(archive):
-            raise NetgazeError(f"{archive} is a web page, not an archive. Put the archive itself there.")
+            raise NetgazeError(f"{archive} is a web page, not an archive. Put the archive there.")
         os.replace(unpack(beside), folder)
     except NetgazeError:
         raise
@@ -181,4 +181,4 @@ def _unpack_beside(archive: Path | str, folder: Path, beside: Path, unpack: Call
 
 
 def _broken(archive: Path | str, error: Exception) -> NetgazeError:
-    return NetgazeError(f"{archive} is broken or cut short ({error}). Remove it to get it anew.")
+    return NetgazeError(f"{archive} is broken or incomplete ({error}). Remove it to download it again.")

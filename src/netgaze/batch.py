@@ -1,4 +1,4 @@
-"""What a step is given."""
+"""The input of a training step."""
 
 from dataclasses import dataclass
 

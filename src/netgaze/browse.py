@@ -1,4 +1,4 @@
-"""The list of runs in a notebook: `runs()` is a table of all that there are, and each of its rows a Run."""
+"""The list of runs in a notebook: `runs()` is a table with one Run per row."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path

@@ -18,6 +18,7 @@ from torch.optim.lr_scheduler import LRScheduler
 
 from netgaze import trusted
 from netgaze.constructors import check_arguments, check_given, check_numbers
+from netgaze.early_checks import check_validation_number
 from netgaze.errors import NetgazeError, raise_if_too_large
 from netgaze.glossary import NUMBERS, explain
 from netgaze.schema import resolve
@@ -113,7 +114,7 @@ def _check_targets(content: Any, key: str = "") -> None:
         for value in content:
             _check_targets(value, key)
     elif isinstance(content, str) and "${" in content:  # Hydra would resolve it, into a further target even
-        raise NetgazeError(f"{key}={content[:80]} is refused: a stored config has values, and no references to others.")
+        raise NetgazeError(f"{key}={content[:80]} is refused: a stored config contains values, not references.")
 
 
 def _check_arguments(content: Any, place: str | None = None, joined: Sequence[str] = ()) -> None:
@@ -162,14 +163,14 @@ def build_task(settings: dict[str, Any], class_names: Sequence[str]) -> Any:
     build(settings["optim"] | {"_partial_": False}, params=[torch.nn.Parameter(torch.zeros(1))])  # refuses in time
     chosen = {key: value for key, value in settings["task"].items() if key not in READ_ELSEWHERE["task"]}
     task = build(chosen, model=model, optimizer=build(settings["optim"]), schedule=build(settings["schedule"]))
-    if monitor := settings["task"].get("monitor"):
+    if (monitor := settings["task"].get("monitor")) is not None:
         task.monitor, task.monitor_mode = monitor, choose_mode(monitor)
     task.max_epochs = settings["trainer"]["max_epochs"]
     task.name_classes(class_names)
     if len(task.class_names) != task.num_classes:
         raise NetgazeError(
             f"task.num_classes={task.num_classes}, but there are {len(task.class_names)} classes to tell apart. Leave "
-            "the number to the config: it follows the data."
+            "the number out: it follows the data."
         )
     _check_network(settings, task)
     if settings["trainer"]["channels_last"] and getattr(model, "takes_channels_last", True):
@@ -183,11 +184,7 @@ def choose_mode(monitor: str) -> str:
     Raises:
         NetgazeError: it is no number of the validation split.
     """
-    if not monitor.startswith("val/"):
-        raise NetgazeError(
-            f"task.monitor={monitor}: the best epoch is chosen by validation alone. Give a number that begins with "
-            "val/, as val/acc, val/loss or val/knn20."
-        )
+    check_validation_number(monitor)
     meaning = explain(monitor, NUMBERS)
     return "min" if meaning is not None and meaning.better == "lower" else "max"
 
@@ -210,19 +207,19 @@ def _check_network(settings: dict[str, Any], task: Any) -> None:
     data, model = settings["data"], settings["model"]
     if model.get("in_channels", data["num_channels"]) != data["num_channels"]:
         raise NetgazeError(
-            f"model.in_channels={model['in_channels']}, but the images have {data['num_channels']}. Leave the "
-            "number to the config: it follows the data."
+            f"model.in_channels={model['in_channels']}, but the images have {data['num_channels']}. Leave "
+            "the number out: it follows the data."
         )
     if task.classifies and model.get("num_classes", task.num_classes) < task.num_classes:
         raise NetgazeError(
             f"model.num_classes={model['num_classes']} is less than the {task.num_classes} classes of the task. Leave "
-            "the number to the config: it follows the task."
+            "the number out: it follows the task."
         )
     learns = settings["trainer"]["max_epochs"] and settings["optim"].get("scale_filters")
     if learns and not any(map(_is_norm, task.model.modules())):
         name = type(task.model).__module__.rpartition(".")[2]
         raise NetgazeError(
-            f"The network {name} has no norms, without which the filters cannot be scaled that this optimizer scales. "
+            f"The network {name} has no norms, which this optimizer needs because it rescales the filters. "
             "Choose optim=sgd and a small rate, as optim.lr=0.01."
         )
 

@@ -1,4 +1,4 @@
-"""The card beside an exported network: what it is, how good, how it was trained, how to load it, and its limits."""
+"""The model card of an exported network: what it is, how good, how trained, how to load it, its limits."""
 
 import json
 import re

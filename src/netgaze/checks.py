@@ -1,4 +1,4 @@
-"""What is said before training, not after it: data, task and source that do not fit each other."""
+"""Checks before training that data, task and source fit together."""
 
 import logging
 from collections.abc import Iterable, Mapping
@@ -54,8 +54,8 @@ def check_monitor(monitor: str | None, callbacks: Iterable[Any]) -> None:
         metrics = [metric for figure in getattr(callback, "figures", {}).values() for metric in figure.metrics]
         if monitor and monitor.removeprefix("val/") in metrics and not callback.every:
             raise NetgazeError(
-                f"task.monitor={monitor} chooses the best epoch, and nobody measures it. Give "
-                "callback.online_eval.every=1, the epochs between two looks."
+                f"task.monitor={monitor} is to choose the best epoch, but no figure measures it during training. Give "
+                "callback.online_eval.every=1, the number of epochs between two evaluations."
             )
 
 
@@ -72,7 +72,7 @@ def check_recorded(figures: Mapping[str, Any], callbacks: Iterable[Any]) -> None
     asked = [name for name, figure in figures.items() if "examples" in figure.needs]
     if asked and not any(getattr(callback, "record", False) for callback in callbacks):
         raise NetgazeError(
-            f"figure=[{','.join(asked)}] shows what is recorded of training examples, and nobody records it. Give "
+            f"figure=[{','.join(asked)}] shows a record of the training examples, which is not recorded. Type "
             "callback.examples.record=true, or leave it out."
         )
 
@@ -85,8 +85,8 @@ def check_export(data: Any, task: Any) -> None:
     """
     if data.official_test() is None:
         raise NetgazeError(
-            f"export_predictions=true: {data.title} has no official test to predict. Choose one of data=decathlon/..., "
-            "or export_predictions=false."
+            f"export_predictions=true: {data.title} has no official test split to predict. Choose one of "
+            "data=decathlon/..., or export_predictions=false."
         )
     if not task.classifies or task.class_names != data.class_names:
         raise NetgazeError(
@@ -111,12 +111,12 @@ def check_source(task: Any, init: str | None, data: Any, loaded: dict[str, Any] 
         missing = f"{loaded['new'][0]} is not in {init}" if loaded else "init=null gives none"
         name = type(task).__module__.rpartition(".")[2]
         raise NetgazeError(
-            f"task={name} asks a trained network, but {missing}: give init=outputs/<run> of a run with the same model "
+            f"task={name} needs a trained network, but {missing}. Give init=outputs/<run>, a run with the same model "
             "and classes."
         )
     source = Run(Path(loaded["source"]))
     if source.exists and source.facts.get("data") != data.fingerprint:
         log.warning(
-            "%s was trained on other labeled images than are labeled here: it may know labels that were taken away.",
+            "%s was trained on labeled images that are not labeled here: it may know labels that were removed.",
             source.folder,
         )

@@ -1,4 +1,4 @@
-"""The argument line -> one call. Imports hydra only: torch waits until the config has been composed."""
+"""The command line. Imports Hydra only; torch waits until the config is composed."""
 
 import io
 import logging
@@ -160,7 +160,7 @@ def _hydra(name: str, prepared: list[str], own: Path | None, check: Check, job: 
 
 def _admit(own: Path) -> None:
     """Say that a person's own configs are in use, and let them name Python files beside their folder."""
-    log.info("Configs of %s come before netgaze's own.", own)
+    log.info("Configs in %s override netgaze's own.", own)
     sys.path[:] = dict.fromkeys([*sys.path, str(own.parent)])
 
 
@@ -185,10 +185,10 @@ def _single(job: Job, config: DictConfig, folder: Path, request: Request) -> Non
     try:
         job(config, _short(folder), request)
     except KeyboardInterrupt:
-        print(f"\nStopped. Go on with: {spell('train')} resume={_short(folder)}", file=sys.stderr)
+        print(f"\nStopped. Resume with: {spell('train')} resume={_short(folder)}", file=sys.stderr)
         raise
     except Stopped as stop:
-        log.info("%s Go on with: %s resume=%s", stop, spell("train"), _short(folder))
+        log.info("%s Resume with: %s resume=%s", stop, spell("train"), _short(folder))
         pass_on(stop)
         raise
 
@@ -198,8 +198,8 @@ def _job_of_sweep(job: Job, config: DictConfig, folder: Path, request: Request) 
     try:
         if config.trainer.devices != 1 and max(count_started().values()) == 1:
             raise NetgazeError(
-                "-m does not go with several devices: each process would start its own sweep. Start the runs one by "
-                "one, or let SLURM start the processes of each: hydra/launcher=slurm "
+                "-m cannot be combined with several devices: each process would start its own sweep. Start the runs "
+                "one by one, or let SLURM start the processes of each run: hydra/launcher=slurm "
                 "hydra.launcher.tasks_per_node=2."
             )
         job(config, _short(folder), request)

@@ -1,4 +1,4 @@
-"""What constructors take: whether the keys of a config fit them by name and kind, said by the key as it is typed."""
+"""Checks a config's keys and values against the arguments of constructors."""
 
 import difflib
 import inspect
@@ -70,7 +70,7 @@ def check_numbers(content: Any, place: str) -> None:
     elif isinstance(content, float) and not math.isfinite(content):
         raise NetgazeError(f"{place}={content}: expected a finite number.")
     elif isinstance(content, int) and abs(content) >= 2**63 and not isinstance(content, bool):
-        raise NetgazeError(f"{place}={content} is larger than a whole number can be.")
+        raise NetgazeError(f"{place}={content} is too large for a whole number.")
 
 
 def check_given(content: Mapping[str, Any], joined: Iterable[str] = ()) -> None:
@@ -87,7 +87,7 @@ def check_given(content: Mapping[str, Any], joined: Iterable[str] = ()) -> None:
         and parameter.kind not in (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL)
     ]
     if missing := [name for name in needed if name not in {*content, *joined}]:
-        raise NetgazeError(f"{content['_target_']} needs {', '.join(missing)}: give it a value.")
+        raise NetgazeError(f"{content['_target_']} needs a value for {', '.join(missing)}.")
 
 
 def _list_hints(target: Any) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Fetch a published file from the first mirror that has it: whole or not at all."""
+"""Downloads a published file from the first mirror that has it: completely or not at all."""
 
 import logging
 import os
@@ -75,9 +75,9 @@ def _download(url: str, part: Path, is_right: Callable[[Path], bool]) -> None:
         return
     part.unlink()
     if is_page:
-        raise ValueError("what arrived is a web page")
+        raise ValueError("the download is a web page")
     if not resumed:
-        raise ValueError("what arrived has another checksum")
+        raise ValueError("the download has a wrong checksum")
     _download(url, part, is_right)
 
 
@@ -99,7 +99,7 @@ def _receive(url: str, part: Path) -> bool:
         total = None if length is None else done + int(length)
         received = _write(response, part, done, total, url)
     if total is not None and received != total:
-        raise OSError(f"the connection broke off after {received} of {total} bytes")
+        raise OSError(f"the connection was lost after {received} of {total} bytes")
     return resumes
 
 

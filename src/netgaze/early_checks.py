@@ -1,4 +1,4 @@
-"""What is wrong with a command and can be seen before torch is imported: files, checkpoints and names that are missing.
+"""Checks of a command before torch is imported: missing files, checkpoints and names.
 
 The same is asked again, or for the first time, where a run or an analysis starts in a sweep or a notebook.
 """
@@ -21,7 +21,7 @@ from netgaze.places import find_pseudo_labels, find_run_folders, find_weights, l
 from netgaze.schema import resolve
 from netgaze.stored import read_facts
 from netgaze.trusted import check_may_import
-from netgaze.upgrade import upgrade_facts
+from netgaze.upgrade import find_new_name, upgrade_facts
 
 _CHECKPOINTS = ("best", "last")
 _PRECISIONS = ("auto", "32")
@@ -60,13 +60,14 @@ def check_train(config: DictConfig, folder: Path) -> None:
         folder: of the run.
 
     Raises:
-        NetgazeError: a value that cannot be worked out, another control than there is, or a file that is not there.
+        NetgazeError: a value that cannot be resolved, an unknown control, a number that cannot choose the best epoch,
+            or a missing file.
     """
     if locate_checkpoint(folder, "last").is_file():
         return
     if not config.stages:  # else what one of them lacks another may have
         resolve(config)
-    _check_control(config)
+    check_control(config.control)
     _check_precision(config)
     stages = list(map(str, config.stages))
     for place in ("", *(f"stages.{stage}." for stage in stages)):
@@ -77,10 +78,26 @@ def check_train(config: DictConfig, folder: Path) -> None:
         labels = _select(config, f"{place}data.pseudo_labels")
         if labels is not None and labels not in stages:
             find_pseudo_labels(labels)
+        monitor = _select(config, f"{place}task.monitor")
+        if monitor is not None:
+            check_validation_number(monitor)
     _check_pictures(_select(config, "figure"))
     for name in config.get("logger", {}):
         check_tracker(str(name))
         check_store(_select(config, f"logger.{name}.tracking_uri"))
+
+
+def check_validation_number(monitor: Any) -> None:
+    """Whether what was typed to choose the best epoch names a number of the validation split.
+
+    Raises:
+        NetgazeError: it does not.
+    """
+    if not isinstance(monitor, str) or not monitor.startswith("val/"):
+        raise NetgazeError(
+            f"task.monitor={monitor}: the best epoch is chosen by validation alone. Give a number that begins with "
+            "val/, as val/acc, val/loss or val/knn20."
+        )
 
 
 def check_tracker(name: str) -> None:
@@ -92,8 +109,8 @@ def check_tracker(name: str) -> None:
     found = importlib.util.find_spec(name) if name in _TRACKERS else None
     if name in _TRACKERS and (found is None or found.origin is None):
         raise NetgazeError(
-            f"logger={name} needs {name}: pip install 'netgaze[trackers]', or leave it out. A run that has begun with "
-            f"it goes on without it by ~logger.{name}."
+            f"logger={name} needs {name}: pip install 'netgaze[trackers]', or leave it out. To resume a run "
+            f"without it, type ~logger.{name}."
         )
 
 
@@ -126,15 +143,15 @@ def check_analyze(config: DictConfig) -> None:
             raise NetgazeError(f"{key}={config[key]}: expected a list of texts, as in {key}=[a,b].")
     if not config.runs and not config.model:
         raise NetgazeError(
-            "runs must be given: type runs=latest or runs=outputs/<run>, or a network without one, as in model=vgg19 "
+            "runs is missing. Type runs=latest or runs=outputs/<run>, or a network without a run, as in model=vgg19 "
             "input=[3,224,224]."
         )
     _check_export(config)
     _check_input(config)
-    _check_control(config)
+    check_control(config.control)
     _check_precision(config)
     if config.checkpoint not in _CHECKPOINTS:
-        raise NetgazeError(f"checkpoint={config.checkpoint} is not known. It is {' or '.join(_CHECKPOINTS)}.")
+        raise NetgazeError(f"Unknown checkpoint={config.checkpoint}. Choose {' or '.join(_CHECKPOINTS)}.")
     facts = _check_runs(config)
     figures = _select(config, "figure")
     _check_pictures(figures, config.images)
@@ -165,9 +182,7 @@ def check_labels(labels: Sequence[str], num: int) -> None:
         NetgazeError: it is not so.
     """
     if len(labels) != num or len(set(labels)) < num:
-        raise NetgazeError(
-            f"labels: give as many titles as there are networks, {num}, all different; got {list(labels)}."
-        )
+        raise NetgazeError(f"labels: give one title per network, {num} different ones; got {list(labels)}.")
 
 
 def check_named(figures: Mapping[str, Any], known: Sequence[Known]) -> None:
@@ -204,18 +219,25 @@ def _check_indices(figure: str, asked: Iterable[Any], known: Sequence[int]) -> N
         return
     for index in asked:
         if isinstance(index, int) and not 0 <= index < max(known):
-            raise NetgazeError(f"{figure}.indices names image {index}, but there are images 0 to {max(known) - 1}.")
+            raise NetgazeError(f"{figure}.indices: there is no image {index}. Choose from 0 to {max(known) - 1}.")
 
 
-def _check_control(config: DictConfig) -> None:
-    if config.control not in (None, "random"):
-        raise NetgazeError(f"control={config.control} is not known: choose random, or null for none.")
+def check_control(control: str | None) -> None:
+    """Whether there is that control.
+
+    Raises:
+        NetgazeError: there is none; the word of an earlier version is answered with today's.
+    """
+    if control not in (None, "untrained"):
+        if new := find_new_name(f"control={control}"):
+            raise NetgazeError(f"control={control} is now {new}.")
+        raise NetgazeError(f"Unknown control={control}. Choose untrained, or null for none.")
 
 
 def _check_precision(config: DictConfig) -> None:
     known = _select(config, "figures.precision")
     if known not in (None, *_PRECISIONS):  # a run from before there was this key has none
-        raise NetgazeError(f"figures.precision={known} is not known. It is {' or '.join(_PRECISIONS)}.")
+        raise NetgazeError(f"Unknown figures.precision={known}. Choose {' or '.join(_PRECISIONS)}.")
 
 
 def _check_pictures(figures: Mapping[str, Any], images: Sequence[str] | None = None) -> None:
@@ -223,7 +245,9 @@ def _check_pictures(figures: Mapping[str, Any], images: Sequence[str] | None = N
     if images:
         shown = find_pictures(images)
         if figures and not any("images" in settings for settings in figures.values()):
-            raise NetgazeError("images: choose a figure that shows own pictures, as in figure=[response_maps].")
+            raise NetgazeError(
+                "images: no chosen figure shows your own pictures. Choose one, as in figure=[response_maps]."
+            )
         _check_files("images", shown)
         return
     for name, settings in figures.items():
@@ -246,16 +270,16 @@ def _explain_no_checkpoint(runs: Sequence[Path], checkpoint: str) -> NetgazeErro
 
 def _check_export(config: DictConfig) -> None:
     if config.export and not config.runs:
-        raise NetgazeError("export writes the networks of runs: type runs=outputs/<run>, too.")
+        raise NetgazeError("export writes the networks of runs. Also type runs=outputs/<run>.")
 
 
 def _check_input(config: DictConfig) -> None:
     if config.input is None:
         if config.model and not config.runs and "_target_" not in config.data:
-            raise NetgazeError("input must be given: type what the network reads, as in input=[3,224,224].")
+            raise NetgazeError("input is missing. Type the network's input size, as in input=[3,224,224].")
         return
     if not config.model:
-        raise NetgazeError("input is what a network without a run reads: add model=..., or leave it out.")
+        raise NetgazeError("input is for a network without a run. Add model=..., or leave it out.")
     said = OmegaConf.to_container(config.input) if OmegaConf.is_config(config.input) else config.input
     whole = isinstance(said, list) and all(type(size) is int and size > 0 for size in said)
     if not isinstance(said, list) or len(said) != 3 or not whole:

@@ -1,4 +1,4 @@
-"""The end of a run: tested once, by all of its processes; its numbers written, then looked at, by the main one."""
+"""The end of a run: tests once in all processes; the main one writes numbers, then figures."""
 
 import logging
 import resource
@@ -58,7 +58,7 @@ def test_best(trainer: Any, task: Any, data: Any, training_data: Any, run: Run) 
     speed = None
     if training_data is data:
         speed = num / (time.perf_counter() - started)
-        log.info("tested on %d images, %.0f a second", num, speed)
+        log.info("tested on %d images, %.0f per second", num, speed)
     return Tested(best["epoch"] + 1, {name: float(value) for name, value in found.items()}, speed)
 
 
@@ -130,7 +130,7 @@ def draw_missing(run: Run, settings: dict[str, Any]) -> bool:
     missing = {name: settings["figure"][name] for name in run.list_missing(settings["figure"])}
     if not missing:
         return False
-    log.info("%s is finished; what is missing is drawn: %s", run.folder, ", ".join(missing))
+    log.info("%s is finished. Drawing what is missing: %s", run.folder, ", ".join(missing))
     chosen = settings["trainer"]
     set_globals(seed=settings["seed"], threads=chosen["threads"], deterministic=chosen["deterministic"])
     built = {name: build(figure) for name, figure in missing.items()}

@@ -1,4 +1,4 @@
-"""Errors the user can fix, in a sentence or two."""
+"""Errors that the user can fix, in one or two sentences."""
 
 import errno
 import signal
@@ -16,7 +16,7 @@ _OUT_OF_MEMORY = ("can't allocate memory", "out of memory", "not enough memory",
 
 
 class NetgazeError(Exception):
-    """A mistake or a lack that the person at the keyboard can mend.
+    """An error that the user can fix.
 
     The message says what is wrong, where, and what to do. The command line prints it without a traceback and
     exits with code 1; `NETGAZE_DEBUG=1` shows the traceback as well.
@@ -33,7 +33,7 @@ class Stopped(BaseException):
 
     def __init__(self, number: int | None, place: str):
         name = signal.Signals(number).name if number else "another process of this run"
-        super().__init__(f"Stopped by {name} {place}; all is saved.")
+        super().__init__(f"Stopped by {name} {place}; everything is saved.")
         self.number = number
 
 

@@ -1,4 +1,4 @@
-"""fit: a run from its config to its pictures, stage after stage; trained, taken up again or left alone."""
+"""fit: a run from its config to its figures, stage by stage; trained, resumed or left as it is."""
 
 import logging
 import time
@@ -100,7 +100,7 @@ def _finish(stage: Stage) -> bool:
         return True
     if is_main_process() and draw_missing(stage.run, stage.settings):
         return True
-    log.info("%s is finished already.", stage.run.folder)
+    log.info("%s is already finished.", stage.run.folder)
     return False
 
 
@@ -204,7 +204,7 @@ def _load_init(stage: Stage, task: Any, data: Any) -> dict[str, Any]:
         known = stage.run.facts.get("init") if stage.run.exists else None
         check_source(task, source and source.file, data, facts.get("init", known))
     if source is None and task.has_frozen:
-        log.warning("What is frozen starts from random weights, its norms unscaled (init=null): it knows nothing.")
+        log.warning("The frozen layers keep their initial random weights (init=null). Give init= to load trained ones.")
     return facts
 
 

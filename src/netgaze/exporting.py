@@ -1,4 +1,4 @@
-"""Runs written for other programs: each network in the chosen forms, and the card that belongs to them."""
+"""Exports the networks of runs in the chosen formats, with a model card."""
 
 import json
 import logging
@@ -36,7 +36,7 @@ def export_runs(settings: Mapping[str, Any], opened: Sequence[tuple[Run, Subject
     licenses = {each.license: name for name, each in zip(settings, chosen, strict=True) if each.license}
     if len(licenses) > 1:
         said = " and ".join(f"export.{name}.license={license}" for license, name in licenses.items())
-        raise NetgazeError(f"{said}: one card tells of both. Give them the same.")
+        raise NetgazeError(f"{said}: both share one card. Give both the same value.")
     for run, subject in opened:
         _export(run, subject, checkpoint, chosen)
 
@@ -54,7 +54,7 @@ def _export(run: Run, subject: Subject, checkpoint: str, chosen: Sequence[Export
         card.write_text(text, encoding="utf-8", errors="backslashreplace")
     for file, found in said.items():
         log.info("%s: %s", folder / file, found)
-    log.info("%s: the card, to be read before it is given away", folder / _CARD)
+    log.info("%s: the model card. Read it before you share it", folder / _CARD)
 
 
 def _pick_numbers(run: Run, checkpoint: str) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""A figure that fails costs that figure: what is kept of the reason, and when a command fails by it."""
+"""A failing figure costs only that figure: the reason is kept, and decides whether the command fails."""
 
 import traceback
 from collections.abc import Collection, Mapping
@@ -13,8 +13,8 @@ class Failure:
     """Why a figure is not there.
 
     Attributes:
-        error: in a sentence.
-        trace: where in the code it was raised.
+        error: the reason, in a sentence.
+        trace: the traceback.
     """
 
     error: str
@@ -22,7 +22,7 @@ class Failure:
 
     @classmethod
     def of(cls, error: Exception) -> "Failure":
-        """What is kept of an exception: not itself, whose frames hold arrays."""
+        """What is kept of an exception; not the exception itself, whose frames hold arrays."""
         return cls(_describe(error), "".join(traceback.format_exception(error)))
 
 
@@ -36,18 +36,18 @@ def _describe(error: Exception) -> str:
 def explain_failures(
     asked: Collection[str], failed: Mapping[str, str], left_out: Mapping[str, str], strict: bool
 ) -> str | None:
-    """Why a command fails by its figures, once all else is written; None where it does not.
+    """Why a command fails because of its figures, once all else is written; None if it does not.
 
     Args:
         asked: the figures' names.
         failed: a sentence for each that failed.
-        left_out: a sentence for each that no network has the parts for.
-        strict: whether a single failed figure is enough; else it fails where nothing was drawn.
+        left_out: a sentence for each whose needs no network meets.
+        strict: whether one failed figure is enough; otherwise the command fails only if nothing was drawn.
     """
     if failed and strict:
-        return f"{_list(failed)} (figures.strict=true; the numbers and the other figures are written)"
+        return f"{_list(failed)} (figures.strict=true; numbers and other figures were written)"
     if asked and not set(asked) - set(failed) - set(left_out):
-        return f"No figure was drawn, the numbers are written. {_list({**failed, **left_out})}"
+        return f"No figure was drawn; the numbers were written. {_list({**failed, **left_out})}"
     return None
 
 

@@ -1,4 +1,4 @@
-"""From a network and images to features [N,D], and short names for weights and code."""
+"""Features [N,D] of images, and digests of weights and code."""
 
 import inspect
 import sys
@@ -36,13 +36,13 @@ def extract(model: nn.Module, images: Iterable[Tensor], device: torch.device | s
 
 
 def digest_weights(module: nn.Module) -> str:
-    """A short name for all weights and buffers of a module."""
+    """A digest of all weights and buffers of a module."""
     state = module.state_dict()
     return digest(list(state), *(value.detach().float().cpu().numpy() for value in state.values()))
 
 
 def digest_body(model: nn.Module) -> str:
-    """A short name for all weights and buffers but those of the last layer, which features come before."""
+    """A digest of all weights and buffers except the last layer's, which features do not depend on."""
     last = getattr(model, "last_layer", None)
     state = {name: value for name, value in model.state_dict().items() if not last or not name.startswith(f"{last}.")}
     return digest(list(state), *(value.detach().float().cpu().numpy() for value in state.values()))
@@ -52,9 +52,9 @@ _OTHERS = ("builtins", "abc", "torch", "pytorch_lightning", "timm", "torchvision
 
 
 def read_source(thing: Any) -> str:
-    """The code of the modules that an object's class and its bases are from: a stored answer is stale when it changes.
+    """The code of the modules of an object's class and its bases: a stored result is stale if it changes.
 
-    Of a network also those of its parts, and how these were set. Of a class in the `__init__.py` of a folder, the code
+    Of a network also the code and settings of its parts. Of a class in the `__init__.py` of a folder, the code
     of all modules in this folder. Libraries are left out.
     """
     parts = thing.modules() if isinstance(thing, nn.Module) else [thing]

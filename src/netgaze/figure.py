@@ -1,4 +1,4 @@
-"""One question to a network, and what was found: the base class of all figures, and Finding."""
+"""The base class of all figures, and Finding, its result for one network."""
 
 import difflib
 import json
@@ -70,6 +70,8 @@ class Figure(ABC):
     Attributes:
         title: the heading in a report.
         question: what it answers, with a question mark.
+        look_for: what to look for in its picture and its numbers, in one to three sentences.
+        pitfall: how it misleads, and what to compare it with.
         needs: parts of a Subject, see `subject.NEEDS`; a subject that lacks one is left out and named.
         glossary: what its numbers mean, those of `compare` and the columns of `table` too, by their names; `<layer>` in
             a name stands for any words. A number without a meaning is shown by its name.
@@ -82,6 +84,8 @@ class Figure(ABC):
 
     title: ClassVar[str]
     question: ClassVar[str]
+    look_for: ClassVar[str] = ""
+    pitfall: ClassVar[str] = ""
     needs: ClassVar[tuple[str, ...]]
     glossary: ClassVar[Glossary] = Glossary()
     metrics: ClassVar[tuple[str, ...]] = ()

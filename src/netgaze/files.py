@@ -1,4 +1,4 @@
-"""Files that are whole or not there: written beside their name, then renamed."""
+"""Reads and writes files; a file is written completely, then renamed."""
 
 import csv
 import errno
@@ -126,11 +126,11 @@ def read_bounded(path: Path | str, most_bytes: int) -> bytes:
     """
     found = os.stat(path)
     if not stat.S_ISREG(found.st_mode):
-        raise NetgazeError(f"{path} is no file. Put the file itself there.")
+        raise NetgazeError(f"{path} is not a file. Put the file there.")
     if found.st_size > most_bytes:
         raise NetgazeError(
-            f"{path} has {found.st_size / 1e6:.0f} MB, and such a file has {most_bytes / 1e6:g} at most: it is another "
-            "one. Put the right file there."
+            f"{path} has {found.st_size / 1e6:.0f} MB, more than the {most_bytes / 1e6:g} MB "
+            "that this kind of file can have. Put the right file there."
         )
     return Path(path).read_bytes()
 
@@ -145,7 +145,7 @@ def read_lines(path: Path | str) -> list[str]:
     try:
         return read_bounded(path, MOST_LIST_BYTES).decode().splitlines()
     except UnicodeDecodeError as error:
-        raise NetgazeError(f"{path} cannot be read as text ({error}). Get the file anew.") from error
+        raise NetgazeError(f"{path} cannot be read as text ({error}). Download the file again.") from error
 
 
 def read_json(path: Path | str, most_bytes: int = MOST_JSON_BYTES) -> Any:
@@ -193,9 +193,9 @@ def read_config(path: Path | str) -> "DictConfig":
         config = OmegaConf.load(io.StringIO(content.decode()))
     except (ValueError, RecursionError, yaml.YAMLError, OmegaConfBaseException) as error:
         said = " ".join(str(error).split())
-        raise NetgazeError(f"{path} is no config that train.py wrote ({said[:200]}). It may be damaged.") from error
+        raise NetgazeError(f"{path} is not a config that train.py wrote ({said[:200]}). It may be damaged.") from error
     if not isinstance(config, DictConfig) or not config:
-        raise NetgazeError(f"{path} is no config that train.py wrote: it has no keys. It may be damaged.")
+        raise NetgazeError(f"{path} is not a config that train.py wrote: it has no keys. It may be damaged.")
     return config
 
 
@@ -360,7 +360,7 @@ def trim_cache(most_bytes: int = MOST_CACHE_BYTES) -> None:
             excess, removed = excess - size, removed + 1
     if removed:
         log.info(
-            "%s had more than %.0f GB: what was unused for longest is removed, %d files.",
+            "%s exceeded %.0f GB. Removed the %d files unused for longest.",
             cache_root(),
             most_bytes / 1e9,
             removed,

@@ -1,4 +1,4 @@
-"""The one function that makes pictures: figures x subjects -> files."""
+"""The one function that draws: figures x subjects -> files."""
 
 import functools
 import logging
@@ -19,15 +19,15 @@ from netgaze.subject import HOW, Subject
 
 log = logging.getLogger(__name__)
 
-_ALONE = "no other network to be held against"
+_ALONE = "no other network to compare with"
 
 
 class Found(dict[str, dict[str, Finding]]):
     """What `look` found, by figure and by label.
 
     Attributes:
-        failed: why a figure has no picture; what it had found by then stays.
-        left_out: why a figure was asked of no network: what these lack.
+        failed: why a figure has no picture; its findings until then are kept.
+        left_out: what all networks lack for a figure.
     """
 
     def __init__(self) -> None:
@@ -36,40 +36,40 @@ class Found(dict[str, dict[str, Finding]]):
         self.left_out: dict[str, str] = {}
 
     def add(self, other: "Found") -> None:
-        """Take up what another look found."""
+        """Add the results of another look."""
         self.update(other)
         self.failed |= other.failed
         self.left_out |= other.left_out
 
     def explain(self, asked: Collection[str], strict: bool) -> str | None:
-        """Why a command that asked for these figures fails; see `failures.explain_failures`."""
+        """Why a command with these figures fails; see `failures.explain_failures`."""
         failed = {name: failure.error for name, failure in self.failed.items()}
         return explain_failures(asked, failed, self.left_out, strict)
 
     def as_facts(self) -> dict[str, Any]:
-        """What `run.json` says of figures without a picture."""
+        """The entries of `run.json` on figures without a picture."""
         failed = {name: vars(failure) for name, failure in self.failed.items()}
         return {"figures_failed": failed, "figures_left_out": self.left_out}
 
 
 def look(figures: Mapping[str, Figure], subjects: Sequence[Subject], out: Path, draw: bool = True) -> Found:
-    """Ask every figure of every subject; write `<out>/<figure>.png` and `.json`; return the findings.
+    """Compute every figure for every subject; write `<out>/<figure>.png` and `.json`; return the findings.
 
     The findings of a run's own look lie in its folder as `figures/<figure>.npz`, all others in the cache; they are read
-    back when the same question is asked of the same weights and data again, of controls too. A subject that lacks what
-    a figure needs, or with which it fails, is left out and named in the JSON; a figure for which that leaves none is
-    not drawn, and the log says why.
-    The `files` of a figure become `<out>/<figure>/<label>/<name>.png`, or `.gif` where they move; its tables
-    `<out>/<figure>.csv`, of several networks below one another under their names, and `tables` in the JSON.
+    back if the same figure is computed for the same weights and data again, of controls too. A subject that lacks what
+    a figure needs, or for which it fails, is left out and named in the JSON; if that leaves none, the figure is not
+    drawn, and the log says why.
+    The `files` of a figure become `<out>/<figure>/<label>/<name>.png`, or `.gif` if animated; its tables become
+    `<out>/<figure>.csv`, with a column that names the network if there are several, and `tables` in the JSON.
 
-    Whatever a figure raises costs that figure: the sentence and the trace are in the result, and in its JSON as `error`
-    and `trace`; no earlier picture of it stays. Only an interruption ends the look.
+    An exception costs only the figure that raised it: the message and the traceback are in the result, and in its JSON
+    as `error` and `trace`; an earlier picture is removed. Only an interruption ends `look`.
 
     Args:
         figures: by name.
         subjects: the columns, in order; labels are distinct.
         out: the folder of the pictures.
-        draw: False computes only (the callback while training asks for numbers alone), and says nothing of failures.
+        draw: False computes only (the callback during training needs only numbers) and does not report failures.
     """
     found = Found()
     _foresee(figures, subjects)
@@ -78,7 +78,7 @@ def look(figures: Mapping[str, Figure], subjects: Sequence[Subject], out: Path, 
         if answers.shows_networks:
             found[name] = answers.findings
             for label, refusal in answers.failed.items():
-                log.warning("%s leaves out what it cannot ask: %s [%s]", name, refusal.error, label)
+                log.warning("%s left out: %s [%s]", name, refusal.error, label)
             failure = _try_to_write(name, figure, answers, subjects, out) if draw else None
         elif (failure := _find_failure(answers, subjects)) is None:
             found.left_out[name] = _leave_out(name, answers, subjects, out, draw)
@@ -96,7 +96,7 @@ def pick_numbers(finding: Finding, figure: Figure) -> dict[str, float]:
 
 
 def _leave_out(name: str, answers: Answers, subjects: Sequence[Subject], out: Path, draw: bool) -> str:
-    """Say why a figure is asked of no network, and take away what an earlier drawing left of it."""
+    """Log why a figure is computed for no network, and remove the files of an earlier drawing."""
     lacking = {
         it.label: answers.left_out[it.label] for it in subjects if it.label in answers.left_out and not it.control
     }
@@ -108,7 +108,7 @@ def _leave_out(name: str, answers: Answers, subjects: Sequence[Subject], out: Pa
 
 
 def _find_failure(answers: Answers, subjects: Sequence[Subject]) -> Failure | None:
-    """How a figure failed that has nothing to say of any network: with the first one."""
+    """How a figure without any finding of a network failed: for the first one."""
     own = (answers.failed[it.label] for it in subjects if it.label in answers.failed and not it.control)
     return next(own, None)
 
@@ -140,13 +140,13 @@ def _ask_all(name: str, figure: Figure, subjects: Sequence[Subject], out: Path) 
 
 
 def _describe_lacking(needs: Sequence[str]) -> str:
-    """What a subject lacks, and where only few have it, how a run comes by it."""
+    """What a subject lacks, and how a run gets it, if only few have it."""
     said = [f"no {need}" + (f" ({HOW[need]})" if need in HOW else "") for need in needs]
     return " and ".join(said)
 
 
 def _foresee(figures: Mapping[str, Figure], subjects: Sequence[Subject]) -> None:
-    """Tell each subject whether outputs will be asked for, so that one pass gives them and the features."""
+    """Announce to each subject whether outputs will be needed, so that one pass gives them and the features."""
     for subject in subjects:
         asked = [set(figure.needs) for figure in figures.values() if _is_asked(figure, subject)]
         if any({"classes", "data"} <= needs for needs in asked):
@@ -158,7 +158,7 @@ def _is_asked(figure: Figure, subject: Subject) -> bool:
 
 
 def _ask(name: str, figure: Figure, subject: Subject, out: Path) -> Finding:
-    """The finding of one figure on one subject: read back where it was found before.
+    """The finding of one figure on one subject, read back if it was computed before.
 
     Only a run's own look writes into its folder, so that its pictures and arrays stay of one piece.
     """
@@ -181,7 +181,7 @@ def _ask(name: str, figure: Figure, subject: Subject, out: Path) -> Finding:
 
 
 def _ask_cached(figure: Figure, subject: Subject, question: Sequence[Any]) -> Finding:
-    """The finding from the cache, which all reports share; made and kept where it is not there."""
+    """The finding from the cache, which all reports share; computed and stored if missing."""
     # Of all code, as no folder of a run bounds what an answer of yesterday's code would be shown beside.
     told = [vars(subject.data.found.remarks), subject.data.title] if "data" in figure.needs else []
     key = digest(*question, *told, _digest_code())
@@ -205,13 +205,13 @@ def _compute(figure: Figure, subject: Subject) -> Finding:
 
 @functools.cache
 def _digest_code() -> str:
-    """A short name for all code of the project."""
+    """A digest of all code of the project."""
     paths = sorted(Path(netgaze.__file__).parent.rglob("*.py"))
     return digest(*(path.read_text(encoding="utf-8") for path in paths))
 
 
 def _own_pictures(figure: Figure) -> list[str]:
-    """A person's own files that a figure shows: they may change under the same name."""
+    """The user's own files that a figure shows: they may change under the same name."""
     paths = [os.path.expanduser(path) for path in figure.images]
     return [path for path in paths if os.path.exists(path)]
 

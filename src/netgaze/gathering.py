@@ -1,4 +1,4 @@
-"""What the processes of a run hold together: rows of all of them, sums over all, with gradients."""
+"""Gathers rows and sums over all processes of a run, with gradients."""
 
 from typing import Any
 

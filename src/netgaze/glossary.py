@@ -1,4 +1,4 @@
-"""Numbers in a reader's words: what each means, its unit, whether more of it is better, and how sure it is."""
+"""Numbers in a reader's words: what each means, its unit, which direction is better, and its uncertainty."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -9,6 +9,7 @@ from netgaze.measures.uncertainty import find_wilson_interval
 from netgaze.text import format_value
 
 _PLACE = re.compile(r"<(\w+)>")
+_SPLITS = {"train": "training", "val": "validation"}  # in words
 
 
 @dataclass(frozen=True)
@@ -47,52 +48,51 @@ class Glossary(dict[str, Meaning]):
 
 
 _OF_TEST, _OF_VAL = "test/examples", "val/examples"
-_KNN = (
-    "Accuracy of a weighted vote of the {} nearest training images, by the features of the layer before the classifier."
-)
-_SPREAD = "Of directions: 0 where all are one (collapse), 1 at most."
+_KNN = "Accuracy of a weighted vote of the {} nearest training images in the features before the classifier."
+_SPREAD = "Of the directions: 0 where all are the same (collapse), at most 1."
 _PROBE = "Accuracy of a ridge classifier, fitted in closed form to the features and {}."
 # Of a run, in the order of tables.
 RUN_NUMBERS = Glossary(
     {
         "train/acc": Meaning(
-            "train acc",
-            "Share of training examples classified correctly while the network learned: a mean over the epoch, of "
-            "augmented images. They are all that there are, no sample: so it has no interval.",
+            "training accuracy",
+            "Share of training examples classified correctly during training: the mean over the epoch, of augmented "
+            "images. It has no interval, as these are all examples and not a sample.",
             "%",
             "higher",
         ),
         "val/acc": Meaning(
-            "val acc (best epoch)",
+            "validation accuracy (best epoch)",
             "Share of validation examples classified correctly at the epoch that was kept. It chose that epoch, so it "
-            "flatters a little.",
+            "is slightly too high.",
             "%",
             "higher",
             _OF_VAL,
         ),
         "last/val_acc": Meaning(
-            "val acc (last epoch)",
-            "The same at the end of training, whose weights are not tested.",
+            "validation accuracy (last epoch)",
+            "Share of validation examples classified correctly after the last epoch, whose weights are not tested.",
             "%",
             "higher",
             _OF_VAL,
         ),
         "test/acc": Meaning(
-            "test acc",
-            "Share of test examples classified correctly, by the best epoch's network, in the run's precision.",
+            "test accuracy",
+            "Share of test examples classified correctly by the network of the best epoch, in the run's precision.",
             "%",
             "higher",
             _OF_TEST,
         ),
         "test/acc_views": Meaning(
-            "test acc, six views",
-            "The same where the mean over six views of each image answers: itself, shifted by a pixel, and mirrored.",
+            "test accuracy, six views",
+            "Test accuracy of predictions averaged over six views of each image: the image, two shifts by a pixel, and "
+            "the mirror images of these three.",
             "%",
             "higher",
             _OF_TEST,
         ),
         "test/acc_macro": Meaning(
-            "test acc, class mean",
+            "test accuracy, class mean",
             "Mean over the classes of the share of their test examples classified correctly: small classes count as "
             "much as large ones.",
             "%",
@@ -100,42 +100,56 @@ RUN_NUMBERS = Glossary(
             "test/examples_macro",
         ),
         "test/top5": Meaning(
-            "test top-5", "Share of test examples whose class is among the five likeliest.", "%", "higher", _OF_TEST
+            "test top-5 accuracy",
+            "Share of test examples whose class is among the five most likely.",
+            "%",
+            "higher",
+            _OF_TEST,
         ),
-        "val/auc": Meaning("val AUC", "Area under the ROC curve of validation pairs; 0.5 is chance.", "", "higher"),
+        "val/auc": Meaning(
+            "validation AUC", "Area under the ROC curve of validation pairs; 0.5 is chance.", "", "higher"
+        ),
         "test/eer": Meaning(
-            "test EER",
-            "Error at the threshold where false accepts and false rejects are equally frequent.",
+            "test equal error rate (EER)",
+            "Error rate at the threshold where false accepts and false rejects are equally frequent.",
             "%",
             "lower",
         ),
         "test/auc": Meaning("test AUC", "Area under the ROC curve of test pairs; 0.5 is chance.", "", "higher"),
-        "test/knn20": Meaning("test kNN-20", _KNN.format(20), "%", "higher", "test/images"),
-        "test/knn200": Meaning("test kNN-200", _KNN.format(200), "%", "higher", "test/images"),
-        "test/probe": Meaning("test linear probe", _PROBE.format("all training labels"), "%", "higher", "test/images"),
+        "test/knn20": Meaning("20-neighbor accuracy", _KNN.format(20), "%", "higher", "test/images"),
+        "test/knn200": Meaning("200-neighbor accuracy", _KNN.format(200), "%", "higher", "test/images"),
+        "test/probe": Meaning(
+            "linear-probe accuracy", _PROBE.format("all training labels"), "%", "higher", "test/images"
+        ),
         **{
             f"test/probe_{num}": Meaning(
-                f"test probe, {num} a class",
-                _PROBE.format(f"{num} {'label' if num == 1 else 'labels'} a class") + " The mean over draws of them.",
+                f"linear-probe accuracy, {num} {'label' if num == 1 else 'labels'} per class",
+                _PROBE.format(f"{num} {'label' if num == 1 else 'labels'} per class") + " Mean over draws of labels.",
                 "%",
                 "higher",
             )
             for num in (1, 10, 100)
         },
         "test/rank": Meaning(
-            "test effective rank",
-            "exp of the entropy of the centered features' singular values: along how many directions images differ. It "
-            "compares at one number of images alone, 2,000 unless said otherwise.",
+            "effective rank",
+            "exp of the entropy of the centered features' singular values: along how many directions images differ. "
+            "Comparable only for the same number of images, 2,000 unless stated.",
             "",
             "higher",
         ),
-        "teacher/acc": Meaning("teacher's test acc", "Test accuracy of the earlier stage.", "%", "higher", _OF_TEST),
-        "student/acc": Meaning("student's test acc", "Test accuracy of the earlier stage.", "%", "higher", _OF_TEST),
-        "unlabeled/right": Meaning(
-            "pseudo-labels right", "Share of the pseudo-labels that are the true ones.", "%", "higher"
+        "teacher/acc": Meaning(
+            "teacher's test accuracy", "Test accuracy of an earlier stage.", "%", "higher", _OF_TEST
         ),
-        "best/epoch": Meaning("best epoch", "The epoch that was kept: chosen on validation, never on test."),
-        "seconds": Meaning("time", "What the run took, with its stages.", "s", "lower"),
+        "student/acc": Meaning(
+            "student's test accuracy", "Test accuracy of an earlier stage.", "%", "higher", _OF_TEST
+        ),
+        "unlabeled/right": Meaning(
+            "correct pseudo-labels", "Share of the pseudo-labels that equal the true labels.", "%", "higher"
+        ),
+        "best/epoch": Meaning(
+            "best epoch", "The epoch that was kept, chosen on the validation split, never on the test split."
+        ),
+        "seconds": Meaning("time", "Duration of the run with all its stages.", "s", "lower"),
     }
 )
 # Further ones, as they stand at a run's end and among its curves.
@@ -143,42 +157,51 @@ NUMBERS = Glossary(
     RUN_NUMBERS
     | {
         "val/acc_macro": replace(
-            RUN_NUMBERS["test/acc_macro"], words="val acc, class mean", count="val/examples_macro"
+            RUN_NUMBERS["test/acc_macro"], words="validation accuracy, class mean", count="val/examples_macro"
         ),
-        "val/best_acc": Meaning("best val acc so far", "Mean over the heads of a probe.", "%", "higher"),
-        "<split>/top5": replace(RUN_NUMBERS["test/top5"], words="<split> top-5", count=""),
-        "<split>/knn<k>": Meaning("<split> kNN-<k>", _KNN.format("k"), "%", "higher", "<split>/examples"),
-        "<split>/loss": Meaning("<split> loss", "Mean loss per example; a cross-entropy is in nats.", "", "lower"),
-        "<split>/probe": Meaning("<split> linear probe", _PROBE.format("training labels"), "%", "higher"),
+        "val/best_acc": Meaning("best validation accuracy so far", "Mean over the heads of a probe.", "%", "higher"),
+        "<split>/top5": replace(RUN_NUMBERS["test/top5"], words="<split> top-5 accuracy", count=""),
+        "<split>/knn<k>": Meaning("<split> <k>-neighbor accuracy", _KNN.format("k"), "%", "higher", "<split>/examples"),
+        "<split>/loss": Meaning("<split> loss", "Mean loss per example; cross-entropies are in nats.", "", "lower"),
+        "<split>/probe": Meaning("<split> linear-probe accuracy", _PROBE.format("training labels"), "%", "higher"),
         "<split>/rank": replace(RUN_NUMBERS["test/rank"], words="<split> effective rank"),
         "<split>/rankme": Meaning(
-            "<split> RankMe", "The effective rank of the features as they are, their mean not taken off.", "", "higher"
+            "<split> RankMe", "Effective rank of the features without subtracting their mean.", "", "higher"
         ),
         "<split>/feature_std": Meaning("<split> spread of features", _SPREAD, "", "higher"),
         "<split>/embedding_std": Meaning("<split> spread of projections", _SPREAD, "", "higher"),
         "<split>/alignment": Meaning(
-            "<split> alignment", "Mean squared distance of the directions of two views' features.", "", "lower"
+            "<split> alignment", "Mean squared distance between the feature directions of two views.", "", "lower"
         ),
         "<split>/uniformity": Meaning(
-            "<split> uniformity", "0 where all features have one direction, about -4 where they have all.", "", "lower"
+            "<split> uniformity",
+            "0 where all features have the same direction, about -4 where their directions are spread evenly.",
+            "",
+            "lower",
         ),
-        "<split>/invariance": Meaning("<split> invariance", "How far apart projections of two views are.", "", "lower"),
+        "<split>/invariance": Meaning(
+            "<split> invariance", "Distance between the projections of two views.", "", "lower"
+        ),
         "<split>/variance": Meaning(
-            "<split> variance term", "0 where each dimension of projections varies, 0.99 in a collapse.", "", "lower"
+            "<split> variance term",
+            "0 where each dimension of the projections varies, 0.99 in a collapse.",
+            "",
+            "lower",
         ),
         "<split>/covariance": Meaning(
-            "<split> covariance term", "How much dimensions of projections say the same.", "", "lower"
+            "<split> covariance term", "How redundant the dimensions of the projections are.", "", "lower"
         ),
         "<split>/sigreg": Meaning(
-            "<split> SIGReg", "About 1 where projections are a normal cloud, large where they collapse.", "", "lower"
+            "<split> SIGReg",
+            "About 1 where the projections are normally distributed, large where they collapse.",
+            "",
+            "lower",
         ),
-        "<split>/eer": replace(RUN_NUMBERS["test/eer"], words="<split> EER"),
-        "<split>/acc": Meaning("<split> acc", "Share of examples classified correctly.", "%", "higher"),
-        "<split>/acc_macro": Meaning(
-            "<split> acc, class mean", "Mean over classes of their accuracies.", "%", "higher"
-        ),
-        "lr": Meaning("learning rate", "Of the epoch's last step."),
-        "test/images": Meaning("test images", "How many there are."),
+        "<split>/eer": replace(RUN_NUMBERS["test/eer"], words="<split> equal error rate (EER)"),
+        "<split>/acc": Meaning("<split> accuracy", "Share of examples classified correctly.", "%", "higher"),
+        "<split>/acc_macro": Meaning("<split> accuracy, class mean", "Mean of the classes' accuracies.", "%", "higher"),
+        "lr": Meaning("learning rate", "At the last step of the epoch."),
+        "test/images": Meaning("test images", "Number of test images."),
     }
 )
 
@@ -189,8 +212,9 @@ def explain(name: str, glossary: Glossary) -> Meaning | None:
         return glossary[name]
     for pattern, meaning in glossary.items():
         if found := _compile(pattern).fullmatch(name):
-            words, count = (_fill(text, found.groupdict()) for text in (meaning.words, meaning.count))
-            return replace(meaning, words=words, count=count)
+            places = found.groupdict()
+            words = _fill(meaning.words, {name: _SPLITS.get(value, value) for name, value in places.items()})
+            return replace(meaning, words=words, count=_fill(meaning.count, places))
     return None
 
 
@@ -210,7 +234,7 @@ def _fill(text: str, places: Mapping[str, str]) -> str:
 
 
 def find_interval(numbers: Mapping[str, Any], name: str, meaning: Meaning | None) -> tuple[float, float] | None:
-    """The 95 % Wilson interval of a share among numbers that also say of how many examples it is, 0..1, or None."""
+    """The 95% Wilson interval of a share among numbers that also say of how many examples it is, 0..1, or None."""
     value, num = numbers.get(name), numbers.get(meaning.count) if meaning and meaning.count else None
     return find_wilson_interval(value, num) if _is_number(value) and _is_number(num) and num > 0 else None  # type: ignore[arg-type, operator]
 
@@ -222,22 +246,22 @@ def find_margin(numbers: Mapping[str, Any], name: str, meaning: Meaning | None) 
 
 
 def format_number(value: Any, meaning: Meaning | None = None, margin: float | None = None) -> str:
-    """A number as a reader wants it, with its margin: `93.7 ± 1.7 %`, `0.0123`, `12,345 nats`; "-" for None.
+    """A number as people write it, with its margin: `93.7 ± 1.7%`, `0.0123`, `12,345 nats`; "-" for None.
 
-    Shares in percent to one digit behind the point, more only where the margin is smaller than that; other numbers to
-    three digits that count; whole numbers whole. Other values as they are.
+    Shares are in percent with one decimal, with two only where the margin is smaller than that; other numbers have
+    three significant digits; integers are written in full. Other values as they are.
     """
     if value is None:
         return "-"
     if not _is_number(value):
         return {True: "yes", False: "no"}.get(value, str(value)) if isinstance(value, bool) else str(value)
-    unit = f" {meaning.unit}" if meaning and meaning.unit else ""
-    if unit == " %":
+    unit = meaning.unit if meaning else ""
+    if unit == "%":
         digits = 2 if margin is not None and 0 < margin < 0.0005 else 1
         shown = [f"{100 * part:z.{digits}f}" for part in (value, margin) if part is not None]
     else:
         shown = [_format_plain(part) for part in (value, margin) if part is not None]
-    return " ± ".join(shown) + unit
+    return " ± ".join(shown) + (unit if unit in ("", "%") else f" {unit}")
 
 
 def format_named(numbers: Mapping[str, Any], name: str, glossary: Glossary) -> str:

@@ -1,4 +1,4 @@
-"""What a notebook shows: tables and pictures that need no other file, so that a saved notebook keeps them."""
+"""Tables and pictures for notebooks, without other files, so that a saved notebook keeps them."""
 
 import base64
 import html

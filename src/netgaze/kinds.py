@@ -1,4 +1,4 @@
-"""What kind of value a key takes, and what people call it."""
+"""The kind of value that a key takes, and its name."""
 
 from typing import Any
 

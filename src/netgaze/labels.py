@@ -1,4 +1,4 @@
-"""What runs are called: by what makes them different, never by what they only draw or where they lie."""
+"""Labels of runs: the settings that differ, except figures and folders."""
 
 import re
 from collections import Counter

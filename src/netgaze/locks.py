@@ -1,4 +1,4 @@
-"""What many processes want and one makes: a lock beside a file, where the disk knows locks."""
+"""A lock beside a file that many processes need and one writes."""
 
 import logging
 import os
@@ -62,7 +62,7 @@ def _wait_for(file: BinaryIO, path: Path) -> bool:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 return True
             time.sleep(0.1)
-        log.info("Waiting for another process, which makes %s", path)
+        log.info("Waiting for another process, which writes %s", path)
         fcntl.flock(file, fcntl.LOCK_EX)
         return True
     except OSError:  # this disk has no locks

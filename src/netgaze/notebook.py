@@ -1,4 +1,4 @@
-"""The command line from a notebook, with the same words: fit, analyze, and look for a figure of one's own."""
+"""The commands in a notebook, with the same words: fit and analyze; and look, for one figure."""
 
 import itertools
 import logging
@@ -45,7 +45,7 @@ def fit(words: Sequence[str]) -> Run | Comparison:
     """Train as `python train.py` does with the same words: `fit(["task=rotation", "data=shapes"])`.
 
     Args:
-        words: `key=value` each; with "-m" among them a sweep, whose jobs run one after the other.
+        words: `key=value` each; with "-m" among them a sweep, whose jobs run one after another.
 
     Returns:
         The run; of a sweep, its comparison.
@@ -81,7 +81,7 @@ def look(
     figure: Figure | str,
     *seen: Run | Subject | Path | str | nn.Module | Wrapped,
     data: Any = None,
-    control: str | None = "random",
+    control: str | None = "untrained",
 ) -> Seen:
     """Draw one figure for some networks side by side; nothing is written.
 
@@ -93,7 +93,7 @@ def look(
             tensors or arrays, either of them by split, {"train": ..., "val": ..., "test": ...}, or an `ImageData`.
             Figures show the images of "test", which those that are given without a split are; "train" is asked for
             by figures that hold these against others. None for the data of the first run among `seen`.
-        control: "random" also shows the same networks untrained, see `wrap`, and raw pixels; None for none.
+        control: "untrained" also shows the same networks untrained, see `wrap`, and raw pixels; None for none.
 
     Raises:
         NetgazeError: no such figure, nothing to look at, labels that are the same, or data that does not fit.
@@ -105,7 +105,7 @@ def look(
     if all(subject.control for subject in subjects):
         raise NetgazeError(f"{chosen.title}: nothing to look at. {_describe_lacking(given, chosen.needs)}")
     if chosen.compares and sum(not subject.control for subject in subjects) < 2:
-        raise NetgazeError(f"{chosen.title}: nothing to hold it against. Give two networks or more.")
+        raise NetgazeError(f"{chosen.title}: nothing to compare. Give two or more networks.")
     findings = {subject.label: chosen.compute(subject) for subject in subjects}
     join_related(chosen, findings, subjects)
     return Seen.of(chosen, findings, [it.label for it in beside])
@@ -169,7 +169,7 @@ def _train(config: DictConfig, folder: Path, request: Request, sweep: Path | Non
             return experiment.fit(config, folder, request)
     except (KeyboardInterrupt, Stopped):
         release_signals()
-        print(f'Stopped. Go on with: fit(["resume={sweep or folder}"])', file=sys.stderr)
+        print(f'Stopped. Resume with: fit(["resume={sweep or folder}"])', file=sys.stderr)
         raise
 
 
@@ -234,7 +234,7 @@ def _open_all(seen: Sequence[Run | Subject | Path | str | nn.Module | Wrapped], 
     others = [it for it in opened if isinstance(it, Subject)]
     if not networks:
         if data is not None:
-            raise NetgazeError("look: data= is for networks of your own. What open_run opens has its data.")
+            raise NetgazeError("look: data= is for your own networks. A run has its own data.")
         return others
     made = iter(open_wrapped(networks, data, others))
     return [next(made) if isinstance(it, Wrapped) else it for it in opened]

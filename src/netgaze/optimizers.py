@@ -1,4 +1,4 @@
-"""Optimizers that move filters, linear weights and vectors (biases and norms) by rates of their own.
+"""Optimizers with separate rates for filters, linear weights and vectors (biases and norms).
 
 What a parameter is follows from its shape: filters have three dimensions or more, linear weights two, vectors one.
 """

@@ -1,4 +1,4 @@
-"""What a network says of a split, by one pass over it: features [N,D] and a task's outputs [M,K], kept on disk."""
+"""One pass of a network over a split: features [N,D] and outputs [M,K], cached on disk."""
 
 import inspect
 import sys

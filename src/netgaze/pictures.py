@@ -1,4 +1,4 @@
-"""What a figure leaves on disk: its picture, JSON, table and files; of one that failed, why."""
+"""Writes a figure's picture, JSON, table and files, or why it failed."""
 
 import logging
 import shutil
@@ -29,13 +29,13 @@ _FRAME, _LAST_FRAME = 120, 1500  # milliseconds of an animation
 
 @dataclass(frozen=True)
 class Answers:
-    """What came of asking a figure of several subjects, by their labels.
+    """The results of a figure for several subjects, by their labels.
 
     Attributes:
-        findings: what it found.
-        controls: those among these that are only there to compare with.
-        left_out: why it has no finding of others.
-        failed: how it failed with those among the others that it was asked of.
+        findings: what it found of each subject.
+        controls: the subjects that are only there for comparison.
+        left_out: why it has no finding of another.
+        failed: how it failed for another.
     """
 
     findings: dict[str, Finding] = field(default_factory=dict)
@@ -45,12 +45,12 @@ class Answers:
 
     @property
     def shows_networks(self) -> bool:
-        """Whether it found something of more than controls."""
+        """Whether it has a finding of any network that is not a control."""
         return len(self.findings) > len(self.controls)
 
 
 def write_figure(name: str, figure: Figure, answers: Answers, out: Path) -> None:
-    """Draw a figure into `<out>/<name>.png`, and write what else it says beside it.
+    """Draw a figure into `<out>/<name>.png`, and write its other files beside it.
 
     Args:
         name: of the figure.
@@ -66,6 +66,7 @@ def write_figure(name: str, figure: Figure, answers: Answers, out: Path) -> None
     for folder, finding in zip(make_file_names(drawn), drawn.values(), strict=True):
         _write_files(figure.files(finding), out / name / folder)
     content = _make_head(name, figure.title, figure.question, answers)
+    content |= {"look_for": figure.look_for, "pitfall": figure.pitfall}
     if answers.failed:
         content["traces"] = {label: failure.trace for label, failure in answers.failed.items()}
     if compared := figure.compare(findings):
@@ -87,7 +88,7 @@ def write_figure(name: str, figure: Figure, answers: Answers, out: Path) -> None
 
 
 def render(picture: Picture) -> np.ndarray:
-    """A drawn figure as pixels, uint8 [H,W,3], as its file would show it."""
+    """A drawn figure as pixels, uint8 [H,W,3], the same as in its file."""
     picture.set_dpi(_DPI)
     canvas = FigureCanvasAgg(picture)
     canvas.draw()
@@ -97,7 +98,7 @@ def render(picture: Picture) -> np.ndarray:
 def write_failure(
     name: str, failure: Failure, out: Path, *, title: str, question: str, answers: Answers | None = None
 ) -> None:
-    """Say in the log and in a figure's JSON that it failed, and take away what an earlier drawing left.
+    """Record in the log and in a figure's JSON that it failed, and remove the files of an earlier drawing.
 
     Args:
         name: of the figure.
@@ -107,7 +108,7 @@ def write_failure(
         question: the figure's.
         answers: what it had found by then.
     """
-    log.warning("%s failed: %s [the trace is in %s]", name, failure.error, out / f"{name}.json")
+    log.warning("%s failed: %s [traceback in %s]", name, failure.error, out / f"{name}.json")
     answers = answers or Answers()
     content = _make_head(name, title, question, answers) | vars(failure)
     content["left_out"] = {label: why for label, why in answers.left_out.items() if why != failure.error}
@@ -123,7 +124,7 @@ def write_failure(
 
 
 def remove_figure(name: str, out: Path, suffixes: Sequence[str] = (*_SUFFIXES, ".npz", ".json")) -> None:
-    """Take away what an earlier drawing of a figure left: it would pose as today's."""
+    """Remove the files of an earlier drawing of a figure, which would pass for the current one's."""
     shutil.rmtree(out / name, ignore_errors=True)
     for suffix in suffixes:
         with suppress(OSError):
@@ -145,14 +146,14 @@ def _make_head(name: str, title: str, question: str, answers: Answers) -> dict[s
 
 
 def _list_names(answers: Answers, compared: dict[str, Any], tables: Mapping[str, list[dict[str, Any]]]) -> list[str]:
-    """All that a figure's numbers and columns are called."""
+    """The names of a figure's numbers and columns."""
     named: list[Mapping[str, Any]] = [finding.numbers for finding in answers.findings.values()]
     named += [compared, *(row for rows in tables.values() for row in rows)]
     return list(dict.fromkeys(name for each in named for name in each))
 
 
 def _write_table(tables: dict[str, list[dict[str, Any]]], path: Path) -> None:
-    """Rows as CSV; of several networks the first column names each."""
+    """Rows as CSV; with several networks, the first column names the network."""
     named = [{"network": label} | row for label, rows in tables.items() for row in rows]
     rows = named if len(tables) > 1 else next(iter(tables.values()))
     write_csv(path, rows)

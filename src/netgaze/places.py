@@ -1,4 +1,4 @@
-"""Where what a person names lies: runs, files of weights, pseudo-labels. Needs no torch."""
+"""Finds the runs, weight files and pseudo-labels that you name. Needs no torch."""
 
 import glob
 import os
@@ -23,7 +23,7 @@ def find_run_folders(paths: Iterable[str]) -> list[Path]:
         matches = sorted(map(Path, glob.glob(path))) if "*" in path else [Path(path)]
         below = [folder for match in matches for folder in _find_below(match)]
         if not below:
-            raise NetgazeError(f"runs: {path} leads to no run. Give folders below outputs/ that train.py wrote.")
+            raise NetgazeError(f"runs: {path} contains no run. Give folders in outputs/ that train.py wrote.")
         found |= dict.fromkeys(below)
     return list(found)
 
@@ -44,9 +44,7 @@ def find_weights(source: str) -> Path:
         if os.path.isfile(file):
             return file
     if os.path.isdir(path) and (inside := sorted(each.name for each in path.iterdir() if each.suffix in _ENDINGS)):
-        raise NetgazeError(
-            f"init={source} is a folder, and not that of a run. Give a file in it: init={path / inside[0]}."
-        )
+        raise NetgazeError(f"init={source} is a folder, but not a run's. Give a file in it: init={path / inside[0]}.")
     if not os.path.isfile(path):  # of a name that cannot be, too
         raise NetgazeError(
             f"init={source}: there is no such file of weights, nor a run with {path}/checkpoints/best.ckpt."
@@ -63,7 +61,7 @@ def find_pseudo_labels(source: Path | str) -> Path:
     path = Path(source)
     path = path / PSEUDO_LABELS if path.is_dir() else path
     if not path.is_file():
-        raise NetgazeError(f"There are no pseudo-labels at {path}. A run of task=pseudo_labels writes them.")
+        raise NetgazeError(f"There are no pseudo-labels at {path}. Write them with a run of task=pseudo_labels.")
     return path
 
 

@@ -1,4 +1,4 @@
-"""What a run answered to each test example, kept so that runs can be compared example by example: predictions.npz."""
+"""A run's prediction for each test example, to compare runs example by example: predictions.npz."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,12 +15,12 @@ MOST_BYTES = 2_000_000_000  # unpacked
 
 @dataclass(frozen=True)
 class Predictions:
-    """Answers to the M examples of a test, in the order of their images, then of their true classes.
+    """Predictions for the M examples of a test, in the order of their images, then of their true classes.
 
     Attributes:
         index: the place of each example's image in the test split, [M], unsigned.
         targets: true classes, [M], unsigned.
-        predicted: the likeliest classes, [M], unsigned.
+        predicted: the most probable classes, [M], unsigned.
         confidence: their probabilities, float16 [M], 0..1.
     """
 
@@ -39,11 +39,11 @@ class Predictions:
 
     @property
     def right(self) -> np.ndarray:
-        """Which answers are the true classes, bool [M]."""
+        """Which predictions are correct, bool [M]."""
         return self.predicted == self.targets
 
     def is_of_same_test(self, other: "Predictions") -> bool:
-        """Whether both are of the same examples, as far as their images' places and true classes tell."""
+        """Whether both are of the same examples, judged by their images' places and true classes."""
         return all(np.array_equal(getattr(self, name), getattr(other, name)) for name in ("index", "targets"))
 
     def save(self, path: Path) -> None:
@@ -53,7 +53,7 @@ class Predictions:
 
     @classmethod
     def load(cls, path: Path) -> "Predictions | None":
-        """The predictions in a file; None where there is none, or one that `save` did not write."""
+        """The predictions in a file; None if there is none, or one that `save` did not write."""
         arrays = read_arrays(path, MOST_BYTES)
         if arrays is None:
             return None
@@ -69,8 +69,8 @@ class Duel:
 
     Attributes:
         num: examples.
-        only_first: how many the first alone has right.
-        only_second: how many the second alone has right.
+        only_first: how many only the first predicts correctly.
+        only_second: how many only the second predicts correctly.
     """
 
     num: int
@@ -79,7 +79,7 @@ class Duel:
 
     @classmethod
     def of(cls, first: Predictions, second: Predictions) -> "Duel | None":
-        """Of two networks' predictions; None where they are not of the same examples."""
+        """From two networks' predictions; None if they are not of the same examples."""
         if not first.is_of_same_test(second):
             return None
         right, other = first.right, second.right
@@ -87,7 +87,7 @@ class Duel:
 
     @property
     def p(self) -> float:
-        """Of McNemar's test: how likely so unequal a result is, or one more so, if both were equally good."""
+        """The p-value of McNemar's test: how likely a result at least this unequal is if both are equally good."""
         return compare_paired(self.only_first, self.only_second)
 
 

@@ -1,4 +1,4 @@
-"""Which processes train one run, for Lightning: this one alone, those that it starts, or those of a launcher."""
+"""The processes that train one run: this one, those that it starts, or a launcher's."""
 
 from pytorch_lightning.plugins.environments import (
     ClusterEnvironment,
@@ -83,9 +83,9 @@ def count_devices(devices: int, is_cpu: bool) -> int:
     if devices == -1 and (num := max(count_started().values())) > 1:
         return num // count_nodes()
     if devices == -1 and is_cpu:
-        raise NetgazeError("trainer.devices=-1 is all GPUs, and there is none. Give a number: trainer.devices=2.")
+        raise NetgazeError("trainer.devices=-1 means all GPUs, but there are none. Give a number: trainer.devices=2.")
     if devices != -1 and not 1 <= devices <= _MOST:
-        raise NetgazeError(f"trainer.devices={devices} must be 1 or more, or -1 for all that there are.")
+        raise NetgazeError(f"trainer.devices={devices} must be 1 or more, or -1 for all.")
     return devices
 
 

@@ -1,4 +1,4 @@
-"""How this program was started, and so how a command is typed again. Imports nothing of this project."""
+"""How this program was started, to print commands in the same form. Imports nothing of this project."""
 
 import sys
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What a number needs beside it to be believed: versions, commit, machine."""
+"""The provenance of a number: versions, commit, machine."""
 
 import platform
 import subprocess

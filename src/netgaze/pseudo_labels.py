@@ -1,4 +1,4 @@
-"""Which labels a network gives to images that have none, and which of them are kept: a pure choice, and its file.
+"""Chooses pseudo-labels for unlabeled images, and reads and writes their file.
 
 Yalniz et al. 2019 (arXiv 1905.00546), section 3: of each image the P classes with the highest scores, then of each
 class the K images with the highest score.
@@ -27,9 +27,9 @@ class PseudoLabels:
     """Chosen pairs of an image and a class, class by class, highest score first; letters: M pairs.
 
     Attributes:
-        index: of the image among the unlabeled ones, int64 [M]; an image may come several times.
+        index: of the image among the unlabeled ones, int64 [M]; an image may occur several times.
         label: its class, int64 [M].
-        score: the probability that the network gave it for this class, float32 [M], 0..1.
+        score: the network's probability of this class, float32 [M], 0..1.
         rank: its place within the class, int64 [M], 0 for the highest score.
         unlabeled: a digest of the unlabeled images that `index` counts.
         class_names: of the classes that `label` counts.
@@ -54,7 +54,7 @@ class PseudoLabels:
 
 
 class Labeler(ABC):
-    """What a task offers that gives labels to images that have none."""
+    """The interface of a task that labels unlabeled images."""
 
     @abstractmethod
     def choose(self, data: Any) -> PseudoLabels:
@@ -66,15 +66,15 @@ class Labeler(ABC):
 
 
 def choose(scores: Tensor, k: int, p: int) -> PseudoLabels:
-    """The K images with the highest score of each class, among those that have it in their P best classes.
+    """Per class the K images with the highest score, among those with the class in their P best.
 
-    A class that fewer images have among their best gets those alone. Of equal scores the lower class, and the earlier
-    image, comes first.
+    A class gets fewer if fewer images have it among their best. Of equal scores, the lower class and the earlier image
+    come first.
 
     Args:
         scores: of N images for C classes, [N,C].
-        k: most images a class.
-        p: classes an image.
+        k: most images per class.
+        p: classes per image.
 
     Raises:
         ValueError: k below 1, or p not in 1..C.
@@ -100,13 +100,13 @@ def read(path: Path | str) -> PseudoLabels:
     """The pseudo-labels in a file, or in the folder of the run that wrote one.
 
     Raises:
-        NetgazeError: nothing is there, or it is no such file.
+        NetgazeError: there is none, or it is damaged.
     """
     path = find_pseudo_labels(path)
     arrays = upgrade_arrays(read_arrays(path) or {})
     fits = all(name in arrays and arrays[name].dtype == kind for name, kind in _ARRAYS.items())
     if not fits or not {"unlabeled", "class_names"} <= set(arrays) or not _is_sound(arrays):
-        raise NetgazeError(f"{path} holds no pseudo-labels, or damaged ones. Let a run of task=pseudo_labels write it.")
+        raise NetgazeError(f"{path} holds no pseudo-labels, or damaged ones. Run task=pseudo_labels to write it.")
     index, label, score, rank = (torch.from_numpy(arrays[name]) for name in _ARRAYS)
     return PseudoLabels(
         index, label, score, rank, str(arrays["unlabeled"]), tuple(map(str, arrays["class_names"].tolist()))
@@ -114,7 +114,7 @@ def read(path: Path | str) -> PseudoLabels:
 
 
 def _is_sound(arrays: dict[str, np.ndarray]) -> bool:
-    """Whether all arrays are of one length, and no number points outside what it counts."""
+    """Whether all arrays have the same length, and all numbers are in range."""
     label = arrays["label"]
     if any(arrays[name].shape != (label.size,) for name in _ARRAYS):
         return False

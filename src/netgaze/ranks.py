@@ -1,4 +1,4 @@
-"""Which of the processes that train one run this one is, the main one or a helper, on how many cores. Needs no torch.
+"""The rank of this process among those that train one run, and its cores. Needs no torch.
 
 What a job's script, a container or an earlier command left in the environment (`SLURM_NTASKS`, `RANK`, `MASTER_ADDR`)
 says nothing about this process: only a launcher that started several of them does.

@@ -1,4 +1,4 @@
-"""What a run keeps of single images while it learns.
+"""A run's records of single images during training.
 
 `Record`: of each training example in each epoch, so that examples can be told apart: examples.npz. `Snapshots`: of
 some test images every so many epochs, so that their places and answers can be seen moving: snapshots.npz.
@@ -72,12 +72,12 @@ class Record:
         kinds = None if arrays is None else {name: array.dtype.kind for name, array in arrays.items()}
         expected = dict.fromkeys(("probability", "right", "margin"), "f") | {"answers": "i", "class_names": "U"}
         if arrays is None or kinds != expected:
-            raise NetgazeError(f"{path} is no record of training examples that train.py wrote. It may be damaged.")
+            raise NetgazeError(f"{path} is not a record of training examples that train.py wrote. It may be damaged.")
         shapes = {array.shape for name, array in arrays.items() if name != "class_names"}
         (shape, *others), answers, num = shapes, arrays["answers"], arrays["class_names"].size
         fits = not others and len(shape) == 2 and all(shape) and -1 <= answers.min() <= answers.max() < num
         if not fits or np.isnan(arrays["margin"]).all():
-            raise NetgazeError(f"{path} holds arrays that do not fit each other. It may be damaged.")
+            raise NetgazeError(f"{path} contains arrays that do not match. It may be damaged.")
         return cls(**arrays)
 
 
@@ -119,10 +119,10 @@ class Snapshots:
         arrays = read_arrays(path)
         kinds = {"epochs": "i", "index": "i", "features": "f", "answers": "i", "shares": "f"}
         if arrays is None or {name: array.dtype.kind for name, array in arrays.items()} != kinds:
-            raise NetgazeError(f"{path} holds no snapshots that train.py wrote. It may be damaged.")
+            raise NetgazeError(f"{path} is not a file of snapshots that train.py wrote. It may be damaged.")
         found = cls(**arrays)
         shape = (found.epochs.size, found.index.size)
         fits = found.features.ndim == 3 and found.features.shape[:2] == found.answers.shape == found.shares.shape
         if not fits or found.answers.shape != shape or not all(shape):
-            raise NetgazeError(f"{path} holds arrays that do not fit each other. It may be damaged.")
+            raise NetgazeError(f"{path} contains arrays that do not match. It may be damaged.")
         return found

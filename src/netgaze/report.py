@@ -1,4 +1,4 @@
-"""One self-contained page from saved pictures and JSON, and the explorer by itself: nothing is computed here."""
+"""One self-contained page from saved pictures and JSON, and the explorer on its own: nothing is computed here."""
 
 import base64
 from collections.abc import Iterable, Mapping, Sequence
@@ -18,8 +18,8 @@ from netgaze.tables import tabulate, tabulate_means
 from netgaze.winner import name_winner
 
 MOST_ROWS = 200  # of a figure's own table on the page; the CSV has all
-EXPLORE = "explore"  # the figure that is the page one clicks in
-MOST_DIFFERENCES = 10  # sentences that a page begins with
+EXPLORE = "explore"  # the figure that is the interactive page
+MOST_DIFFERENCES = 10  # sentences at the top of a page
 
 
 def write(
@@ -68,7 +68,7 @@ def write(
 
 
 def _read_explorer(folder: Path, figures: Sequence[str], rows: Sequence[Row]) -> dict[str, Any] | None:
-    """What the page shows where its reader can click; None where the figure `explore` is not among those drawn."""
+    """What the interactive part shows; None where the figure `explore` is not among those drawn."""
     content = read_json(folder / "figures" / f"{EXPLORE}.json") if EXPLORE in figures else {"error": "not asked"}
     if "error" in content:
         return None
@@ -80,7 +80,7 @@ def _read_explorer(folder: Path, figures: Sequence[str], rows: Sequence[Row]) ->
 
 
 def collect_differences(folder: Path, figures: Iterable[str]) -> list[str]:
-    """What figures say of how networks differ, at most ten sentences, the figures taking turns."""
+    """Sentences of the figures on how networks differ, at most ten, the figures taking turns."""
     said = [read_json(folder / "figures" / f"{name}.json").get("differences", []) for name in figures]
     in_turns = [sentence for some in zip_longest(*said) for sentence in some if sentence]
     return in_turns[:MOST_DIFFERENCES]
@@ -115,6 +115,7 @@ def _figure(folder: Path, name: str, counts: Mapping[str, Mapping[str, float]]) 
         "name": name,
         "title": content["title"],
         "question": content["question"],
+        "reading": [content[key] for key in ("look_for", "pitfall") if content.get(key)],
         "captions": list(dict.fromkeys(caption for caption in content["captions"].values() if caption)),
         "error": content.get("error"),
         "picture": None if "error" in content else _inline(folder / f"{name}.png"),
@@ -136,7 +137,7 @@ def _figure(folder: Path, name: str, counts: Mapping[str, Mapping[str, float]]) 
 def _line(
     key: str, meaning: Meaning | None, each: Iterable[Mapping[str, Any]], counts: Iterable[Mapping[str, float]]
 ) -> dict[str, Any]:
-    """A number as a line of a table: what it means, and a cell for each network, whose run may say counts too."""
+    """A number as a line of a table: its meaning, and a cell for each network, whose run may know counts too."""
     cells = [
         format_number(own.get(key), meaning, find_margin({**some, **own}, key, meaning))
         for own, some in zip(each, counts, strict=True)
@@ -145,19 +146,19 @@ def _line(
 
 
 def _list_own(label: str, names: Sequence[str], numbers: Mapping[str, Any], glossary: Glossary) -> str:
-    """A sentence with the numbers that one network alone has: columns of a table they would leave empty."""
+    """A sentence with the numbers that only one network has: in a table they would leave columns empty."""
     said = [f"{glossary.get(name, Meaning(name)).words}: {format_named(numbers, name, glossary)}" for name in names]
-    return f"Of {label} alone: {'; '.join(said)}."
+    return f"Only for {label}: {'; '.join(said)}."
 
 
 def _list_said(glossary: Glossary, names: Iterable[str]) -> list[Meaning]:
-    """The meanings to be read below a table: of several that say the same of other things, as of layers, the first."""
+    """The meanings listed below a table: of several with the same explanation, as for layers, the first."""
     said = {glossary[name].says: glossary[name] for name in reversed(list(names)) if name in glossary}
     return [meaning for meaning in reversed(said.values()) if meaning.says]
 
 
 def _table(label: str, rows: Sequence[dict[str, Any]], glossary: Glossary) -> dict[str, Any]:
-    """A figure's own table of one network: its columns, the first of its lines, and which columns are numbers."""
+    """A figure's own table of one network: its columns, its first lines, and which columns are numbers."""
     names = list(dict.fromkeys(name for row in rows for name in row))
     lines = [[format_named(row, name, glossary) for name in names] for row in rows[:MOST_ROWS]]
     return {
@@ -170,18 +171,18 @@ def _table(label: str, rows: Sequence[dict[str, Any]], glossary: Glossary) -> di
 
 
 def _describe_precisions(precisions: dict[str, str]) -> str:
-    """A sentence on what networks were looked at in, where that was not fp32."""
+    """A sentence on the precision of the computation, where that was not fp32."""
     rounded = [label for label, precision in precisions.items() if precision == "bf16"]
     if not rounded:
         return ""
     return (
-        f"Seen in bf16, the head in fp32: {', '.join(rounded)}. Accuracies may differ by up to 0.2 points from those "
-        "of the run's own test."
+        f"Computed in bf16, the head in fp32: {', '.join(rounded)}. Accuracies may differ by up to 0.2 points from "
+        "the run's own test accuracy."
     )
 
 
 def _left_out(reasons: dict[str, str]) -> list[str]:
-    """One sentence a reason, naming all whom it keeps out."""
+    """One sentence per reason, naming all networks that it leaves out."""
     return [
         f"Left out: {', '.join(label for label in reasons if reasons[label] == why)} ({why})."
         for why in dict.fromkeys(reasons.values())

@@ -1,4 +1,4 @@
-"""What a person typed for one run or analysis, parsed once."""
+"""The typed words of one run or analysis, parsed once."""
 
 import re
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,4 @@
-"""Signals that stop a run: noted while it trains; once it has saved, who sent them, or waits for them, gets them."""
+"""Signals that stop a run: noted during training, passed on once it has saved."""
 
 import logging
 import os
@@ -61,7 +61,7 @@ def pass_on(stop: Stopped) -> None:
         release_signals()
         time.sleep(_PATIENCE)  # until SLURM ends this process, and starts another
     if job and stop.number == signal.SIGTERM:
-        log.info("Waiting for SLURM, which ends job %s, or puts it into the queue again.", job)
+        log.info("Waiting for SLURM to end job %s or queue it again.", job)
         time.sleep(_SOON)
         release_signals()
         time.sleep(_PATIENCE)
@@ -79,7 +79,7 @@ def _name_job() -> str:
 def _requeue(job: str) -> None:
     try:
         subprocess.run(["scontrol", "requeue", job], check=True, capture_output=True, text=True, timeout=60)
-        log.info("SLURM job %s is in the queue again.", job)
+        log.info("SLURM job %s is queued again.", job)
     except (OSError, subprocess.SubprocessError) as error:
         said = getattr(error, "stderr", None) or error
-        log.warning("SLURM job %s could not be put into the queue again: %s", job, str(said).strip())
+        log.warning("Could not queue SLURM job %s again: %s", job, str(said).strip())

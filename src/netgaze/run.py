@@ -1,4 +1,4 @@
-"""A run's folder as one object: what lies in it, each file read once, and the network that it holds."""
+"""A run's folder as one object: its files, each read once, and its network."""
 
 import gc
 import time
@@ -57,7 +57,7 @@ class Run:
         """
         if not self.exists:
             raise NetgazeError(
-                f"{self.folder} holds no run (no run.json). Give a folder below outputs/ that train.py wrote."
+                f"{self.folder} contains no run (no run.json). Give a folder in outputs/ that train.py wrote."
             )
         return upgrade_facts(read_facts(self.folder / "run.json"))
 

@@ -1,4 +1,4 @@
-"""The root keys of a config and what YAML files can compute. Imports no torch: the command line needs it at once."""
+"""The root keys of a config, and functions for YAML files. Imports no torch: the command line needs it at once."""
 
 import os
 from dataclasses import dataclass, field
@@ -28,7 +28,7 @@ class Train:
     name: str = MISSING
     seed: int = 0
     init: Any = None  # a file or a run as text, or a dict of file and key
-    control: str | None = "random"
+    control: str | None = "untrained"
     export_predictions: bool = False
     views_per_epoch: int = 1
     data: dict[str, Any] = field(default_factory=dict)
@@ -53,7 +53,7 @@ class Analyze:
     input: Any = None
     labels: list[str] | None = None
     images: list[str] | None = None
-    control: str | None = "random"
+    control: str | None = "untrained"
     checkpoint: str = "best"
     seed: int = 0
     data: dict[str, Any] = field(default_factory=dict)
@@ -73,9 +73,9 @@ def resolve(config: DictConfig) -> Any:
     try:
         return OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
     except MissingMandatoryValue as error:
-        raise NetgazeError(f"{error.full_key} must be given: type {error.full_key}=...") from error
+        raise NetgazeError(f"{error.full_key} is missing. Type {error.full_key}=...") from error
     except RecursionError as error:
-        raise NetgazeError("A value leads back to itself through ${...}. Look at those that were typed.") from error
+        raise NetgazeError("A value refers to itself through ${...}. Check the values that you typed.") from error
     except OmegaConfBaseException as error:
         said = str(error).splitlines()[0]
         raise NetgazeError(said.removeprefix("NetgazeError raised while resolving interpolation: ")) from error

@@ -1,4 +1,4 @@
-"""What a run consists of: its stages in order, each a run of its own, joined by `init`; most runs are a single stage.
+"""The stages of a run in order, each a run of its own, joined by `init`; most runs have one stage.
 
 `stages` in a config names them, each with what differs from the run's own config. The last is the run itself; those
 before it lie in `<run>/stages/<name>`. An `init` or a `data.pseudo_labels` that is the name of an earlier stage means
@@ -171,7 +171,7 @@ def check_stages(config: DictConfig, whole: Run) -> None:
     names = list(map(str, config.stages))
     if names and config.init is not None:
         raise NetgazeError(
-            f"init is given, but this run has stages. Say which one starts there: stages.{names[0]}.init="
+            f"init is given, but this run has stages. Choose the stage that starts there: stages.{names[0]}.init="
         )
     places = {name: whole.folder / "stages" / name for name in names[:-1]}
     used = set()
@@ -235,7 +235,7 @@ def find_finished(stage: Stage, name: str, config: DictConfig, whole: Run) -> Ru
     if config.stages and (named := config.stages[name].get("run")) is not None:
         if not Run(named).is_finished:
             raise NetgazeError(
-                f"stages.{name}.run={named} is no finished run. Give the folder of one, or null to train it."
+                f"stages.{name}.run={named} is not a finished run. Give the folder of one, or null to train it."
             )
         return Run(named)
     if stage.is_moved:
@@ -251,7 +251,7 @@ def find_finished(stage: Stage, name: str, config: DictConfig, whole: Run) -> Ru
     later = [*(Run(whole.folder / "stages" / other) for other in names[names.index(name) + 1 : -1]), whole]
     if after := next((run for run in later if run.has_checkpoint("last")), None):
         raise NetgazeError(
-            f"{after.folder} came of what {stage.run.folder} was before. Start a new run with these settings."
+            f"{after.folder} was made from an earlier {stage.run.folder}. Start a new run with these settings."
         )
     return None
 

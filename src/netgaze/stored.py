@@ -1,4 +1,4 @@
-"""What lies in a run's folder, held against what train.py writes: the folder may be damaged, or a stranger's."""
+"""Checks the files of a run's folder, which may be damaged or untrusted."""
 
 import csv
 import io

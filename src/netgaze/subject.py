@@ -1,6 +1,6 @@
-"""What is looked at: Subject, and evaluating(task).
+"""Subject: a network with its data, as figures get it; and evaluating(task).
 
-Built objects are handed in; nothing here knows how they were made. Letters: N images, C channels, D features,
+Built objects are passed in; nothing here knows how they were made. Letters: N images, C channels, D features,
 K classes of the task, M examples that the task makes of N images (rotation: M = 4N).
 """
 
@@ -27,35 +27,35 @@ from netgaze.verifier import ThresholdChoice, Verifier
 
 # Parts of a Subject that a figure may need: all that there are.
 NEEDS = {
-    "model": "its network, trained or not",
-    "task": "its network with the task around it",
-    "classes": "a task whose outputs are logits of the classes of the data that is looked at",
+    "model": "a network, trained or not",
+    "task": "a network with its task",
+    "classes": "a task whose outputs are logits of the data's classes",
     "data": "images",
-    "reader": "how pictures of one's own become what the network reads: the data without its images",
-    "history": "numbers epoch by epoch",
+    "reader": "how your pictures become the network's input: the data without its images",
+    "history": "numbers per epoch",
     "metrics": "the run's final numbers",
     "config": "the run's settings",
-    "features": "a vector per image: of a network, or of raw pixels",
-    "verifier": "a distance that tells pairs of images apart: the task's own, or that of the features",
-    "training images": "images to be held against those that are looked at",
-    "known classes": "images of classes that training has too, which new people, for one, are not",
-    "examples": "a record of what it said of each training example, epoch by epoch",
-    "attention": "a network whose tokens attend to one another, as a transformer's do",
+    "features": "a vector per image, of a network or of raw pixels",
+    "verifier": "a distance between images: the task's own, or that of the features",
+    "training images": "training images to compare with",
+    "known classes": "images of classes that training has, too (new people, for example, are not)",
+    "examples": "a record of the predictions for each training example, epoch by epoch",
+    "attention": "a network whose tokens attend to one another, such as a transformer",
 }
-# How a run comes by a part that most runs lack.
+# How a run gets a part that most runs lack.
 HOW = {
-    "examples": "a run trained with callback.examples.record=true has them",
-    "training images": 'in a notebook, data={"train": ..., "test": ...} gives them',
+    "examples": "train with callback.examples.record=true",
+    "training images": 'in a notebook, pass data={"train": ..., "test": ...}',
 }
 
 
 @dataclass(frozen=True)
 class Untrained:
-    """What a network is held against: the same network before it learned anything.
+    """The control of a network: the same network before training.
 
     Attributes:
-        key: the same for networks whose untrained ones are the same.
-        data_key: the same for networks that look at the same images.
+        key: equal for networks with the same untrained network.
+        data_key: equal for networks that see the same images.
         make: makes it as a Subject, from the trained one and a label.
     """
 
@@ -78,7 +78,7 @@ class Subject:
         metrics: the run's final numbers.
         config: the run's resolved config.
         split: the split that is looked at: "test", or "val" while training.
-        control: True for what is only there to compare with (random weights, raw pixels).
+        control: True for what is only there to compare with (an untrained network, raw pixels).
         training: True for a network that may be another one soon, as one still in training: what is computed of it is
             never kept on disk.
         pixels: True makes a subject whose features are its raw pixels [N, H*W*C], and which has no task.
@@ -88,7 +88,7 @@ class Subject:
         input_shape: (C, H, W) of the images that the network reads; by default those of the data.
         precision: of passes over whole splits, "32" or "bf16", see `passes.Passes`. A verifier and whatever needs
             gradients or exact maps are asked in fp32 all the same.
-        untrained: says how its untrained network is made; None where it is held against none, as a control.
+        untrained: tells how its untrained network is made; None if it has none, such as a control.
     """
 
     def __init__(
@@ -208,7 +208,7 @@ class Subject:
 
     @cached_property
     def untrained(self) -> Untrained | None:
-        """How the untrained network is made that it is held against; None where there is none."""
+        """How its untrained network is made; None if it has none."""
         return None if self._untrained is None else self._untrained()
 
     @cached_property
@@ -231,7 +231,7 @@ class Subject:
 
     @cached_property
     def examples(self) -> Record:
-        """What the network said of each training example while it learned, in the order of the training split.
+        """The predictions for each training example during training, in the order of the training split.
 
         Raises:
             NetgazeError: the record is damaged, or is of another number of examples than the data has now.
@@ -240,14 +240,14 @@ class Subject:
         record, num = self._examples(), len(self.train_data.labels("train"))
         if record.num_examples != num:
             raise NetgazeError(
-                f"The record of {self.label} is of {record.num_examples:,} training examples, and its data now has "
-                f"{num:,}. Give it the data that it was trained on, or train it again."
+                f"The record of {self.label} has {record.num_examples:,} training examples, but its data now has "
+                f"{num:,}. Restore the data that it was trained on, or train it again."
             )
         return record
 
     @cached_property
     def snapshots(self) -> Snapshots | None:
-        """Some images of its split as it saw them while it learned; None where nothing was kept.
+        """Snapshots of some images of its split during training; None if nothing was kept.
 
         Raises:
             NetgazeError: they are damaged.
@@ -364,9 +364,9 @@ class Subject:
 
     @cached_property
     def threshold(self) -> float | None:
-        """The largest distance at which two images count as the same: as stored, else chosen in the same way.
+        """The largest distance at which two images count as the same person: as stored, else chosen in the same way.
 
-        Chosen on people that are not tested; None where the data has no such.
+        Chosen on people that are not tested; None if the data has none.
         """
         if self.verifier is not None and self.verifier.threshold.isfinite():
             return float(self.verifier.threshold)

@@ -1,4 +1,4 @@
-"""Runs and what they are held against, as Subjects."""
+"""Runs and their controls as Subjects."""
 
 import hashlib
 import logging
@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from netgaze.build import build, build_task, init_from_data
+from netgaze.early_checks import check_control
 from netgaze.errors import NetgazeError
 from netgaze.files import digest
 from netgaze.program import spell
@@ -152,7 +153,7 @@ def _is_same(folder: Path, known: str, settings: dict[str, Any]) -> bool:
         raise NetgazeError(f"data.dir={settings['dir']} is not the data of {folder}: {error}") from error
     if not same:
         log.warning(
-            "%s: what lies at data.dir=%s is not what it was trained on: it is taken for other data.",
+            "%s: data.dir=%s contains other data than it was trained on; it is treated as other data.",
             folder,
             settings["dir"],
         )
@@ -181,7 +182,7 @@ def _open_where_it_lay(settings: dict[str, Any], folder: Path) -> Any:
 def warn_of_changes(folder: Path, known: str | None, data: Any) -> None:
     """Warn where the data is no longer what a run was trained on: its test images may have been trained on."""
     if known is not None and known != data.fingerprint:
-        log.warning("%s: its data has changed since it was trained; numbers on it may mislead.", folder)
+        log.warning("%s: its data has changed since training; numbers on it may mislead.", folder)
 
 
 def _warn_of_known_images(folder: Path, own: Any, data: Any) -> None:
@@ -190,7 +191,7 @@ def _warn_of_known_images(folder: Path, own: Any, data: Any) -> None:
     seen = sum(_name_of(image) in known for image in data.images("test"))
     if seen:
         log.warning(
-            "%s was trained or chosen on %d of the %d test images of this data: its numbers on them flatter it.",
+            "%s was trained or chosen on %d of the %d test images of this data, so its numbers on them are too good.",
             folder,
             seen,
             len(data.labels("test")),
@@ -231,19 +232,18 @@ def _what_is_shown(settings: dict[str, Any]) -> dict[str, Any]:
 
 
 def controls(subjects: Sequence[Subject], control: str | None) -> list[Subject]:
-    """What the subjects are held against: each distinct network untrained, and raw pixels.
+    """The controls of these subjects: each distinct network untrained, and raw pixels.
 
     Args:
         subjects: those that say how their untrained network is made; the others are held against nothing.
-        control: "random", or None for no control.
+        control: "untrained", or None for no control.
 
     Raises:
         NetgazeError: another word.
     """
+    check_control(control)
     if control is None:
         return []
-    if control != "random":
-        raise NetgazeError(f"control={control} is not known: choose random, or null for none.")
     labels = {subject.label for subject in subjects}
     distinct: dict[str, Subject] = {}
     sets: dict[str, Subject] = {}
@@ -252,7 +252,7 @@ def controls(subjects: Sequence[Subject], control: str | None) -> list[Subject]:
             distinct.setdefault(subject.untrained.key, subject)
             sets.setdefault(subject.untrained.data_key, subject)
     return [
-        *(_untrained(subject, _title("random", subject, distinct, labels)) for subject in distinct.values()),
+        *(_untrained(subject, _title("untrained", subject, distinct, labels)) for subject in distinct.values()),
         *(_pixels(subject, _title("raw pixels", subject, sets, labels)) for subject in sets.values()),
     ]
 

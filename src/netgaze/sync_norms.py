@@ -1,4 +1,4 @@
-"""BatchNorm over the batches of all processes, so that several train as one would with all of their images."""
+"""BatchNorm over the batches of all processes, as if one process had all of their images."""
 
 from typing import Any
 

@@ -1,14 +1,17 @@
 """Rows of runs as tables for people, in text and on a page."""
 
+import textwrap
 from collections.abc import Mapping, Sequence
+from itertools import zip_longest
 from typing import Any
 
 from netgaze.glossary import NUMBERS, RUN_NUMBERS, explain, find_margin, format_number
 from netgaze.results import measure_margin
 from netgaze.rows import Row
-from netgaze.text import align_columns, shorten, show
+from netgaze.text import align_columns, count_columns, shorten, show
 
 _MOST_COLUMNS = 60  # of the terminal, for a cell; the report has the whole
+_TITLE_COLUMNS = 13  # of the terminal, for a title over narrow cells: longer ones are wrapped
 
 SHOWN = [name for name in RUN_NUMBERS if name != "last/val_acc"]  # that one is in the CSV: none chooses by it
 
@@ -64,8 +67,11 @@ def format_numbers(numbers: Mapping[str, Any], counts: Mapping[str, float]) -> s
 
 
 def align(titles: Sequence[str], cells: Sequence[Sequence[str]]) -> str:
-    """A table in aligned columns of a terminal; a long cell is shortened in its middle."""
-    return align_columns([[shorten(show(cell), _MOST_COLUMNS) for cell in line] for line in (titles, *cells)])
+    """A table in aligned columns of a terminal: a long title is wrapped, a long cell is shortened in its middle."""
+    lines = [[shorten(show(cell), _MOST_COLUMNS) for cell in line] for line in cells]
+    widths = [max(_TITLE_COLUMNS, *map(count_columns, column)) for column in zip(*lines, strict=True)]
+    wrapped = [textwrap.wrap(title, width) for title, width in zip(titles, widths, strict=True)]
+    return align_columns([*zip_longest(*wrapped, fillvalue=""), *lines])
 
 
 def _cell(row: Row, name: str) -> str:

@@ -1,4 +1,4 @@
-"""Whom a run tells of itself while it goes on: its trackers, each opened, told and closed so that none can stop it."""
+"""The trackers of a run, each opened, fed and closed so that none can stop the run."""
 
 import inspect
 import logging
@@ -47,7 +47,7 @@ def build_trackers(settings: Mapping[str, Any], request: Request) -> dict[str, T
     for name, content in settings.items() if is_main_process() else ():
         tracker = build(content)
         if not isinstance(tracker, Tracker):
-            raise NetgazeError(f"logger.{name}: expected a tracker as those of conf/logger, got {content['_target_']}.")
+            raise NetgazeError(f"logger.{name}: expected a tracker from conf/logger, got {content['_target_']}.")
         doubtful = _list_doubtful(name, tracker, content, request)
         for key in doubtful:
             log.warning(
@@ -165,7 +165,7 @@ class Tracking(Callback):
             except NetgazeError:
                 raise
             except Exception as error:
-                log.warning("logger.%s fails, and is told nothing more: %s", name, sentence(error)[:_MOST_SAID])
+                log.warning("logger.%s failed and gets no more numbers: %s", name, sentence(error)[:_MOST_SAID])
                 log.debug("%s", name, exc_info=error)
                 if self._trackers.pop(name, None):
                     with suppress(Exception):

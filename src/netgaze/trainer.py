@@ -1,4 +1,4 @@
-"""Lightning's Trainer as this project uses it: no loggers of its own, whole checkpoints, honest precision."""
+"""Lightning's Trainer as this project uses it: no loggers, complete checkpoints, explicit precision."""
 
 import ctypes
 import logging
@@ -57,7 +57,7 @@ class WholeFileIO(TorchCheckpointIO):
             with atomic_write(path) as beside:
                 torch.save({**checkpoint, "netgaze": self.facts}, beside)
         except RuntimeError as error:  # torch's word for a disk that is full
-            raise NetgazeError(f"Cannot write {path}: the disk is full, or fails. Make room there.") from error
+            raise NetgazeError(f"Cannot write {path}: the disk is full or failing. Make room there.") from error
 
     def load_checkpoint(self, path: Any, map_location: Any = None, weights_only: bool | None = True) -> dict[str, Any]:
         """The checkpoint that was handed over; of any other path, read so that it cannot run code."""
@@ -140,7 +140,7 @@ def compile_steps(task: Any) -> None:
         get_cpp_compiler()
     except Exception as error:
         raise NetgazeError(
-            "trainer.compile=true needs a C++ compiler, and there is none. Install g++ or clang, or leave it false."
+            "trainer.compile=true needs a C++ compiler. Install g++ or clang, or leave it false."
         ) from error
     task.loss = torch.compile(task.loss)
 

@@ -1,4 +1,4 @@
-"""Whose code may run: what a config names is imported where it is known, or where a person has typed it.
+"""Which code may run: a config's names are imported if they are known, or if you typed them.
 
 A name is a dotted path, `my_nets.MyNet`, or a file and what is in it, `nets/my_nets.py:MyNet`. Dotted paths are looked
 for in the current folder, too, after all else. Imports no torch: the command line notes here what was typed.

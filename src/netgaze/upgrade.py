@@ -1,4 +1,4 @@
-"""Words of earlier versions and today's: old run folders open, and an old key is answered with the new one.
+"""Renames of earlier versions: old run folders open, and an old key is answered with the new one.
 
 Nothing else knows that there were other words. Imports no torch: the command line asks here, too.
 """
@@ -27,7 +27,11 @@ _CLASSES = {
     "netgaze.callbacks.look.Look": "netgaze.callbacks.online_eval.OnlineEval",
     "netgaze.figures.neighbours.Neighbours": "netgaze.figures.neighbors.Neighbors",
 }
-_CHOICES = {"figure=neighbours": "figure=neighbors", "callback=look": "callback=online_eval"}
+_CHOICES = {
+    "figure=neighbours": "figure=neighbors",
+    "callback=look": "callback=online_eval",
+    "control=random": "control=untrained",
+}
 _GONE = {"figure.accuracy_vs_k": "the plot of a sweep, in its report, shows accuracy against any swept number"}
 _NUMBERS = {
     "train/spread": "train/embedding_std",
@@ -58,9 +62,9 @@ def upgrade_arrays(arrays: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def upgrade_facts(facts: dict[str, Any]) -> dict[str, Any]:
-    """The content of a `run.json` in today's words; of this version's own as it is."""
+    """The content of a `run.json` in today's words; in one of this version only the control may change."""
     if "netgaze" in facts.get("versions", {}):
-        return facts
+        return _rename_control(facts)
     facts = {_FACTS.get(name, name): value for name, value in facts.items()}
     if "config" in facts:
         facts["config"] = upgrade_config(facts["config"])
@@ -70,10 +74,13 @@ def upgrade_facts(facts: dict[str, Any]) -> dict[str, Any]:
 
 
 def upgrade_checkpoint(content: dict[str, Any]) -> dict[str, Any]:
-    """A checkpoint of a run in today's words; of this version's own, or of others, as it is."""
+    """A checkpoint of a run in today's words; in one of this version only the control may change, in others nothing."""
     facts = content.get("netgaze")
-    if not isinstance(facts, dict) or "version" in facts or "config" not in facts or "state_dict" not in content:
+    if not isinstance(facts, dict) or "config" not in facts or "state_dict" not in content:
         return content
+    if "version" in facts:
+        renamed = _rename_control(facts)
+        return content if renamed is facts else content | {"netgaze": renamed}
     content = content | {
         "netgaze": facts | {"config": upgrade_config(facts["config"])},
         "state_dict": {_TENSORS.get(name, name): value for name, value in content["state_dict"].items()},
@@ -85,22 +92,26 @@ def upgrade_checkpoint(content: dict[str, Any]) -> dict[str, Any]:
 
 
 def upgrade_stored_config(path: Path) -> None:
-    """Bring the `.hydra/config.yaml` of a run of version 0.1 to today's words, so that it can be resumed."""
-    if _is_old(path.parent.parent):
-        content = OmegaConf.to_container(read_config(path))
-        write_text(path, OmegaConf.to_yaml(OmegaConf.create(upgrade_config(content))))  # type: ignore[arg-type]
+    """Bring the `.hydra/config.yaml` of an old run to today's words, so that it can be resumed."""
+    content: Any = OmegaConf.to_container(read_config(path))
+    is_old = _is_old(path.parent.parent)
+    renamed = upgrade_config(content) if is_old else _rename_control({"config": content})["config"]
+    if is_old or renamed is not content:
+        write_text(path, OmegaConf.to_yaml(OmegaConf.create(renamed)))
 
 
 def upgrade_words(words: Sequence[str], sweep: Path) -> list[str]:
     """What was typed for a sweep, in today's words where version 0.1 trained its first job."""
-    return [_upgrade_word(word) for word in words] if _is_old(sweep / "0") else list(words)
+    if _is_old(sweep / "0"):
+        return [_upgrade_word(word) for word in words]
+    return [_CHOICES[word] if word.startswith("control=") and word in _CHOICES else word for word in words]
 
 
 def find_new_name(key: str) -> str | None:
     """What an old key, or an old choice such as `figure=neighbours`, is called today; None for any other.
 
     Args:
-        key: as typed, without its value.
+        key: as typed; without its value, but for choices.
     """
     if key in _CHOICES:
         return _CHOICES[key]
@@ -112,6 +123,14 @@ def find_new_name(key: str) -> str | None:
 def explain_gone(choice: str) -> str | None:
     """Where to look for what a choice, such as `figure=accuracy_vs_k`, once gave; None for any other."""
     return _GONE.get(choice.replace("=", "."))
+
+
+def _rename_control(facts: dict[str, Any]) -> dict[str, Any]:
+    """Facts with today's word for the control, which version 0.2.0 got last; others as they are."""
+    config = facts.get("config")
+    if not isinstance(config, dict) or config.get("control") != "random":
+        return facts
+    return facts | {"config": config | {"control": "untrained"}}
 
 
 def _is_old(folder: Path) -> bool:
@@ -136,6 +155,9 @@ def _upgrade(content: Any, path: str) -> Any:
     if isinstance(content, list):
         return [_upgrade(value, path) for value in content]
     if isinstance(content, str):
+        choice = f"{path.rpartition('.')[2]}={content}"
+        if choice in _CHOICES:
+            return _CHOICES[choice].partition("=")[2]
         content = re.sub(r"(?<=\$\{)[\w.]+(?=\})", lambda key: find_new_name(key[0]) or key[0], content)
         return _CLASSES.get(content, content)
     return content
@@ -143,4 +165,4 @@ def _upgrade(content: Any, path: str) -> Any:
 
 def _upgrade_word(word: str) -> str:
     key, equals, value = word.partition("=")
-    return f"{find_new_name(key) or key}{equals}{value}"
+    return _CHOICES.get(word) or f"{find_new_name(key) or key}{equals}{value}"

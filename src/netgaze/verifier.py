@@ -1,4 +1,4 @@
-"""What tells pairs of images apart: an embedding, and the distance up to which two images count as the same."""
+"""Verification of image pairs: an embedding, and the distance up to which two images count as the same."""
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass

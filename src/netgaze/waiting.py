@@ -1,4 +1,4 @@
-"""How a thread waits for others: spinning, or asleep where more threads than cores are at work. Imports no torch."""
+"""How threads wait: spinning, or asleep if there are more threads than cores. Imports no torch."""
 
 import os
 from collections.abc import Mapping

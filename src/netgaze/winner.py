@@ -17,8 +17,8 @@ _CHANCE = 0.05  # a p below it is called more than chance
 def name_winner(rows: Sequence[Row]) -> str:
     """A few sentences that name the winner, by its mean where runs differ in their seeds, or say why there is none.
 
-    Who wins is decided on the validation split, never on the test; but for networks that were only tested. Whether two
-    differ on the test by more than chance is said wherever both kept their answers to it.
+    The validation split decides, never the test split, except for networks that were only tested. Whether two differ on
+    the test split by more than chance is said wherever both kept their predictions.
     """
     means = average_repeats(rows)
     number, order = rank(means or rows)
@@ -27,7 +27,7 @@ def name_winner(rows: Sequence[Row]) -> str:
     if len(order) < 2:
         return "No winner: fewer than two runs finished." if len(rows) > 1 else ""
     if number is None:
-        said = "No winner is named: the runs do not share a number that could be compared fairly."
+        said = "No winner: the runs have no number in common that compares them fairly."
         return said + _compare_tests(*order) if len(order) == 2 and not means else said
     first, second = order[0], order[1]
     if first[number] == second[number]:
@@ -35,70 +35,70 @@ def name_winner(rows: Sequence[Row]) -> str:
         return f"No single winner: {tied} tie at {_show(first, number)}."
     if all(map(is_only_tested, order)) and not means:
         return _name_better(first, second, number)
-    why = "" if number == first.get("monitor") else " (the tasks differ; this number they share)"
+    why = "" if number == first.get("monitor") else " (their tasks differ; this number they have in common)"
     why += " (means ± standard deviations over runs)" if means else ""
     test = f" Its test accuracy is {show_number(first, 'test/acc')}." if _adds_test(first, number) else ""
     duel = None if means else find_duel(first, second)
     return (
-        f"Winner: {first['label']}, with {_show(first, number)} against {show_number(second, number)} of the next, "
+        f"Winner: {first['label']}, with {_show(first, number)} against {show_number(second, number)} for the next, "
         f"{second['label']}{why}: {_judge_lead(first, second, number)}.{test}{_describe_duel(duel)}"
     )
 
 
 def find_duel(first: Row, second: Row) -> Duel | None:
-    """Two runs' answers to the same test examples, held against each other; None where they cannot be.
+    """Two runs' predictions of the same test examples, compared; None where they cannot be.
 
-    They must predict the same classes of the same data, and have kept the answers that the rows' accuracies are of.
+    They must predict the same classes of the same data, and have kept the predictions behind the rows' accuracies.
     """
     same = all(first.get(key) == second.get(key) for key in ("kind", "eval_fingerprint"))
-    answers = [_read_answers(row) for row in (first, second)]
-    return Duel.of(*answers) if same and all(answers) else None
+    predictions = [_read_predictions(row) for row in (first, second)]
+    return Duel.of(*predictions) if same and all(predictions) else None
 
 
-def _read_answers(row: Row) -> Any:
-    """A run's predictions, where they are those of the row: a run of several networks kept those of its best alone."""
+def _read_predictions(row: Row) -> Any:
+    """A run's predictions, where they are those of the row: a run of several networks kept only those of its best."""
     kept = Run(Path(row["folder"])).predictions if row.get("folder") else None
     known = row.get("test/acc")
     return kept if kept and known is not None and abs(kept.right.mean() - known) < 1e-6 else None
 
 
 def _name_better(first: Row, second: Row, number: str) -> str:
-    """Of networks that were tested as they came, where no choice could favor one of them."""
+    """For networks that were only tested, where no choice could favor one of them."""
     duel, apart = find_duel(first, second), _is_apart(first, second, number)
     start = "No clear winner, but ahead" if duel and duel.p >= _CHANCE else "Winner" if duel or apart else "Ahead"
     lead = _judge_lead(first, second, number) if duel is None else _count_points(first, second, number)
     return (
-        f"{start}: {first['label']}, with {_show(first, number)} against {show_number(second, number)} of the next, "
-        f"{second['label']}: {lead}. Nothing was trained or chosen here, so the test itself compares them."
-        f"{_describe_duel(duel)}{'' if apart else _ask_for_answers(first, second)}"
+        f"{start}: {first['label']}, with {_show(first, number)} against {show_number(second, number)} for the next, "
+        f"{second['label']}: {lead}. Nothing was trained or chosen here, so the test split compares them."
+        f"{_describe_duel(duel)}{'' if apart else _ask_for_predictions(first, second)}"
     )
 
 
 def _compare_tests(first: Row, second: Row) -> str:
-    """Of two runs of which one alone was chosen on validation: how they do on the same test, which chooses neither."""
+    """Two runs of which only one was chosen on validation, compared on the same test split, which chooses neither."""
     duel = find_duel(first, second)
     if duel is None:
         return ""
-    said = f" On the test {first['label']} has {show_number(first, 'test/acc')} right, {second['label']} "
+    said = f" The test accuracy of {first['label']} is {show_number(first, 'test/acc')}, of {second['label']} "
     return f"{said}{show_number(second, 'test/acc')}.{_describe_duel(duel)}"
 
 
-def _ask_for_answers(*rows: Row) -> str:
-    """What runs lack that were tested before they kept their answers, and how to get it."""
-    lacking = [row["label"] for row in rows if "test/acc" in row and _read_answers(row) is None]
+def _ask_for_predictions(*rows: Row) -> str:
+    """Which runs were tested before runs kept their predictions, and how to get these."""
+    lacking = [row["label"] for row in rows if "test/acc" in row and _read_predictions(row) is None]
     if not lacking:
         return ""
     return (
-        f" Whether that is more than chance is not known: {' and '.join(lacking)} kept no answers to the test "
-        f"(predictions.npz). Type the same command again, into a new folder: {spell('train')} ... trainer.max_epochs=0."
+        f" Whether that is more than chance is unknown: {' and '.join(lacking)} kept no predictions "
+        f"(predictions.npz). Run the same command again, into a new folder: {spell('train')} ... trainer.max_epochs=0."
     )
 
 
 def _judge_lead(first: Row, second: Row, number: str) -> str:
-    """By how much the first leads, and whether its uncertainty is as large as that."""
+    """By how much the first leads, and whether the uncertainty is as large as that."""
     margins = _list_margins(first, second, number)
     within = margins and abs(first[number] - second[number]) <= max(margins)
-    return _count_points(first, second, number) + (", which is within the uncertainty" if within else "")
+    return _count_points(first, second, number) + (", within the uncertainty" if within else "")
 
 
 def _count_points(first: Row, second: Row, number: str) -> str:
@@ -124,8 +124,8 @@ def _describe_duel(duel: Duel | None) -> str:
         return ""
     more = "more than chance" if duel.p < _CHANCE else "no more than chance"
     return (
-        f" Of the same {duel.num:,} test examples the first alone has {duel.only_first:,} right, the second alone "
-        f"{duel.only_second:,}: {more} (McNemar's test, p {_show_p(duel.p)})."
+        f" Of the same {duel.num:,} test examples only the first classifies {duel.only_first:,} correctly, only the "
+        f"second {duel.only_second:,}: {more} (McNemar's test, p {_show_p(duel.p)})."
     )
 
 

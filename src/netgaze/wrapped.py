@@ -1,4 +1,4 @@
-"""Networks of one's own in a notebook, as Subjects: `wrap`, and what they look at."""
+"""Your own networks in a notebook as Subjects: `wrap`, and their data."""
 
 import copy
 from collections.abc import Sequence
@@ -58,7 +58,7 @@ def wrap(
     then is, on the device where it lies, and asks the copy in evaluation mode. Nothing that is found is kept on disk,
     as a network in a notebook may change in ways that no file tells.
 
-    `control="random"` shows it untrained: a copy in which each module draws its weights anew by `reset_parameters`.
+    `control="untrained"` shows beside it a copy in which each module draws its weights anew by `reset_parameters`.
     Parameters that no module draws, such as class tokens, get their own values in a random order; buffers other than
     the statistics of norms stay.
 
@@ -91,7 +91,7 @@ def _read_normalization(
     if mean is None and std is None:
         return None
     if mean is None or std is None:
-        raise NetgazeError(f"wrap: mean={mean} and std={std} belong together. Give both, or neither.")
+        raise NetgazeError(f"wrap: mean={mean} and std={std} go together. Give both or neither.")
     # Numbers, lists, tensors and arrays alike.
     means, stds = (tuple(torch.as_tensor(each, dtype=torch.float64).flatten().tolist()) for each in (mean, std))
     if not all(0 <= each <= 1 for each in means) or not all(each > 0 for each in stds):
@@ -116,7 +116,7 @@ def open_wrapped(networks: Sequence[Wrapped], data: Any, beside: Sequence[Subjec
     """
     if data is not None and beside:
         raise NetgazeError(
-            f"look: {beside[0].label} looks at its own data. Leave data= out, and the other networks look at that, too."
+            f"look: {beside[0].label} has its own data. Leave data= out, and the other networks use that data, too."
         )
     if isinstance(data, ImageData):
         data.setup()
@@ -126,8 +126,7 @@ def open_wrapped(networks: Sequence[Wrapped], data: Any, beside: Sequence[Subjec
     host = next((subject for subject in beside if not subject.lacks(("data",))), None)
     if host is None:
         raise NetgazeError(
-            f"look: {networks[0].label} has nothing to look at. Give data=, a Dataset of (image, label), or "
-            "(images, labels)."
+            f"look: {networks[0].label} has no data. Give data=, a Dataset of (image, label), or (images, labels)."
         )
     plan = host.untrained
     return _open_on(networks, host.data, host.data.fingerprint if plan is None else plan.data_key)
@@ -158,14 +157,16 @@ def _open_network(wrapped: Wrapped, input_shape: Sequence[int]) -> OwnNet:
         network = copy.deepcopy(wrapped.network)
     except Exception as error:  # whatever a network of a person's own raises
         said = (str(error) or type(error).__name__).splitlines()[0].rstrip(".")
-        raise NetgazeError(f"{wrapped.label} cannot be copied, and would be changed without: {said}.") from error
+        raise NetgazeError(f"{wrapped.label} cannot be copied, and showing it would change it: {said}.") from error
     try:
         own = OwnNet(network, input_shape, **wrapped.chosen)
     except NetgazeError as error:  # keys of the command line are arguments of `wrap`
         raise NetgazeError(f"{wrapped.label}: {str(error).replace('model.', '')}") from error
     num_outputs, names = own.get_classifier().out_features, wrapped.class_names
     if names is not None and len(names) != num_outputs:
-        raise NetgazeError(f"{wrapped.label} has {num_outputs} outputs, but {len(names)} class_names. Name each one.")
+        raise NetgazeError(
+            f"{wrapped.label} has {num_outputs} outputs, but {len(names)} class_names. Give one name per output."
+        )
     return own
 
 
@@ -199,7 +200,7 @@ def _make_subject(wrapped: Wrapped, network: OwnNet, data: ImageData, data_key: 
 
 
 def _do_not_train(*_: Any) -> Any:
-    raise NetgazeError("A network that was wrapped is looked at, and not trained.")
+    raise NetgazeError("A wrapped network cannot be trained here, only shown.")
 
 
 def _plan_untrained(task: Supervised, data: ImageData, data_key: str) -> Untrained:
@@ -232,6 +233,6 @@ def _draw_anew(network: nn.Module) -> None:
                 reinitialize(module)
             except Exception as error:  # whatever a network of a person's own raises
                 raise NetgazeError(
-                    f"{type(module).__name__}.reset_parameters() fails, which the untrained network needs: {error}. "
-                    "Give control=None to do without it."
+                    f"{type(module).__name__}.reset_parameters() fails, but the untrained control needs it: {error}. "
+                    "Type control=None to leave the control out."
                 ) from error

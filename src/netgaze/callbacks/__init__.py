@@ -1,1 +1,1 @@
-"""What happens during training. One file per callback."""
+"""Callbacks, one per file."""

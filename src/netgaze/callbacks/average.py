@@ -1,4 +1,4 @@
-"""Averages of weights while they learn: the average is what is validated, kept, tested and looked at.
+"""Averages the weights during training: the average is validated, saved, tested and shown.
 
 From an epoch's validation until the next epoch starts, the average lies in the network itself; the weights that learn
 wait beside it, and travel in the checkpoint. So whoever opens a checkpoint, or looks in between, sees the average.

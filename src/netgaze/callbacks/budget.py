@@ -1,4 +1,4 @@
-"""A budget of time that ends training between epochs, never within one."""
+"""A time budget that ends training between epochs, never within one."""
 
 import time
 from typing import Any
@@ -26,7 +26,7 @@ def to_seconds(max_time: str | float) -> float:
 
 
 class Budget(Callback):
-    """Stop after the epoch in which `max_time` is over; time before a resume counts.
+    """Stop after the epoch in which `max_time` runs out; time before a resume counts.
 
     Args:
         max_time: minutes, or "HH:MM:SS"; None for no budget.

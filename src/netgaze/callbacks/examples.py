@@ -1,4 +1,4 @@
-"""What the network says of each training example in each epoch, from the training pass itself: examples.npz.
+"""The prediction for each training example in each epoch, from the training pass itself: examples.npz.
 
 From it follow the map of a data set, what was forgotten, and which labels are suspicious: see `measures.dynamics`.
 """
@@ -54,7 +54,7 @@ class Examples(Callback):
             return
         if not pl_module.classifies:
             name = type(pl_module).__name__
-            log.warning("callback.examples records nothing: %s gives a training example no class.", name)
+            log.warning("callback.examples records nothing: %s predicts no class for a training example.", name)
             return
         data: Any = trainer.datamodule  # type: ignore[attr-defined]
         if data.augment is not None and data.augment.mixes:
@@ -64,7 +64,7 @@ class Examples(Callback):
             )
         num, known = len(data.labels("train")), [*self._epochs, *([self._begun] if self._begun else [])]
         if any(len(each["answers"]) != num for each in known):
-            log.warning("callback.examples begins anew: the record so far is of another number of examples.")
+            log.warning("callback.examples starts again: the record so far has a different number of examples.")
             self._epochs, self._begun = [], None
         self._looks, self._is_within = _Looks(num, pl_module.device), self._begun is not None
         if self._begun is not None and trainer.is_global_zero:

@@ -1,4 +1,4 @@
-"""Training that goes non-finite stops, and says at which step."""
+"""Stops training if the loss is not finite, and names the step."""
 
 from typing import Any
 
@@ -10,10 +10,10 @@ from netgaze.errors import NetgazeError
 
 
 class Finite(Callback):
-    """Hold each step's loss, on the device, and look now and then for the first that is not finite.
+    """Keep each step's loss on the device, and check now and then for the first that is not finite.
 
     Args:
-        every: steps between two looks: looking waits for the device.
+        every: steps between two checks; a check waits for the device.
     """
 
     def __init__(self, *, every: int = 50):

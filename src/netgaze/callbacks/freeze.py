@@ -1,4 +1,4 @@
-"""Parameters that learn in the first epochs alone."""
+"""Freezes parameters after the first epochs."""
 
 from collections.abc import Sequence
 
@@ -8,11 +8,11 @@ from netgaze.errors import NetgazeError
 
 
 class Freeze(Callback):
-    """Let parameters of the network stand still after some epochs.
+    """Freeze parameters of the network after some epochs.
 
     Args:
         parameters: their names or those of modules they belong to, as `whiten.bias` or `layer1`; none, nothing.
-        after: epochs in which they learn.
+        after: epochs in which they are trained.
 
     Raises:
         NetgazeError: the network has no parameter of such a name.

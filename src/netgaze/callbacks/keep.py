@@ -1,4 +1,4 @@
-"""best.ckpt and last.ckpt at each epoch's end, best first: a kill at any moment leaves a run that resumes.
+"""best.ckpt and last.ckpt at each epoch's end, best first: a run killed at any moment can be resumed.
 
 Not Lightning's ModelCheckpoint: its `last` is only as new as the last best, and it stores absolute paths.
 """
@@ -15,7 +15,7 @@ log = logging.getLogger(__name__)
 
 
 class Keep(Checkpoint):
-    """Keep the best epoch by the task's `monitor`, and the last one.
+    """Save the best epoch by the task's `monitor`, and the last one.
 
     An epoch without that number, as figures find theirs in some epochs only, is best while none has it.
     """
@@ -40,7 +40,7 @@ class Keep(Checkpoint):
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Say where nothing chose the best epoch: the number's name may be misspelled, or nobody asked for it."""
         if self.best_value is not None and not math.isfinite(self.best_value):
-            log.warning("No epoch has the number %s: the last one stands for the best.", pl_module.monitor)
+            log.warning("No epoch has the number %s. The last epoch is used as the best.", pl_module.monitor)
 
     @staticmethod
     def save(trainer: Trainer, name: str) -> None:

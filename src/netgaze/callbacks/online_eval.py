@@ -1,4 +1,4 @@
-"""Figures asked while the network trains; their metrics become numbers of the epoch, their pictures those of it."""
+"""Figures during training; their metrics become numbers of the epoch."""
 
 import logging
 from collections.abc import Mapping
@@ -16,13 +16,13 @@ log = logging.getLogger(__name__)
 
 
 class OnlineEval(Callback):
-    """Every `every` epochs and after the last, ask `figures` of the network as it stands, on the validation split.
+    """Every `every` epochs and after the last, compute `figures` on the validation split.
 
     Passes over the data are made in training's precision.
 
     Args:
         figures: by name.
-        every: epochs between two looks; 0 never.
+        every: epochs between two evaluations; 0 for never.
         draw: whether their pictures are wanted too; else only their numbers.
     """
 

@@ -1,4 +1,4 @@
-"""A run that is told to stop saves at once, within its epoch, and goes on later as if it had never stopped."""
+"""A run that gets a stop signal saves within its epoch, and later resumes as if it had never stopped."""
 
 import copy
 import logging
@@ -41,7 +41,7 @@ class Preemption(Callback):
         before = checkpoint["callbacks"].get("Preemption", {}).get("steps", 0)
         trainer.fit_loop.setup_data()
         if before not in (0, trainer.num_training_batches):
-            log.info("An epoch has %d steps from now on, and had %d.", trainer.num_training_batches, before)
+            log.info("From now on, an epoch has %d steps instead of %d.", trainer.num_training_batches, before)
             fit_steps(checkpoint, before, int(trainer.num_training_batches))
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:

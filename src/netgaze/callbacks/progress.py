@@ -1,4 +1,4 @@
-"""A line per epoch, in a terminal and in a log alike."""
+"""One line per epoch, in the terminal and in the log."""
 
 import logging
 import time
@@ -15,7 +15,7 @@ log = logging.getLogger(__name__)
 
 
 class Progress(Callback):
-    """Say after each epoch how it went and how long the rest will take; must stand after `history`.
+    """Log after each epoch its numbers and the time left; must stand after `history`.
 
     Of the first epoch the speed and the length are said within seconds, should it last for longer. Images a second are
     those of training alone: from the epoch's start to after its last step.
@@ -49,7 +49,7 @@ class Progress(Callback):
         taken = self._ended - self._started
         if taken / share - taken > _SOON:
             speed = (self._num - num) / (self._ended - since)
-            log.info("%.0f images/s: about %.1f min an epoch", speed, taken / share / 60)
+            log.info("%.0f images/s: about %.1f min per epoch", speed, taken / share / 60)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Log the line."""

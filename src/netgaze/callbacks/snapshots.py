@@ -1,4 +1,4 @@
-"""Some test images as the network sees them every so many epochs: snapshots.npz, for the page one can click in."""
+"""Features and predictions of some test images during training: snapshots.npz, for the interactive page."""
 
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ _NUM_COMPONENTS = 50  # as many as a t-SNE map is made of
 
 
 class Snapshots(Callback):
-    """Every `every` epochs and after the last, keep features and answers of the images that `figure.explore` shows.
+    """Every `every` epochs and after the last, save features and predictions of the images that `figure.explore` shows.
 
     They are images of the test split, and only kept: nothing of the training depends on them. What was kept travels in
     the checkpoint, so this must stand before `keep` and `preemption`.

@@ -1,4 +1,4 @@
-"""TensorBoard: one tag, a folder for each split (`train/`, `val/`), step = epoch, so that curves share a chart."""
+"""TensorBoard: one folder per split (`train/`, `val/`) with the same tags, so that curves share a chart."""
 
 import math
 import threading

@@ -1,1 +1,1 @@
-"""What was typed: words made fit for Hydra, and held against the configs before anything heavy is imported."""
+"""The words of a command: converted for Hydra, and checked before torch is imported."""

@@ -1,4 +1,4 @@
-"""What a word that fits nothing is answered with: the word of today, of here, or the nearest one."""
+"""The answer to an unknown word: today's word, our word, or the nearest one."""
 
 import difflib
 from collections.abc import Sequence
@@ -25,7 +25,7 @@ def answer_unknown(key: str, known: Sequence[str], chosen: str, configs: Configs
     answer_old(key)
     said = explain_foreign(key)
     near = _find_deeper(key, known) or name_choices(key, configs) or (f" {said}." if said else suggest(key, known))
-    near = near or f" {spell('train')} --cfg job shows all that there are."
+    near = near or f" {spell('train')} --cfg job lists all keys."
     raise NetgazeError(f"There is no key {key}{write_with(chosen)}.{near}")
 
 
@@ -38,7 +38,7 @@ def answer_old(word: str) -> None:
     if new := find_new_name(word):
         raise NetgazeError(f"{word} is now {new}.")
     if where := explain_gone(word):
-        raise NetgazeError(f"{word} is gone: {where}.")
+        raise NetgazeError(f"{word} was removed: {where}.")
 
 
 def name_choices(key: str, configs: Configs) -> str:

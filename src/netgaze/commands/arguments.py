@@ -1,4 +1,4 @@
-"""What was typed, made fit for Hydra: paths quoted, `resume=` turned into the run's own config, all of it checked."""
+"""Converts typed words for Hydra: paths quoted, `resume=` replaced by the run's own config, all checked."""
 
 import re
 from collections.abc import Sequence
@@ -40,7 +40,7 @@ def prepare(words: Sequence[str], conf: Path, name: str) -> list[str]:
     sweeps, configs = bool(set(SWEEP) & set(flags)), find_configs(flags, name, conf)
     flags = name_folders(flags, configs.folder, conf)
     if sweeps and set(CFG) & set(flags):
-        raise NetgazeError("-m starts a sweep, and --cfg shows the config of one run. Leave out one of them.")
+        raise NetgazeError("-m starts a sweep, but --cfg shows the config of one run. Leave out one of them.")
     if name == "analyze":
         refuse_alone(words)
     words = [quote(word, sweeps) for word in _join_init_keys(words, sweeps)]
@@ -55,7 +55,9 @@ def prepare(words: Sequence[str], conf: Path, name: str) -> list[str]:
     if (folder / "multirun.yaml").is_file():
         return [*flags, *_resume_sweep(folder, rest, configs)]
     if sweeps:
-        raise NetgazeError(f"{resumed[-1]}: a run is resumed alone. Leave out -m, or name the folder of a sweep.")
+        raise NetgazeError(
+            f"{resumed[-1]}: a single run is resumed without -m. Leave out -m, or give the folder of a sweep."
+        )
     return [*flags, *_resume_run(folder, rest, conf)]
 
 
@@ -63,14 +65,14 @@ def _resume_run(folder: Path, rest: Sequence[str], conf: Path) -> list[str]:
     """The run's own config in place of ours; the file may come from a stranger, so Hydra itself is out of reach."""
     stored = folder / ".hydra" / "config.yaml"
     if not stored.is_file():
-        raise NetgazeError(f"resume={folder}: there is no run (no .hydra/config.yaml). Give a folder below outputs/.")
+        raise NetgazeError(f"resume={folder}: there is no run (no .hydra/config.yaml). Give a folder in outputs/.")
     config = read_config(stored)
     if set(config) & {"hydra", "defaults"} or any(path.is_dir() for path in stored.parent.iterdir()):
-        raise NetgazeError(f"{stored} was not written by train.py: it would change how commands are run.")
+        raise NetgazeError(f"{stored} was not written by train.py: it would change how commands run.")
     _check_references(OmegaConf.to_container(config), stored)
     groups = Configs(conf, "train").groups
     if chosen := [word for word in rest if word.partition("=")[0].lstrip("+~").partition("@")[0] in groups]:
-        raise NetgazeError(f"{chosen[0]}: a resumed run keeps its choices; figures are chosen anew with analyze.py.")
+        raise NetgazeError(f"{chosen[0]}: a resumed run keeps its choices. Choose other figures with analyze.py.")
     upgrade_stored_config(stored)
     check_overrides(rest, Configs(stored.parent, "config"))
     if missing := [key for key in ("data", "model", "task", "trainer", "stages") if key not in config]:
@@ -88,7 +90,7 @@ def _resume_sweep(folder: Path, rest: Sequence[str], configs: Configs) -> list[s
     stored = folder / "multirun.yaml"
     typed = _find_typed(OmegaConf.to_container(read_config(stored)))
     if not typed or any(word.startswith("-") or "hydra" in word.partition("=")[0] for word in typed):
-        raise NetgazeError(f"{stored} was not written by train.py: it would change how commands are run.")
+        raise NetgazeError(f"{stored} was not written by train.py: it would change how commands run.")
     _check_references(dict(word.split("=", 1) for word in typed if "=" in word), stored)
     for key, name in _list_targets(typed):
         check_may_import(name, key)
@@ -131,7 +133,7 @@ def _join_init_keys(words: Sequence[str], sweeps: bool) -> list[str]:
         files = [other for other in joined if other.partition("=")[0].lstrip("+") == init.lstrip("+")]
         file = files[-1].partition("=")[2] if files else ""
         if file in ("", "null", "imagenet") or file.startswith("{"):
-            raise NetgazeError(f"{word} says where in a file the weights are: type the file too, init=<file> {word}.")
+            raise NetgazeError(f"{word} is a key inside a file of weights. Also type the file: init=<file> {word}.")
         pairs = [(one, each) for one in _divide(file, sweeps) for each in _divide(names, sweeps)]
         value = ",".join(f"{{file:{quote_value(one)},key:{quote_value(each)}}}" for one, each in pairs)
         joined = [other for other in joined if other not in (word, *files)] + [f"{init}={value}"]
@@ -160,7 +162,7 @@ def _name_choices(word: str, configs: Configs, sweeps: bool) -> str:
         pattern = parse([f"{group}={value}"])[0].value()
         fitting: list[str] = pattern.filter(configs.list_options(group)) if isinstance(pattern, Glob) else []
         if not fitting:
-            raise NetgazeError(f"{word} fits none of {', '.join(configs.list_options(group))}.")
+            raise NetgazeError(f"{word} matches no choice. Choose from {', '.join(configs.list_options(group))}.")
         value = ",".join(fitting)
     known, names = configs.list_options(group), value.split(",")
     if configs.takes_many(group) and set(names) <= set(known) and (sweeps or len(names) == 1):
@@ -190,7 +192,9 @@ def _check_references(content: Any, stored: Path, key: str = "") -> None:
         if key.rpartition(".")[2] in (path.rpartition(".")[2] for path in PATHS):
             asked -= {"oc.env"}
         if asked:
-            raise NetgazeError(f"{stored} was not written by train.py: {key}={content[:80]} reads what is none of its.")
+            raise NetgazeError(
+                f"{stored} was not written by train.py: {key}={content[:80]} would read from this machine."
+            )
 
 
 def _staged(word: str, configs: Configs) -> list[str]:

@@ -1,4 +1,4 @@
-"""What can be chosen, and what a choice brings: the files of one group and one name, as people read them."""
+"""The choices of each group, and the keys that each choice has."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -82,9 +82,9 @@ def list_default_keys(configs: Configs) -> list[Key]:
 
 
 def read_group_notes(configs: Configs) -> dict[str, str]:
-    """What each group of a command is about."""
+    """What each group of a command is for."""
     notes = Yaml.read(configs.find_file(f"{configs.name}.yaml"), "").list_groups()
-    return notes | {LAUNCHERS: "where the jobs of a sweep run, in place of one after the other"}
+    return notes | {LAUNCHERS: "where the jobs of a sweep run, instead of one after the other"}
 
 
 def _list_names(chosen: Any) -> list[str]:

@@ -1,4 +1,4 @@
-"""Text for a terminal: names in one column and what is said of them in the next, wrapped to its width."""
+"""Two-column text for a terminal, wrapped to its width."""
 
 import shutil
 import textwrap

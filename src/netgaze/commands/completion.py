@@ -1,4 +1,4 @@
-"""What a shell offers when Tab is pressed behind `netgaze`: commands, choices, keys."""
+"""What a shell offers after `netgaze` at Tab: commands, choices, keys."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""The folders of configs: which groups and choices there are, and what a few of them make together."""
+"""The config folders: their groups and choices, and the config that some choices give."""
 
 import importlib.util
 from collections.abc import Iterator, Sequence
@@ -163,7 +163,9 @@ def check_plugin(choice: str) -> None:
     else:
         found = importlib.util.find_spec(f"hydra_plugins.{module}" if package else module) is not None
     if not found:
-        raise NetgazeError(f"{choice} is a package of its own: pip install {package}. Without it, -m runs one by one.")
+        raise NetgazeError(
+            f"{choice} needs a package: pip install {package}. Without it, -m trains the runs one by one."
+        )
 
 
 def _list_options(conf: Path, group: str) -> list[str]:

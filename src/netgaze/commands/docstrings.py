@@ -1,4 +1,4 @@
-"""What docstrings say of a constructor's arguments: read, as to import it would take as long as torch does."""
+"""Reads what docstrings say of a constructor's arguments, without importing torch."""
 
 import ast
 import re

@@ -1,4 +1,4 @@
-"""Hydra's flags among what was typed: wherever they stand, to the front, as its parser wants them."""
+"""Moves Hydra's flags to the front, where its parser needs them."""
 
 import difflib
 import itertools

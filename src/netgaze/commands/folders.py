@@ -1,4 +1,4 @@
-"""Which folders configs are taken from: netgaze's own, and before it one of a person's own."""
+"""The folders of configs: your own `conf/`, then netgaze's."""
 
 import os
 from collections.abc import Sequence
@@ -33,8 +33,8 @@ def find_own_folder(flags: Sequence[str], conf: Path = CONF) -> Path | None:
         return None
     if own.stat().st_uid != os.getuid():
         raise NetgazeError(
-            f"{own} belongs to another user, and configs can run code. If you trust them, type {DIRECTORY[0]} conf; "
-            "else work in another folder."
+            f"{own} belongs to another user, and configs can run code. If you trust it, type {DIRECTORY[0]} conf; "
+            "otherwise work in another folder."
         )
     return own
 

@@ -1,4 +1,4 @@
-"""`--help`, for people: what there is to choose and to type, and what a choice or a key means."""
+"""`--help`: all choices and keys, and what each one means."""
 
 from collections.abc import Iterable, Sequence
 
@@ -22,51 +22,51 @@ from netgaze.errors import NetgazeError
 from netgaze.program import spell
 
 _PROGRAM = """\
-netgaze {version}: train small vision networks in several ways, look inside them, and lay what you see side by side.
+netgaze {version}: train small vision networks in several ways, look inside them, and compare them side by side.
 
-  netgaze train      train a network, as in: netgaze train data=shapes
-  netgaze analyze    look at runs side by side, as in: netgaze analyze runs=[outputs/<a>,outputs/<b>]
-  netgaze runs       list the runs below outputs/
+  netgaze train      train a network: netgaze train data=shapes
+  netgaze analyze    compare runs side by side: netgaze analyze runs=[outputs/<a>,outputs/<b>]
+  netgaze runs       list the runs in outputs/
 
-netgaze train --help lists what there is to choose and to type; with a word behind it, as in --help task=siamese, it
-explains that. netgaze --version says which version this is.
+netgaze train --help lists all choices and keys. With a word, as in --help task=siamese, it explains that word.
+netgaze --version prints the version.
 
-To complete words by Tab, put this line into ~/.bashrc or ~/.zshrc:  eval "$(netgaze completion)"
+For completion with Tab, add this line to ~/.bashrc or ~/.zshrc:  eval "$(netgaze completion)"
 """
-# What each command does, and what is typed behind it, with what that gives.
+# What each command does, and examples of words after it, with what they do.
 _INTRODUCTIONS = {
-    "train": "Train a small vision network, look inside it, and keep everything in one folder below outputs/.",
+    "train": "Train a small vision network, look inside it, and keep everything in one folder in outputs/.",
     "analyze": (
-        "Look at finished runs side by side: one column per run, untrained networks beside them, one report.html. "
-        "Or at what a network costs and sees, layer by layer, without any run. Without words: the list of all runs."
+        "Compare finished runs side by side: one column per run, untrained networks beside them, one report.html. "
+        "Or show layer by layer what a network costs and sees, without any run. Without words: list all runs."
     ),
 }
 _EXAMPLES = {
     "train": {
         "": "a supervised ResNet on CIFAR-10",
-        "task=rotation model=resnet_small": "self-supervised by rotations",
+        "task=rotation model=resnet_small": "self-supervision by rotations",
         "data=shapes trainer.max_epochs=3": "embedded data, no download",
         "-m optim.lr=0.1,0.03,0.01": "a sweep: table, plot, winner, report",
-        "resume=outputs/<run>": "resume an interrupted run; resume=latest the newest",
+        "resume=outputs/<run>": "resume an interrupted run; resume=latest: the newest",
         "model=module model.target=my_nets.MyNet": "a network of your own",
-        "--cfg job": "every key with its value",
+        "--cfg job": "print every key with its value",
     },
     "analyze": {
         "runs=outputs/<run>": "every figure of one run",
-        "runs=[outputs/<a>,outputs/<b>] figure=[cam,tsne]": "some figures of two",
-        "runs=outputs/sweeps/<sweep>": "the runs of a sweep",
-        "runs=[...] data=meglass figure=verification": "on other data than their own",
-        "runs=[...] labels=[supervised,rotation]": "with titles of your own",
-        "runs=latest:2": "the two newest side by side",
-        "where.task=rotation sort=test/acc": "a list of some runs, the best first",
-        "clean=list": "failed and unfinished runs; clean=remove",
-        "runs=outputs/<run> export=[onnx,safetensors]": "the network for other programs",
-        "trust=my_nets runs=[...]": "runs of a network of your own, whose code may run",
+        "runs=[outputs/<a>,outputs/<b>] figure=[cam,tsne]": "two figures of two runs",
+        "runs=outputs/sweeps/<sweep>": "all runs of a sweep",
+        "runs=[...] data=meglass figure=verification": "on data other than their own",
+        "runs=[...] labels=[supervised,rotation]": "with your own column titles",
+        "runs=latest:2": "the two newest runs side by side",
+        "where.task=rotation sort=test/acc": "list some runs, the best first",
+        "clean=list": "list failed and unfinished runs; clean=remove removes them",
+        "runs=outputs/<run> export=[onnx,safetensors]": "write the network for other programs",
+        "trust=my_nets runs=[...]": "runs of your own network, whose code you trust",
         "model=vgg19 input=[3,224,224] figure=[anatomy]": "a network without a run",
-        "model=resnet18 input=[3,32,32] task.num_classes=10": "the same for another size and number of classes",
+        "model=resnet18 input=[3,32,32] task.num_classes=10": "the same with another image size and number of classes",
     },
 }
-# The keys that people change most. An analysis has few: all of its own.
+# The most common keys. An analysis has few: all of its own.
 _SHOWN = {
     "train": (
         *("trainer.max_epochs", "optim.lr", "optim.weight_decay", "data.batch_size", "data.limit", "data.dir"),
@@ -105,18 +105,17 @@ class _Page:
         self.groups = [*configs.groups, LAUNCHERS]
 
     def list_all(self) -> str:
-        """What the command does, the keys that people change, and every group with its choices."""
+        """What the command does, its common keys, and every group with its choices."""
         keys = {key.path: key for key in list_default_keys(self.configs)}
         examples = [(f"{self.program} {words}", said) for words, said in _EXAMPLES[self.name].items()]
         parts = [
             self.columns.wrap(_INTRODUCTIONS[self.name]),
             self.columns.align(examples),
-            "Keys that people change, with their defaults:\n"
-            + self._list_keys([keys[path] for path in _SHOWN[self.name]]),
+            "Common keys, with their defaults:\n" + self._list_keys([keys[path] for path in _SHOWN[self.name]]),
             *(self._list_group(group) for group in [*self.configs.defaults, LAUNCHERS]),
             self.columns.wrap(
-                f"To know more: {self.program} --help task=siamese explains a choice and its keys, --help optim.lr "
-                "a key. Any key can be typed, as in optim.lr=0.1; a mistyped one is answered with the nearest."
+                f"More: {self.program} --help task=siamese explains a choice and its keys, --help optim.lr a key. "
+                "You can type any key, as in optim.lr=0.1; a mistyped key is answered with the nearest one."
             ),
         ]
         return "\n\n".join(parts)
@@ -150,9 +149,9 @@ class _Page:
         parts = [
             f"{group}={name}",
             self._write_comment(choice),
-            self.columns.wrap(f"It also chooses {also}.") if also else "",
+            self.columns.wrap(f"It also sets {also}.") if also else "",
             f"Keys, with their defaults:\n{keys}" if keys else "",
-            "${...} stands for the value of another key." if "${" in keys else "",
+            "${...} is the value of another key." if "${" in keys else "",
         ]
         return "\n\n".join(filter(None, parts))
 

@@ -1,4 +1,4 @@
-"""Typed keys and their values held against the config as it is without them."""
+"""Checks typed keys and values against the config."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -64,7 +64,7 @@ def check_references(overrides: Sequence[Override], chosen: Sequence[str], confi
         try:
             config = configs.compose([*chosen, word])
         except NetgazeError as error:
-            raise NetgazeError(f"{word} cannot be read: ${{...}} takes a key, as in ${{optim.lr}}.") from error
+            raise NetgazeError(f"{word} cannot be read. ${{...}} takes a key, as in ${{optim.lr}}.") from error
         try:
             value = OmegaConf.select(config, override.key_or_group)
             if OmegaConf.is_config(value):
@@ -73,8 +73,8 @@ def check_references(overrides: Sequence[Override], chosen: Sequence[str], confi
             said = str(error).splitlines()[0]
             raise NetgazeError(f"{word}: {said[0].lower()}{said[1:]}. Name a key, as in ${{optim.lr}}.") from error
         except (OmegaConfBaseException, RecursionError, ValueError, TypeError) as error:
-            said = "it leads back to itself" if isinstance(error, RecursionError) else sentence(error)
-            raise NetgazeError(f"{word} cannot be worked out: {said.rstrip('.')}.") from error
+            said = "it refers to itself" if isinstance(error, RecursionError) else sentence(error)
+            raise NetgazeError(f"{word} cannot be resolved: {said.rstrip('.')}.") from error
 
 
 def list_keys(config: DictConfig, prefix: str = "") -> list[str]:
@@ -109,17 +109,15 @@ def _check_added(override: Override, reference: DictConfig, known: Sequence[str]
     parent = key.rpartition(".")[0]
     if key in known:
         if override.is_add():
-            raise NetgazeError(
-                f"{word}: there is such a key already. Type it without +, {key}={get_written(override)}."
-            )
+            raise NetgazeError(f"{word}: this key exists already. Type it without +, {key}={get_written(override)}.")
     elif not parent:
-        raise NetgazeError(f"There is no key {key}, and nothing would read it.{suggest(key, known)}")
+        raise NetgazeError(f"There is no key {key}: nothing would read it.{suggest(key, known)}")
     elif parent not in known or parent in REMOVABLE:
         by_name = f" Choose by name, as in {parent}=[<name>]." if parent in configs.defaults else ""
         hint = by_name or name_choices(parent, configs) or suggest(key, known)
         raise NetgazeError(f"{word}: there is no {parent} to have such a key.{hint}")
     elif not isinstance(_get_default(reference, parent), dict):
-        raise NetgazeError(f"{word}: {parent} is a value and has no keys.")
+        raise NetgazeError(f"{word}: {parent} is a value, so it has no keys.")
     elif said := explain_foreign(key):
         raise NetgazeError(f"There is no key {key}. {said}.")
 
@@ -139,7 +137,7 @@ def _check_value(override: Override, reference: DictConfig, key: str) -> None:
         if key.rpartition(".")[2] == "init" and isinstance(value, dict):
             _check_file_and_key(override, value)
         elif value is None and isinstance(default, dict) and key.partition(".")[0] in REMOVABLE:
-            raise NetgazeError(f"{typed}=null: to leave it out type ~{typed}.")
+            raise NetgazeError(f"{typed}=null: to remove it, type ~{typed}.")
         elif not _fits(value, float(default) if key in _DECIMALS else default) or (value is None and not may_be_null):
             shown = write(value) if override.is_sweep_override() else get_written(override)
             if key == "figures":

@@ -1,4 +1,4 @@
-"""`latest` and `latest:N` in the place of a run's folder: the newest runs that can be meant."""
+"""Replaces `latest` and `latest:N` by the folders of the newest runs."""
 
 import re
 from collections.abc import Sequence
@@ -29,7 +29,7 @@ def name_latest(words: Sequence[str]) -> list[str]:
         return list(words)
     about = list(filter(is_about_list, words))
     if other := [word for word in about if get_key(word) not in FOR_LATEST]:
-        raise NetgazeError(f"{other[0]} is for the list of runs. With {named[0]} go where.<key>=<value> and below=.")
+        raise NetgazeError(f"{other[0]} is for the list of runs. Use {named[0]} with where.<key>=<value> and below=.")
     asked = Asked.of_words(about)
     return [_name_word(word, asked) if word in named else word for word in words if word not in about]
 

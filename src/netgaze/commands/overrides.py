@@ -1,4 +1,4 @@
-"""Every typed key, choice and value held against the config, before anything heavy is imported.
+"""Checks every typed key, choice and value against the config, before torch is imported.
 
 A key that does not exist is answered with the nearest one, one of an earlier version or of another tool with today's,
 and a value must have the type of the default that it replaces.
@@ -70,7 +70,7 @@ def _check_hydra(override: Override, chosen_parts: Sequence[str], configs: Confi
     try:
         configs.compose(list(dict.fromkeys([*chosen_parts, word])))
     except NetgazeError as error:
-        raise NetgazeError(f"{word} is not possible. {spell('train')} --cfg hydra shows the keys that are.") from error
+        raise NetgazeError(f"{word} is not possible. {spell('train')} --cfg hydra lists the possible keys.") from error
 
 
 def _make_list(value: Any) -> list[Any]:
@@ -94,14 +94,14 @@ def _check_choice(override: Override, choice: Any, configs: Configs) -> None:
         return
     if group not in configs.defaults and override.package is None:
         raise NetgazeError(
-            f"{override.input_line}: {configs.name} takes no {group}. Its choices are {', '.join(configs.defaults)}."
+            f"{override.input_line}: {configs.name} takes no {group}. Choose from {', '.join(configs.defaults)}."
         )
     if choice is None and configs.needs(group):
         raise NetgazeError(f"{group}=null: a run needs one. Choose from {', '.join(known)}.")
     if isinstance(choice, dict):
         raise NetgazeError(f"{override.input_line}: choose {group}=<name>, and type its keys as {group}.<key>=<value>.")
     if isinstance(choice, list) and not configs.takes_many(group):
-        raise NetgazeError(f"{override.input_line}: one {group} can be chosen, from {', '.join(known)}.")
+        raise NetgazeError(f"{override.input_line}: choose one {group}, from {', '.join(known)}.")
     for name in _make_list(choice):
         if str(name) not in known and (name is not None or isinstance(choice, list)):
             answer_old(f"{group}={name}")

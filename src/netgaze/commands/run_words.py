@@ -1,4 +1,4 @@
-"""Words about the list of runs: which to show, in which order, and which to clear away."""
+"""The words of the run list: which runs to show, in which order, and which to remove."""
 
 import os
 import shutil
@@ -57,15 +57,15 @@ class Asked:
             key, _, wanted = whole.partition(".")
             value = _unquote(value)
             if not value or bool(wanted) != (key == "where"):
-                raise NetgazeError(f"{word} cannot be read. Type it as in {_EXAMPLES[key]}.")
+                raise NetgazeError(f"Cannot read {word}. Type it as in {_EXAMPLES[key]}.")
             if key == "where":
                 where.append((wanted, _read_wanted(value)))
             else:
                 typed[key] = value
         if typed.get("clean", "list") not in ("list", "remove"):
-            raise NetgazeError(f"clean={typed['clean']} is not known: type clean=list, or clean=remove.")
+            raise NetgazeError(f"Unknown clean={typed['clean']}. Choose clean=list or clean=remove.")
         if {"clean", "limit"} <= set(typed):
-            raise NetgazeError("limit does not go with clean: where.<key>=<value> says which runs are meant.")
+            raise NetgazeError("limit cannot be combined with clean. Choose the runs by where.<key>=<value>.")
         most = _read_limit(typed["limit"]) if "limit" in typed else limit
         return cls(tuple(where), typed.get("sort", cls.sort), most, typed.get("below", cls.below), typed.get("clean"))
 
@@ -118,8 +118,8 @@ def refuse_alone(words: Sequence[str]) -> None:
         NetgazeError: there are such words.
     """
     for word in filter(is_about_list, words):
-        beside = "beside runs=latest, or alone" if get_key(word) in FOR_LATEST else "alone"
-        raise NetgazeError(f"{word} chooses from the list of runs: type it {beside}.")
+        beside = "with runs=latest, or alone" if get_key(word) in FOR_LATEST else "alone"
+        raise NetgazeError(f"{word} filters the list of runs. Type it {beside}.")
 
 
 def _read_wanted(value: str) -> str | list[str]:
@@ -136,5 +136,5 @@ def _read_limit(value: str) -> int | None:
     if value == "null":
         return None
     if not value.isdecimal() or int(value) < 1:
-        raise NetgazeError(f"limit={value}: expected how many runs to show, as in limit=20, or null for all.")
+        raise NetgazeError(f"limit={value}: expected the number of runs to show, as in limit=20, or null for all.")
     return int(value)

@@ -1,4 +1,4 @@
-"""Typed words in Hydra's grammar: what form they have, and what is in them."""
+"""Parses typed words by Hydra's grammar."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -58,9 +58,9 @@ def check_form(override: Override, sweeps: bool, configs: Configs) -> None:
         group, _, choice = key.partition("/")
         raise NetgazeError(f"{word}: type {group}={choice}/{get_written(override)}.")
     if (last := key.rpartition(".")[2]).startswith("_") and last != "_target_":
-        raise NetgazeError(f"{word}: of the keys in underscores only _target_ can be typed.")
+        raise NetgazeError(f"{word}: of the keys that begin with _, you can only type _target_.")
     if override.is_interval_sweep():
-        raise NetgazeError(f"{word}: type the values to try one by one, as in {key}=0.1,0.03.")
+        raise NetgazeError(f"{word}: list the values, as in {key}=0.1,0.03.")
     if key in configs.groups:
         _check_group(override, sweeps, configs)
 
@@ -74,10 +74,10 @@ def refuse_several(override: Override, takes_lists: bool) -> None:
     word, values = str(override.input_line), get_written(override)
     if takes_lists and override.value_type is ValueType.SIMPLE_CHOICE_SWEEP:
         raise NetgazeError(
-            f"{word}: several in one run stand in brackets, {override.key_or_group}=[{values}]; with -m each is a run "
+            f"{word}: for several in one run, use brackets, {override.key_or_group}=[{values}]; with -m, each is a run "
             "of its own."
         )
-    raise NetgazeError(f"{word} has several values: add -m to run them all, one after the other.")
+    raise NetgazeError(f"{word} has several values. Add -m to train one run per value, one after another.")
 
 
 def get_written(override: Override) -> str:
@@ -116,7 +116,7 @@ def write(value: Any) -> str:
 def _check_group(override: Override, sweeps: bool, configs: Configs) -> None:
     group = override.key_or_group
     if is_added(override) and override.package is None and group in configs.defaults:
-        raise NetgazeError(f"{override.input_line}: choose without +, {group}={get_written(override)}.")
+        raise NetgazeError(f"{override.input_line}: type it without +, {group}={get_written(override)}.")
     if override.is_sweep_override() and not sweeps:
         refuse_several(override, takes_lists=configs.takes_many(group))
 
@@ -125,11 +125,11 @@ def _check_removal(override: Override, configs: Configs) -> None:
     word, key = str(override.input_line), override.key_or_group
     first, dot, _ = key.partition(".")
     if configs.takes_many(key):
-        raise NetgazeError(f"{word}: for none type {key}=[].")
+        raise NetgazeError(f"{word}: for none, type {key}=[].")
     if not (first in REMOVABLE if dot else key in configs.groups and not configs.needs(key)):
         raise NetgazeError(
-            f"{word}: only figures, callbacks, loggers and stages can be taken away, as in ~figure.cam. Give {key} "
-            "another value, or null where it may have none."
+            f"{word}: only figures, callbacks, loggers and stages can be removed, as in ~figure.cam. Give {key} "
+            "another value, or null where allowed."
         )
 
 

@@ -1,4 +1,4 @@
-"""What a YAML says of itself: its comment, its keys with their values, and what stands beside them."""
+"""Reads a YAML's comment, and its keys with values and comments."""
 
 import re
 from collections.abc import Iterator, Mapping

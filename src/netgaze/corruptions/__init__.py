@@ -1,1 +1,1 @@
-"""Corruptions of images (Hendrycks and Dietterich 2019): fifteen kinds, batched, each image by draws of its own."""
+"""Corruptions of images (Hendrycks and Dietterich 2019): fifteen kinds, batched, with random draws per image."""

@@ -1,4 +1,4 @@
-"""Blur of a lens out of focus, of frosted glass, of motion, of zooming; see `noise` for what functions take."""
+"""Blur: defocus, frosted glass, motion and zoom; see `noise` for what functions take."""
 
 import math
 from functools import lru_cache
@@ -116,7 +116,7 @@ def _cut_windows(padded: Tensor, top: Tensor, left: Tensor, size: int) -> Tensor
 
 
 def blur_by_zooming(images: Tensor, rngs: Rngs, stop: float, step: float) -> Tensor:
-    """The mean of the image and of its middle, enlarged by 1, 1 + step, and so on up to `stop`."""
+    """The mean of the image and of its center, enlarged by 1, 1 + step, and so on up to `stop`."""
     factors = np.arange(1, stop, step)
     total = images.clone()
     for factor in factors:

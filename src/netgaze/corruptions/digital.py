@@ -1,4 +1,4 @@
-"""What a computer does to a picture: contrast, warping, large pixels, JPEG; see `noise` for what functions take."""
+"""Digital corruptions: contrast, elastic warping, pixelation, JPEG; see `noise` for what functions take."""
 
 import io
 from collections.abc import Callable
@@ -14,7 +14,7 @@ from netgaze.corruptions.operators import smooth
 
 
 def lower_contrast(images: Tensor, rngs: Rngs, kept: float) -> Tensor:
-    """Draw each value to the mean of its channel, and keep this share of the difference."""
+    """Move each value toward the mean of its channel, keeping this share of the difference."""
     means = images.mean(dim=(2, 3), keepdim=True)
     return (images - means) * kept + means
 

@@ -1,4 +1,4 @@
-"""Draws of single images: each has a generator of its own, so that no batch that it is in changes them."""
+"""Random draws per image: each has its own generator, so that they do not depend on the batch."""
 
 from collections.abc import Callable, Sequence
 
@@ -15,6 +15,6 @@ def seed_images(seed: int, kind: int, index: Sequence[int]) -> Rngs:
 
 
 def draw_each(rngs: Rngs, draw: Callable[[np.random.Generator], np.ndarray | float]) -> Tensor:
-    """What each image's generator draws, [B,...]: float32, or int64 where it draws whole numbers."""
+    """Each image's draws, [B,...]: float32, or int64 for integers."""
     drawn = torch.from_numpy(np.stack([np.asarray(draw(rng)) for rng in rngs]))
     return drawn.float() if drawn.is_floating_point() else drawn

@@ -22,7 +22,7 @@ class Kind:
 
     Attributes:
         group: noise, blur, weather or digital.
-        words: what a reader sees.
+        words: the name shown to readers.
         apply: (images, rngs, *constants) -> images, see `noise`.
         small: the constants of CIFAR-10-C, for severities 1 to 5.
         large: those of ImageNet-C.

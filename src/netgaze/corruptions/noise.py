@@ -1,4 +1,4 @@
-"""Noise of a sensor in the dark (gaussian), of few photons (shot), of bits that flip (impulse).
+"""Noise: of a sensor in the dark (Gaussian), of few photons (shot), of flipped bits (impulse).
 
 Here as in `blur`, `weather` and `digital`: images are float32 [B,C,H,W] with values of 0..255, and what comes out may
 lie outside of that; `rngs` are the generators of the images; the other arguments are a severity's constants, in values
@@ -28,7 +28,7 @@ def add_shot_noise(images: Tensor, rngs: Rngs, photons: float) -> Tensor:
 
 
 def add_impulse_noise(images: Tensor, rngs: Rngs, amount: float) -> Tensor:
-    """Let this share of the values be black or white, by the toss of a coin; each channel by itself."""
+    """Let this share of the values be black or white, with equal probability; each channel by itself."""
     shape = images.shape[1:]
     hit, salt = draw_each(rngs, lambda rng: rng.random((2, *shape), np.float32)).unbind(1)
     return torch.where(hit < amount, torch.where(salt < 0.5, float(_WHITE), 0.0), images)

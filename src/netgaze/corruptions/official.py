@@ -45,9 +45,9 @@ class OfficialFiles:
             raise NetgazeError(f"{path} cannot be read as an array ({str(error)[:200]}). {_ADVICE}") from error
         if not isinstance(array, np.ndarray) or array.shape != shape or not _is_of(array, dtype):
             found = f"{array.dtype} {list(array.shape)}" if isinstance(array, np.ndarray) else "several arrays"
-            kind = "whole numbers" if dtype is None else "uint8"
+            kind = "integers" if dtype is None else "uint8"
             raise NetgazeError(
-                f"{path} holds {found}, and for the {self.num_images:,} images that are looked at it must hold {kind} "
+                f"{path} holds {found}; for the {self.num_images:,} images of the split it must hold {kind} "
                 f"{list(shape)}, those of five severities. {_ADVICE}"
             )
         return array
@@ -61,8 +61,8 @@ class OfficialFiles:
         for severity, own in zip(SEVERITIES, self.labels.reshape(len(SEVERITIES), -1), strict=True):
             if not np.array_equal(own, labels.numpy()):
                 raise NetgazeError(
-                    f"{self.folder / _LABELS} has other labels, at severity {severity}, than the images that are "
-                    f"looked at: it is of other images, or of another order. {_ADVICE}"
+                    f"{self.folder / _LABELS} has other labels, at severity {severity}, than the images of the split: "
+                    f"it belongs to other images, or to another order. {_ADVICE}"
                 )
 
     def read(self, kind: str, severity: int, index: Tensor) -> Tensor:

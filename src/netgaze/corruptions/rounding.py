@@ -6,5 +6,5 @@ _ROUNDING = 1e-4  # of float32: what should be a whole number must not lose one
 
 
 def cut(images: Tensor) -> Tensor:
-    """Values cut to whole numbers of 0..255, as by NumPy's `uint8`: what is behind the point is lost."""
+    """Values truncated to integers of 0..255, as by NumPy's `uint8`."""
     return images.add(_ROUNDING).floor_().clamp_(0, 255)

@@ -1,4 +1,4 @@
-"""Snow, frost, fog and bright light; see `noise` for what functions take."""
+"""Weather: snow, frost, fog and bright light; see `noise` for what functions take."""
 
 import torch
 from torch import Tensor

@@ -1,4 +1,4 @@
-"""Annotations in the Visual Decathlon's JSON, which is COCO's: which images there are, and of which class."""
+"""Annotations in the Visual Decathlon's JSON, which is COCO's: images and their classes."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -116,4 +116,4 @@ def _distinct(categories: dict[int, str]) -> dict[int, str]:
 
 
 def _wrong(path: Path, what: str) -> NetgazeError:
-    return NetgazeError(f"{path} is not of the decathlon's form: {what}. Take the official file.")
+    return NetgazeError(f"{path} is not in the decathlon's format: {what}. Use the official file.")

@@ -79,7 +79,7 @@ class AttFaces(FaceData):
     ) -> None:
         super().__init__(num_val_people=num_val_people, num_test_people=num_test_people, **shared)
         if split not in ("people", "notebook"):
-            raise NetgazeError(f"data.split={split} is not known. It is people or notebook.")
+            raise NetgazeError(f"Unknown data.split={split}. Choose people or notebook.")
         self.title, self.own_fit = "AT&T faces", fit
         self.folder, self.archive = HOME.find(dir), HOME.find_archive(dir)
         self.urls = (*([url] if url else []), *URLS)
@@ -100,7 +100,7 @@ class AttFaces(FaceData):
         if not decoded.kept.all():
             lost = [file for file, kept in zip(files, decoded.kept, strict=True) if not kept]
             more = f", nor can {len(lost) - 1} more" if len(lost) > 1 else ""
-            raise NetgazeError(f"{lost[0]} cannot be read as a photo{more}. Put the photos there anew, or {ANEW}.")
+            raise NetgazeError(f"{lost[0]} cannot be read as a photo{more}. Put the photos there again, or {ANEW}.")
         self.class_names = [f"s{person}" for person in range(1, NUM_PEOPLE + 1)]
         labels = torch.arange(NUM_PEOPLE).repeat_interleave(NUM_PHOTOS)
         return Images(decoded.images, labels, marks={GLASSES: wears_glasses()}, source=decoded.source)
@@ -118,8 +118,7 @@ class AttFaces(FaceData):
         if not archive.exists():
             if not self.download:
                 raise NetgazeError(
-                    f"The AT&T faces are neither at {folder} nor at {archive}. Put them there, or set "
-                    "data.download=true."
+                    f"There are no AT&T faces at {folder} or {archive}. Put them there, or set data.download=true."
                 )
             fetch(self.urls, archive)
         unzip(archive, folder, MOST_BYTES)
@@ -136,7 +135,7 @@ class AttFaces(FaceData):
         missing = [f"s{person}/{photo}" for person, photo in every if (person, photo) not in found]
         if missing:
             raise NetgazeError(
-                f"{root} lacks {len(missing)} of the 400 photos, {missing[0]} first (as .pgm, .png or the like). "
+                f"{root} lacks {len(missing)} of the 400 photos, {missing[0]} first (as .pgm, .png or another format). "
                 f"Put them there, or {ANEW}."
             )
         return [found[one] for one in every]

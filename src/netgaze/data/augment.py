@@ -1,4 +1,4 @@
-"""Augmentation of a whole batch on its device, each image and each view with its own draw.
+"""Augmentation of a whole batch on its device, drawn for each image and view.
 
 Draws come from the device's global generator; what they do to images is in `pixels`, `distort` and `mixing`.
 """

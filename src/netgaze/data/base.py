@@ -29,7 +29,7 @@ from netgaze.ranks import shows_progress
 
 
 class Shared(TrainingPart):
-    """What every data set takes besides its own: its facts, its batches, its training part; see `ImageData`."""
+    """Arguments shared by all data sets: facts, batches, training part; see `ImageData`."""
 
     num_classes: int
     num_channels: int
@@ -41,7 +41,7 @@ class Shared(TrainingPart):
 
 
 class ImageData(LightningDataModule):
-    """Base of every data set: a subclass says in `load` what its splits are.
+    """Base of every data set: a subclass returns its splits in `load`.
 
     The facts (`num_classes`, `num_channels`, `image_size`, `mean`, `std`) are keys of its YAML, so that others can
     read them from the config; `setup` checks them against what was loaded. Loaders yield batches of stored images;
@@ -89,7 +89,7 @@ class ImageData(LightningDataModule):
         self.training = Training(**part)
         if self.training.limit is not None and self.training.limit < num_classes:
             raise NetgazeError(
-                f"data.limit={self.training.limit} is less than one image for each of the {num_classes} classes."
+                f"data.limit={self.training.limit} is less than one image per class, of {num_classes} classes."
             )
         self.title = type(self).__name__
         self.num_classes, self.num_channels, self.image_size = num_classes, num_channels, image_size

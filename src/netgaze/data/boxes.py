@@ -1,4 +1,4 @@
-"""Boxes around the objects of an image, as Miniplaces has them: XML files in the manner of Pascal VOC."""
+"""Object boxes of Miniplaces: XML files as in Pascal VOC."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,7 +49,9 @@ def read_boxes(path: Path, names: list[str]) -> list[Box]:
             found.append(Box(names[int(item.findtext("class", ""))], *sides))
         return found
     except (ElementTree.ParseError, ValueError, ArithmeticError, IndexError) as error:
-        raise NetgazeError(f"{path} is no file of object boxes ({error}). Get it anew, or remove it.") from error
+        raise NetgazeError(
+            f"{path} is not a file of object boxes ({error}). Download it again, or remove it."
+        ) from error
 
 
 def draw_mask(boxes: list[Box], size: int) -> Tensor:

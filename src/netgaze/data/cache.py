@@ -129,7 +129,7 @@ def _fill(path: Path, files: Files, form: Form, typed: Ranges) -> None:
             del rows
         write_json(path.with_suffix(".json"), {"file": _stamp(path)} | facts)
     except NetgazeError as error:
-        raise NetgazeError(f"{error} NETGAZE_CACHE names the folder for decoded images.") from error
+        raise NetgazeError(f"{error} Set NETGAZE_CACHE to the folder for decoded images.") from error
 
 
 def _reserve(path: Path) -> None:

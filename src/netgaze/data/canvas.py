@@ -1,4 +1,4 @@
-"""What drawn scenes are made of: colors, discs, polygons, objects that are placed, for many scenes at once, in NumPy.
+"""Parts of drawn scenes: colors, discs, polygons, placed objects, for many scenes at once, in NumPy.
 
 Lengths are in pixels, y points down, colors are 0..1. Letters: n scenes, S = 32 pixels, F = fine points a pixel.
 """

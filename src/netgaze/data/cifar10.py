@@ -1,4 +1,4 @@
-"""CIFAR-10: 60,000 photos of ten kinds of things at 32x32 (Krizhevsky 2009)."""
+"""CIFAR-10: 60,000 photos of ten classes at 32x32 (Krizhevsky 2009)."""
 
 import io
 import pickle
@@ -91,7 +91,7 @@ class Cifar10(ImageData):
         if not archive.exists():
             if not self.download:
                 raise NetgazeError(
-                    f"CIFAR-10 is neither at {folder} nor at {archive}. Put it there, or set data.download=true."
+                    f"There is no CIFAR-10 at {folder} or {archive}. Put it there, or set data.download=true."
                 )
             fetch(self.urls, archive, ARCHIVE_MD5 if self.verify else None, advice=ADVICE)
         elif self.verify and hash_md5(archive) != ARCHIVE_MD5:

@@ -1,4 +1,4 @@
-"""Pictures that are there twice: equal pixel by pixel, or alike to the eye."""
+"""Duplicate pictures: identical pixels, or alike to the eye."""
 
 from collections.abc import Sequence
 

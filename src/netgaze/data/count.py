@@ -1,4 +1,4 @@
-"""How your own images are laid out, read without torch: what the config has to know early."""
+"""The layout of your own images, read without torch for the config."""
 
 from dataclasses import fields
 from typing import Any

@@ -106,7 +106,7 @@ class Decathlon(ImageData):
     def _check_categories(self, part: Listing, ids: list[int]) -> None:
         if list(part.categories) != ids:
             raise NetgazeError(
-                f"{part.path} lists other categories than {self._json('train').name}. Take both from the same archive."
+                f"{part.path} lists other categories than {self._json('train').name}. Use both from the same archive."
             )
 
     def _json(self, split: str) -> Path:
@@ -142,7 +142,7 @@ class Decathlon(ImageData):
             broken = files[int(decoded.kept.argmin())]
             more = f", nor can {int((~decoded.kept).sum()) - 1} more" if (~decoded.kept).sum() > 1 else ""
             raise NetgazeError(
-                f"{broken}, which {part.path.name} lists, cannot be read as an image{more}. Unpack its archive anew."
+                f"{broken}, which {part.path.name} lists, cannot be read as an image{more}. Unpack its archive again."
             )
         return decoded
 

@@ -1,4 +1,4 @@
-"""Image files as squares of 8 bits, whatever their kind: upright, transparent parts white; a person's own pictures."""
+"""Decodes image files of any kind to 8-bit squares: upright, transparent parts white."""
 
 import os
 from collections.abc import Iterator, Sequence
@@ -43,9 +43,9 @@ class Form:
 
     def __post_init__(self) -> None:
         if self.fit not in ("crop", "center", "squash"):
-            raise NetgazeError(f"data.fit={self.fit} is not known. It is crop, center or squash.")
+            raise NetgazeError(f"Unknown data.fit={self.fit}. Choose crop, center or squash.")
         if self.channels not in (1, 3):
-            raise NetgazeError(f"data.num_channels={self.channels} is not possible. It is 3 (color) or 1 (gray).")
+            raise NetgazeError(f"data.num_channels={self.channels} is not possible. Choose 3 (color) or 1 (gray).")
 
 
 def decode(path: Path | str, form: Form, ranges: Ranges = NO_RANGES) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Distortions that make views of an image: a window enlarged, colors shifted, no colors, no sharpness.
+"""Distortions that make views of an image: enlarged windows, shifted colors, grayscale, blur.
 
 They apply given draws, one an image, to float32 images [B,C,H,W] with values of 0..255. Definitions are those of
 torchvision's functions on single float images. Functions whose names end in _ change the images that they are given, as

@@ -36,7 +36,7 @@ class DoodleFaces(FaceData):
     ) -> None:
         super().__init__(num_val_people=num_val_people, num_test_people=num_test_people, **shared)
         if images_each < 2:
-            raise NetgazeError(f"data.images_each={images_each} must be 2 or more: else nobody has a pair.")
+            raise NetgazeError(f"data.images_each={images_each} must be 2 or more: otherwise no person has a pair.")
         self.title, self.images_each = "Doodle faces", images_each
 
     def photos(self) -> Images:

@@ -1,4 +1,4 @@
-"""What data sets of drawn scenes have in common: balanced splits, drawn once from a seed, a mask in each image."""
+"""The base of data sets of drawn scenes: balanced splits, drawn once from a seed, with object masks."""
 
 from typing import Unpack
 

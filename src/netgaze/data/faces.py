@@ -1,4 +1,4 @@
-"""People told apart by photos of their faces: divided by people, drawn P people x K images a batch."""
+"""The base of face data sets: split by people, batches of P people x K images."""
 
 import logging
 from typing import Any, Literal, Unpack
@@ -36,7 +36,7 @@ class FaceData(ImageData):
             split seeds from 0 on are folds: of n people, the first n // num_test_people seeds test everyone once.
         images_per_person: K of a training batch, which shows batch_size / K people (see `IdentityBatches`).
         glasses: "all", or "test" to leave images with glasses out of training and validation.
-        gradual_epochs: training images with glasses join little by little over so many epochs (gradual sampling, Guo
+        gradual_epochs: training images with glasses are added over this many epochs (gradual sampling, Guo
             et al. 2018, in our reading); 0 shows them from the start.
     """
 
@@ -63,7 +63,7 @@ class FaceData(ImageData):
                 "them out. Choose one."
             )
         if glasses not in ("all", "test"):
-            raise NetgazeError(f"data.glasses={glasses} is not known. It is all or test.")
+            raise NetgazeError(f"Unknown data.glasses={glasses}. Choose all or test.")
         if images_per_person < 2 or self.batch_size < 2 * images_per_person:
             raise NetgazeError(
                 f"data.images_per_person={images_per_person} must be 2 or more, and data.batch_size={self.batch_size} "

@@ -1,4 +1,4 @@
-"""What a data set says of itself, held against what was loaded, and short names for its content."""
+"""Checks a data set's facts against what was loaded, and makes fingerprints of its content."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -31,7 +31,7 @@ def check_facts(
         NetgazeError: a fact that cannot be.
     """
     if num_channels not in (1, 3):
-        raise NetgazeError(f"data.num_channels={num_channels} is not possible. It is 3 (color) or 1 (gray).")
+        raise NetgazeError(f"data.num_channels={num_channels} is not possible. Choose 3 (color) or 1 (gray).")
     mean, std = (tuple(values) * num_channels if len(values) == 1 else tuple(values) for values in (mean, std))
     if len(mean) != num_channels or len(std) != num_channels:
         raise NetgazeError(

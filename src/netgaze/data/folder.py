@@ -31,8 +31,8 @@ class Folder(ImageData):
     Args:
         dir: the folder.
         fit: how an image becomes a square: "crop" scales its shorter side and cuts the center, "squash" scales both.
-        num_val: validation images where there is no `<dir>/val`; null for 15 % of all, one a class at least.
-        num_test: test images where there is no `<dir>/test`; null for 15 % of all, one a class at least.
+        num_val: validation images where there is no `<dir>/val`; null for 15% of all, at least one per class.
+        num_test: test images where there is no `<dir>/test`; null for 15% of all, at least one per class.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""What a data set turned out to hold: said when a run starts, kept in its run.json, and shown on the data card."""
+"""The content of a data set: logged when a run starts, kept in its run.json, shown on the data card."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field

@@ -77,14 +77,14 @@ def read_given(data: Any, normalization: Normalization | None) -> tuple[dict[str
 def _read_part(part: Any, normalization: Normalization | None, split: str) -> Images:
     where = f"data, {split}"
     if isinstance(part, DataLoader):
-        raise NetgazeError(f"{where}: that is a DataLoader. Give its Dataset, loader.dataset: it is read in order.")
+        raise NetgazeError(f"{where}: this is a DataLoader. Give its Dataset, loader.dataset, which is read in order.")
     if isinstance(part, Dataset) and not isinstance(part, IterableDataset) and hasattr(part, "__len__"):
         pairs: Iterable[tuple[Any, Any]] = (_split_item(part[place], where) for place in range(len(part)))
         num = len(part)
     elif isinstance(part, tuple | list) and len(part) == 2 and all(map(_is_array, part)):
         num, num_labels = map(len, part)
         if num != num_labels:
-            raise NetgazeError(f"{where}: {num} images have {num_labels} labels. Give one for each.")
+            raise NetgazeError(f"{where}: {num} images have {num_labels} labels. Give one label per image.")
         pairs = zip(*part, strict=True)
     else:
         raise NetgazeError(f"{where}: that is a {type(part).__name__}. {_HOW}.")
@@ -104,7 +104,7 @@ def _is_array(part: Any) -> bool:
 
 def _split_item(item: Any, where: str) -> tuple[Any, Any]:
     if not isinstance(item, tuple | list) or len(item) != 2:
-        raise NetgazeError(f"{where}: an item of the Dataset is a {type(item).__name__}, and no pair (image, label).")
+        raise NetgazeError(f"{where}: an item of the Dataset is a {type(item).__name__}, not a pair (image, label).")
     return item[0], item[1]
 
 
@@ -112,7 +112,7 @@ def _read_label(label: Any, where: str) -> int:
     if isinstance(label, Tensor | np.ndarray) and label.ndim == 0:
         label = label.item()
     if not isinstance(label, int | np.integer):
-        raise NetgazeError(f"{where}: a label is {str(label)[:40]}. Give the place of its class, a whole number.")
+        raise NetgazeError(f"{where}: a label is {str(label)[:40]}. Give the index of its class, a whole number.")
     return int(label)
 
 

@@ -1,4 +1,4 @@
-"""Images as people hold them in Python as pixels of 8 bits: pictures, arrays and tensors, normalized or not."""
+"""8-bit pixels of pictures, arrays and tensors from a notebook, normalized or not."""
 
 from collections.abc import Sequence
 from typing import Any

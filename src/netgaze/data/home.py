@@ -1,4 +1,4 @@
-"""Where a published set lies: in its own folder, named itself or by the folder around it, or still in its archive."""
+"""Finds a published data set: its folder, the folder around it, or its archive."""
 
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""From a split and a sampler to batches on a device: gathered there where the split fits, else copied one ahead.
+"""From a split and a sampler to batches on a device: gathered there if the split fits, else copied one batch ahead.
 
 A split that lies on the device needs no copy in a step: the order of an epoch goes there once, and batches are gathered
 and augmented where they are trained on. On a CPU this is the same code, of which no copy is left.

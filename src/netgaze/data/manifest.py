@@ -1,4 +1,4 @@
-"""What is known of many image files once all of them were looked at, and what tells them from others."""
+"""The results of reading many image files, and a fingerprint of them."""
 
 import os
 from collections.abc import Callable, Iterator

@@ -50,7 +50,7 @@ class Miniplaces(ImageData):
         dir: the folder that holds, or shall hold, `miniplaces`; or that folder.
         url: where to download the archive from; null for the official addresses.
         download: whether to download what is not there.
-        num_val: images held out of the training images, by class share; null for 5 %.
+        num_val: images held out of the training images, by class share; null for 5%.
         image_size: 128 as published, or any other: images are scaled.
         stored_size: see `ImageData`; images are scaled to it.
     """
@@ -115,9 +115,9 @@ class Miniplaces(ImageData):
         rows = [(self.root / "images" / name.lstrip("/"), label) for name, label in listed]
         there = [(file, label) for file, label in rows if file.exists()]
         if not there:
-            raise NetgazeError(f"Not one of the {len(rows)} images that {path} lists is below {self.root / 'images'}.")
+            raise NetgazeError(f"None of the {len(rows)} images in {path} are in {self.root / 'images'}.")
         if max(label for _, label in there) >= len(self.class_names):
-            raise NetgazeError(f"{path} names classes that categories.txt does not. Take both from the same place.")
+            raise NetgazeError(f"{path} names classes that are not in categories.txt. Use both from the same source.")
         if len(there) < len(rows):
             log.info("Miniplaces: of %d images in %s, %d are not on disk", len(rows), path.name, len(rows) - len(there))
         return [file for file, _ in there], torch.tensor([label for _, label in there])
@@ -147,7 +147,9 @@ def _rows(path: Path) -> list[tuple[str, int]]:
     for number, line in enumerate(read_lines(path), start=1):
         name, _, label = line.strip().rpartition(" ")
         if not name or not (label.isdecimal() and len(label) < 10) or ".." in name or "\0" in name:
-            raise NetgazeError(f"{path}, line {number}, is no name and number: {line[:60]!r}. Get the file anew.")
+            raise NetgazeError(
+                f"{path}, line {number}, is not a name and a number: {line[:60]!r}. Download the file again."
+            )
         rows.append((name, int(label)))
     return rows
 
@@ -160,5 +162,5 @@ def _numbered(path: Path) -> list[str]:
     """
     rows = _rows(path)
     if [number for _, number in rows] != list(range(len(rows))):
-        raise NetgazeError(f"{path} does not number its lines from 0 on. Get the file anew.")
+        raise NetgazeError(f"{path} does not number its lines from 0. Download the file again.")
     return [name for name, _ in rows]

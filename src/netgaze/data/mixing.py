@@ -1,4 +1,4 @@
-"""Images of a batch mixed with each other, or partly erased: on normalized batches, on their device.
+"""Mixup, CutMix and random erasing, on normalized batches on their device.
 
 As in `augment`, each operation is a draw, and a pure function that applies given draws. Definitions are torchvision's;
 deviation: labels are not turned into shares of all classes, see `batch.Mixed`.

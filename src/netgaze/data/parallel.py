@@ -1,4 +1,4 @@
-"""Work on many files: few by threads, many by processes, which do not wait for each other. Needs no torch."""
+"""Work on many files: few by threads, many by processes, which run independently. Needs no torch."""
 
 import os
 import pickle
@@ -93,7 +93,8 @@ class _Workers:
             answer = pickle.load(process.stdout)  # of a process that we have started; files never come as pickles
         except (EOFError, OSError, pickle.UnpicklingError) as error:
             raise NetgazeError(
-                "A process that reads images was ended, perhaps for want of memory. Start anew when there is more."
+                "A process that reads images was killed, perhaps for lack of memory. Start again when there "
+                "is more memory."
             ) from error
         finally:
             self._idle.put(process)

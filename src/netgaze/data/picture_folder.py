@@ -1,4 +1,4 @@
-"""A folder of pictures as `data` describes it: read, decoded, and what there is to remark."""
+"""A folder of pictures as `data` describes it: read, decoded, with remarks."""
 
 from collections.abc import Sequence
 from pathlib import Path

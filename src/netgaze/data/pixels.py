@@ -1,4 +1,4 @@
-"""What is done with the pixels of a whole batch on its device: windows, mirror images, turns, sizes, normalization.
+"""Pixel operations on a whole batch on its device: windows, flips, rotations, sizes, normalization.
 
 Pure functions that apply given draws, one number an image. Images are uint8 [B,C,H,W], fastest when channels come last
 in memory; those that were distorted (see `distort`) are float32 with values of 0..255.

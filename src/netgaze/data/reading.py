@@ -1,4 +1,4 @@
-"""What image files hold: their pixels, which go into a file, or no more than their headers. Needs no torch."""
+"""Reads image files: their pixels into a file, or only their headers. Needs no torch."""
 
 import os
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Which images make a batch: index tensors that follow from (seed, epoch, rank, world) alone."""
+"""Samplers: index tensors for each batch, which follow from (seed, epoch, rank, world) alone."""
 
 from collections.abc import Callable, Iterator
 from itertools import islice, pairwise
@@ -31,11 +31,11 @@ class Remaining:
 
 
 class PlainBatches:
-    """Every image once an epoch; yields int64 index tensors [B].
+    """Every image once per epoch; yields int64 index tensors [B].
 
     Args:
         num_items: number of images.
-        batch_size: images a batch, on each rank.
+        batch_size: images per batch, on each rank.
         shuffle: a new order each epoch, drawn from (seed, epoch); otherwise 0, 1, 2, ...
         drop_last: leave out a last batch that is not full.
         seed: of the order.
@@ -80,7 +80,7 @@ class PlainBatches:
 
 
 class ResampledBatches(PlainBatches):
-    """So many images an epoch, each class in proportion to a power of its n images; yields int64 index tensors [B].
+    """Images per epoch, each class in proportion to a power of its n images; yields int64 index tensors [B].
 
     Mahajan et al. 2018 (arXiv 1805.00932) draw hashtags by their frequency, its square root, or all alike. Here an
     epoch holds each class's share of it exactly, but for the part of an image, which falls at random: so a class too
@@ -91,7 +91,7 @@ class ResampledBatches(PlainBatches):
         labels: the class of each image, int64 [N].
         batch_size, drop_last, seed, rank, world: see `PlainBatches`; all that is drawn follows from (seed, epoch).
         power: 1 for as frequent as the images are, 0.5 for the square root of that, 0 for all classes alike.
-        epoch_size: images an epoch, over all ranks; None for N.
+        epoch_size: images per epoch, over all ranks; None for N.
     """
 
     def __init__(
@@ -161,7 +161,7 @@ class IdentityBatches:
 
     Args:
         labels: whom each image shows, int64 [N].
-        batch_size: images a batch, on each rank.
+        batch_size: images per batch, on each rank.
         images_per_person: K.
         held_back: images that come in little by little, bool [N].
         ramp: epochs of that: in epoch e, counted from 0, each such image takes part with a probability of

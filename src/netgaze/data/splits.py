@@ -1,4 +1,4 @@
-"""Which images, and with which labels: index tensors that follow from labels and a seed."""
+"""Splits, subsets and label noise: index tensors that follow from labels and a seed."""
 
 import numpy as np
 import torch
@@ -34,7 +34,7 @@ def draw_per_class(labels: Tensor, per_class: int, seed: int) -> Tensor:
     classes, counts = labels.unique(return_counts=True)
     if not 1 <= per_class <= int(counts.min()):
         raise NetgazeError(
-            f"data.per_class={per_class} must be from 1 to {int(counts.min())}, the smallest class's images."
+            f"data.per_class={per_class} must be from 1 to {int(counts.min())}, the size of the smallest class."
         )
     return draw_by_quota(labels, {int(label): per_class for label in classes}, seed)
 
@@ -90,7 +90,7 @@ def draw_fraction(labels: Tensor, share: float, seed: int) -> Tensor:
         NetgazeError: the share is not between 0 and 1, or leaves a class without an image.
     """
     if not 0 < share < 1:
-        raise NetgazeError(f"data.labeled_fraction={share} must be more than 0 and less than 1; null is all.")
+        raise NetgazeError(f"data.labeled_fraction={share} must be above 0 and below 1, or null for all.")
     num, num_classes = round(share * len(labels)), len(labels.unique())
     if num < num_classes:
         raise NetgazeError(

@@ -1,4 +1,4 @@
-"""Image files in the place of a tensor: decoded as they are asked for."""
+"""Image files in place of a tensor, decoded when needed."""
 
 import os
 from concurrent.futures import ThreadPoolExecutor

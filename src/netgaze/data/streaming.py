@@ -1,4 +1,4 @@
-"""Sets of image files kept decoded, or streamed: decoded as they are needed, where they are too large to be kept."""
+"""Image files kept decoded, or streamed if the set is too large to keep."""
 
 import shutil
 from contextlib import suppress
@@ -34,7 +34,7 @@ def check_way(way: Any) -> Way:
         NetgazeError: it is something else.
     """
     if way not in ("auto", "cached", "streamed"):
-        raise NetgazeError(f"data.decode={way} is not known. It is auto, cached or streamed.")
+        raise NetgazeError(f"Unknown data.decode={way}. Choose auto, cached or streamed.")
     known: Way = way
     return known
 

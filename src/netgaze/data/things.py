@@ -1,4 +1,4 @@
-"""Ten classes of drawn 32x32 scenes, made from a seed in seconds: things of which only themselves tell the way up."""
+"""Ten classes of drawn 32x32 scenes, made from a seed in seconds: only the thing itself shows which way is up."""
 
 import numpy as np
 from numpy.random import Generator

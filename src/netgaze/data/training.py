@@ -1,4 +1,4 @@
-"""Which images are trained on, with which labels, and how often each class is seen."""
+"""Which training images are used, with which labels, and how often each class is drawn."""
 
 from dataclasses import dataclass, replace
 from typing import Any, Literal, TypedDict
@@ -47,9 +47,9 @@ class Training:
     """The choice of a data set's training images.
 
     Args:
-        limit: at most so many training images by class share, and at most as many for validation and for test;
+        limit: at most this many training images by class share, and at most as many for validation and for test;
             null for all.
-        per_class: exactly so many training images of each class, drawn by `seed`: a draw a run; null for all. The
+        per_class: exactly this many training images per class, drawn by `seed`, one draw per run; null for all. The
             others become the part "unlabeled".
         labeled_fraction: in its place, this share of the training images, by class share; more than 0, less than 1.
         long_tail: how many times as many training images the first class has as the last, see `draws.long_tailed`;
@@ -60,7 +60,7 @@ class Training:
             names, with its labels, is then trained on, in place of the labeled images.
         sampler: how often a class is seen: "natural" in proportion to its n images, "sqrt" to n^0.5, "uniform" as
             often as any other (Mahajan et al. 2018, arXiv 1805.00932).
-        epoch_size: training images an epoch, over all devices; null for as many as there are.
+        epoch_size: training images per epoch, over all devices; null for as many as there are.
         split_seed: of the split and of the subset: a fact of the data, not of the run.
         seed: of the order of the training batches, and of the draws of `per_class`, `labeled_fraction`, `label_noise`.
 
@@ -87,15 +87,15 @@ class Training:
             )
         if self.pseudo_labels is not None and not self._takes_labels:
             raise NetgazeError(
-                f"data.pseudo_labels={self.pseudo_labels} is about unlabeled images, and there are none. Give "
+                f"data.pseudo_labels={self.pseudo_labels} needs unlabeled images, but there are none. Give "
                 "data.per_class or data.labeled_fraction as the run that wrote it."
             )
         if self.split_seed < 0:
             raise NetgazeError(f"data.split_seed={self.split_seed} must be 0 or more.")
         if self.sampler not in POWERS:
-            raise NetgazeError(f"data.sampler={self.sampler} is not known. It is natural, sqrt or uniform.")
+            raise NetgazeError(f"Unknown data.sampler={self.sampler}. Choose natural, sqrt or uniform.")
         if self.epoch_size is not None and self.epoch_size < 1:
-            raise NetgazeError(f"data.epoch_size={self.epoch_size} must be 1 or more; null is as many as there are.")
+            raise NetgazeError(f"data.epoch_size={self.epoch_size} must be 1 or more, or null for all images.")
 
     def divide(self, whole: Images, class_names: list[str]) -> Divided:
         """Choose what is trained on, of the whole training split; those whose labels are taken away are kept aside.
@@ -158,5 +158,5 @@ def _pseudo_labeled(unlabeled: Unlabeled, path: str, class_names: list[str]) -> 
         )
     if not len(found) or int(found.index.max()) >= len(unlabeled):
         wrong = f"images beyond the {len(unlabeled)} unlabeled ones" if len(found) else "no image"
-        raise NetgazeError(f"data.pseudo_labels={path} names {wrong}. Let its run write it anew.")
+        raise NetgazeError(f"data.pseudo_labels={path} names {wrong}. Let its run write it again.")
     return unlabeled.labeled.take(found.index), found.label

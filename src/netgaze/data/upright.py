@@ -1,4 +1,4 @@
-"""How the scenes of the data set `things` are drawn: things in two colors, on a ground that has no up.
+"""How the scenes of the data set `things` are drawn: things in two colors on a ground without an up.
 
 Lengths are in pixels, y points down, colors are 0..1. Letters: n scenes, S = 32 pixels.
 """

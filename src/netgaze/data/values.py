@@ -1,4 +1,4 @@
-"""What the numbers of a picture mean: 8 bits are taken as they are, all others by one range for the whole set.
+"""The value range of pictures: 8-bit values unchanged, all others scaled by one range for the whole set.
 
 Cameras, scanners and microscopes write 10, 12, 14 or 16 bits, signed numbers or shares of one into the same files. One
 picture alone does not say which: what its set holds decides, or what was typed as `data.value_range`.

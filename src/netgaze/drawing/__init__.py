@@ -1,1 +1,1 @@
-"""What several figures draw with."""
+"""Drawing tools that several figures share."""

@@ -1,4 +1,4 @@
-"""Evidence for a class, drawn: a map over its picture, the scale of its colors, and the answer in words."""
+"""Evidence for a class, drawn: a map over its picture, the scale of its colors, and the prediction in words."""
 
 from typing import Any
 
@@ -14,9 +14,9 @@ _OPACITY = 0.8
 
 
 def measure_scale(maps: np.ndarray) -> float:
-    """The value that has the full color in all maps of a network, of any shape: a hundredth of their pixels is above.
+    """The value of full color in all maps of a network, of any shape: 1% of their pixels are above it.
 
-    Maps of nothing have a scale of 1.
+    Maps of zeros have a scale of 1.
     """
     return float(np.quantile(np.abs(maps), 0.99)) or 1.0
 
@@ -42,7 +42,7 @@ def make_evidence_bar(x: float, width: float, scale: float, unit: object) -> Row
 def describe_answer(
     arrays: dict[str, np.ndarray], number: int, width: float, lines: int = 1, known: bool = True
 ) -> tuple[str, str]:
-    """What an example is and what the network says, each with its probability, in lines; and the color of these words.
+    """An example's true and predicted class, each with its probability, in lines; and the color of these words.
 
     Args:
         arrays: of a finding: names `true` and `predicted`, `probability_true` and `probability_predicted`, all [n].
@@ -52,7 +52,7 @@ def describe_answer(
         known: whether the true class is.
     """
     right = bool(arrays["true"][number] == arrays["predicted"][number])
-    said = [("✓" if right else "is", "true")] * known + [("× says" if known else "says", "predicted")] * (not right)
+    said = [("✓" if right else "true:", "true")] * known + [("×" if known else "predicted:", "predicted")] * (not right)
     words = [_describe_class(sign, arrays, key, number, width, lines) for sign, key in said]
     return "\n".join(words), RIGHT if right else WRONG if known else GRAY
 

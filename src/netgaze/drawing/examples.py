@@ -18,7 +18,7 @@ _ORIENTATION, _SIDEWAYS = 0x0112, (5, 6, 7, 8)  # of EXIF: those whose rows are 
 def balanced_choice(labels: np.ndarray, num: int, seed: int) -> np.ndarray:
     """At most `num` indices into `labels` [N], as evenly over the classes as these allow, drawn by `seed`.
 
-    The classes take turns in a drawn order: the first K indices are of K different classes, so are the next K.
+    The classes take turns in a random order: the first K indices are of K different classes, so are the next K.
     """
     rng = np.random.default_rng(seed)
     classes, members = np.unique(labels, return_inverse=True)
@@ -37,7 +37,7 @@ def spread_evenly(num: int, most: int) -> np.ndarray:
 
 
 def choose_examples(labels: np.ndarray, num: int, seed: int, indices: Sequence[int] | None) -> np.ndarray:
-    """The images that a person named by `indices`, else `num` of different classes by `seed`.
+    """The images named by `indices`, else `num` of different classes by `seed`.
 
     Raises:
         NetgazeError: an index is outside the split.
@@ -46,15 +46,17 @@ def choose_examples(labels: np.ndarray, num: int, seed: int, indices: Sequence[i
         return balanced_choice(labels, num, seed)
     for index in indices:
         if not 0 <= index < len(labels):
-            raise NetgazeError(f"indices names image {index}, but the split has images 0 to {len(labels) - 1}.")
+            raise NetgazeError(
+                f"indices names image {index}, but the split has images 0 to {len(labels) - 1}. Choose one of these."
+            )
     return np.asarray(indices, dtype=np.int64)
 
 
 def choose_right(labels: np.ndarray, right: np.ndarray, num: int, seed: int) -> np.ndarray:
-    """`num` images that a network is right about, of the same classes for every network: indices into labels [N].
+    """`num` images that a network classifies correctly, of the same classes for every network: indices into labels [N].
 
-    The seed draws an order of all images in which the classes take turns, and so the class of each place. Its n-th
-    place in this order goes to a class's n-th image that is right [N]; where these run out, to the first others.
+    The seed draws an order of all images in which the classes take turns, which fixes the class of each place. A
+    class's n-th place goes to its n-th correct image; if these run out, to the first incorrect ones.
     """
     order = balanced_choice(labels, len(labels), seed)
     found = []
@@ -68,7 +70,7 @@ def choose_right(labels: np.ndarray, right: np.ndarray, num: int, seed: int) -> 
 def rebuild_examples(subject: Subject, rows: np.ndarray) -> Tensor:
     """The examples behind rows of `subject.outputs(subject.split)`, as the network saw them, [len(rows),C,H,W].
 
-    Each is made again from its one image, as the m-th of all that the task makes of it.
+    Each is made again from its image, as the m-th example that the task makes of it.
     """
     split, examples = subject.split, []
     index = subject.outputs(split).index
@@ -99,7 +101,7 @@ def to_rgb(images: Tensor) -> np.ndarray:
 
 
 def name_files(paths: Sequence[str]) -> list[str]:
-    """The files' names, with as many of their folders as tell them apart."""
+    """The files' names, with as many parent folders as make them unique."""
     for depth in range(1, max(len(Path(path).parts) for path in paths) + 1):
         names = ["/".join(Path(path).parts[-depth:]) for path in paths]
         if len(set(names)) == len(set(paths)):
@@ -108,7 +110,7 @@ def name_files(paths: Sequence[str]) -> list[str]:
 
 
 def read_size(path: str) -> tuple[int, int]:
-    """Width and height of a picture file in pixels, as a person sees it (EXIF)."""
+    """Width and height of a picture file in pixels, as displayed (EXIF)."""
     with Image.open(os.path.expanduser(path)) as opened:
         width, height = opened.size
         turned = opened.getexif().get(_ORIENTATION, 1) in _SIDEWAYS

@@ -1,6 +1,6 @@
-"""Maps put to the test: what a network says without the pixels that they mark, and whether they notice its weights.
+"""Tests of maps: what a network predicts without the pixels that they mark, and whether they depend on its weights.
 
-A way to make maps is an `Explain`; figures hand over theirs, and all are tried in the same way.
+A way to make maps is an `Explain`; all figures' maps are tested in the same way.
 """
 
 from collections.abc import Callable
@@ -27,7 +27,7 @@ _BATCH = 100
 
 @dataclass(frozen=True)
 class Verdict:
-    """What a trial found.
+    """The result of a trial.
 
     Attributes:
         maps: of the images, [N,h,w].
@@ -44,13 +44,13 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Trial:
-    """How maps are tried.
+    """How maps are tested.
 
     Attributes:
-        num_dropped: at most so many images are tried.
+        num_dropped: at most so many images are tested.
         share: of the pixels to replace for `drop`, 0..1.
         num_steps: from an image to one without any of its pixels.
-        num_randomized: at most so many of these are also shown to networks whose layers are drawn anew.
+        num_randomized: at most so many of these are also shown to networks with randomized layers.
         seed: of the noise and of the layers.
 
     Raises:
@@ -71,7 +71,7 @@ class Trial:
             raise NetgazeError(f"share={self.share} of cam and attribution must be above 0 and at most 1.")
 
     def run(self, subject: Subject, explain: Explain, images: np.ndarray) -> Verdict:
-        """Make maps of images of the subject's split, the first ones of some indices, and try them."""
+        """Make maps of images of the subject's split, the first ones of some indices, and test them."""
         images = images[: self.num_dropped]
         with evaluating(subject.task):
             maps, curves, shares = self._remove(subject, explain, images)

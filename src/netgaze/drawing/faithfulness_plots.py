@@ -1,4 +1,4 @@
-"""How maps stood their trial, drawn below them: curves of deletion and insertion, and what is left of the maps."""
+"""The results of a trial below its maps: deletion and insertion curves, and correlations after randomization."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -16,18 +16,18 @@ _HEIGHT, _TITLE, _LEFT, _MOST_NAME = 0.85, 0.15, 0.3, 0.65  # inches: a plot, wo
 _STYLES: dict[str, dict[str, Any]] = {
     "deletion": {"color": WRONG, "linestyle": "-"},
     "insertion": {"color": RIGHT, "linestyle": "-"},
-    "deletion by noise": {"color": WRONG, "linestyle": "--", "linewidth": 1},
-    "insertion by noise": {"color": RIGHT, "linestyle": "--", "linewidth": 1},
-    "maps, layers random": {"color": LINES[2], "linestyle": "-", "marker": "o", "markersize": 3},
-    "their strengths": {"color": LINES[3], "linestyle": "-", "marker": "s", "markersize": 3},
-    "maps of other images": {"color": LINES[2], "linestyle": ":", "linewidth": 1},
-    "their strengths, others": {"color": LINES[3], "linestyle": ":", "linewidth": 1},
+    "deletion, noise map": {"color": WRONG, "linestyle": "--", "linewidth": 1},
+    "insertion, noise map": {"color": RIGHT, "linestyle": "--", "linewidth": 1},
+    "map, random layers": {"color": LINES[2], "linestyle": "-", "marker": "o", "markersize": 3},
+    "absolute map, random layers": {"color": LINES[3], "linestyle": "-", "marker": "s", "markersize": 3},
+    "map of another image": {"color": LINES[2], "linestyle": ":", "linewidth": 1},
+    "absolute map of another image": {"color": LINES[3], "linestyle": ":", "linewidth": 1},
 }
 _CURVES, _ALIKE, _OTHERS = list(_STYLES)[:4], list(_STYLES)[4:6], list(_STYLES)[6:]
 
 
 def find_top(findings: Iterable[Finding]) -> float:
-    """Where the axis of probabilities ends in all plots of a page, which so compare: above all `curves`."""
+    """Where the axis of probabilities ends in all plots of a page: above all `curves`."""
     return min(1.0, max(0.1, 1.1 * max(float(finding.arrays["curves"].max()) for finding in findings)))
 
 
@@ -35,7 +35,7 @@ def make_trial_plots(x: float, width: float, arrays: Mapping[str, np.ndarray], t
     """Two plots below one another, from `Verdict.arrays`: x is the left edge of their words, `top` see `find_top`.
 
     Above, the probability of the true class over the share of pixels replaced or put back; below, the rank correlation
-    of maps with those of the network as it was, after the last stage is drawn anew and so on downward.
+    of maps with those of the trained network, while its stages are randomized from last to first.
     """
     names = [shorten(str(name), _MOST_NAME, SMALL) for name in arrays["stages"]]
     below = 0.12 + max(map(count_cells, names)) * measure_cell(SMALL)
@@ -66,6 +66,6 @@ def make_trial_plots(x: float, width: float, arrays: Mapping[str, np.ndarray], t
 
 
 def make_trial_legend() -> Row:
-    """What the lines of all such plots of a page are."""
+    """The legend of all these plots of a page."""
     handles = [Line2D([], [], label=name, **style) for name, style in _STYLES.items()]
     return make_legend(handles, height=0.5, above=0.08, columns=4)

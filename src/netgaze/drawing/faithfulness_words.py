@@ -1,94 +1,103 @@
-"""What is said of maps that were put to the test: the meanings of the numbers, the caption, and lines below plots."""
+"""The words on maps that were tested: the meanings of the numbers, the caption, and the lines below plots."""
 
 from collections.abc import Mapping
 from typing import Any, Literal
 
 from netgaze.glossary import Glossary, Meaning
 
-_NOISE = " by maps of noise of the same size before they are enlarged"
 _AREAS: dict[str, tuple[str, Literal["lower", "higher"]]] = {
     "deletion": (
-        "Mean probability of the true class while the map's pixels are replaced by the mean color, the highest first "
-        "(Petsiuk et al. 2018): a faithful map makes it fall early.",
+        "Mean probability of the true class while pixels are replaced by the mean color, the map's highest first "
+        "(Petsiuk et al. 2018): with a faithful map it falls early.",
         "lower",
     ),
-    "insertion": ("The same while they are put back into an image of the mean color, the highest first.", "higher"),
+    "insertion": (
+        "Mean probability while pixels are put back into an image of the mean color, the map's highest first.",
+        "higher",
+    ),
 }
-_ENDS = {"low": "lower end", "high": "upper end"}
+_ENDS = {"low": "lower bound", "high": "upper bound"}
+_RANDOM = {"head": "random head", "all": "all layers random", "others": "another image"}
 
 FAITHFULNESS = Glossary(
     {
         "drop": Meaning(
-            "drop without the map's pixels",
-            "Mean fall of the true class's probability when the most activated pixels are replaced by the mean "
-            "image value: a map that says something drops more than noise.",
+            "probability lost without the top pixels",
+            "Mean fall of the true class's probability when the pixels of highest evidence (20% unless set otherwise) "
+            "are replaced by the mean color: a faithful map loses more than a noise map.",
             "%",
             "higher",
         ),
         "drop_random": Meaning(
-            "drop without a noise map's pixels",
-            "The same for the top pixels of maps of noise of the same size, so that the holes have the same "
-            "shapes (single random pixels would blur every edge and hurt more than any map).",
+            "probability lost without a noise map's top pixels",
+            "The same for noise maps as coarse as the map, so that the holes have the same shapes (single random "
+            "pixels would blur every edge and cost more than any map).",
             "%",
         ),
     }
-    | {f"{kind}_area": Meaning(f"area under {kind}", says, "%", better) for kind, (says, better) in _AREAS.items()}
     | {
-        f"{kind}_area_random": Meaning(f"area under {kind}, noise", f"The same{_NOISE}: holes of the same shapes.", "%")
+        f"{kind}_area": Meaning(f"area under the {kind} curve", says, "%", better)
+        for kind, (says, better) in _AREAS.items()
+    }
+    | {
+        f"{kind}_area_random": Meaning(
+            f"area under the {kind} curve, noise map", "For noise maps as coarse as the map: holes of one shape.", "%"
+        )
         for kind in _AREAS
     }
     | {
         f"{kind}_gain": Meaning(
-            f"advantage over noise in {kind}",
-            "By how much the map's area is better than that of noise, the mean of the same images: at 0 the map says "
-            "no more than holes of its coarseness.",
+            f"advantage over noise, {kind}",
+            "By how much the map's area is better than the noise map's, mean over the same images: 0 where the map is "
+            "no better than holes of its coarseness.",
             "%",
             "higher",
         )
         for kind in _AREAS
     }
     | {
-        f"{kind}_gain_{end}": Meaning(f"{words} of the advantage in {kind}", "Of its 95 % bootstrap interval.", "%")
+        f"{kind}_gain_{end}": Meaning(f"advantage over noise, {kind}, {words}", "Of the 95% bootstrap interval.", "%")
         for kind in _AREAS
         for end, words in _ENDS.items()
     }
     | {
-        "num_dropped": Meaning("images with pixels replaced", "Of how many the drops and areas are."),
+        "num_dropped": Meaning("images with pixels replaced", "Number of images behind the drops and areas."),
         "spearman_head": Meaning(
-            "rank correlation, head random",
-            "Mean Spearman correlation of an image's map with that of the same network whose head is drawn anew "
-            "(Adebayo et al. 2018).",
+            f"rank correlation, {_RANDOM['head']}",
+            "Mean Spearman correlation of an image's map with its map after the network's head is randomized (Adebayo "
+            "et al. 2018).",
         ),
         "spearman_all": Meaning(
-            "rank correlation, all random",
-            "The same once all layers are drawn anew: a map that stays as it was does not tell what was learned.",
+            f"rank correlation, {_RANDOM['all']}",
+            "The same with all layers randomized: a map that does not change does not show what was learned.",
             "",
             "lower",
         ),
         "spearman_others": Meaning(
-            "rank correlation of two images", "Of each map with that of another image: what all maps have in common."
+            f"rank correlation, {_RANDOM['others']}", "Of each map with another image's map: what all maps share."
         ),
-        "spearman_abs_head": Meaning("rank correlation of strengths, head random", "The same of absolute values."),
-        "spearman_abs_all": Meaning("rank correlation of strengths, all random", "The same of absolute values."),
-        "spearman_abs_others": Meaning("rank correlation of strengths of two images", "The same of absolute values."),
-        "num_randomized": Meaning("images with layers drawn anew", "Of how many the rank correlations are."),
     }
+    | {
+        f"spearman_abs_{end}": Meaning(f"rank correlation of absolute maps, {words}", "The same of absolute values.")
+        for end, words in _RANDOM.items()
+    }
+    | {"num_randomized": Meaning("images with random layers", "Number of images behind the rank correlations.")}
 )
 TRIAL_CAPTION = (
-    "Below, the probability of the true class while pixels are replaced by the mean color in a map's order (deletion), "
-    "and while they are put back (insertion), beside maps of noise as coarse; then the rank correlation of maps with "
-    "those of the network whose stages are drawn anew, from the last to the first, and with those of other images. The "
-    "words say by how much areas are better than noise's, with 95 % intervals, and what correlation is left at the end."
+    "Below: the probability of the true class while pixels are replaced by the mean color in the map's order "
+    "(deletion) or put back (insertion), beside noise maps of the same coarseness; then the rank correlation of maps "
+    "with those of the network while its stages are randomized from last to first, and with another image's map. The "
+    "numbers are the advantages over noise with 95% intervals, and the last correlation."
 )
 
 
 def describe_trial(numbers: Mapping[str, Any]) -> str:
-    """The numbers of a trial in lines: advantages over noise with their intervals, and the last correlation."""
-    lines = [_describe_gain(kind, numbers) for kind in ("deletion", "insertion")]
-    lines += [f"all random {numbers['spearman_all']:z.2f} (other images {numbers['spearman_others']:z.2f})"]
+    """The numbers of a trial in lines: advantages over noise in points with intervals, and the last correlation."""
+    lines = ["points better than noise:", *(_describe_gain(kind, numbers) for kind in ("deletion", "insertion"))]
+    lines += [f"all layers random {numbers['spearman_all']:z.2f} (another image {numbers['spearman_others']:z.2f})"]
     return "\n".join(lines)
 
 
 def _describe_gain(kind: str, numbers: Mapping[str, Any]) -> str:
-    gain, low, high = (numbers[f"{kind}_gain{end}"] for end in ("", "_low", "_high"))
-    return f"{kind} {gain:+z.2f} ({low:z.2f} to {high:z.2f})"
+    gain, low, high = (100 * numbers[f"{kind}_gain{end}"] for end in ("", "_low", "_high"))
+    return f"{kind} {gain:+z.1f} ({low:z.1f} to {high:z.1f})"

@@ -1,4 +1,4 @@
-"""Text is text: a page on which no sign in a name means anything, drawn in fonts that have its characters.
+"""Text is text: no character of a name is markup, and all are drawn in fonts that have them.
 
 Right-to-left words and scripts whose letters change their shapes are laid out by matplotlib (3.11 and later).
 """
@@ -51,7 +51,7 @@ _missed: set[str] = set()  # kinds of characters that the log has said no font h
 
 @contextmanager
 def plain_text() -> Iterator[None]:
-    """Words that are made or drawn here stand for themselves, whatever the settings of a person's own plots are."""
+    """Within it text is drawn as it is, whatever your own matplotlib settings are."""
     with matplotlib.rc_context(_STYLE), warnings.catch_warnings():
         warnings.filterwarnings("ignore", r"Glyph \d+ ")  # one a character and place; `find_families` says it once
         yield
@@ -72,7 +72,7 @@ class Page(Picture):
 
 
 def _name_ticks(axis: Axis) -> None:
-    """Make the ticks' words, of which an axis would first know when it is drawn; powers of ten alone are formulas."""
+    """Make the ticks' words, of which an axis would first know when it is drawn; only powers of ten are formulas."""
     words = [label.get_text() for label in axis.get_majorticklabels()]
     if isinstance(axis.get_major_formatter(), LogFormatterMathtext):
         for label in axis.get_majorticklabels():
@@ -106,7 +106,7 @@ def mark_directions(words: str) -> str:
 def find_families(words: str) -> list[str]:
     """The fonts that words need beside matplotlib's own; the log says once of each kind of character that none has it.
 
-    A font that was installed after matplotlib made its list is found, too.
+    A font installed after matplotlib made its list is found too.
     """
     rare = [char for char in dict.fromkeys(words) if not (_is_own(char) or _is_unseen(char) or char == "\n")]
     if unknown := [char for char in rare if char not in _families]:
@@ -164,7 +164,7 @@ def _weigh(entry: FontEntry) -> int:
 
 @cache
 def _add_new_fonts() -> None:
-    """Tell matplotlib of fonts that are not in its stored list: a person may have followed our advice."""
+    """Add fonts missing from matplotlib's stored list: they may have been installed on our advice."""
     known = {entry.fname for entry in fontManager.ttflist}
     for path in findSystemFonts():
         if path not in known:
@@ -184,7 +184,7 @@ def _tell_missing(chars: Iterable[str]) -> None:
 
 
 def _name_kind(char: str) -> str:
-    """What a person calls characters of this kind."""
+    """The common name of this kind of characters."""
     name = unicodedata.name(char, "unknown")
     if name.startswith(_EAST_ASIAN):
         return "Chinese, Japanese or Korean characters"

@@ -1,6 +1,7 @@
 """Maps of evidence: computed, enlarged, scored against object masks."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import torch.nn.functional as F
@@ -13,30 +14,30 @@ from netgaze.subject import Subject, device_of
 _COARSE = 4  # pixels of a map, across
 _BATCH, _MOST_MAPS = 100, 20_000
 
-# Of the numbers of `score_pointing`; "num_scored" says of how many images they are.
+# The numbers of `score_pointing`; "num_scored" is their number of images.
 POINTING = Glossary(
     {
         "peak_on_object": Meaning(
-            "peak on the object",
-            "Share of maps whose highest pixel is on the object (Zhang et al. 2016's pointing game); to be held "
-            "against the middle.",
+            "map peak on object",
+            "Share of maps whose highest pixel lies on the object (pointing game, Zhang et al. 2016); compare with the "
+            "image center.",
             "%",
             "higher",
             "num_scored",
         ),
         "mass_on_object": Meaning(
-            "evidence on the object",
-            "Mean share of a map's positive evidence on the object; maps without any are left out. By chance the "
-            "object's area.",
+            "evidence on object",
+            "Mean share of a map's positive evidence that lies on the object, without maps that have none. By chance "
+            "it equals the object's area.",
             "%",
             "higher",
         ),
         "object_area": Meaning(
-            "area of the object", "Mean share of the image that is object: chance for both above.", "%"
+            "object area", "Mean share of the image that the object covers: chance for evidence on object.", "%"
         ),
         "center_on_object": Meaning(
-            "middle on the object",
-            "Share of images: what always pointing at the middle would reach.",
+            "image center on object",
+            "Share of images whose center lies on the object: what always pointing at the center would reach.",
             "%",
             "",
             "num_scored",
@@ -48,7 +49,7 @@ POINTING = Glossary(
 def load_examples(
     subject: Subject, images: np.ndarray, upright: bool = True, split: str | None = None
 ) -> tuple[Tensor, Tensor]:
-    """What the task makes of images of a split, on its device: examples [M,C,H,W] and targets [M].
+    """The task's examples [M,C,H,W] and targets [M] from images of a split, on its device.
 
     Args:
         subject: with a task and data.
@@ -68,7 +69,7 @@ def compute_maps(
 ) -> Iterator[tuple[np.ndarray, Tensor, Tensor, Tensor]]:
     """The maps of all classes for images of the subject's split, in batches that fit into memory.
 
-    To be asked within `evaluating` and without gradients.
+    Call it within `evaluating` and without gradients.
 
     Args:
         subject: with a task and data.
@@ -100,12 +101,12 @@ def choose_masked(subject: Subject, num: int, otherwise: int, seed: int) -> tupl
 
 
 def describe_coarseness(height: int, width: int) -> str:
-    """A sentence for maps that are too coarse to be read as places; nothing for others."""
+    """A sentence for maps that are too coarse to localize anything; nothing for others."""
     if min(height, width) >= _COARSE:
         return ""
     return (
-        f" A map of {height}x{width} is too coarse to say where an object is: train with a larger data.image_size, "
-        "or with a finer model.stem, where the model has one."
+        f" A map of {height}x{width} is too coarse to localize an object: train with a larger data.image_size, or with "
+        "a finer model.stem if the model has one."
     )
 
 
@@ -130,7 +131,10 @@ def score_pointing(maps: Tensor, masks: Tensor) -> dict[str, float | None]:
     }
 
 
-def describe_mass(numbers: Mapping[str, float | None]) -> str:
-    """How much positive evidence lies on the object, in words; nothing is said of maps that have none."""
-    mass = "no positive mass" if numbers["mass_on_object"] is None else f"mass {numbers['mass_on_object']:.2f}"
-    return f"{mass} (chance {numbers['object_area']:.2f})"
+def describe_pointing(numbers: Mapping[str, Any]) -> str:
+    """How well peaks (and troughs, where they are scored) and positive evidence lie on the object, in words."""
+    evidence, words = numbers["mass_on_object"], f"map peak on object {numbers['peak_on_object']:.1%}"
+    if "trough_on_object" in numbers:
+        words += f", trough {numbers['trough_on_object']:.1%}"
+    said = "no positive evidence" if evidence is None else f"evidence on object {evidence:.1%}"
+    return f"{words} (image center {numbers['center_on_object']:.1%}), {said} (area {numbers['object_area']:.1%})"

@@ -1,4 +1,4 @@
-"""What the lines of a plot mean, written beside it: long words wrap, so that they never lie on the lines."""
+"""The key of a plot's lines, written beside it: long words wrap, so that they never cover the lines."""
 
 from collections.abc import Iterable
 from typing import Any

@@ -1,4 +1,4 @@
-"""One plot for all networks: a line of each over a common axis, and beside it what the lines are."""
+"""One plot for all networks: one line each over a common axis, and a key beside it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ class Line:
         label: of the network, and what is said of it.
         x, y: the points, [N].
         low, high: of a band around the line, [N]; None for none.
-        control: gray, as what the others are held against.
+        control: drawn in gray, for comparison.
     """
 
     label: str

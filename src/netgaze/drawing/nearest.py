@@ -1,4 +1,4 @@
-"""Queries and the images that networks found near them: a block per query, in it a row per network."""
+"""Queries and their nearest images: one block per query, with one row per network."""
 
 from collections.abc import Mapping
 
@@ -15,9 +15,9 @@ _GAP = 0.07  # inches between neighbors
 
 
 def make_queries(findings: Mapping[str, Finding], most: float, across: int) -> Row:
-    """Each query, and beside it what each network found: blue of its class, crossed of another.
+    """Each query, and beside it each network's neighbors: blue if of its class, crossed if of another.
 
-    Networks that were asked for other queries, as of other data, have blocks of their own.
+    Networks with other queries, as of other data, have their own blocks.
 
     A finding holds `queries` [Q,H,W,3] and their classes `query_labels` [Q], -1 where unknown, `neighbors`
     [Q,n,H,W,3] and their classes `neighbor_labels` [Q,n], and the classes' `names` [K]. Where it holds `query_names`
@@ -39,7 +39,7 @@ def make_queries(findings: Mapping[str, Finding], most: float, across: int) -> R
 
 
 def _make_query(finding: Finding, query: int) -> Row:
-    """A query above its name, and its class where that is known."""
+    """A query above its name, and its class if known."""
     arrays, label = finding.arrays, finding.arrays["query_labels"][query]
     names = [arrays["query_names"][query]] if "query_names" in arrays else []
     names += [arrays["names"][label]] if label >= 0 else []
@@ -48,7 +48,7 @@ def _make_query(finding: Finding, query: int) -> Row:
 
 
 def _make_found(label: str, finding: Finding, query: int, pitch: float, across: int) -> Row:
-    """A network's label, how many of its neighbors are of the query's class, and these, nearest first."""
+    """A network's label, the number of neighbors of the query's class, and the neighbors, nearest first."""
     arrays, asked = finding.arrays, finding.arrays["query_labels"][query]
     same, words = arrays["neighbor_labels"][query] == asked, clip_words(label, _LABEL, SMALL, 3)
     if asked >= 0:
@@ -62,7 +62,7 @@ def _make_found(label: str, finding: Finding, query: int, pitch: float, across: 
 
 
 def _describe(finding: Finding, query: int, place: int, pitch: float) -> str:
-    """A neighbor's class and distance, where distances were kept."""
+    """A neighbor's class, and its distance if distances were kept."""
     arrays = finding.arrays
     if "distances" not in arrays:
         return ""

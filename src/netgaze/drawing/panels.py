@@ -89,7 +89,7 @@ class Sheet:
         self.paper.imshow(picture, extent=(x, x + width, y + height, y), aspect="auto")
 
     def frame(self, x: float, y: float, side: float, right: bool) -> None:
-        """A frame around a square tile: blue for right; vermilion and crossed at a corner for wrong."""
+        """A frame around a square tile: blue if correct; vermilion and crossed at a corner if incorrect."""
         color = RIGHT if right else WRONG
         self.outline(x, y, side, color, 1.8)
         if not right:
@@ -111,7 +111,7 @@ class Sheet:
             self.paper.text(x, top + (number + 0.78) * size * LINE, line, fontsize=size, va="baseline", **style)
 
     def title(self, x: float, y: float, width: float, label: str) -> None:
-        """A subject's label, bold and wrapped, in the middle above its column."""
+        """A subject's label, bold and wrapped, centered above its column."""
         self.text(x + width / 2, y, wrap_words(label, width * _BOLD, TITLE), TITLE, ha="center", weight="bold")
 
     def bar(self, x: float, y: float, width: float, ticks: Sequence[float], colors: str, words: str) -> None:
@@ -155,7 +155,7 @@ class Sheet:
         return axes
 
     def legend(self, handles: Sequence[Any], y: float, columns: int, handle: float = 2.5) -> None:
-        """A legend with its top at y, in the middle of the page; `handle` is the samples' length in font sizes."""
+        """A legend with its top at y, centered on the page; `handle` is the samples' length in font sizes."""
         self.figure.legend(
             handles=handles,
             loc="upper center",
@@ -187,7 +187,7 @@ def fill_rows(num: int, most: int) -> tuple[int, int]:
 
 
 def choose_line(place: int) -> dict[str, Any]:
-    """Color, dashes and marker of line `place` of a plot, told apart by every kind of sight and without colors."""
+    """Color, dashes and marker of line `place` of a plot, distinguishable with any color vision and in gray."""
     return {
         "color": LINES[place % len(LINES)],
         "linestyle": DASHES[place % len(DASHES)],

@@ -1,4 +1,4 @@
-"""Images as dots in a plane, a column per network, colored by class."""
+"""Images as dots in a plane, one column per network, colored by class."""
 
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -17,11 +17,11 @@ _MOST_NAMES = 60
 
 
 def draw_planes(findings: Mapping[str, Finding], describe: Callable[[Finding], str]) -> Picture:
-    """A column per network, and one legend.
+    """One column per network, and one legend.
 
     Args:
         findings: with the arrays `plane` [N,2], `labels` [N], and `names` of all classes.
-        describe: says what stands below a network's title.
+        describe: gives the words below a network's title.
     """
     make = partial(_make_planes, describe)
     return lay_out([make_bands(findings, make, gap=0.15), _make_legend(next(iter(findings.values())))])
@@ -38,7 +38,7 @@ def _make_planes(describe: Callable[[Finding], str], findings: Mapping[str, Find
 
 
 def _draw_plane(sheet: Sheet, y: float, finding: Finding, x: float, side: float) -> None:
-    """The places of the images as dots; the fewer, the larger."""
+    """The positions of the images as dots; the fewer, the larger."""
     axes = sheet.axes(x, y, side, side, xticks=[], yticks=[])
     axes.spines[:].set(visible=True, color=PALE)
     labels = finding.arrays["labels"]
@@ -49,14 +49,14 @@ def _draw_plane(sheet: Sheet, y: float, finding: Finding, x: float, side: float)
 
 
 def _choose_styles(finding: Finding) -> dict[int, dict[str, Any]]:
-    """Color and marker of the classes shown: each class's own or, where styles are fewer than classes, in turn."""
+    """Color and marker of the classes shown: each class's own, or in turn if there are fewer styles than classes."""
     present = np.unique(finding.arrays["labels"])
     places = present if len(finding.arrays["names"]) <= NUM_STYLES else range(len(present))
     return {int(number): choose_style(int(place)) for number, place in zip(present, places, strict=True)}
 
 
 def _make_legend(finding: Finding) -> Row:
-    """A sample of each class's style, or a word on why there is none."""
+    """A sample of each class's style, or the reason why there is none."""
     styles, names = _choose_styles(finding), finding.arrays["names"]
     if len(styles) > _MOST_NAMES:
         return make_text(f"{len(styles):,} classes: too many for a legend.", below=0.1, color=GRAY)

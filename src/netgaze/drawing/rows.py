@@ -17,7 +17,7 @@ _MOST_ACROSS = 4  # columns side by side
 
 
 def _leave_blank(sheet: Sheet, y: float) -> None:
-    """What draws a row that is a gap."""
+    """Draws nothing: the row is a gap."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ def align(cells: Iterable[Row]) -> Row:
 
 
 class Columns:
-    """Equal columns across the page; fewer than `least` are as wide as so many, and stand in the middle.
+    """Equal columns across the page; fewer than `least` are as wide as so many, and are centered.
 
     Args:
         num: of columns.
@@ -96,7 +96,7 @@ class Columns:
         return Row(_ABOVE + measure_titles(labels, self.width) + below, draw)
 
     def captions(self, words: Iterable[str], size: float = TEXT, below: float = 0.0) -> Row:
-        """Gray words in the middle of each column, wrapped, with a gap below them."""
+        """Gray words centered in each column, wrapped, with a gap below them."""
         wrapped = [wrap_words(text, self.width, size) for text in words]
 
         def draw(sheet: Sheet, y: float) -> None:
@@ -114,7 +114,7 @@ def make_bands(
     least: int = 1,
     most: int = _MOST_ACROSS,
 ) -> Row:
-    """A column per label; more than `most` stand in bands below one another, in columns of one width.
+    """One column per label; more than `most` are laid out in bands below one another, in columns of one width.
 
     Args:
         findings: by label.
@@ -139,7 +139,7 @@ def lay_out_columns(
     gap: float = 0.2,
     head: Sequence[Row] = (),
 ) -> Picture:
-    """A page with a column of cells per label, the n-th cells on one line; more than four stand in bands.
+    """A page with a column of cells per label, the n-th cells on one line; more than four are laid out in bands.
 
     Args:
         findings: by label.
@@ -159,7 +159,7 @@ def lay_out_columns(
 
 
 def make_title(label: str, below: float = 0.0) -> Row:
-    """A label across the page, bold and wrapped, in the middle above its block."""
+    """A label across the page, bold and wrapped, centered above its block."""
     return Row(
         _ABOVE + measure_titles([label], WIDTH) + below, lambda sheet, y: sheet.title(0, y + _ABOVE, WIDTH, label)
     )
@@ -184,12 +184,12 @@ def make_text(
 
 
 def make_aside(words: str, x: float, height: float, size: float = SMALL, **style: Any) -> Row:
-    """Words beside something so many inches high, in its middle: broken into lines already, at x."""
+    """Words beside something `height` inches high, vertically centered; broken into lines already, at x."""
     return Row(height, lambda sheet, y: sheet.text(x, y + height / 2, words, size, va="center", **style))
 
 
 def make_legend(handles: Sequence[Any], height: float, above: float, columns: int, handle: float = 2.5) -> Row:
-    """A legend in the middle of the page, so many inches below the row's top; see `Sheet.legend`."""
+    """A legend centered on the page, `above` inches below the row's top; see `Sheet.legend`."""
     return Row(height, lambda sheet, y: sheet.legend(handles, y + above, columns, handle))
 
 

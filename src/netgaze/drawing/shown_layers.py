@@ -17,21 +17,21 @@ MOST_IMAGES = 6  # that a figure of layers shows
 
 
 def choose_layers(model: Any, layers: Sequence[str] | None, stem: bool, key: str) -> list[str]:
-    """The layers that a person named; else the model's own stages, shallow to deep.
+    """The layers that you named; else the model's stages, shallow to deep.
 
     Args:
         model: a network.
         layers: `named_modules` names, or None.
         stem: whether the stages come after the first layer whose filters are worth a look.
-        key: the argument, for the sentence that says what to type.
+        key: the argument, for the error's advice.
 
     Raises:
-        NetgazeError: no layer is named, by the model neither, or one does not exist.
+        NetgazeError: neither you nor the model names a layer, or one does not exist.
     """
     own = [*getattr(model, "filter_layers", ())[:stem], *getattr(model, "feature_layers", ())]
     names = list(dict.fromkeys(own if layers is None else layers))
     if not names:
-        raise NetgazeError(f"This network names no stages of its own. Choose layers, as in {key}=[conv1].")
+        raise NetgazeError(f"This network names no stages. Choose layers, as in figure.{key}=[conv1].")
     reach_all(model, names)  # says what there is where there is no such layer
     return names
 
@@ -40,7 +40,7 @@ def to_maps(output: Tensor, layer: str) -> Tensor:
     """A layer's output as maps [B,C,h,w]: of features [B,C] of one place each, of tokens [B,P,C] on their grid.
 
     The grid is the largest square that the tokens fill; those in front of it, such as class tokens, are left out.
-    Maps that have their channels last are told by their sides, which are equal for square images.
+    Maps with channels last are recognized by their sides, which are equal for square images.
 
     Raises:
         NetgazeError: the output has another shape.
@@ -53,7 +53,7 @@ def to_maps(output: Tensor, layer: str) -> Tensor:
         return output[:, -(side**2) :].transpose(1, 2).unflatten(2, (side, side))
     if output.ndim == 2:
         return output[:, :, None, None]
-    raise NetgazeError(f"The network's layer {layer} gives no maps to look at. Choose another layer.")
+    raise NetgazeError(f"The network's layer {layer} gives no maps. Choose another layer.")
 
 
 def pool_layers(subject: Subject, split: str, rows: Tensor, layers: Sequence[str], grid: int = 1) -> dict[str, Tensor]:
@@ -66,7 +66,7 @@ def pool_layers(subject: Subject, split: str, rows: Tensor, layers: Sequence[str
         split: "train", "val" or "test".
         rows: of the images, int64 [n].
         layers: `named_modules` names; of raw pixels none.
-        grid: places a side that are kept: 2 averages over quarters of the maps, [n,C*2*2].
+        grid: positions per side that are kept: 2 averages over quarters of the maps, [n,C*2*2].
 
     Raises:
         NetgazeError: there is no such layer, or it gives no maps.
@@ -88,7 +88,7 @@ def pool_layers(subject: Subject, split: str, rows: Tensor, layers: Sequence[str
 def name_images(
     subject: Subject, indices: Sequence[int] | None, images: Sequence[str] | None, seed: int
 ) -> tuple[list[str], Tensor]:
-    """A person's own picture files, else images of the split: those of `indices`, else one by the seed; at most six.
+    """Your picture files, else images of the split: those of `indices`, else one by the seed; at most six.
 
     Returns:
         Their names [n], and the images as the data has them, uint8 [n,C,H,W].
@@ -104,19 +104,19 @@ def name_images(
 
 
 def check_images(figure: str, indices: Sequence[int] | None, images: Sequence[str] | None) -> None:
-    """Say that a figure is given both images of the split and own ones, or none of either.
+    """Check the images of the split and the picture files that a figure is given.
 
     Raises:
-        NetgazeError: it is so.
+        NetgazeError: both are given, or an empty list of indices.
     """
     if indices is not None and images:
-        raise NetgazeError(f"{figure}: give indices (of the split) or images (own files), only one of them.")
+        raise NetgazeError(f"figure.{figure}: choose indices (of the split) or images (your files), only one of them.")
     if indices is not None and not indices:
-        raise NetgazeError(f"{figure}.indices=[] names no image. Name one, or null for one by the seed.")
+        raise NetgazeError(f"figure.{figure}.indices=[] names no image. Name one, or use null for the seed's choice.")
 
 
 def describe_left_out(given: Sequence[object] | None) -> str:
-    """A sentence on images that are more than a figure shows; nothing for others."""
+    """A sentence if there are more images than a figure shows; else nothing."""
     if given is None or len(given) <= MOST_IMAGES:
         return ""
     return f" Of {len(given)} images the first {MOST_IMAGES} are shown."

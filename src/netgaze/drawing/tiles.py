@@ -1,4 +1,4 @@
-"""Tiles: pictures in lines, each with its frame and the words below it; a row is as high as its words need."""
+"""Tiles: pictures in lines, each with a frame and words below; a row is as high as its words need."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -15,7 +15,7 @@ _UNDER = 0.03  # inches between a tile and its words
 
 @dataclass(frozen=True)
 class Tile:
-    """A picture and what belongs to it.
+    """A picture with its words and frame.
 
     Attributes:
         picture: uint8 [H,W,3], drawn as a square.

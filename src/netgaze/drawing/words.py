@@ -1,4 +1,4 @@
-"""Words in the room that there is: measured, broken into lines, shortened.
+"""Fitting words into the available room: measuring, wrapping, shortening.
 
 Widths are counted in cells: a cell is as wide as most letters are with the gap after them. Words take one for each
 letter; where the font's own widths say that they are wider (capitals, Chinese, emoji), as many as these say.
@@ -63,7 +63,7 @@ def _list_pieces(line: str, room: int) -> Iterator[str]:
 
 
 def shorten(words: str, width: float, size: float) -> str:
-    """Words on one line of `width` inches; what does not fit is left out of their middle, as … says.
+    """Words on one line of `width` inches; what does not fit is replaced by … in the middle.
 
     The end stays, as names often differ in it.
     """
@@ -71,7 +71,7 @@ def shorten(words: str, width: float, size: float) -> str:
 
 
 def clip_words(words: str, width: float, size: float, lines: int) -> str:
-    """A name on at most so many lines of `width` inches; what does not fit is left out of the last one, as … says."""
+    """A name on at most so many lines of `width` inches; what does not fit is replaced by … in the last one."""
     rest = show(words)
     broken = wrap_words(rest, width, size).split("\n")
     if len(broken) <= lines:

@@ -1,1 +1,1 @@
-"""A run's network as a file for other programs: one form per file."""
+"""File formats for a run's network, one per file."""

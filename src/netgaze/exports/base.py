@@ -1,4 +1,4 @@
-"""What every form of export provides, and what it is given: a network with what is known of it."""
+"""The base of export formats, and their input: a network with its facts."""
 
 import copy
 from abc import ABC, abstractmethod

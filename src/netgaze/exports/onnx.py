@@ -68,7 +68,7 @@ class Onnx(Export):
             raise NetgazeError(f"export=onnx needs {' and '.join(missing)}: pip install 'netgaze[export]'.")
         if opset < _OLDEST:
             raise NetgazeError(
-                f"export.onnx.opset={opset}: torch writes {_OLDEST} or newer. Leave it out, or give one."
+                f"export.onnx.opset={opset}: torch writes {_OLDEST} or newer. Give such a number, or leave it out."
             )
         self.opset, self.normalize = opset, normalize
 
@@ -137,7 +137,7 @@ class Onnx(Export):
             raise NetgazeError(f"{name} cannot be written as ONNX: {said}. {_INSTEAD}") from error
         written = next(each.version for each in graph.opset_import if each.domain in ("", "ai.onnx"))
         if written != self.opset:
-            raise NetgazeError(f"export.onnx.opset={self.opset}: torch wrote {written} in its place. Choose that.")
+            raise NetgazeError(f"export.onnx.opset={self.opset}: torch wrote {written} instead. Choose that number.")
         if not graph.graph.input[0].type.tensor_type.shape.dim[0].dim_param:
             raise NetgazeError(f"{name} cannot be written as ONNX for any number of images. {_INSTEAD}")
         if (size := graph.ByteSize()) > _LARGEST:

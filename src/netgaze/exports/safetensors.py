@@ -1,4 +1,4 @@
-"""safetensors: the network's weights by name, with what is known of them in the header."""
+"""safetensors: the network's weights by name, with class names and settings in the header."""
 
 from pathlib import Path
 
@@ -46,7 +46,7 @@ class Safetensors(Export):
         with safe_open(path, framework="pt") as file:
             for name, value in weights.items():
                 if not torch.equal(file.get_tensor(name), value):
-                    raise NetgazeError(f"{name} was not written as it is, and nothing was kept. Is the disk in order?")
+                    raise NetgazeError(f"{name} was not written correctly, and nothing was kept. Check the disk.")
         return f"{len(weights)} tensors, {sum(value.numel() for value in weights.values()):,} numbers"
 
     def explain(self, exported: Exported) -> str:

@@ -18,38 +18,48 @@ from netgaze.subject import Subject
 from netgaze.text import format_percent, format_share
 
 _WORDS, _GAP, _MOST_TILE = 1.9, 0.25, 0.85  # inches: the words left of a pair, between its halves, a tile
-# The two halves of a pair's row, by whether they are right: what they show.
+# What the two halves of a pair's row show, by whether they are correct.
 _HALVES = {
-    False: ("of the first, most surely taken for the second", WRONG),
-    True: ("of the second, most surely recognized", RIGHT),
+    False: ("first class, mistaken for the second", WRONG),
+    True: ("second class, predicted correctly", RIGHT),
 }
 
 
 class ConfusedPairs(Figure):
-    """The pairs of classes that are most often confused: A taken for B is another pair than B taken for A.
+    """The pairs of classes that are most often confused; A mistaken for B and B mistaken for A are two pairs.
 
-    Pairs are ordered by the share of A's examples, then by their number, then by the classes' order. Each stands
-    beside A's examples that are most surely taken for B, and B's own that are most surely recognized.
+    Pairs are ordered by the share of A's examples, then by their number, then by the classes' order. Beside each are
+    the examples of A most confidently mistaken for B, and those of B most confidently predicted correctly.
 
     Args:
         num_pairs: at most so many pairs.
-        num_each: at most so many examples of either class.
+        num_each: at most so many examples of each class.
     """
 
-    title = "Confused pairs"
+    title = "Most confused pairs of classes"
     question = "Which two classes does the network confuse most, and what do they look like?"
+    look_for = (
+        "Compare the examples mistaken for the second class (left) with those that truly belong to it (right): what do "
+        "they share, an outline, a color or a background? See also whether the confusion is as frequent the other way "
+        "round."
+    )
+    pitfall = (
+        "The examples are those with the most confident predictions, not typical ones. In classes of few examples, one "
+        "or two errors make a large share, so read the counts. Two classes may look confused because labels are wrong "
+        "or an image shows both."
+    )
     needs = ("classes", "data")
-    controls = "numbers"  # an untrained network takes nearly all images for one class
+    controls = "numbers"  # an untrained network predicts one class for nearly all images
     glossary = Glossary(
         {
             "<class> as <other>": Meaning(
                 "<class> as <other>",
-                "Share of the first class's examples taken for the second, of the pairs shown.",
+                "Share of the first class's examples mistaken for the second, for the pairs shown.",
                 "%",
                 "lower",
             ),
-            "num_errors": Meaning("errors", "Wrong answers in all.", "", "lower"),
-            "share_of_errors": Meaning("errors that are of these pairs", "- without errors.", "%"),
+            "num_errors": Meaning("errors", "Number of incorrect predictions.", "", "lower"),
+            "share_of_errors": Meaning("errors in these pairs", "Share of all errors; - if there are none.", "%"),
         }
     )
 
@@ -88,7 +98,7 @@ class ConfusedPairs(Figure):
         )
 
     def draw(self, findings: Mapping[str, Finding]) -> Picture:
-        """A block per network: a row per pair, its mistaken examples and beside them the other class's own."""
+        """A block per network: one row per pair, its mistaken examples beside correct ones of the other class."""
         blocks = (self._make_block(label, finding) for label, finding in findings.items())
         return lay_out([Row(0.1), *blocks])
 
@@ -115,10 +125,10 @@ class ConfusedPairs(Figure):
 
 
 def _make_half(arrays: dict[str, np.ndarray], number: int, right: bool, left: float, tile: float) -> Row:
-    """The examples of a half of pair `number`, each above the probability of its answer."""
+    """The examples of a half of pair `number`, each above the probability of its prediction."""
     own = np.flatnonzero((arrays["pair"] == number) & (arrays["right"] == right))
     if not len(own):
-        return make_aside("none is recognized", left, tile, color=GRAY)
+        return make_aside("none correct", left, tile, color=GRAY)
     tiles = [Tile(arrays["images"][each], format_share(float(arrays["confidence"][each])), right) for each in own]
     return make_tiles(tiles, left, tile)
 
@@ -126,7 +136,7 @@ def _make_half(arrays: dict[str, np.ndarray], number: int, right: bool, left: fl
 def _choose_examples(
     probabilities: np.ndarray, targets: np.ndarray, predicted: np.ndarray, pairs: np.ndarray, most: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Rows of the outputs [T], each one's pair [T], and whether it is one that is recognized, bool [T]."""
+    """Rows of the outputs [T], each one's pair [T], and whether it is predicted correctly, bool [T]."""
     rows, pair, right = list[int](), list[int](), list[bool]()
     for number, (taken, meant) in enumerate(pairs):
         for true in (taken, meant):
@@ -140,29 +150,29 @@ def _choose_examples(
 
 def _write_caption(subject: Subject) -> str:
     return (
-        f"Each network chooses its own pairs of classes, by the share of the first that it takes for the second, and "
-        f"its own examples of the {subject.split} split; below each the probability of the answer. Crossed: taken for "
-        "the second class. Blue: rightly recognized as the second, the surest, which are its types for the network."
+        "Pairs and examples are chosen for each network: pairs by the share of the first class that is mistaken for "
+        f"the second, examples of the {subject.split} split by the probability of the prediction, which stands below "
+        "each. Crossed: mistaken for the second class. Blue: correct predictions of the second class."
     )
 
 
 def _describe(finding: Finding) -> str:
-    """How much of all errors a network's pairs are, and how many more are like the last of them."""
+    """The share of a network's errors in its pairs, and how many more pairs tie with the last."""
     errors, covered = finding.numbers["num_errors"], finding.numbers["share_of_errors"]
     if not errors:
         return "no errors"
     words = f"these {len(finding.arrays['counts'])} pairs make up {covered:.0%} of the {errors:,} errors"
     alike = int(finding.arrays["alike"])
-    return f"{words}; {alike:,} more are tied" if alike else words
+    return f"{words}; ties with the last: {alike:,}" if alike else words
 
 
 def _describe_pair(arrays: dict[str, np.ndarray], number: int) -> str:
-    """Left of a pair: its classes, how often, and how often the other way round."""
+    """Left of a pair: its classes, how often they are confused, and how often in reverse."""
     first, second = arrays["pairs"][number]
     names = (clip_words(str(words), 0.95 * _WORDS - 0.1, SMALL, 2) for words in (first, f"as {second}"))
     count, total, share = (arrays[key][number] for key in ("counts", "totals", "shares"))
     said = (
         f"{count:,} of {total:,} ({format_percent(share)})",
-        f"the other way {format_percent(arrays['reverse'][number])}",
+        f"reverse {format_percent(arrays['reverse'][number])}",
     )
     return "\n".join([*names, *said])

@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Picture
 from matplotlib.lines import Line2D
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from netgaze.drawing.line_plot import Line, make_line_plot
 from netgaze.drawing.panels import GRAY, TEXT, Sheet, choose_line
@@ -26,17 +26,17 @@ _PLOTS = {
     "spread of\ndirections": ("val/feature_std", "train/embedding_std"),
     "alignment": ("val/alignment",),
     "uniformity": ("val/uniformity",),
-    "terms": ("train/invariance", "train/variance", "train/covariance"),
+    "loss terms": ("train/invariance", "train/variance", "train/covariance"),
     "SIGReg": ("train/sigreg",),
     "learning rate": ("lr",),
 }
-_LEGEND = {  # what each number's line is called, and its place among the lines of a plot
+_LEGEND = {  # the label of each number's line, and its place among the lines of a plot
     "train/loss": ("train", 0),
     "val/loss": ("validation", 1),
     "train/acc": ("train", 0),
     "val/acc": ("validation", 1),
-    "val/knn20": ("kNN, k = 20", 2),
-    "val/knn200": ("kNN, k = 200", 3),
+    "val/knn20": ("20 neighbors", 2),
+    "val/knn200": ("200 neighbors", 3),
     "val/probe": ("linear probe", 4),
     "val/rank": ("rank, centered", 5),
     "val/rankme": ("RankMe", 6),
@@ -49,21 +49,34 @@ _LEGEND = {  # what each number's line is called, and its place among the lines 
 _CAPTION = {"val/loss": "validation loss", "val/acc": "validation accuracy"}
 _NAMES = [name for names in _PLOTS.values() for name in names]
 _MEANINGS = {name: meaning for name in _NAMES if (meaning := explain(name, NUMBERS))}
-_MEANINGS["val/acc"] = replace(_MEANINGS["val/acc"], words="val acc")
-_TOGETHER = {"val/knn20": "kNN accuracy, k = 20"}  # on one chart, where several networks have it
+_MEANINGS["val/acc"] = replace(
+    _MEANINGS["val/acc"],
+    words="validation accuracy",
+    says="Share of validation examples classified correctly; at the best epoch slightly too high, as it chose that.",
+)
+_TOGETHER = {"val/knn20": "20-neighbor accuracy"}  # in one plot, if several networks have it
 _HEIGHT, _LOW, _BETWEEN = 1.7, 0.8, 0.3  # inches: a plot, that of the learning rate, between them
 _MOST_MARKED = 15  # epochs whose values are marked
 
 
 class Curves(Figure):
-    """Loss, accuracy, learning rate, and where it was asked the features' kNN accuracy, over epochs.
+    """Loss, accuracy, learning rate, and the accuracy of neighbors or a probe if it was measured, over epochs.
 
     Epochs count from 1, as in `history.csv`. The best epoch is the one whose weights the run kept (`best/epoch` of
     its metrics); where that is not known, the one with the highest validation accuracy.
     """
 
     title = "Learning curves"
-    question = "How did loss and accuracy move over the epochs, and which epoch was best?"
+    question = "How did loss and accuracy change over the epochs, and which epoch was best?"
+    look_for = (
+        "Compare training and validation: a growing gap is overfitting, two poor curves close together are "
+        "underfitting. See whether the curves are still improving at the end, and how they follow the learning rate."
+    )
+    pitfall = (
+        "Training numbers are means over an epoch of augmented images, so validation may look better than training. "
+        "The best epoch was chosen on the validation split, whose accuracy there is slightly too high. Losses of "
+        "different tasks, and accuracies at different tasks, do not compare; the features' 20-neighbor accuracy does."
+    )
     needs = ("history",)
     glossary = Glossary(
         {"best/epoch": NUMBERS["best/epoch"]}
@@ -86,7 +99,7 @@ class Curves(Figure):
             for name in names[1:]:
                 ends = {"best": arrays[name][best], "last": arrays[name][-1]}
                 numbers |= {f"{end}/{name}": float(value) for end, value in ends.items() if np.isfinite(value)}
-        return Finding(numbers, arrays, "The dotted line marks the best epoch by the validation split.")
+        return Finding(numbers, arrays, "The dotted line marks the best epoch, chosen on the validation split.")
 
     def explore(self, finding: Finding) -> Explored:
         """Each number over epochs."""
@@ -99,7 +112,7 @@ class Curves(Figure):
         return {"run": {"series": series}} if series else {}
 
     def draw(self, findings: Mapping[str, Finding]) -> Picture:
-        """A column per run, a row per number; all plots of a number have the same axes."""
+        """One column per run, one row per number; all plots of a number have the same axes."""
         there = {name for finding in findings.values() for name in finding.arrays}
         titles = [title for title, names in _PLOTS.items() if there & set(names)]
         limits = {title: _find_limits(findings, _PLOTS[title]) for title in titles}
@@ -118,12 +131,12 @@ class Curves(Figure):
 
 
 def _count(findings: Mapping[str, Finding], name: str) -> int:
-    """How many networks have a number."""
+    """The number of networks that have a number."""
     return sum(bool(np.isfinite(finding.arrays.get(name, [])).any()) for finding in findings.values())
 
 
 def _draw_together(findings: Mapping[str, Finding], name: str) -> Row:
-    """A number of all networks on one chart, over epochs, or where they trained for different ones over their share."""
+    """A number of all networks in one plot, over epochs, or over their share if their numbers differ."""
     known = {label: finding for label, finding in findings.items() if np.isfinite(finding.arrays.get(name, [])).any()}
     lengths = {float(finding.arrays["epoch"][-1]) for finding in findings.values() if len(finding.arrays["epoch"])}
     lines = []
@@ -133,7 +146,7 @@ def _draw_together(findings: Mapping[str, Finding], name: str) -> Row:
         across = epochs[there] if len(lengths) == 1 else epochs[there] / epochs[-1]
         meaning = _MEANINGS[name]
         lines.append(Line(f"{label}: {format_number(float(values[-1]), meaning)} at the end", across, values))
-    words = {"xlabel": "epoch" if len(lengths) == 1 else "share of the training", "ylabel": _TOGETHER[name]}
+    words = {"xlabel": "epoch" if len(lengths) == 1 else "share of training", "ylabel": _TOGETHER[name]}
     return make_line_plot(lines, 2.4, words)
 
 
@@ -153,13 +166,14 @@ def _find_best(arrays: dict[str, np.ndarray], metrics: dict) -> int:
 def _describe(finding: Finding) -> str:
     numbers = finding.numbers
     if "best/epoch" not in numbers:
-        return "no epoch yet"
-    known = {words: numbers[f"best/{name}"] for name, words in _CAPTION.items() if f"best/{name}" in numbers}
-    return "\n".join([f"best epoch {numbers['best/epoch']}", *(f"{words} {at:.3f}" for words, at in known.items())])
+        return "no epoch finished yet"
+    known = {name: numbers[f"best/{name}"] for name in _CAPTION if f"best/{name}" in numbers}
+    lines = [f"{_CAPTION[name]} {format_number(value, _MEANINGS[name])}" for name, value in known.items()]
+    return "\n".join([f"best epoch {numbers['best/epoch']}", *lines])
 
 
 def _list_legend(there: Collection[str]) -> dict[str, dict[str, Any]]:
-    """How the lines look that any network has, by what they are called."""
+    """The styles of the lines that any network has, by their labels."""
     return {label: choose_line(place) | {"marker": ""} for name, (label, place) in _LEGEND.items() if name in there}
 
 
@@ -176,13 +190,15 @@ def _make_plots(
             ylabel = title if x == columns.lefts[0] else ""
             axes = sheet.axes(x, y, columns.width, height, ylim=limits, xlabel=xlabel, ylabel=ylabel, size=TEXT)
             _plot(axes, finding, _PLOTS[title])
+            if title.startswith("accuracy"):
+                axes.yaxis.set_major_formatter(PercentFormatter(1))
 
     return Row(height + _BETWEEN, draw)
 
 
 def _plot(axes: Axes, finding: Finding, names: Sequence[str]) -> None:
     axes.grid(alpha=0.25)
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     epochs = finding.arrays["epoch"]
     there = [name for name in names if name in finding.arrays]
     if not there:

@@ -26,17 +26,25 @@ _LEFT = 0.1 + _NAMES  # inches: where the bars begin
 class DataCard(Figure):
     """How many images each class has in each split, and what they look like.
 
-    Where not all classes are shown, a plot of the images per class, in falling order, shows how even all of them are.
-    Subjects that look at the same data share one card.
+    If not all classes are shown, a plot of images per class, in falling order, shows how balanced all classes are.
+    Subjects with the same data share one card.
 
     Args:
-        num_classes: classes to show, by seed where there are more.
+        num_classes: classes to show, chosen by seed if there are more.
         num_each: training images of each, by seed.
         seed: of both choices.
     """
 
     title = "Data card"
     question = "What is in the data: which classes, how many images of each, and what do they look like?"
+    look_for = (
+        "Check that every class has images in every split, how unequal the classes are, and that the samples match "
+        "their labels. Read the warnings above the samples before you trust any result."
+    )
+    pitfall = (
+        "A few random samples show neither rare errors of labels nor duplicates between the splits. Accuracy means "
+        "little without the share of the largest class beside it."
+    )
     needs = ("data",)
     glossary = Glossary(
         {
@@ -46,9 +54,9 @@ class DataCard(Figure):
             "test": Meaning("test images"),
             "imbalance": Meaning(
                 "imbalance",
-                "In the training split, the images of the largest class over those of the smallest: 1 is equal.",
+                "Images of the largest class divided by those of the smallest, in the training split: 1 if balanced.",
             ),
-            "found": Meaning("what the run said at its start", "Values, what was ignored, what may be a mistake."),
+            "found": Meaning("check of the data", "Range of values, ignored files, and warnings."),
         }
     )
 
@@ -80,11 +88,13 @@ class DataCard(Figure):
         arrays = {"counts": counts, "classes": classes, "samples": samples, "names": np.array(data.class_names)}
         arrays["data"] = np.array(data.title)
         return Finding(
-            numbers, arrays, "Samples are of the training split, or of the first that has the class, drawn by seed."
+            numbers,
+            arrays,
+            "Samples are drawn at random from the training split, or from the first split that has the class.",
         )
 
     def draw(self, findings: Mapping[str, Finding]) -> Picture:
-        """One card per distinct data set: a row per class, its counts and its samples."""
+        """One card per distinct data set: one row per class, with its counts and its samples."""
         cards = group_equal(findings, ("data", "counts", "classes", "samples", "names"))
         rows = [Row(0.1)]
         for alike in cards:
@@ -96,7 +106,7 @@ class DataCard(Figure):
 
 
 def _make_card(finding: Finding) -> Row:
-    """Words; the spread of images over classes, where not all of these are shown; a row per class."""
+    """Words; the images per class of all classes, if not all are shown; one row per class."""
     counts, classes, samples = (finding.arrays[name] for name in ("counts", "classes", "samples"))
     words = "\n".join(filter(None, [_describe(finding), _describe_found(finding.numbers["found"])]))
     rows = [make_text(words, below=0.17, color=GRAY)]
@@ -112,16 +122,16 @@ def _describe(finding: Finding) -> str:
     counts, classes, samples = (finding.arrays[name] for name in ("counts", "classes", "samples"))
     sizes = ", ".join(f"{finding.numbers[split]:,} {split}" for split in _COLORS)
     shape = f"{samples.shape[2]} x {samples.shape[3]} pixels"
-    some = "" if len(classes) == counts.shape[1] else f"; {len(classes)} of the classes are shown"
+    some = "" if len(classes) == counts.shape[1] else f"; {len(classes)} classes are shown"
     least, most = counts[0].min(), counts[0].max()
-    each = f"{most:,} training images in each class"
+    each = f"{most:,} training images per class"
     if least < most:
-        each = f"{least:,} to {most:,} training images in a class"
-    return f"{counts.shape[1]:,} classes, {sizes}, {shape}{some}\n{each}"
+        each = f"{least:,} to {most:,} training images per class"
+    return f"{counts.shape[1]:,} classes; {sizes} images; {shape}{some}\n{each}"
 
 
 def _describe_found(found: Mapping[str, Any]) -> str:
-    """Values that are not plain 8 bits, what was ignored and what was warned of, a line or more each."""
+    """Values other than 8 bits, ignored files, and warnings, one line or more each."""
     ignored = ", ".join(f"{num:,} ({why})" for why, num in found["ignored"].items())
     lines = [f"Values {found['values']}"] if found["values"] != "0..255" else []
     lines += [f"Ignored {ignored}"] if ignored else []
@@ -130,7 +140,7 @@ def _describe_found(found: Mapping[str, Any]) -> str:
 
 
 def _draw_bars(sheet: Sheet, y: float, counts: np.ndarray) -> None:
-    """How many images of each split the classes that are shown have, [splits,k]."""
+    """The images per split of the classes shown, [splits,k]."""
     num, words = counts.shape[1], "images: " + ", ".join(_COLORS) + " (top to bottom)"
     axes = sheet.axes(_LEFT, y, _BARS, _ROW * num, xlabel=words, ylim=(num - 0.5, -0.5), yticks=[])
     for place, color in enumerate(_COLORS.values()):
@@ -148,7 +158,7 @@ def _make_class(name: str, pictures: np.ndarray) -> Row:
 
 def _draw_spread(sheet: Sheet, y: float, counts: np.ndarray) -> None:
     """Images per class of each split [splits,K], each split's classes from the one with most to the one with fewest."""
-    words = f"all {counts.shape[1]:,} classes, from most to fewest images in each split"
+    words = f"all {counts.shape[1]:,} classes, in each split from most to fewest images"
     limits: Any = {"xlim": (0, counts.shape[1]), "ylim": (0, 1.08 * counts.max())}
     width = WIDTH - _LEFT - 0.2
     axes = sheet.axes(_LEFT, y, width, _SPREAD, xlabel=words, ylabel="images per class", **limits)

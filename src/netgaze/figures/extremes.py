@@ -1,4 +1,4 @@
-"""What does the network find easiest and hardest?"""
+"""Which images does the network find easiest, and which hardest?"""
 
 from collections.abc import Mapping
 
@@ -20,25 +20,35 @@ _TILE = (WIDTH - 0.2) / _ACROSS  # inches
 
 
 class Extremes(Figure):
-    """The examples with the largest and the lowest loss, as the network saw them (a rotation task: turned).
+    """The examples of highest and lowest loss, as the network saw them (in a rotation task: rotated).
 
-    Each network chooses its own; the loss is cross-entropy in nats.
+    They are chosen for each network; the loss is cross-entropy in nats.
 
     Args:
         num_each: examples of each kind.
     """
 
-    title = "Largest and lowest loss"
-    question = "Which images does the network find easiest and hardest?"
+    title = "Highest and lowest loss"
+    question = "Which images does the network find easiest, and which hardest?"
+    look_for = (
+        "Look through the images of highest loss for wrong labels, unusual views and several objects, and through "
+        "those of lowest loss for what makes a class easy: often its background. A large share of the loss in the "
+        "worst 10% means that a few confident errors dominate."
+    )
+    pitfall = (
+        "The highest losses belong to confident errors: an image that is hard but predicted with doubt does not "
+        "appear. Each network shows its own images, and losses of networks with different numbers of classes do not "
+        "compare."
+    )
     needs = ("classes", "data")
-    controls = "numbers"  # to an untrained network all images are about as hard
+    controls = "numbers"  # for an untrained network all images are about equally hard
     glossary = Glossary(
         {
             "mean_loss": Meaning("mean loss", "Over all examples of the split.", "nats", "lower"),
             "median_loss": Meaning("median loss", "Over all examples of the split.", "nats", "lower"),
             "worst_tenth_share": Meaning(
-                "loss of the worst tenth",
-                "Share of the summed loss that the worst 10 % carry; 10 % where all are alike.",
+                "loss in the worst tenth",
+                "Share of the total loss in the worst 10% of the examples; 10% if all losses are equal.",
                 "%",
             ),
         }
@@ -67,7 +77,7 @@ class Extremes(Figure):
             "true": names[outputs.targets[rows]],
             "predicted": names[outputs.logits[rows].argmax(axis=1)],
         }
-        caption = f"Each network chooses its own examples of the {subject.split} split. Loss: cross-entropy in nats."
+        caption = f"Examples of the {subject.split} split, chosen for each network. The loss is cross-entropy in nats."
         return Finding(numbers, arrays, caption)
 
     def draw(self, findings: Mapping[str, Finding]) -> Picture:
@@ -79,19 +89,19 @@ def _make_block(label: str, finding: Finding) -> Row:
     numbers, half = finding.numbers, len(finding.arrays["losses"]) // 2
     words = (
         f"loss: mean {format_value(numbers['mean_loss'])}, median {format_value(numbers['median_loss'])}; "
-        f"the worst 10% carry {numbers['worst_tenth_share']:.0%}"
+        f"the worst 10% hold {numbers['worst_tenth_share']:.0%} of it"
     )
     rows = [make_head(label, words, height=0.25)]
-    for name, places in (("largest loss", range(half)), ("lowest loss", range(half, 2 * half))):
+    for name, places in (("highest loss", range(half)), ("lowest loss", range(half, 2 * half))):
         tiles = [_make_tile(finding, place) for place in places]
         rows += [make_text(name, height=0.2), make_tiles(tiles, 0.1, _TILE, gap=0.1, across=_ACROSS)]
     return stack([*rows, Row(0.1)])
 
 
 def _make_tile(finding: Finding, place: int) -> Tile:
-    """An example with its class, the answer where it is another, and the loss."""
+    """An example with its class, the prediction if it differs, and the loss."""
     true, predicted = (str(finding.arrays[name][place]) for name in ("true", "predicted"))
-    lines = [f"is {true}"] + [f"says {predicted}"] * (true != predicted)
+    lines = [f"true: {true}"] + [f"predicted: {predicted}"] * (true != predicted)
     words = [clip_words(line, _TILE - 0.1, SMALL, 2) for line in lines]
     words.append(f"loss {format_value(float(finding.arrays['losses'][place]))}")
     return Tile(finding.arrays["images"][place], "\n".join(words), true == predicted)

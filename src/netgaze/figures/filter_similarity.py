@@ -1,4 +1,4 @@
-"""Do classes with similar filters get confused?"""
+"""Filter similarity: are classes with similar filters confused?"""
 
 from collections.abc import Mapping
 from typing import Any
@@ -25,40 +25,46 @@ _DIGITS = 9  # of what is ranked: equal pairs are to be equal, whatever the orde
 
 
 class FilterSimilarity(Figure):
-    """Cosine similarity of the classes' filters beside the confusion of the same classes, in one order.
+    """Cosine similarity of the classes' filters beside the confusion matrix of the same classes, in one order.
 
-    The filters are `class_filters`: those that a generator wrote, else the rows of the last linear layer. The order
+    The filters are `class_filters`: those that a generator made, else the rows of the last linear layer. The order
     is that of the leaves of average-linkage clustering on 1 - cosine, with neighbors as similar as the tree allows
-    (Bar-Joseph et al. 2001). A filter of nothing but zeros is similar to none, not even to itself. Of more than 500
-    classes so many are compared, drawn by the seed.
+    (Bar-Joseph et al. 2001). A filter of zeros has similarity 0 to every filter, itself included. Of more than 500
+    classes, 500 are drawn at random and compared.
 
     Args:
         num_permutations: of the test.
-        seed: of the permutations, and of the classes where there are too many.
+        seed: of the permutations, and of the classes if there are too many.
     """
 
-    title = "Similarity of filters"
-    question = "Which classes have similar filters, and are these the ones that the network confuses?"
+    title = "Filter similarity"
+    question = "Which classes have similar filters, and does the network confuse these classes?"
+    look_for = (
+        "Blocks of similar filters that reappear as blocks of confusion, such as one of animals. The rank correlation "
+        "says how closely the two agree over all pairs, and p whether chance would do as well."
+    )
+    pitfall = (
+        "Similar filters can have other causes than similar images, and the correlation says nothing about which "
+        "causes which. A good network confuses few images, so most off-diagonal cells rest on a handful of them."
+    )
     needs = ("classes", "data")
-    controls = "numbers"  # untrained filters are alike by chance, and nearly all images get one answer
+    controls = "numbers"  # untrained filters are similar by chance, and nearly all images get one prediction
     glossary = Glossary(
         {
-            "similarity_mean": Meaning(
-                "mean similarity", "Mean cosine of two classes' filters, -1..1, over all pairs."
-            ),
+            "similarity_mean": Meaning("mean similarity", "Mean cosine of two classes' filters over all pairs, -1..1."),
             "similarity_max": Meaning("largest similarity", "The largest cosine of two classes' filters, -1..1."),
             "most_similar": Meaning("most similar classes"),
             "spearman": Meaning(
                 "rank correlation",
-                "Of similarity and confusion (the mean of both directions' shares), -1..1, over pairs of different "
-                "classes; - where one of them is the same for all pairs.",
+                "Spearman's, of filter similarity and confusion (mean of both directions) over pairs of different "
+                "classes, -1..1; - if either is the same for all pairs.",
             ),
             "p_permutation": Meaning(
-                "p of the correlation",
-                "Mantel's test (1967), one-sided: share of permutations of one matrix's classes that correlate at "
-                "least as highly, the identity counted in.",
+                "p-value of the correlation",
+                "One-sided Mantel test (1967): share of permutations of the classes, the identity included, with at "
+                "least this correlation.",
             ),
-            "place": Meaning("place", "In the picture's order."),
+            "place": Meaning("position", "In the order of the picture."),
             "class": Meaning("class"),
             "nearest_class": Meaning("most similar class"),
             "similarity": Meaning("similarity", "Cosine of the two classes' filters, -1..1."),
@@ -69,7 +75,7 @@ class FilterSimilarity(Figure):
         self.num_permutations, self.seed = num_permutations, seed
 
     def compute(self, subject: Subject) -> Finding:
-        """Cosines [K,K], confusion [K,K] (rows of shares: the truth; columns: the answer), names [K], in one order."""
+        """Cosines [K,K], confusion [K,K] (rows of shares: true class; columns: prediction), names [K], in one order."""
         with evaluating(subject.task), torch.no_grad():
             filters = subject.task.model.class_filters().float().cpu().numpy()
         outputs, total = subject.outputs(subject.split), len(subject.task.class_names)
@@ -81,20 +87,20 @@ class FilterSimilarity(Figure):
         within = np.ix_(order, order)
         arrays = {"similarity": similarity[within], "confusion": confusion[within], "names": names[order]}
         caption = (
-            "The classes are ordered by clustering their filters, the same order in both. Confusion: of the "
-            f"{subject.split} examples of a row's class, the share given each answer."
+            "Both matrices list the classes in the order of a clustering of their filters. Confusion: share of the "
+            f"{subject.split} examples of the row's class that were predicted as the column's class."
         )
         if len(names) < total:
-            caption += f" Of {total:,} classes {len(names)} are compared, drawn by the seed."
+            caption += f" Of {total:,} classes, {len(names)} were drawn at random."
         if len(names) > MOST_NAMES:
-            caption += " The numbers at the edges are places in that order, which the table names."
+            caption += " The numbers on the axes are positions in this order; the table names the classes."
         numbers = _summarize(similarity, names) | correlate_mantel(
             similarity, confusion, self.num_permutations, self.seed
         )
         return Finding(numbers, arrays, caption)
 
     def table(self, finding: Finding) -> list[dict[str, Any]]:
-        """A row per class, in the picture's order: its place there, and the class whose filter is most similar."""
+        """A row per class, in the picture's order: its position, and the class with the most similar filter."""
         names, others = finding.arrays["names"], finding.arrays["similarity"].copy()
         np.fill_diagonal(others, -np.inf)
         return [
@@ -108,12 +114,12 @@ class FilterSimilarity(Figure):
         ]
 
     def draw(self, findings: Mapping[str, Finding]) -> Picture:
-        """A block per network: the similarities left, the confusion right."""
+        """A block per network: filter similarity left, confusion right."""
         return lay_out(_make_block(label, finding) for label, finding in findings.items())
 
 
 def compare_filters(filters: np.ndarray) -> np.ndarray:
-    """Cosines between filters [K,D] -> float64 [K,K] in -1..1, symmetric; 0 with a filter of zeros."""
+    """Cosines between filters [K,D] -> float64 [K,K] in -1..1, symmetric; 0 for a filter of zeros."""
     cosines = np.clip(cosine_similarity(filters.astype(np.float64)), -1, 1).round(_DIGITS)
     return (cosines + cosines.T) / 2
 
@@ -151,7 +157,7 @@ def _summarize(similarity: np.ndarray, names: np.ndarray) -> dict[str, float | s
     return {
         "similarity_mean": float(values.mean()),
         "similarity_max": float(values[best]),
-        "most_similar": pair if (values < values[best]).any() else "all alike",
+        "most_similar": pair if (values < values[best]).any() else "all equal",
     }
 
 
@@ -160,9 +166,9 @@ def _describe(finding: Finding) -> str:
     words = f"mean similarity {numbers['similarity_mean']:z.2f}, largest {numbers['similarity_max']:z.2f} "
     words += f"({numbers['most_similar']})\nrank correlation of similarity and confusion "
     if numbers["spearman"] is None:
-        words += "undefined: one of them is the same for all pairs"
+        words += "undefined: one of the two is the same for all pairs"
     else:
-        words += f"{numbers['spearman']:z.2f}, p = {numbers['p_permutation']:.2g} by permutation"
+        words += f"{numbers['spearman']:z.2f}, p = {numbers['p_permutation']:.2g} (permutation test)"
     return wrap_words(words, WIDTH - 0.4, TEXT)
 
 
@@ -173,21 +179,21 @@ def _make_block(label: str, finding: Finding) -> Row:
     similarity, confusion = finding.arrays["similarity"], finding.arrays["confusion"]
     matrices = [
         _make_matrix(left, side, similarity, names, SIGNED, "cosine similarity of filters"),
-        _make_matrix(right, side, confusion, names, SEQUENTIAL, "confusion: share of a row's examples"),
+        _make_matrix(right, side, confusion, names, SEQUENTIAL, "confusion: share of the row's examples"),
     ]
     words = make_text(_describe(finding), WIDTH / 2, below=0.1, ha="center", color=GRAY)
     return stack([make_title(label, below=0.02), words, align(matrices)])
 
 
 def _make_matrix(x: float, side: float, values: np.ndarray, names: np.ndarray, colors: str, words: str) -> Row:
-    """A matrix [K,K], with its values in its cells where they are few, and its color bar."""
+    """A matrix [K,K] with its color bar; of few classes, with values in the cells."""
     low = -1.0 if colors == SIGNED else 0.0
     black = np.abs(values) < 0.6 if colors == SIGNED else values > 0.6  # on light colors
 
     def draw(sheet: Sheet, y: float) -> None:
         axes = sheet.matrix(x, y, side, values, names, colors, low)
         if len(values) > MOST_NAMES:
-            axes.set_xlabel("place in the order of the clustering", fontsize=SMALL, labelpad=1)
+            axes.set_xlabel("position in the order of the clustering", fontsize=SMALL, labelpad=1)
         if len(values) > _MOST_VALUES:
             return
         size = min(SMALL, 72 * side / len(values) / (0.7 * 5))

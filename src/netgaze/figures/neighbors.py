@@ -1,4 +1,4 @@
-"""Which images of the data are nearest to a picture, and what does each network consider near?"""
+"""The nearest images of a split to your own pictures, network by network."""
 
 from collections.abc import Mapping, Sequence
 from itertools import combinations
@@ -27,18 +27,18 @@ _WORDS = {"euclidean": "Euclidean distance", "cosine": "cosine distance (1 - cos
 class Neighbors(Figure):
     """The nearest images of a split by the distance of penultimate features (Krizhevsky et al. 2012, figure 4).
 
-    The queries are a person's own pictures, at most twelve, or else images of the same split, which do not find
-    themselves.
+    The queries are your own pictures, at most twelve, or else images of the same split, each without itself among its
+    neighbors.
 
     Args:
         images: picture files.
-        indices: without `images`, images of the split to ask for in place of the seed's choice.
+        indices: without `images`, images of the split to use as queries; None draws them.
         split: "train", "val" or "test".
         num_neighbors: of each query.
         distance: "euclidean" or "cosine".
-        fit: how own pictures become squares, "crop" or "squash"; None for the way of the data.
-        num_queries: images of different classes, by seed.
-        seed: of the choice.
+        fit: how your pictures become squares, "crop" or "squash"; None for the data's own way.
+        num_queries: images of different classes, drawn by the seed.
+        seed: of the queries.
 
     Raises:
         NetgazeError: an unknown split, distance or fit, or too few neighbors, queries or pictures.
@@ -46,23 +46,32 @@ class Neighbors(Figure):
 
     title = "Nearest images"
     question = "Which images of the data are nearest to a picture?"
+    look_for = (
+        "What a network treats as similar: object, pose, color or background. Networks that share few neighbors "
+        "represent the images differently."
+    )
+    pitfall = (
+        "A few queries are examples, no measurement: the 20-neighbor accuracy of figure=knn covers the whole split. "
+        "Every picture has nearest images, even one unlike all of the data, and distances of two networks do not "
+        "compare."
+    )
     needs = ("data", "features")
     glossary = Glossary(
         {
             "distances of <query>": Meaning(
-                "distances of <query>", "To its neighbors, ascending; of cosine 1 - cosine, 0..2."
+                "distances of <query>", "To its neighbors, nearest first; for the cosine 1 - cosine, 0..2."
             ),
             "classes of <query>": Meaning("classes of <query>", "Those of its neighbors."),
             "agree_together": Meaning(
                 "neighbors agree",
-                "Share of those shown that are of the commonest class among their query's.",
+                "Share of the neighbors that are of the most frequent class among their query's neighbors.",
                 "%",
                 "higher",
             ),
             "agree_query": Meaning(
-                "neighbors are of the query's class", "Share of those shown; - for own pictures.", "%", "higher"
+                "neighbors of the query's class", "Share of the neighbors; - for your own pictures.", "%", "higher"
             ),
-            "common to <network>": Meaning("common to <network>", "Share of the neighbors that both found.", "%"),
+            "common to <network>": Meaning("common to <network>", "Share of neighbors found by both networks.", "%"),
         }
     )
 
@@ -82,9 +91,9 @@ class Neighbors(Figure):
         _check_choice("distance", distance, tuple(_WORDS))
         _check_choice("fit", fit, (None, "crop", "squash"))
         if min(num_neighbors, num_queries) < 1:
-            raise NetgazeError("figure.neighbors needs num_neighbors and num_queries of 1 or more.")
+            raise NetgazeError("figure.neighbors.num_neighbors and num_queries must be 1 or more.")
         if (images is not None and not len(images)) or (indices is not None and not len(indices)):
-            raise NetgazeError("figure.neighbors has no queries: images or indices is an empty list.")
+            raise NetgazeError("figure.neighbors.images or indices is an empty list. Name at least one query.")
         self.images, self.indices, self.split, self.fit = images or (), indices, split, fit
         self.num_neighbors, self.distance, self.num_queries, self.seed = num_neighbors, distance, num_queries, seed
 
@@ -95,8 +104,8 @@ class Neighbors(Figure):
         room = len(bank_labels) - (own is not None)
         if self.num_neighbors > room:
             raise NetgazeError(
-                f"figure.neighbors.num_neighbors={self.num_neighbors} is more than the {room} images of the "
-                f"{self.split} split that can be found."
+                f"figure.neighbors.num_neighbors={self.num_neighbors} must be at most {room}, the images of the "
+                f"{self.split} split."
             )
         bank = subject.bank(self.split)
         leave_out = False if own is None else own
@@ -131,12 +140,14 @@ class Neighbors(Figure):
         return data.images(self.split, own), subject.bank(self.split)[own], labels[own], names, own
 
     def _write_caption(self) -> str:
-        caption = f"The nearest images of the {self.split} split by the {_WORDS[self.distance]} of penultimate features"
-        caption += ", nearest first; the number below each is its distance."
+        caption = (
+            f"The nearest images of the {self.split} split by the {_WORDS[self.distance]} of penultimate features, "
+        )
+        caption += "nearest first, with the distance below."
         if not self.images:
-            return f"{caption} Blue frames: the query's class; crossed ones: another class."
+            return f"{caption} Blue frame: the query's class; cross: another class."
         if len(self.images) > _MOST_PICTURES:
-            caption += f" Of {len(self.images)} pictures the first {_MOST_PICTURES} are shown."
+            caption += f" The first {_MOST_PICTURES} of {len(self.images)} pictures are shown."
         return caption
 
     def compare(self, findings: Mapping[str, Finding]) -> dict[str, float]:
@@ -148,7 +159,7 @@ class Neighbors(Figure):
         return shares
 
     def draw(self, findings: Mapping[str, Finding]) -> Picture:
-        """A block per query, in it a row per network."""
+        """A block per query with a row per network."""
         words = f"Below each neighbor: its class and its {_WORDS[self.distance]}."
         most = 1.17 if len(findings) <= _MOST_LARGE else 0.8
         queries = make_queries(findings, most, across=_MOST_IN_LINE)
@@ -168,7 +179,7 @@ class Neighbors(Figure):
 def _check_choice(name: str, value: str | None, choices: tuple[str | None, ...]) -> None:
     if value not in choices:
         said = ", ".join("null" if choice is None else choice for choice in choices)
-        raise NetgazeError(f"figure.neighbors.{name}={value} must be one of {said}.")
+        raise NetgazeError(f"Unknown figure.neighbors.{name}={value}. Choose one of {said}.")
 
 
 def _list_numbers(arrays: dict[str, np.ndarray]) -> dict[str, Any]:

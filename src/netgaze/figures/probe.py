@@ -1,4 +1,4 @@
-"""How much of the classes can be read from the features by a line?"""
+"""Linear probes of the features, with few labels and with all."""
 
 from collections.abc import Mapping, Sequence
 
@@ -20,18 +20,26 @@ _TENTH = 10
 class Probe(Figure):
     """Linear probes in closed form (ridge regression) of penultimate features, with few labels and with all.
 
-    The strength of the ridge is chosen by accuracy on the validation split, which has more labels than the smallest
-    probes are given; where validation itself is measured, as while training, on every tenth training image, which is
-    then not fitted.
+    The strength of the ridge penalty is chosen by accuracy on the validation split, which has more labels than the
+    smallest probes are fitted to. If validation itself is measured, as during training, the strength is chosen on every
+    tenth training image, which is then not fitted.
 
     Args:
-        per_class: labels of each class, in probes beside that of all labels; where there are fewer it is left out.
-        draws: of the images that keep their labels.
+        per_class: labels per class, of probes beside the one on all labels; left out if there are fewer.
+        draws: of the labeled images.
         seed: of the first draw; the same images for every network.
     """
 
     title = "Linear probe"
-    question = "How many of the classes can be read from the features by a straight line, and from how many labels?"
+    question = "How well does a linear classifier on the features tell the classes apart, and from how many labels?"
+    look_for = (
+        "How far a line lies above those of the untrained network and of raw pixels, and how fast it rises: features "
+        "that separate the classes reach most of their accuracy with few labels per class."
+    )
+    pitfall = (
+        "With one label per class the draws differ by many points: read the band, not the line. A probe also finds "
+        "what the network itself does not use, and wider features give it more to fit."
+    )
     needs = ("data", "features", "training images")
     metrics = ("probe", "probe_1", "probe_10", "probe_100")
     glossary = Glossary(
@@ -44,14 +52,14 @@ class Probe(Figure):
                 "num_images",
             ),
             "probe_<n>_std": Meaning(
-                "deviation over draws, <n> labels a class", "Standard deviation over the draws of labels.", "%"
+                "spread over draws, <n> labels per class", "Standard deviation over the draws of labels.", "%"
             ),
             "probe_<n>": Meaning(
-                "linear probe, <n> labels a class", "The same of so few labels: the mean over draws.", "%", "higher"
+                "linear probe, <n> labels per class", "The same with few labels: the mean over draws.", "%", "higher"
             ),
-            "strength": Meaning("strength of the ridge", "In mean eigenvalues, of the probe of all labels."),
-            "num_images": Meaning("images", "Of how many the accuracies are."),
-            "num_labels": Meaning("labels", "To which the probe of all labels is fitted."),
+            "strength": Meaning("ridge strength", "In mean eigenvalues; of the probe on all labels."),
+            "num_images": Meaning("images", "How many the accuracies are measured on."),
+            "num_labels": Meaning("labels", "How many the probe on all labels is fitted to."),
         }
     )
 
@@ -59,7 +67,7 @@ class Probe(Figure):
         self.per_class, self.draws, self.seed = per_class, draws, seed
 
     def compute(self, subject: Subject) -> Finding:
-        """Accuracies over labels of each class: mean, lowest and highest over the draws, [P] each."""
+        """Accuracies by labels per class: mean, lowest and highest over the draws, [P] each."""
         train, chosen_on, measured_on = _divide(subject)
         num_classes, sizes = len(subject.data.class_names), train.labels.bincount()
         sizes = sizes[sizes > 0]
@@ -83,26 +91,25 @@ class Probe(Figure):
             "control": np.array(subject.control),
         }
         caption = (
-            f"Accuracy on the {subject.split} split of ridge classifiers on the features, by labels of each class: the "
-            f"mean of {self.draws} draws, which are the same for every network, and their range. The last point is all "
-            "labels."
+            f"Accuracy of ridge classifiers on the features, on the {subject.split} split, by labels per class: mean "
+            f"of {self.draws} draws, the same for every network, and their range. The last point is all labels."
         )
         return Finding(numbers, arrays, caption)
 
     def _draw(self, train: Labeled, num: int, draw: int) -> Labeled:
-        """Some of the training images, as many of each class."""
+        """Some of the training images, the same number of each class."""
         rows = torch.from_numpy(balanced_choice(train.labels.numpy(), num, self.seed + draw))
         return Labeled(train.features[rows], train.labels[rows])
 
     def draw(self, findings: Mapping[str, Finding]) -> Picture:
         """A line per network."""
         lines = [_make_line(label, finding) for label, finding in findings.items()]
-        axes = {"xscale": "log", "xlabel": "labels of each class", "ylabel": "accuracy of the probe", "ylim": (0, 1)}
+        axes = {"xscale": "log", "xlabel": "labels per class", "ylabel": "accuracy of the probe", "ylim": (0, 1)}
         return lay_out([Row(0.1), make_line_plot(lines, 3.2, axes)])
 
 
 def _divide(subject: Subject) -> tuple[Labeled, Labeled, Labeled]:
-    """What is fitted, what chooses the strength, and what is measured."""
+    """The images that are fitted, those that choose the strength, and those that are measured."""
     parts = {
         split: Labeled(subject.bank(split), subject.data.labels(split))
         for split in dict.fromkeys(["train", subject.split])

@@ -1,4 +1,4 @@
-"""Along how many directions do the features vary?"""
+"""Feature spectrum: along how many directions the features vary."""
 
 from collections.abc import Mapping
 
@@ -19,42 +19,51 @@ _LEAST_SHARE = 1e-6  # of the largest eigenvalue, down to which the plot goes
 
 
 class Spectrum(Figure):
-    """The eigenvalues of the covariance of penultimate features, and what they say about collapse.
+    """The eigenvalues of the covariance of penultimate features, and effective ranks, which reveal collapse.
 
     Args:
-        num_images: of the split, evenly out of all; effective ranks are no larger, and compare at one number alone.
+        num_images: of the split, evenly spaced over all; effective ranks compare only for the same number.
     """
 
-    title = "Spectrum of the features"
+    title = "Feature spectrum"
     question = "Along how many directions do the features vary, or have they collapsed onto a few?"
+    look_for = (
+        "A line that falls slowly: the variance is spread over many directions. A line that drops after a few "
+        "eigenvalues, with a low effective rank, means collapse."
+    )
+    pitfall = (
+        "A high rank is not good by itself: untrained features and noise can have one, and a supervised network needs "
+        "few directions. Ranks compare only for one number of images and similar networks; read them beside the "
+        "20-neighbor accuracy."
+    )
     needs = ("data", "features")
     metrics = ("rankme", "rank", "feature_std")
     glossary = Glossary(
         {
             "rankme": Meaning(
                 "effective rank (RankMe)",
-                "exp of the entropy of the features' singular values, as they are (Garrido et al. 2023): at most the "
-                "number of features or of images. Where all features are positive their mean weighs most.",
+                "exp of the entropy of the features' singular values, uncentered (Garrido et al. 2023): at most the "
+                "number of features or of images. If all features are positive, their mean dominates it.",
                 "",
                 "higher",
             ),
             "rank": Meaning(
                 "effective rank, centered",
-                "The same once the mean is taken off: along how many directions images differ.",
+                "The same after subtracting the mean: along how many directions images differ.",
                 "",
                 "higher",
             ),
             "feature_std": Meaning(
                 "spread of directions",
-                "sqrt(D) times the mean deviation of the features of length one: about 1 where they point everywhere, "
-                "0 where all are one (collapse). Of positive features it stays well below 1.",
+                "sqrt(D) times the mean standard deviation of the normalized features: about 1 if they point "
+                "everywhere, 0 if all are equal (collapse). Positive features stay well below 1.",
                 "",
                 "higher",
             ),
             "decay": Meaning(
-                "decay of eigenvalues", "The exponent a of n^-a through eigenvalues 10 to 100 of the covariance."
+                "eigenvalue decay", "Exponent a of n^-a, fitted to eigenvalues 10 to 100 of the covariance."
             ),
-            "num_images": Meaning("images", "From which the spectrum is."),
+            "num_images": Meaning("images", "How many the spectrum is computed from."),
             "num_features": Meaning("features", "How many there are."),
         }
     )
@@ -63,7 +72,7 @@ class Spectrum(Figure):
         self.num_images = num_images
 
     def compute(self, subject: Subject) -> Finding:
-        """Eigenvalues of the centered features' covariance in shares of their sum, the largest first [min(N,D)]."""
+        """Eigenvalues of the centered features' covariance as shares of their sum, the largest first [min(N,D)]."""
         bank = subject.bank(subject.split)
         index = torch.linspace(0, len(bank) - 1, min(self.num_images, len(bank))).long()
         features = to_floats(bank[index])
@@ -82,7 +91,7 @@ class Spectrum(Figure):
         }
         caption = (
             f"Eigenvalues of the covariance of the features of {len(features):,} images of the {subject.split} split, "
-            "the mean taken off, in shares of their sum. RankMe is of the features as they are, at the same number."
+            "as shares of their sum. RankMe is computed from the uncentered features of the same images."
         )
         return Finding({k: v for k, v in numbers.items() if np.isfinite(v)}, arrays, caption)
 
@@ -91,7 +100,7 @@ class Spectrum(Figure):
         axes = {
             "xscale": "log",
             "yscale": "log",
-            "xlabel": "eigenvalue, the largest first",
+            "xlabel": "eigenvalue, largest first",
             "ylabel": "share of variance",
         }
         return lay_out([Row(0.1), make_line_plot([_make_line(*item) for item in findings.items()], 3.2, axes)])

@@ -1,4 +1,4 @@
-"""Which training labels may be wrong?"""
+"""Suspicious labels: training labels that may be wrong."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -22,20 +22,28 @@ _TILE = (WIDTH - 0.2) / _ACROSS  # inches
 
 
 class Suspicious(Figure):
-    """The training labels of lowest mean margin (AUM, Pleiss et al. 2020), with what was answered instead.
+    """The training labels with the lowest mean margin (AUM, Pleiss et al. 2020), and the predictions against them.
 
-    It is a sheet for a person to go through: hard images and rare views are among them, not wrong labels alone. The
-    table names each image's file where the data has files (`data=folder`), and its place in the training split.
+    A sheet to review by eye: it contains hard images and rare views, not only wrong labels. The table names each
+    image's file, if the data has files (`data=folder`), and its index in the training split.
 
     Args:
-        num: labels.
+        num: labels on the sheet.
 
     Raises:
         NetgazeError: fewer than one.
     """
 
     title = "Suspicious labels"
-    question = "Which training labels may be wrong, and what does the network say instead?"
+    question = "Which training labels may be wrong, and what does the network predict instead?"
+    look_for = (
+        "Images that plainly show the predicted class, and duplicates or boundary cases that were labeled two ways. "
+        "The table says which files to check."
+    )
+    pitfall = (
+        "Hard is not mislabeled: rare views and small objects have low margins, too. A network that trains long learns "
+        "wrong labels by heart and raises their margins, so the sheet does not list them all."
+    )
     needs = ("examples",)
     controls = "none"
     glossary = Glossary(
@@ -43,20 +51,20 @@ class Suspicious(Figure):
             "num": Meaning("labels on the sheet"),
             "num_examples": Meaning("training labels"),
             "contradicted": Meaning(
-                "contradicted", "Share of all training examples of which most epochs answered another class.", "%"
+                "contradicted", "Share of all training examples predicted as another class in most epochs.", "%"
             ),
             "wrong": Meaning(
-                "wrong on the sheet", "Where the true labels are known: share of the sheet.", "%", "higher"
+                "incorrect labels on the sheet", "Share of the sheet, if the true labels are known.", "%", "higher"
             ),
-            "rank": Meaning("rank", "From the most suspicious on."),
-            "file": Meaning("file", "Below the folder of the data."),
-            "index": Meaning("place", "In the training split, from 0."),
-            "label": Meaning("label", "As it was trained on."),
-            "says": Meaning("the network says", "The most frequent answer besides the label."),
-            "epochs_saying": Meaning("epochs that said so"),
-            "margin": Meaning("mean margin", "Logit of the label less the largest other, the mean over epochs (AUM)."),
+            "rank": Meaning("rank", "1 is the most suspicious."),
+            "file": Meaning("file", "Relative to the folder of the data."),
+            "index": Meaning("index", "In the training split, from 0."),
+            "label": Meaning("label", "The one that was trained on."),
+            "says": Meaning("prediction", "The most frequent one other than the label."),
+            "epochs_saying": Meaning("epochs with this prediction"),
+            "margin": Meaning("mean margin", "Logit of the label minus the largest other, averaged over epochs (AUM)."),
             "confidence": Meaning("confidence", "Mean probability of the label.", "%"),
-            "true": Meaning("true label", "Where it is known to be another than was trained on."),
+            "true": Meaning("true label", "If it is known to differ from the one trained on."),
         }
     )
 
@@ -66,14 +74,14 @@ class Suspicious(Figure):
         self.num = num
 
     def compute(self, subject: Subject) -> Finding:
-        """The labels [n] in order, images [n,H,W,3], answers and margins; files where the data has some.
+        """The labels [n] in order, images [n,H,W,3], predictions and margins; files if the data has any.
 
         Raises:
-            NetgazeError: the network learned no labels of the data.
+            NetgazeError: the network was not trained on the labels of the data.
         """
         record, data = subject.examples, subject.train_data
         if record.names != data.class_names:
-            raise NetgazeError(f"{subject.label} learned no labels of its data: there are none to suspect.")
+            raise NetgazeError(f"{subject.label} was not trained on the labels of its data. Choose a run that was.")
         labels, true = (values("train").numpy() for values in (data.labels, data.true_labels))
         margins = average_epochs(record.margin)
         seen, names = int(np.isfinite(margins).sum()), np.array(data.class_names)
@@ -120,27 +128,27 @@ class Suspicious(Figure):
 def _make_sheet(label: str, finding: Finding) -> Row:
     numbers = finding.numbers
     words = f"the {numbers['num']} most suspicious of {numbers['num_examples']:,} labels"
-    words += f"; {numbers['wrong']:.0%} of them are known to be wrong" if "wrong" in numbers else ""
+    words += f"; {numbers['wrong']:.0%} of them are known to be incorrect" if "wrong" in numbers else ""
     tiles = [_make_tile(finding, place) for place in range(numbers["num"])]
     return stack([make_head(label, words, 0.3), make_tiles(tiles, 0.1, _TILE, gap=0.08, across=_ACROSS), Row(0.1)])
 
 
 def _make_tile(finding: Finding, place: int) -> Tile:
-    """An image with its rank, its label, what was answered instead, and how often."""
+    """An image with its rank, its label, the prediction against it, and the true label if known to differ."""
     arrays = finding.arrays
     label, says = str(arrays["labels"][place]), str(arrays["says"][place])
-    lines = [f"{place + 1}: {label}", f"says {says}" if says else "says so too"]
+    lines = [f"{place + 1}: {label}", f"predicted {says}" if says else "undisputed"]
     right = None
     if "true" in arrays:
         right = bool(arrays["true"][place] == arrays["labels"][place])
-        lines += [] if right else [f"was {arrays['true'][place]}"]
+        lines += [] if right else [f"is {arrays['true'][place]}"]
     words = [clip_words(line, _TILE - 0.08, SMALL, 2) for line in lines]
     return Tile(arrays["images"][place], "\n".join(words), right)
 
 
 def _write_caption(num_epochs: int, is_known: bool) -> str:
-    known = " Crossed: the label is known to be wrong; blue: it is the true one." if is_known else ""
+    known = " Cross: the label is known to be incorrect; blue frame: it is correct." if is_known else ""
     return (
-        f"By the lowest mean margin over {num_epochs} epochs of training. Above: rank and label; below it the most "
-        "frequent other answer. Not every one is wrong: hard images are suspicious too." + known
+        f"Labels with the lowest mean margin over {num_epochs} epochs of training: rank and label, then the most "
+        "frequent other prediction. Not all of them are wrong: hard images have low margins, too." + known
     )

@@ -1,4 +1,4 @@
-"""How do the features lie in a plane?"""
+"""t-SNE map of the features."""
 
 from collections.abc import Mapping
 
@@ -20,40 +20,47 @@ _LEAST_EACH, _MOST_EACH = 3, 10  # images of a class: of fewer some classes stan
 class Tsne(Figure):
     """A t-SNE map (van der Maaten and Hinton 2008) of penultimate features, colored by the data's classes.
 
-    The same images for every network, as evenly over the classes as they allow; where this leaves fewer than three
-    of each, up to ten each of some classes, drawn by the seed: an image alone of its class tells nothing.
+    The same images for every network, spread evenly over the classes; if that leaves fewer than three of each, up to
+    ten each of some classes, drawn by the seed.
 
-    Features of more than 50 dimensions go through PCA to 50 first, as in the paper; perplexity is 30, less for few
-    images. Distances between far groups and sizes of groups mean nothing in such a map: the numbers say how far to
-    trust it.
+    Features of more than 50 dimensions are reduced to 50 by PCA first, as in the paper; the perplexity is 30, less for
+    few images. Distances between clusters and their sizes mean nothing: the numbers say how far to trust the map.
 
     Args:
-        num_images: how many; fewer where the split has fewer.
-        seed: of the choice of images and of the map.
+        num_images: how many; fewer if the split has fewer.
+        seed: of the images and of the map.
     """
 
     title = "t-SNE map"
-    question = "Do images of the same class lie together in the space of features?"
+    question = "Do images of the same class lie together in feature space?"
+    look_for = (
+        "Clusters of one color, and which classes share a cluster. The 5-neighbor agreement in the features says how "
+        "well the classes separate; trustworthiness says how far the map can be believed."
+    )
+    pitfall = (
+        "Distances between clusters and the sizes of clusters mean nothing, and another seed gives another map. t-SNE "
+        "forms clusters in noise, too: compare with the untrained network and with raw pixels."
+    )
     needs = ("data", "features")
     glossary = Glossary(
         {
             "trustworthiness": Meaning(
                 "trustworthiness",
-                "Do neighbors in the plane come from near by in the features (Venna and Kaski 2001)? 0..1 over 10 "
+                "How far neighbors in the plane are neighbors in the features (Venna and Kaski 2001), 0..1 over 10 "
                 "neighbors; about 0.5 for a random map. It judges the map, not the network.",
                 "",
                 "higher",
             ),
             "knn5_plane": Meaning(
-                "5 nearest agree, in the plane",
-                "Share of the images shown whose 5 nearest others (Euclidean) are mostly of their class.",
+                "5-neighbor agreement in the plane",
+                "Share of the images shown whose 5 nearest neighbors (Euclidean) are mostly of their class.",
                 "%",
                 "higher",
                 "num_images",
             ),
             "knn5_features": Meaning(
-                "5 nearest agree, in the features",
-                "The same in the features: the network's quality shows here.",
+                "5-neighbor agreement in the features",
+                "The same in the features: this judges the network.",
                 "%",
                 "higher",
                 "num_images",
@@ -66,7 +73,7 @@ class Tsne(Figure):
         self.num_images, self.seed = num_images, seed
 
     def compute(self, subject: Subject) -> Finding:
-        """The places in the plane, [N,2], with class numbers and names."""
+        """Positions in the plane, [N,2], with class numbers and names."""
         # Here, as it takes a second that no training should wait for; before the limit, which binds what is loaded.
         from sklearn.manifold import trustworthiness
 
@@ -83,18 +90,21 @@ class Tsne(Figure):
                 "num_images": len(index),
             }
         arrays = {"plane": plane, "labels": labels, "names": np.array(subject.data.class_names)}
-        caption = f"{len(index)} images of the {subject.split} split, the same for every network, colored by class."
+        caption = (
+            f"{len(index)} images of the {subject.split} split, the same for every network, colored by class. Plane, "
+        )
+        caption += "features: 5-neighbor agreement in each."
         shown, total = len(np.unique(labels)), len(arrays["names"])
-        caption += f" They are of {shown} of the {total:,} classes." if shown < total else ""
+        caption += f" They belong to {shown} of the {total:,} classes." if shown < total else ""
         return Finding(numbers, arrays, caption)
 
     def draw(self, findings: Mapping[str, Finding]) -> Picture:
-        """A column per network, and one legend."""
+        """A column per network, with one legend."""
         return draw_planes(findings, _describe)
 
 
 def _choose_images(labels: np.ndarray, num: int, seed: int) -> np.ndarray:
-    """Indices of at most `num` images by their labels [N], evenly over all classes or, of too many, over some."""
+    """Indices of at most `num` images by their labels [N], spread over all classes or, if too many, over some."""
     classes, sizes = np.unique(labels, return_counts=True)
     if len(classes) * _LEAST_EACH <= num:
         return balanced_choice(labels, num, seed)
@@ -108,5 +118,5 @@ def _describe(finding: Finding) -> str:
     shown = {name: format_named(finding.numbers, name, Tsne.glossary) for name in ("knn5_plane", "knn5_features")}
     return (
         f"trustworthiness {finding.numbers['trustworthiness']:.2f}\n"
-        f"5-NN, plane: {shown['knn5_plane']}\n5-NN, features: {shown['knn5_features']}"
+        f"plane: {shown['knn5_plane']}\nfeatures: {shown['knn5_features']}"
     )

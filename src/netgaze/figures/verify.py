@@ -1,4 +1,4 @@
-"""Do two pictures show the same person?"""
+"""Verification of your own pictures: do two show the same person?"""
 
 from collections.abc import Mapping, Sequence
 from itertools import combinations
@@ -23,13 +23,13 @@ _TILE, _LINE, _GAP = 0.95, 0.36, 0.15  # inches: a picture, a network's line, be
 _LEFT, _RIGHT = 2 * _TILE + 0.35, WIDTH - 0.2  # inches: where the lines begin and end
 _ANSWERS = {0: "same person", 1: "different people"}
 _COLORS = {0: RIGHT, 1: WRONG, -1: "black"}
-_KEY = "Diamond: the distance, from 0 on. Blue: up to the threshold, the same person. Vermilion: different people."
+_KEY = "Diamond: distance, from 0 on. Blue: up to the threshold, same person. Vermilion: beyond it, different people."
 
 
 class Verify(Figure):
-    """Two pictures are of the same person where the distance of their embeddings is at most the threshold.
+    """Two pictures count as the same person if the distance of their embeddings is at most the threshold.
 
-    Of more than two pictures all pairs are compared, in order, the first twelve.
+    Of more than two pictures the first twelve pairs are compared.
 
     Args:
         images: picture files.
@@ -38,28 +38,33 @@ class Verify(Figure):
         NetgazeError: fewer than two.
     """
 
-    title = "The same person?"
+    title = "Verification of your pictures"
     question = "Do two pictures show the same person?"
+    look_for = (
+        "On which side of the threshold the diamond lies, and how far from it: near it, the decision is a close one."
+    )
+    pitfall = (
+        "Distances of two networks do not compare; each has its own threshold. A few pairs measure nothing: the error "
+        "rate is in figure=verification. Other lighting, pose or cropping than in training moves the distance."
+    )
     needs = ("data", "verifier")
     glossary = Glossary(
         {
             "threshold": Meaning(
-                "threshold", "Distance up to which two pictures count as the same person; - without one."
+                "threshold", "Distance up to which two pictures count as the same person; - if there is none."
             ),
-            "distance of <file>": Meaning(
-                "distance of <file>", "Euclidean, between the network's vectors of the pictures."
-            ),
-            "answer to <file>": Meaning("answer to <file>", "0 for the same person, 1 for different people."),
+            "distance of <file>": Meaning("distance of <file>", "Euclidean, between the pictures' embeddings."),
+            "answer to <file>": Meaning("decision for <file>", "0: same person; 1: different people."),
         }
     )
 
     def __init__(self, *, images: Sequence[str] | None = None):
         if images is None or len(images) < 2:
-            raise NetgazeError("figure verify needs two pictures: type images=[a.jpg,b.jpg]")
+            raise NetgazeError("figure=[verify] needs two pictures: type images=[a.jpg,b.jpg]")
         self.images = images
 
     def compute(self, subject: Subject) -> Finding:
-        """Pairs [n,2], their distances [n] and answers [n] (-1: none); the pictures [N,H,W,3] and their names [N]."""
+        """Pairs [n,2], their distances [n] and decisions [n] (-1: none); the pictures [N,H,W,3] and their names [N]."""
         images, threshold = subject.data.read_images(self.images), subject.threshold
         names = np.array(name_files(self.images))
         pairs = np.array(list(combinations(range(len(names)), 2))[:_MOST_PAIRS])
@@ -76,12 +81,12 @@ class Verify(Figure):
         return Finding(numbers, arrays, self._write_caption(names, images.shape[-1], threshold))
 
     def _write_caption(self, names: np.ndarray, side: int, threshold: float | None) -> str:
-        caption = "0: the distance is at most the threshold, the same person; 1: it is larger, different people."
+        caption = "0: the distance is at most the threshold (same person); 1: it is larger (different people)."
         if threshold is None:
-            caption = "There is no threshold, and so no answer: the data has no people to choose one on."
+            caption = "There is no threshold, hence no decision: the data has no people to choose one on."
         num = len(names) * (len(names) - 1) // 2
         if num > _MOST_PAIRS:
-            caption += f" Of {num} pairs the first {_MOST_PAIRS} are shown."
+            caption += f" The first {_MOST_PAIRS} of {num} pairs are shown."
         sizes = [read_size(path) for path in self.images]
         if len(set(sizes)) == 1:
             return caption
@@ -91,7 +96,7 @@ class Verify(Figure):
         return f"{caption} {', '.join(said)}: {both} were fitted to {side} x {side}."
 
     def draw(self, findings: Mapping[str, Finding]) -> Picture:
-        """A row per pair: the pictures as the networks see them, and for each network the distance on a line."""
+        """A row per pair: the pictures as the networks see them, and per network the distance on a line."""
         first = next(iter(findings.values()))
         names = [clip_words(str(name), _TILE, SMALL, 2) for name in first.arrays["names"]]
         tiles, rows = list(map(Tile, first.arrays["pictures"], names)), [Row(0.15)]
@@ -112,7 +117,7 @@ class Verify(Figure):
 
 
 def _describe(finding: Finding, number: int, digits: int) -> str:
-    """The distance of a pair, the threshold, and the answer."""
+    """The distance of a pair, the threshold, and the decision."""
     threshold, answer = finding.numbers["threshold"], int(finding.arrays["answers"][number])
     distance = f"distance {finding.arrays['distances'][number]:.{digits}f}"
     if threshold is None:
@@ -121,7 +126,7 @@ def _describe(finding: Finding, number: int, digits: int) -> str:
 
 
 def _make_line(label: str, finding: Finding, number: int) -> Row:
-    """From 0 to the largest distance or the threshold of a network: the same scale for all its pairs."""
+    """A line from 0 to the network's largest distance or its threshold: one scale for all its pairs."""
     threshold, distances = finding.numbers["threshold"], finding.arrays["distances"]
     words, color = _describe(finding, number, 3), _COLORS[int(finding.arrays["answers"][number])]
     scale = (_RIGHT - _LEFT) / (1.05 * max(distances.max(), threshold or 0) or 1.0)

@@ -1,4 +1,4 @@
-"""Do two views of an image look alike to the network, and those of two images not?"""
+"""Augmented views: are two views of one image similar to the network, and views of two images not?"""
 
 from collections.abc import Mapping, Sequence
 
@@ -25,38 +25,47 @@ _PAIRS = {"two views of an image": ("same", RIGHT), "views of two images": ("oth
 
 
 class Views(Figure):
-    """Images as training changes them, and the cosines of the features of such views.
+    """Images as training augments them, and the cosines between the features of augmented views.
 
-    Each network by the augmentation of its own data: alignments under different ones do not compare. Draws are fixed.
+    Each network uses its own data's augmentation: alignments under different augmentations do not compare. The random
+    draws are fixed.
 
     Args:
         num_examples: images whose views are shown.
-        num_images: images that are measured, evenly out of the split.
-        indices: images to show in place of the seed's choice.
-        seed: of the choice.
+        num_images: images measured, evenly spaced over the split.
+        indices: images of the split to show instead.
+        seed: of the images shown.
     """
 
-    title = "Views"
-    question = "Are two views of an image alike to the network, and views of two images not?"
+    title = "Augmented views"
+    question = "Are two views of an image similar to the network, and views of two images not?"
+    look_for = (
+        "Two separate histograms: views of one image near cosine 1, views of two images far below. Good features have "
+        "both a low alignment and a low uniformity."
+    )
+    pitfall = (
+        "Alignment alone is no virtue: a collapsed network has 0. Weak augmentation makes views similar for any "
+        "network, the untrained one included, so compare only networks with the same augmentation."
+    )
     needs = ("data", "features")
     metrics = ("alignment", "uniformity")
     glossary = Glossary(
         {
             "alignment": Meaning(
                 "alignment",
-                "Mean squared distance of the directions of two views' features (Wang and Isola 2020): 0 where they "
-                "are alike, as in a collapsed network too.",
+                "Mean squared distance of the normalized features of two views (Wang and Isola 2020): 0 if they are "
+                "equal, as also in a collapsed network.",
                 "",
                 "lower",
             ),
             "uniformity": Meaning(
                 "uniformity",
-                "How evenly directions are spread over the sphere, log of mean exp(-2 distance²): 0 for a collapsed "
-                "network, about -4 at best.",
+                "How evenly normalized features are spread over the sphere, log of mean exp(-2 distance²): 0 for a "
+                "collapsed network, about -4 at best.",
                 "",
                 "lower",
             ),
-            "num_images": Meaning("images", "Of which two views were measured."),
+            "num_images": Meaning("images", "How many, with two views each."),
         }
     )
 
@@ -71,10 +80,10 @@ class Views(Figure):
         self.num_examples, self.num_images, self.indices, self.seed = num_examples, num_images, indices, seed
 
     def compute(self, subject: Subject) -> Finding:
-        """Examples [E,H,W,3], two views of each [2,E,H,W,3], and cosines of views of one image and of two, [N] each."""
+        """Examples [E,H,W,3], two views of each [2,E,H,W,3], cosines of views of one image and of two, [N] each."""
         data, split = subject.data, subject.split
         if data.augment is None:
-            raise NetgazeError("its data has no augmentation, and so no views")
+            raise NetgazeError("The data has no augmentation (data.augment=null), so there are no views.")
         labels = data.labels(split)
         shown = torch.from_numpy(choose_examples(labels.numpy(), self.num_examples, self.seed, self.indices))
         measured = torch.linspace(0, len(labels) - 1, min(self.num_images, len(labels))).long()
@@ -91,13 +100,13 @@ class Views(Figure):
             "other": F.cosine_similarity(first, second.roll(1, 0)).numpy(),
         }
         caption = (
-            f"Two views each of {len(measured):,} images of the {split} split, by the augmentation that the network "
-            "was trained with: how often their features have which cosine."
+            f"Cosines between the features of two views, for {len(measured):,} images of the {split} split, under the "
+            "augmentation that the network was trained with."
         )
         return Finding(numbers, arrays, caption)
 
     def draw(self, findings: Mapping[str, Finding]) -> Picture:
-        """For all networks of one augmentation the examples, then a histogram per network."""
+        """Per augmentation the examples, then a histogram per network trained with it."""
         patches = [Patch(color=color, alpha=0.6, label=label) for label, (_, color) in _PAIRS.items()]
         rows = [Row(0.1)]
         for group in group_equal(findings, ("images", "views")):
@@ -106,7 +115,7 @@ class Views(Figure):
 
 
 def _make_examples(finding: Finding) -> Row:
-    """A line of images, below it one of their first views, and one of their second."""
+    """A line of images, then a line of their first views and one of their second."""
     arrays = finding.arrays
     pitch = min(1.0, (WIDTH - _LEFT - 0.1) / len(arrays["images"]))
     lines = {"image": arrays["images"], "a view": arrays["views"][0], "another": arrays["views"][1]}

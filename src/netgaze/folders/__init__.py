@@ -1,1 +1,1 @@
-"""How people lay out pictures in folders: parts, classes, tables of labels. Needs neither torch nor NumPy."""
+"""Layouts of picture folders: parts, classes, tables of labels. Needs neither torch nor NumPy."""

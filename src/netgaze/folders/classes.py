@@ -1,4 +1,4 @@
-"""Classes by the folders that pictures lie in. Needs no torch."""
+"""Classes from the folders of pictures. Needs no torch."""
 
 from netgaze.errors import NetgazeError
 from netgaze.folders.parts import join_names
@@ -55,7 +55,7 @@ def check_classes(found: Scan, place: Place, names: list[str], sure: bool) -> No
             advice = (
                 f"Its folders are {join_names(found.list_folders(fork))}: data.dir={found.locate(fork)} takes these."
             )
-        raise NetgazeError(f"{where} has a single class, {names[0]}: there is nothing to tell apart. {advice}")
+        raise NetgazeError(f"{where} has a single class, {names[0]}, so there is nothing to classify. {advice}")
     if are_no_classes(names) and not sure:
         raise NetgazeError(
             f"{where} has the folders {join_names(names)}, which do not sound like classes. Name the folder that holds "

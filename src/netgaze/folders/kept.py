@@ -1,4 +1,4 @@
-"""The folder that was read last, for as long as nothing in it changes: one start asks for its layout ten times."""
+"""Keeps the layout of the last folder until something in it changes; one start needs it ten times."""
 
 import os
 import time

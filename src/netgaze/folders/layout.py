@@ -1,4 +1,4 @@
-"""How a folder of pictures is laid out: its parts, and the class of each picture. Needs no torch.
+"""The layout of a folder of pictures: its parts, and the class of each picture. Needs no torch.
 
 One reader for all that lies in folders: parts are found by the names that people give them, classes by folders or by a
 table of labels, and what was left out is said. What can be read in two ways is asked about, never guessed.
@@ -40,12 +40,14 @@ class Reading:
 
     def __post_init__(self) -> None:
         if self.class_folders not in ("top", "leaves"):
-            raise NetgazeError(f"data.class_folders={self.class_folders} is not known. It is top or leaves.")
+            raise NetgazeError(f"Unknown data.class_folders={self.class_folders}. Choose top or leaves.")
         if self.parts is None or self.parts == "none":
             return
         example = "as in 'data.parts={train:photos,test:new}'"
         if not isinstance(self.parts, Mapping):
-            raise NetgazeError(f"data.parts={self.parts} is none of null, none, or folders by part, {example}.")
+            raise NetgazeError(
+                f"data.parts={self.parts} is not possible. Choose null, none, or folders by part, {example}."
+            )
         if "train" not in self.parts or set(self.parts) - set(PART_NAMES) or None in self.parts.values():
             raise NetgazeError(
                 f"data.parts={dict(self.parts)} must name the folder of train, and may name those of val and test, "
@@ -150,14 +152,14 @@ def _read_typed_table(layout: Layout, places: Mapping[str, Place], reading: Read
             parts[part].add([picture], label)
     layout.parts = {part: own for part, own in parts.items() if own.pictures}
     if "train" not in layout.parts:
-        raise NetgazeError(f"data.labels={reading.labels} names no picture to train on.")
+        raise NetgazeError(f"data.labels={reading.labels} names no training picture.")
 
 
 def _locate_table(found: Scan, labels: str) -> str:
     for path in (found.locate([labels]), os.path.expanduser(labels)):
         if os.path.isfile(path):
             return path
-    raise NetgazeError(f"data.labels={labels}: there is no such file, neither in {found.root} nor where you are.")
+    raise NetgazeError(f"data.labels={labels}: there is no such file in {found.root} or in the current folder.")
 
 
 def _read_part(layout: Layout, part: str, place: Place, reading: Reading) -> None:

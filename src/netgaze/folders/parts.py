@@ -1,4 +1,4 @@
-"""Which folders people mean by training, validation and test. Needs no torch."""
+"""Folder names for training, validation and test. Needs no torch."""
 
 from collections.abc import Iterable
 from typing import Any

@@ -1,4 +1,4 @@
-"""A person's own pictures: files, folders of them, and patterns."""
+"""Your own pictures: files, folders, and patterns."""
 
 import glob
 import logging
@@ -28,11 +28,11 @@ def _below(path: str) -> list[str]:
             kinds = found.empty.get((), "")
             raise NetgazeError(f"images: {path} holds no pictures{f', only files of {kinds}' if kinds else ''}.")
         for why, names in found.ignored.items():
-            log.info("images: in %s %d are left out (%s), %s first", path, len(names), why, names[0])
+            log.info("images: left out of %s: %d files (%s), the first is %s", path, len(names), why, names[0])
         return [found.locate(place) for place in found.list_below(())]
     if os.path.lexists(path) or not glob.has_magic(path):
         return [path]
     files = sorted(file for file in glob.glob(path, recursive=True) if os.path.isfile(file))
     if not files:
-        raise NetgazeError(f"images: no file fits {path}.")
+        raise NetgazeError(f"images: no file matches {path}.")
     return files

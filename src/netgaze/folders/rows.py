@@ -1,4 +1,4 @@
-"""Rows and columns of a text file, however they are told apart. Needs no torch."""
+"""Rows and columns of a text file with any separator. Needs no torch."""
 
 import csv
 import io
@@ -23,33 +23,37 @@ def read_rows(path: str, name: str) -> list[list[str]]:
     """
     text = _read_text(path, name)
     if max(map(len, text.split("\n"))) > _MOST_IN_LINE:
-        raise NetgazeError(f"{name} has a line of more than {_MOST_IN_LINE} characters: that is no table of labels.")
+        raise NetgazeError(
+            f"{name} has a line of more than {_MOST_IN_LINE} characters, so it is not a table of labels."
+        )
     rows = []
     try:
         for row in _split(text):
             if len(row) > MOST_COLUMNS:
-                raise NetgazeError(f"{name} has more than {MOST_COLUMNS} columns: that is no table of labels.")
+                raise NetgazeError(f"{name} has more than {MOST_COLUMNS} columns, so it is not a table of labels.")
             if any(cell.strip() for cell in row):
                 rows.append(row)
     except csv.Error as error:
         raise NetgazeError(f"{name} cannot be read as a table: {error}.") from error
     width = max(map(len, rows[:_TRIED]), default=0)
     if width < 2:
-        raise NetgazeError(f"{name} has no two columns: a table of labels names a picture and its class in each row.")
+        raise NetgazeError(
+            f"{name} has fewer than two columns. A table of labels names a picture and its class in each row."
+        )
     return [row[:width] + [""] * (width - len(row)) for row in rows]
 
 
 def _read_text(path: str, name: str) -> str:
     try:
         if os.path.getsize(path) > MOST_BYTES:
-            raise NetgazeError(f"{name} is larger than {MOST_BYTES // 1_000_000} MB: that is no table of labels.")
+            raise NetgazeError(f"{name} is larger than {MOST_BYTES // 1_000_000} MB, so it is not a table of labels.")
         with open(path, "rb") as file:
             raw = file.read()
     except OSError as error:
         raise NetgazeError(f"Cannot read {path}: {error.strerror}.") from error
     text = _decode(raw)
     if "\0" in text[:10_000]:
-        raise NetgazeError(f"{name} is no text: a table of labels is CSV or TSV.")
+        raise NetgazeError(f"{name} is not text. A table of labels is CSV or TSV.")
     return text
 
 

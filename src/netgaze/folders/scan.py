@@ -1,4 +1,4 @@
-"""What lies in a folder: its pictures, folder by folder, and what is no picture and why. Needs neither torch nor NumPy.
+"""Scans a folder: its pictures by folder, and other files with the reason. Needs neither torch nor NumPy.
 
 Nothing is left out without a word: every file and folder that is not taken stands in `Scan.ignored`.
 """

@@ -1,4 +1,4 @@
-"""Labels in a table, as CSV or TSV: which column names the picture, which the class. Needs no torch."""
+"""Labels from a CSV or TSV table: finds the columns of pictures and classes. Needs no torch."""
 
 import os
 import re

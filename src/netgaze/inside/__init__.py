@@ -1,1 +1,1 @@
-"""Looking into a network: its layers, what they cost and see, and images found by gradient."""
+"""Looking into a network: its layers, their cost and receptive fields, and images found by gradient."""

@@ -1,11 +1,11 @@
-"""What each layer of a network costs and sees: shapes, activations, parameters, multiply-accumulates, receptive field.
+"""Cost and receptive field of each layer of a network: shapes, activations, parameters, multiply-adds.
 
 A copy of the network without its weights (on torch's meta device, so that VGG-19 takes neither memory nor time) reads
-one image, and every operation is counted for the module that runs it. A network that needs numbers to run is copied
-with them.
+one image, and every operation is counted for the module that runs it. A network that needs its weights to run is
+copied with them.
 
 What counts:
-    macs: multiply-accumulates of convolutions, matrix products and attention, as papers count them: half of the
+    macs: multiply-adds of convolutions, matrix products and attention, as papers count them: half of the
         operations that `torch.utils.flop_counter` counts. Norms, activation functions and pools are left out.
     params: of the module itself, each once; a norm's scale is a weight and its shift a bias. `params_no_bias` leaves
         out what is named bias. Running statistics are no parameters.
@@ -40,7 +40,7 @@ def list_layers(model: nn.Module, input_shape: Sequence[int]) -> list[Layer]:
         input_shape: of one image, (C, H, W).
 
     Raises:
-        ValueError: the shape is not three whole numbers of 1 or more.
+        ValueError: the shape is not three integers of 1 or more.
         NetgazeError: the network cannot read such images.
     """
     return _on_a_copy(model, input_shape, trace).rows
@@ -71,18 +71,18 @@ def group_parts(rows: Sequence[Layer]) -> dict[str, dict[str, int]]:
 def estimate_memory(
     model: nn.Module, input_shape: Sequence[int], batch_size: int, *, precision: int = 32, optimizer_states: int = 1
 ) -> dict[str, int]:
-    """Bytes that a training step of the whole network holds at its fullest, by what holds them, and their `total`.
+    """Peak memory of a training step of the whole network in bytes, by what holds it, and its `total`.
 
     `weights` + `gradients` (as many) + `optimizer` (as many for each of its states) + `activations`: all that autograd
-    keeps for the backward pass of a batch, found on two small batches and drawn out in a line. Left out: the working
+    keeps for the backward pass of a batch, found on two small batches and extrapolated linearly. Left out: the working
     space of single operations, buffers, and what an allocator loses.
 
     Args:
         model: reads images [B,C,H,W]; it is left as it is.
         input_shape: of one image, (C, H, W).
         batch_size: images.
-        precision: bits of an activation, 32 or 16; weights, gradients and states have 32, as in mixed precision.
-        optimizer_states: numbers kept for each weight: 1 for SGD with momentum, 2 for Adam, 0 for plain SGD.
+        precision: bits per activation, 32 or 16; weights, gradients and states have 32, as in mixed precision.
+        optimizer_states: values kept per weight: 1 for SGD with momentum, 2 for Adam, 0 for plain SGD.
 
     Raises:
         ValueError: another precision, or a shape that `layers` refuses.
@@ -129,7 +129,7 @@ def _on_a_copy(model: nn.Module, input_shape: Sequence[int], look: Callable[[nn.
     """`look` at a copy of the model and an image [1,C,H,W]: without weights where it runs so, else with them."""
     shape = list(input_shape)
     if len(shape) != 3 or any(type(size) is not int or size < 1 for size in shape):
-        raise ValueError(f"expected an input of three whole numbers, channels, height and width, got {shape}")
+        raise ValueError(f"expected an input of three integers of 1 or more, channels, height and width, got {shape}")
     with torch.random.fork_rng(devices=[]):  # dropout draws
         try:
             return look(_weightless(model), torch.zeros(1, *shape, device="meta"))

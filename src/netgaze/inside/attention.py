@@ -1,4 +1,4 @@
-"""Attention weights of any network, seen operation by operation: none of its classes need be known."""
+"""Attention weights of any network, observed operation by operation, whatever its modules are."""
 
 import math
 from collections.abc import Iterator
@@ -33,7 +33,7 @@ class _Watcher(TorchDispatchMode):
         self._softmaxes: dict[int, Tensor] = {}
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        """Run an operation, and keep what it weighs by."""
+        """Run an operation, and keep its attention weights."""
         given = func(*args, **(kwargs or {}))
         name = func._schema.name.partition("::")[2]
         if name == "_softmax_backward_data" or (name.startswith(_FUSED) and name.endswith("_backward")):
@@ -84,14 +84,14 @@ def _without_fast_path() -> Iterator[None]:
 
 
 def has_attention(model: nn.Module, image: Tensor) -> bool:
-    """Whether a network weighs by attention on its way from an image [1,C,H,W], within `subject.evaluating`."""
+    """Whether a network uses attention for an image [1,C,H,W], within `subject.evaluating`."""
     return bool(_watch(model, image))
 
 
 def read_attention(model: nn.Module, images: Tensor) -> list[Tensor]:
     """The weights of every self-attention, the first one first, float32 [B,H,T,T]: a query's row over the keys.
 
-    To be asked within `subject.evaluating`. Fused attention is weighed once more from its queries and keys.
+    Call it within `subject.evaluating`. Fused attention is computed again from its queries and keys.
 
     Args:
         model: any network that has attention.
@@ -103,7 +103,7 @@ def read_attention(model: nn.Module, images: Tensor) -> list[Tensor]:
     layers = [_by_image(weights, len(images)) for weights in _watch(model, images)]
     if len(numbers := list(dict.fromkeys(weights.shape[-1] for weights in layers))) > 1:
         said = ", ".join(map(str, numbers))
-        raise NetgazeError(f"Attention cannot be followed where the number of tokens changes ({said}). {_INSTEAD}")
+        raise NetgazeError(f"Attention cannot be rolled out if the number of tokens changes ({said}). {_INSTEAD}")
     return layers
 
 
@@ -119,19 +119,19 @@ def _by_image(weights: Tensor, num: int) -> Tensor:
     *_, queries, keys = weights.shape
     if queries != keys:
         raise NetgazeError(
-            f"Attention of {queries} queries to {keys} tokens cannot be followed through the layers. {_INSTEAD}"
+            f"Attention of {queries} queries to {keys} tokens cannot be rolled out through the layers. {_INSTEAD}"
         )
     if weights.ndim > 4 or len(weights) % num or (weights.ndim == 4 and len(weights) != num):
         raise NetgazeError(
-            f"Attention within windows (here of {keys} tokens) cannot be followed through the layers. {_INSTEAD}"
+            f"Attention within windows (here of {keys} tokens) cannot be rolled out through the layers. {_INSTEAD}"
         )
     return weights.view(num, -1, keys, keys).float()
 
 
 def find_read(model: nn.Module, image: Tensor) -> Tensor:
-    """Which tokens are read once the last attention has run, bool [T]: those by which its output changes the logits.
+    """Which tokens are read after the last attention, bool [T]: those whose output changes the logits.
 
-    It is the class token alone, or the patches where their mean is read: the network says so by its gradients.
+    These are the class token alone, or the patches if their mean is read, as the gradients show.
 
     Args:
         model: a network that has attention, within `subject.evaluating`.
@@ -143,14 +143,14 @@ def find_read(model: nn.Module, image: Tensor) -> Tensor:
     image = image.detach().clone().requires_grad_()
     with torch.enable_grad(), _without_fast_path(), _Watcher() as watcher:
         logits = model(image)
-        # Drawn: what is normalized last has the same sum whatever it is.
+        # Random: the sum of a normalized output would be constant.
         direction = torch.randn(logits.shape, generator=torch.Generator().manual_seed(0)).to(logits)
         if logits.requires_grad:
             torch.autograd.grad(logits, image, direction, allow_unused=True)
     if watcher.gradient is None or not (read := _rows_touched(watcher.gradient)).any():
         raise NetgazeError(
-            "No gradient of the logits comes back to the network's attention, so that it is not known which tokens "
-            "are read. Choose a network that reads what its attention gives, without no_grad or detach on the way."
+            "No gradient of the logits comes back to the network's attention, so the tokens that it reads are unknown. "
+            "Choose a network that uses the output of its attention, without no_grad or detach."
         )
     return read
 

@@ -1,4 +1,4 @@
-"""A network that loses what it learned, stage by stage from the top: does a map of it notice?
+"""A network whose stages are randomized from last to first: do its maps change?
 
 The cascading randomization check of Adebayo et al. 2018 (arXiv 1810.03292).
 """
@@ -38,7 +38,7 @@ def _name_loose(model: nn.Module, ahead: list[str], is_later: bool) -> str:
 
 @torch.no_grad()
 def reinitialize(module: nn.Module) -> None:
-    """Draw a module's own weights anew, as torch does; those that this leaves as they are get shuffled."""
+    """Initialize a module's own weights again, as torch does; weights that this leaves unchanged are shuffled."""
     versions = {weights: weights._version for weights in module.parameters(recurse=False)}
     draw: Any = getattr(module, "reset_parameters", None)
     if draw is not None:
@@ -49,9 +49,9 @@ def reinitialize(module: nn.Module) -> None:
 
 
 def randomize_downward(model: nn.Module, seed: int) -> Iterator[str]:
-    """Draw a network's stages anew, one more at each step, from the last to the first; yields each one's name.
+    """Randomize a network's stages, one more at each step, from last to first; yields each one's name.
 
-    The network itself changes: hand over a copy.
+    The network itself changes: pass a copy.
     """
     for number, (name, modules) in enumerate(list_stages(model).items()):
         with torch.random.fork_rng():

@@ -1,4 +1,4 @@
-"""A layer of 1-D convolution by hand: what goes forward, what comes back, and what the kernel learns.
+"""A layer of 1-D convolution by hand: forward pass, gradients, and the kernel's update.
 
 As in deep-learning libraries the kernel is *not* flipped: strictly, this is cross-correlation. True convolution is
 the same with `kernel[::-1]`; a kernel that is learned comes out flipped, and nothing else changes.

@@ -120,7 +120,7 @@ def carry_back(model: nn.Module, layer: str, images: Tensor, keep: Transform, pa
         NetgazeError: no such layer or path, or something on the way cannot be carried back: it is named.
     """
     if path not in PATHS:
-        raise NetgazeError(f"path={path} is not known: choose one of {', '.join(PATHS)}.")
+        raise NetgazeError(f"Unknown path {path}. Choose from {', '.join(PATHS)}.")
     with torch.enable_grad():
         image = images.detach().clone().requires_grad_()
         with _WayBack(path):
@@ -142,7 +142,7 @@ def _check(model: nn.Module, layer: str, images: Tensor, activation: Tensor) -> 
         seen.add(node)
         if not _is_linear(node):
             raise NetgazeError(
-                f"A deconvnet cannot carry {layer} back to the image: on the way is {_name(node)}, which is neither "
+                f"Deconvolution cannot carry {layer} back to the image: in between is {_name(node)}, which is neither "
                 "linear nor a ReLU. Choose an earlier layer or another network."
             )
         waiting += [before for before, _ in node.next_functions]
@@ -150,8 +150,8 @@ def _check(model: nn.Module, layer: str, images: Tensor, activation: Tensor) -> 
         plain = reach(model, layer)(images)
     if not torch.allclose(plain, activation, rtol=1e-3, atol=1e-3 * float(plain.abs().max())):
         raise NetgazeError(
-            f"A deconvnet cannot carry {layer} back to the image: the network changes maps in place on the way, by a "
-            "statement whose result it does not use. Choose an earlier layer or another network."
+            f"Deconvolution cannot carry {layer} back to the image: in between, the network changes maps in place, by "
+            "a statement whose result it does not use. Choose an earlier layer or another network."
         )
 
 

@@ -10,14 +10,14 @@ from netgaze.errors import NetgazeError
 from netgaze.inside import image_search
 from netgaze.inside.layers import Transform
 
-_FLAT, _STRETCH = 0.01, 30  # a loss that fell by less than this share in so many steps has come to rest
+_FLAT, _STRETCH = 0.01, 30  # a loss that fell by less than this share in so many steps no longer improves
 _NOISE = 0.05  # deviation of the noise around middle gray that a search starts from, of 0..1
 _MEMORY = 20  # steps that L-BFGS remembers
 
 
 @dataclass(frozen=True)
 class Match:
-    """What a search ended with.
+    """The result of a search.
 
     Attributes:
         image: found, [1,C,H,W] in 0..1.
@@ -114,9 +114,9 @@ class FeatureMatch:
         return error <= self.tolerance and not self._penalized
 
     def said(self) -> str:
-        """When a search ends, in a sentence."""
-        enough = "" if self._penalized else f"has an error of {self.tolerance:g} or less, or "
-        return f"A search ends when, looked at every {_STRETCH} steps, it {enough}has come to rest."
+        """The stopping rule, in a sentence."""
+        enough = "" if self._penalized else f"its error is {self.tolerance:g} or less, or "
+        return f"Checked every {_STRETCH} steps, a search ends when {enough}it no longer improves."
 
     def _penalty(self, seen: Tensor) -> Tensor:
         penalty = seen.new_zeros(())
@@ -128,7 +128,7 @@ class FeatureMatch:
 
 
 def draw_noise(shape: tuple[int, ...], seed: int) -> Tensor:
-    """What searches start from: middle gray with a little noise by `seed`, [1,C,H,W] in 0..1."""
+    """The start of a search: medium gray with a little noise by `seed`, [1,C,H,W] in 0..1."""
     generator = torch.Generator().manual_seed(seed)
     return (0.5 + _NOISE * torch.randn(shape, generator=generator)).clamp(0, 1)
 
@@ -136,7 +136,7 @@ def draw_noise(shape: tuple[int, ...], seed: int) -> Tensor:
 def _note(curve: list[tuple[float, float]], step: int, loss: float, error: float) -> None:
     """Keep the least loss of each step, with the error that it has: a line search tries several images a step."""
     if not math.isfinite(loss):
-        raise NetgazeError(f"inversion: the search met a loss of {loss} in step {step}. Take smaller weights.")
+        raise NetgazeError(f"inversion: the search met a loss of {loss} in step {step}. Choose smaller weights.")
     if step < len(curve):
         curve[step] = min(curve[step], (loss, error))
     else:

@@ -1,4 +1,4 @@
-"""A network whose BatchNorm is part of the convolution before it: the same answers, in fewer passes over memory."""
+"""A network with BatchNorm fused into the convolution before it: the same outputs, in fewer passes over memory."""
 
 import copy
 from collections import Counter

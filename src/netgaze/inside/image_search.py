@@ -1,4 +1,4 @@
-"""Images found by gradient: how an image is written down, what it should reach in a network, and one loop.
+"""Images found by gradient: parametrizations of an image, objectives, and one loop.
 
 Images are [1,C,H,W] in 0..1 (pixels / 255); networks read them after `normalize`. To maximize, minimize the negative.
 """
@@ -20,7 +20,7 @@ _CONTRAST = 4.0
 
 
 class Pixels(nn.Module):
-    """An image written down as its pixels; the search begins at `image` [1,C,H,W]."""
+    """An image parametrized by its pixels; the search begins at `image` [1,C,H,W]."""
 
     def __init__(self, image: Tensor):
         super().__init__()
@@ -37,7 +37,7 @@ class Pixels(nn.Module):
 
 
 class Fourier(nn.Module):
-    """An image [1,C,H,W] written down as its frequencies, of which the low ones change most easily.
+    """An image [1,C,H,W] parametrized by its frequencies, of which the low ones change most easily.
 
     As in Lucent, after Olah et al. 2017 ("Feature visualization"): real FFT coefficients, drawn with deviation `sd`,
     over their frequency to the power `decay`; of three channels colors that vary independently; a sigmoid into 0..1.
@@ -74,7 +74,9 @@ def channel_mean(channel: int, activation: Tensor) -> Tensor:
     """The mean of one channel, see `by_channel`; of logits [B,K], that of a class. Another channel: NetgazeError."""
     places = flatten_channels(activation)
     if not 0 <= channel < places.shape[1]:
-        raise NetgazeError(f"There is no channel {channel}: the layer has channels 0 to {places.shape[1] - 1}.")
+        raise NetgazeError(
+            f"There is no channel {channel}: the layer has channels 0 to {places.shape[1] - 1}. Choose one of these."
+        )
     return places[:, channel].mean()
 
 
@@ -132,7 +134,7 @@ def random_scale(factors: Sequence[float], generator: Generator) -> Transform:
 
 
 def random_rotate(degrees: Sequence[float], generator: Generator) -> Transform:
-    """Turn clockwise about the middle by one of the angles, drawn; bilinearly, corners as the nearest border."""
+    """Turn clockwise about the center by one of the angles, drawn; bilinearly, corners as the nearest border."""
 
     def rotate(image: Tensor) -> Tensor:
         angle, ratio = math.radians(_drawn(degrees, generator)), image.shape[2] / image.shape[3]
@@ -191,7 +193,7 @@ def search(
         value = loss(image())
         values.append(float(value.detach()))
         if not math.isfinite(values[-1]):
-            raise NetgazeError(f"The search for an image met {values[-1]} in step {step + 1}. Take smaller steps.")
+            raise NetgazeError(f"The search for an image met {values[-1]} in step {step + 1}. Choose smaller steps.")
         value.backward()
         optimizer.step()
         image.project()

@@ -1,4 +1,4 @@
-"""What layers give: the pass through a network stops where nothing more is needed, and hands over their outputs.
+"""Outputs of layers: the pass through a network stops after the last layer that is needed.
 
 Layers are named as in `named_modules`.
 """
@@ -46,7 +46,7 @@ def reach_all(model: nn.Module, layers: Sequence[str]) -> Callable[[Tensor], dic
         outputs = _first_outputs(model, {layer: modules[layer] for layer in layers}, images)
         for layer in layers:
             if not isinstance(outputs.get(layer), Tensor):
-                raise NetgazeError(f"The network's layer {layer} gives no tensor to look at. Choose another layer.")
+                raise NetgazeError(f"The network's layer {layer} gives no tensor. Choose another layer.")
         return {layer: outputs[layer] for layer in layers}
 
     return run

@@ -1,4 +1,4 @@
-"""What the units of a tensor see of the image, as bounds; how they follow operations is in `receptive_fields`."""
+"""The parts of the image that a tensor's units see, as bounds; how they follow operations is in `receptive_fields`."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace

@@ -1,4 +1,4 @@
-"""What a network still says of an image once the pixels that a map marks are gone, or are all that is left."""
+"""A network's prediction after the pixels that a map marks are removed, or when only they are left."""
 
 from collections.abc import Callable, Sequence
 

@@ -23,7 +23,7 @@ _WRITES_ANEW = ("convolution", *PRODUCTS, _ATTENTION, "max_pool", "avg_pool")
 class Layer:
     """One row of the table: a module without children, or what a larger module does itself between its children.
 
-    What counts as an activation, a parameter or a multiply-accumulate is said in `netgaze.inside.anatomy`.
+    What counts as an activation, a parameter or a multiply-add is defined in `netgaze.inside.anatomy`.
 
     Attributes:
         name: as `named_modules` has it; "" is the network itself, and "input" the image.
@@ -173,7 +173,7 @@ def trace(model: nn.Module, image: Tensor) -> Tracer:
 
 
 def count_macs(name: str, args: Sequence[Any], result: Tensor) -> int:
-    """Multiply-accumulates of an operation of ATen; 0 for what is neither convolution, matrix product nor attention.
+    """Multiply-adds of an operation of ATen; 0 for what is neither convolution, matrix product nor attention.
 
     A convolution: each output (transposed: each input) times the weights that it meets. A matrix product
     [n,k] x [k,m]: n k m. Attention: queries times keys, and the weights so found times values.

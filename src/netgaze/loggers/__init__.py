@@ -1,1 +1,1 @@
-"""Trackers, one per file: where numbers, pictures and config go besides the run's folder, by Lightning's loggers."""
+"""Experiment trackers, one per file: they get numbers, pictures and config through Lightning's loggers."""

@@ -1,4 +1,4 @@
-"""What a tracker is told of a run, by one of Lightning's loggers: what these agree on, and what they do not."""
+"""The base of trackers: what a tracker gets of a run, through one of Lightning's loggers."""
 
 import os
 from abc import ABC, abstractmethod

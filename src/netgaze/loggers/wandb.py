@@ -1,4 +1,4 @@
-"""Weights & Biases: offline into the run's folder, or over the network while the run goes on."""
+"""Weights & Biases: offline in the run's folder, or uploaded during the run."""
 
 import logging
 import sys
@@ -27,7 +27,7 @@ class Wandb(Tracker):
 
     Args:
         project: in which the run is listed.
-        entity: a person or a team; None for whoever is logged in.
+        entity: a user or a team; None for the user who is logged in.
         mode: "offline", or "online" to send while the run goes on.
 
     Raises:
@@ -58,9 +58,7 @@ class Wandb(Tracker):
         import wandb
 
         if self.mode == "online" and not wandb.login(prompt=False):
-            raise NetgazeError(
-                "logger.wandb.mode=online needs a login, and there is none. Type wandb login, or leave it offline."
-            )
+            raise NetgazeError("logger.wandb.mode=online needs a login. Type wandb login, or choose offline.")
         settings = wandb.Settings(
             console="off",  # train.log has it
             silent=True,

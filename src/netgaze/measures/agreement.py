@@ -1,4 +1,4 @@
-"""Whether two classifiers are right about the same images, and how sure that is."""
+"""Whether two classifiers are correct on the same images, with intervals."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ _RESAMPLES, _LEVEL = 2000, 0.95
 
 
 class Interval(NamedTuple):
-    """A value and the interval that holds it, 95 %."""
+    """A value and its 95% interval."""
 
     value: float
     low: float
@@ -21,28 +21,28 @@ class Interval(NamedTuple):
 
 @dataclass(frozen=True)
 class Agreement:
-    """Two classifiers on the same N images, by what becomes of each image.
+    """Two classifiers on the same N images, by the outcome for each image.
 
     Attributes:
-        counts: how many both have right; the first alone; the second alone; both wrong with one answer; both wrong with
-            two answers, int64 [5].
+        counts: images that both classify correctly; only the first; only the second; both incorrectly as the same
+            class; both incorrectly as different classes, int64 [5].
     """
 
     counts: np.ndarray
 
     @classmethod
     def of(cls, first: np.ndarray, second: np.ndarray, targets: np.ndarray) -> "Agreement":
-        """From two networks' answers and the true classes, int [N] each."""
+        """From two networks' predictions and the true classes, int [N] each."""
         return cls(np.bincount(sort_cells(first, second, targets), minlength=5))
 
     @property
     def num(self) -> int:
-        """Images."""
+        """The number of images."""
         return int(self.counts.sum())
 
     @property
     def same_answer(self) -> Interval:
-        """The share of images that both give one answer, right or wrong, 0..1."""
+        """The share of images that both predict as the same class, correct or not, 0..1."""
         return self._resample(lambda shares: shares[..., 0] + shares[..., 3])
 
     @property
@@ -52,12 +52,12 @@ class Agreement:
 
     @property
     def same_error(self) -> Interval:
-        """Of the images that both have wrong, the share that both take for the same class, 0..1; NaN without any."""
+        """Of the images that both misclassify, the share predicted as the same class, 0..1; NaN without any."""
         return self._resample(lambda shares: _divide(shares[..., 3], shares[..., 3] + shares[..., 4]))
 
     @property
     def p(self) -> float:
-        """Of McNemar's test: how likely so unequal a result is, or one more so, if both were equally good."""
+        """Of McNemar's test: the probability of a result at least this unequal if both are equally accurate."""
         return compare_paired(int(self.counts[1]), int(self.counts[2]))
 
     def _resample(self, measure: Callable[[np.ndarray], np.ndarray]) -> Interval:
@@ -74,16 +74,16 @@ class Agreement:
 
 
 def sort_cells(first: np.ndarray, second: np.ndarray, targets: np.ndarray) -> np.ndarray:
-    """What becomes of each image, as `Agreement.counts` numbers it, int64 [N]."""
+    """The outcome for each image, as numbered in `Agreement.counts`, int64 [N]."""
     right, other = first == targets, second == targets
     return np.select([right & other, right, other, first == second], [0, 1, 2, 3], 4)
 
 
 def measure_kappa(shares: np.ndarray) -> np.ndarray:
-    """Cohen's kappa of being right (Geirhos et al. 2020): (observed - expected) / (1 - expected), -1..1.
+    """Cohen's kappa of being correct (Geirhos et al. 2020): (observed - expected) / (1 - expected), -1..1.
 
-    Observed is how often both are right or both are wrong, expected how often independent networks of their accuracies
-    would be: 0 there, 1 where they are right about the same images. NaN where both are always right or always wrong.
+    Observed is how often both are correct or both incorrect, expected its value for independent networks of these
+    accuracies: 0 if both are equal, 1 if both are correct on the same images. NaN if both are always or never correct.
 
     Args:
         shares: as the counts of an `Agreement`, of all images, [...,5].

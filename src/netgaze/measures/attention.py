@@ -8,7 +8,7 @@ from torch import Tensor
 
 
 def roll_out(layers: Iterable[Tensor], read: Tensor) -> Tensor:
-    """How much of what is read comes from each token of the input, [B,T]: rows that sum to 1.
+    """The share of each input token in what the network reads, [B,T]: rows that sum to 1.
 
     Attention roll-out (Abnar and Zuidema 2020): the heads' weights are averaged, and as a layer's output is added to
     its input, each layer is taken for half attention, half identity; rows are made to sum to 1 again, and the layers
@@ -30,7 +30,7 @@ def roll_out(layers: Iterable[Tensor], read: Tensor) -> Tensor:
 
 
 def measure_distance(weights: Tensor, side: int, pitch: float) -> Tensor:
-    """Mean distance in pixels between the middle of a patch and those that it attends to, of each head, [B,H].
+    """Mean distance in pixels between the centers of a patch and those that it attends to, of each head, [B,H].
 
     As in Dosovitskiy et al. 2020 (figure 7): weighted by the attention, the mean over all patches. Weights on tokens
     before the patches are left out, and those on patches made to sum to 1.

@@ -1,6 +1,6 @@
-"""Does a network know when it is wrong? Calibration, proper scores, a temperature that mends it, risk by coverage.
+"""Is a network's confidence justified? Calibration, proper scores, temperature scaling, risk over coverage.
 
-Everything is of a probability per class; what is asked of one answer is of the likeliest class and its probability,
+Everything is computed from a probability per class; the prediction is the most likely class, and its probability is
 the confidence.
 """
 
@@ -15,11 +15,11 @@ _TEMPERATURES = 0.01, 100.0
 
 @dataclass(frozen=True)
 class Answers:
-    """What a network says of each of M examples, and how good that is.
+    """A network's predictions for M examples, and how good they are.
 
     Attributes:
         confidence: the largest probability, float64 [M].
-        right: whether its class is the true one, bool [M]; of several largest the first counts.
+        right: whether its class is correct, bool [M]; of several largest the first counts.
         nll: the negative log-likelihood of the true class, float64 [M], in nats.
         brier: the squared distance of the probabilities from the truth, summed over the classes (Brier 1950),
             float64 [M], 0..2. Of two classes it is twice what scikit-learn says by default.
@@ -46,12 +46,12 @@ class Answers:
 
 @dataclass(frozen=True)
 class Bins:
-    """Examples in bins of their confidence, from the least sure to the surest.
+    """Examples in bins of confidence, from lowest to highest.
 
     Attributes:
         counts: examples of each bin, int64 [b].
-        accuracy: the share of them that is right, [b]; NaN of an empty bin.
-        confidence: the mean of theirs, [b]; NaN of an empty bin.
+        accuracy: of these examples, [b]; NaN for an empty bin.
+        confidence: their mean, [b]; NaN for an empty bin.
     """
 
     counts: np.ndarray
@@ -73,7 +73,7 @@ class Bins:
 
     @classmethod
     def of_equal_mass(cls, answers: Answers, num_bins: int = 15) -> "Bins":
-        """Bins of as many examples, give or take one; of fewer examples than bins each is a bin.
+        """Bins of equal numbers of examples, give or take one; of fewer examples than bins each is a bin.
 
         Examples of one confidence may lie in two bins, in the order in which they come.
         """
@@ -94,7 +94,7 @@ class Bins:
 
 
 def fit_temperature(logits: np.ndarray, targets: np.ndarray) -> float:
-    """The temperature of the least mean negative log-likelihood (Guo et al. 2017), 0.01..100.
+    """The temperature of least mean negative log-likelihood (Guo et al. 2017), 0.01..100.
 
     In 1/T that is convex, so that the zero of its slope is looked for, in float64. Where there is none within the
     range the nearer end: 0.01 where every example is right, 100 where the logits say nothing.
@@ -135,10 +135,10 @@ def _split(logits: np.ndarray, targets: np.ndarray) -> Iterator[tuple[np.ndarray
 
 
 def trace_risk(confidence: np.ndarray, right: np.ndarray) -> np.ndarray:
-    """The share of wrong answers among the k surest, for k = 1..M (El-Yaniv and Wiener 2010): float64 [M].
+    """The error rate of the k most confident predictions, for k = 1..M (El-Yaniv and Wiener 2010): float64 [M].
 
-    Examples of one confidence share their errors evenly, which is what a drawn order of them gives on average: a
-    network that is equally sure of all has its error rate at every coverage.
+    Examples of equal confidence share their errors evenly, as a random order of them does on average: a network that
+    is equally confident for all has its error rate at every coverage.
 
     Args:
         confidence: [M]; any number that is larger where the network is surer.
@@ -150,5 +150,5 @@ def trace_risk(confidence: np.ndarray, right: np.ndarray) -> np.ndarray:
 
 
 def trace_least_risk(right: np.ndarray) -> np.ndarray:
-    """The same for who puts all errors last: the least that can be, [M]."""
+    """The same if all errors come last: the least possible risk, [M]."""
     return trace_risk(right.astype(np.float64), right)

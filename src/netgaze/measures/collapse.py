@@ -1,6 +1,6 @@
-"""Whether features say anything: how far they spread, along how many directions, and how near views lie.
+"""Whether features are informative: their spread, their number of directions, and the distance of views.
 
-A network that gives every image the same answer has collapsed; so has, in part, one that varies along few directions.
+A network with the same features for every image has collapsed; one that varies along few directions has in part.
 Letters: N images, D features.
 """
 
@@ -14,7 +14,7 @@ _FITTED = (10, 100)  # ranks of eigenvalues among which their decay is measured
 
 @torch.no_grad()
 def embedding_std(embeddings: Tensor) -> Tensor:
-    """How far embeddings are from collapse: a number to log, without gradient.
+    """The spread of embeddings, 0 in a collapse: a number to log, without gradient.
 
     sqrt(D) times the mean over the dimensions of the standard deviation (that of a population) of f / |f| over the
     batch, after Chen and He 2021 (SimSiam, figure 2), times sqrt(D) so that every D has one scale.
@@ -71,7 +71,7 @@ def fit_decay(eigenvalues: Tensor) -> float:
 def alignment(first: Tensor, second: Tensor) -> float:
     """The mean squared distance of two views' directions (Wang and Isola 2020), 0..4: features [N,D] of each.
 
-    0 where the views of an image are alike; 2 is no likeness at all.
+    0 if the views of an image have equal features; 2 if they are unrelated.
     """
     return float((F.normalize(first, dim=1) - F.normalize(second, dim=1)).square().sum(dim=1).mean())
 

@@ -1,4 +1,4 @@
-"""Which class is taken for which: counts of the pairs that occur, so that thousands of classes need little room."""
+"""Which classes are confused: counts of the pairs that occur, so that thousands of classes need little memory."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -8,11 +8,11 @@ import numpy as np
 
 @dataclass(frozen=True)
 class PairCounts:
-    """How often each class is given each answer; of all K^2 pairs the P that occur, by class, then by answer.
+    """How often each class is predicted as each class; of all K^2 pairs the P that occur, by true, then by predicted.
 
     Attributes:
-        true: the class, int64 [P].
-        answer: what it is taken for, int64 [P]; the class itself where it is right.
+        true: the true class, int64 [P].
+        answer: the predicted class, int64 [P]; the true class if correct.
         counts: how often, int64 [P], 1 or more.
         num_classes: K.
     """
@@ -24,7 +24,7 @@ class PairCounts:
 
     @classmethod
     def of(cls, targets: np.ndarray, predicted: np.ndarray, num_classes: int) -> "PairCounts":
-        """Count classes [M] and answers [M], each 0..K-1."""
+        """Count true [M] and predicted classes [M], each 0..K-1."""
         codes, counts = np.unique(targets.astype(np.int64) * num_classes + predicted, return_counts=True)
         return cls(codes // num_classes, codes % num_classes, counts.astype(np.int64), num_classes)
 
@@ -42,7 +42,7 @@ class PairCounts:
 
     @property
     def recalls(self) -> np.ndarray:
-        """The share of each class's examples that are right, [K], 0..1; NaN for a class without examples."""
+        """The accuracy of each class, [K], 0..1; NaN for a class without examples."""
         recalls = np.where(self.examples > 0, 0.0, np.nan)
         right = self.true == self.answer
         recalls[self.true[right]] = self.shares[right]
@@ -50,22 +50,22 @@ class PairCounts:
 
     @property
     def num_errors(self) -> int:
-        """Wrong answers in all."""
+        """The number of incorrect predictions."""
         return int(self.counts[self.true != self.answer].sum())
 
     def rank_errors(self) -> np.ndarray:
-        """The places [E] of the wrong pairs: by share, then by number, then by class and answer."""
+        """The places [E] of the incorrect pairs: by share, then by number, then by true and predicted class."""
         wrong = np.flatnonzero(self.true != self.answer)
         return wrong[np.lexsort((-self.counts[wrong], -self.shares[wrong]))]
 
     def find_shares(self, true: np.ndarray, answer: np.ndarray) -> np.ndarray:
-        """The share of classes [M] that are given answers [M], [M]; 0 for a pair that does not occur."""
+        """The share of true classes [M] predicted as classes [M], [M]; 0 for a pair that does not occur."""
         known, wanted = (one * self.num_classes + other for one, other in ((self.true, self.answer), (true, answer)))
         place = np.minimum(np.searchsorted(known, wanted), len(known) - 1)
         return np.where(known[place] == wanted, self.shares[place], 0.0)
 
     def to_matrix(self, classes: np.ndarray) -> np.ndarray:
-        """Counts among some classes [k], in their order, int64 [k,k]: row the class, column the answer."""
+        """Counts among some classes [k], in their order, int64 [k,k]: row the true class, column the predicted one."""
         place = np.full(self.num_classes, -1)
         place[classes] = np.arange(len(classes))
         row, column = place[self.true], place[self.answer]

@@ -1,4 +1,4 @@
-"""How wrong a network is on corrupted images: the mean corruption error."""
+"""A network's error on corrupted images: the mean corruption error."""
 
 import numpy as np
 

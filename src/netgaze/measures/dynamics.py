@@ -1,4 +1,4 @@
-"""What the course of training says of single examples: rows are epochs, columns examples, NaN an epoch without one."""
+"""Training dynamics of single examples: rows are epochs, columns examples, NaN an epoch without the example."""
 
 import numpy as np
 import torch
@@ -6,9 +6,9 @@ from torch import Tensor
 
 
 def score_examples(logits: Tensor, targets: Tensor) -> Tensor:
-    """Of logits [M,K] and targets [M] each example's probability, whether it is right, and its margin, float32 [3,M].
+    """Of logits [M,K] and targets [M] each example's probability, whether it is correct, and its margin, float32 [3,M].
 
-    The margin is the target's logit less the largest of the others (Pleiss et al. 2020, arXiv 2001.10528).
+    The margin is the target's logit minus the largest of the others (Pleiss et al. 2020, arXiv 2001.10528).
     """
     logits, own = logits.float(), targets.unsqueeze(1)
     true = logits.gather(1, own).squeeze(1)
@@ -45,10 +45,10 @@ def find_last(values: np.ndarray) -> np.ndarray:
 
 
 def count_forgotten(right: np.ndarray) -> np.ndarray:
-    """How often each example was right at one look and wrong at the next, int64 [N] of [E,N].
+    """How often each example was correct in one epoch and incorrect in the next, int64 [N] of [E,N].
 
-    Forgetting events of Toneva et al. 2019 (arXiv 1812.05159). Epochs without the example are no looks. A share, of an
-    epoch that looked more than once, is right where it is 1: none of its looks was wrong.
+    Forgetting events of Toneva et al. 2019 (arXiv 1812.05159). Epochs without the example are skipped. If an epoch saw
+    it several times, it counts as correct only if every prediction was.
     """
     before, times = np.zeros(right.shape[1], dtype=bool), np.zeros(right.shape[1], dtype=np.int64)
     for row in right:
@@ -59,7 +59,7 @@ def count_forgotten(right: np.ndarray) -> np.ndarray:
 
 
 def find_never_learned(right: np.ndarray) -> np.ndarray:
-    """Which examples were seen and never right, bool [N] of [E,N]: they have no forgetting events to count."""
+    """Which examples were seen and never correct, bool [N] of [E,N]: they have no forgetting events to count."""
     return (~np.isnan(right)).any(axis=0) & ~(right == 1).any(axis=0)
 
 
@@ -70,9 +70,9 @@ def rank_forgotten(right: np.ndarray) -> np.ndarray:
 
 
 def find_other_answers(answers: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """What was answered most often besides the label, and in how many epochs: [E,N], -1 unseen, and [N] -> two [N].
+    """The most frequent prediction besides the label, and its number of epochs: [E,N], -1 unseen, and [N] -> two [N].
 
-    Of answers that are as frequent the first class counts; where every answer was the label -1, in 0 epochs.
+    Of equally frequent predictions the first class counts; -1 in 0 epochs if every prediction was the label.
     """
     classes, counts = np.full(len(labels), -1), np.zeros(len(labels), dtype=np.int64)
     for place, label in enumerate(labels):
@@ -90,7 +90,7 @@ def rank_values(values: np.ndarray) -> np.ndarray:
 
 
 def measure_auroc(scores: np.ndarray, positive: np.ndarray) -> float | None:
-    """The chance that a positive example has the higher score than another, ties half: the area under the ROC curve.
+    """The probability that a positive example has a higher score than another, ties half: the area under the ROC curve.
 
     Args:
         scores: [N]; examples with NaN are left out.

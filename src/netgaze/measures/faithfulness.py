@@ -1,4 +1,4 @@
-"""Does a map say what a network looks at? Pixels in a map's order, the area under a curve, and how alike maps are."""
+"""Faithfulness of maps: pixels in a map's order, the area under a curve, and the correlation of maps."""
 
 import numpy as np
 import torch
@@ -8,8 +8,8 @@ from torch import Tensor
 def rank_pixels(maps: Tensor) -> Tensor:
     """The place of each pixel of its map, int64 [B,H,W]: 0 for the highest value, H*W - 1 for the lowest.
 
-    Of pixels with the same value the order is drawn, the same for all maps: read line by line they would be taken
-    from the top, as if the map had marked it.
+    Pixels of equal value are in random order, the same for all maps: line by line, those at the top would come first,
+    as if the map had marked them.
     """
     flat = maps.flatten(1)
     drawn = torch.randperm(flat.shape[1], generator=torch.Generator().manual_seed(0)).to(maps.device)
@@ -27,7 +27,7 @@ def measure_area(curves: np.ndarray, shares: np.ndarray) -> np.ndarray:
 def correlate_ranks(one: np.ndarray, other: np.ndarray) -> np.ndarray:
     """Spearman's rank correlation of each row with the same row of the other, [N,P] and [N,P] -> [N], -1..1.
 
-    Ties have the mean of their ranks. A row whose values are all the same says nothing, and correlates with nothing: 0.
+    Ties have the mean of their ranks. The correlation with a constant row is 0.
     """
     from scipy.stats import rankdata  # half a second to import, and training asks for none
 

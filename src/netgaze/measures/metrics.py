@@ -1,4 +1,4 @@
-"""Numbers from predictions and features that say how good a network is."""
+"""Numbers that evaluate a network by its predictions and features."""
 
 from collections.abc import Mapping
 
@@ -51,7 +51,7 @@ def score_decathlon(errors: Mapping[str, float]) -> dict[str, float]:
 
 
 def classification_metrics(logits: Tensor, targets: Tensor) -> dict[str, float]:
-    """Accuracy in the ways that papers mean it; besides the logits nothing of their size is held.
+    """Accuracy in the ways that papers define it, without memory of the logits' size.
 
     torchmetrics counts each class by a confusion matrix, and with deterministic algorithms by N of them at once.
 

@@ -1,4 +1,4 @@
-"""Raw pixels in the place of features."""
+"""Raw pixels instead of features."""
 
 import torch
 from torch import Tensor

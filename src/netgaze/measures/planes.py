@@ -1,4 +1,4 @@
-"""Features as places in a plane."""
+"""Features as positions in a plane."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ import numpy as np
 
 @dataclass(frozen=True)
 class TsneSettings:
-    """How t-SNE goes about it; as scikit-learn does unless told otherwise.
+    """Settings of t-SNE; scikit-learn's by default.
 
     Attributes:
         num_steps: of the gradient, from 250 on.

@@ -1,4 +1,4 @@
-"""Linear probes in closed form: what a linear classifier reads from features, without training one.
+"""Linear probes in closed form: the accuracy of a linear classifier on features, without training one.
 
 Ridge regression of one-hot labels on centered features, w = (X'X + l I)^-1 X'Y. One eigendecomposition serves every l.
 Letters: N images, D features, K classes.
@@ -25,7 +25,7 @@ class Labeled(NamedTuple):
 
 
 class Probed(NamedTuple):
-    """The share of images that a probe names rightly, 0..1, and its l in mean eigenvalues."""
+    """The accuracy of a probe, 0..1, and its l in mean eigenvalues."""
 
     accuracy: float
     strength: float
@@ -34,7 +34,7 @@ class Probed(NamedTuple):
 def probe_linearly(train: Labeled, chosen_on: Labeled, measured_on: Labeled, num_classes: int) -> Probed:
     """Fit a ridge classifier, choose its strength by accuracy on other images, and measure it on a third set.
 
-    Of strengths that are equally good the lowest is taken.
+    Of equally accurate strengths the lowest is taken.
     """
     ridge = Ridge(train, num_classes)
     best = int(ridge.measure(chosen_on).argmax())
@@ -66,7 +66,7 @@ class Ridge:
         self.weights = [solved / (values + strength * mean_value).unsqueeze(1) for strength in STRENGTHS]
 
     def measure(self, some: Labeled) -> Tensor:
-        """The share of images named rightly, 0..1, for each strength, [9]."""
+        """The accuracy, 0..1, for each strength, [9]."""
         right = torch.zeros(len(STRENGTHS), dtype=torch.float64)
         labels = iter(some.labels.split(_AT_ONCE))
         for rows in self._read(some.features):

@@ -219,5 +219,5 @@ def _place(thresholds: np.ndarray, threshold: float, what: str) -> int:
 
 
 def _interval(values: np.ndarray) -> list[float] | None:
-    """The middle 95 % of the replicates [R], None where there is none."""
+    """The central 95% of the replicates [R], None if there are none."""
     return np.percentile(values, [2.5, 97.5]).tolist() if len(values) else None

@@ -1,4 +1,4 @@
-"""How alike two networks' features of the same images are, and how alike they would be by chance.
+"""The similarity of two networks' features of the same images, and its value by chance.
 
 Letters: N images, L and M layers of two networks, k neighbors, P permutations.
 """
@@ -110,7 +110,7 @@ def permute_within(labels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def find_chance(by_chance: np.ndarray) -> np.ndarray:
-    """What chance seldom exceeds: the 95 % quantile of scores by chance [P,...] over the permutations, [...]."""
+    """The chance level: the 95% quantile of scores by chance [P,...] over the permutations, [...]."""
     return np.quantile(by_chance, _CERTAINTY, axis=0)
 
 

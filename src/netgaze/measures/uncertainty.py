@@ -1,4 +1,4 @@
-"""How sure a share or a mean of examples is, and whether two networks differ by more than chance on the same ones."""
+"""Intervals of shares and means of examples, and whether two networks differ significantly on the same ones."""
 
 import math
 from collections.abc import Sequence
@@ -30,7 +30,7 @@ def find_wilson_interval(share: float, num: float, level: float = 0.95) -> tuple
 
 
 def compare_paired(only_first: int, only_second: int) -> float:
-    """The exact p of McNemar's test (1947), two-sided, 0..1: are two networks right equally often?
+    """The exact p of McNemar's test (1947), two-sided, 0..1: are two networks equally accurate?
 
     Only the examples count that one has right and the other wrong: were they equally good, either would win each of
     these by the toss of a coin (Dietterich 1998).
@@ -46,7 +46,7 @@ def compare_paired(only_first: int, only_second: int) -> float:
 
 
 def count_effective(examples: Sequence[int]) -> float:
-    """Of how many examples a share is as sure as a mean over classes is: K times the harmonic mean of their sizes.
+    """The number of examples at which a share is as certain as a mean over classes: K times their harmonic mean size.
 
     Of classes of one size all of them; of others less, as the small ones count as much as the large. It takes the
     classes for equally hard.

@@ -154,7 +154,7 @@ def verify_folds(
 
 
 def _most_accurate(distances: np.ndarray, same: np.ndarray) -> float:
-    """The threshold that tells most of the pairs [N] apart, midway to the next distance; the smallest of equals."""
+    """The threshold that classifies most pairs [N] correctly, midway to the next distance; the smallest of equals."""
     order = distances.argsort()
     ascending = np.append(distances[order], np.inf)
     gain = np.where(same[order], 1, -1).cumsum()

@@ -1,4 +1,4 @@
-"""A linear map of embeddings, in closed form, that forgets how images of one person differ."""
+"""A linear map of embeddings, in closed form, that removes the variation within a person."""
 
 import torch
 from torch import Tensor

@@ -1,4 +1,4 @@
-"""The network of the CIFAR-10 speed record (Jordan 2024, arXiv 2404.00498): whitened patches, three groups, one layer.
+"""The network of the CIFAR-10 speed record (Jordan 2024, arXiv 2404.00498): whitening, three groups, a linear layer.
 
 Its first convolution is no learned one: it whitens 2x2 patches of training images, see `init_from_images`. Scales of
 BatchNorms stay 1, their biases learn. Deviations from the record's code: the last pooling takes what is left of the

@@ -1,4 +1,4 @@
-"""What every network of the project provides, in timm's words.
+"""What every network provides: names as in timm.
 
 `forward_features(images) -> maps [B,F,h,w]`, `forward_head(maps, pre_logits=False) -> logits [B,K]` or features [B,D],
 `num_features` (F, channels of the maps), `head_hidden_size` (D, features before the last layer; F where the head is a

@@ -1,4 +1,4 @@
-"""What a network consists of, found by running it once: its last layer, its last maps, layers worth a look."""
+"""Finds by running a network once its last layer, its last maps, and the layers to show."""
 
 import math
 from collections import Counter, defaultdict
@@ -96,7 +96,7 @@ def choose_logits(result: Any, chosen: str | int | None) -> Tensor:
     if wanted is not None:
         return _check_logits(wanted)
     if not tensors:
-        raise NetgazeError(f"The network gives no tensor, but {type(result).__name__}. Let forward return the logits.")
+        raise NetgazeError(f"The network outputs {type(result).__name__}, not a tensor. Let forward return the logits.")
     found = ", ".join(f"{name} {list(part.shape)}" for name, part in tensors.items())
     raise NetgazeError(
         f"The network gives several tensors ({found}), and a classifier has one: type which holds the logits, as in "
@@ -107,7 +107,7 @@ def choose_logits(result: Any, chosen: str | int | None) -> Tensor:
 def _check_logits(logits: Tensor) -> Tensor:
     if logits.ndim != 2:
         raise NetgazeError(
-            f"The network gives a tensor of shape {list(logits.shape)}: a classifier gives [images, classes]."
+            f"The network gives a tensor of shape {list(logits.shape)}, but a classifier outputs [images, classes]."
         )
     return logits
 

@@ -1,4 +1,4 @@
-"""A network that writes its own filter for each class: a residual trunk under a dynamic convolution.
+"""Generated filters, one per class: a dynamic convolution on a residual trunk.
 
 A label-guided form of dynamic filters (Jia et al. 2016; Landi et al. 2019, arXiv 1907.02985): an embedding of each
 class goes through a small generator and becomes a filter; the response of the image's feature maps to that filter
@@ -66,7 +66,7 @@ class StaticFilters(nn.Module):
 
 
 class DynamicConv(ResNetTrunk):
-    """A residual trunk up to some stage, a filter a class, and a predictor that reads the responses.
+    """A residual trunk up to some stage, one filter per class, and a predictor on the responses.
 
     `filter` chooses what the responses are responses to:
         dynamic: a generated filter for each class, and a predictor from a class's response map to its one score.

@@ -1,4 +1,4 @@
-"""What VGG and AlexNet share: a stack of convolutions, a pool to a fixed size, three linear layers."""
+"""The base of VGG and AlexNet: a stack of convolutions, a pool to a fixed size, three linear layers."""
 
 from torch import Tensor, nn
 

@@ -1,4 +1,4 @@
-"""A residual network that keeps where things are: its head reads the last maps on a grid, not their mean.
+"""A residual network for aligned images: its head reads the last maps on a grid, not their mean.
 
 For images that are aligned, such as faces, place tells more than in photos of any view; face networks therefore read
 the flattened maps (Deng et al. 2019, ArcFace, "option E" without its norms).

@@ -1,4 +1,4 @@
-"""A network by its name, in a package or a file of a person's own."""
+"""Your own network, by its name in a package or a file."""
 
 import inspect
 from collections.abc import Mapping, Sequence
@@ -71,11 +71,13 @@ def make_network(target: str, kwargs: Mapping[str, Any], num_classes: int) -> nn
     # A function of torch's could do anything with arguments of a stranger's.
     if not (is_trusted(target) or (inspect.isclass(make) and issubclass(make, nn.Module))):
         raise NetgazeError(
-            f"model.target={target} is refused: it is no class of networks, and a stored config may come from a "
+            f"model.target={target} is refused: it is not a network class, and a stored config may come from a "
             f"stranger. If you trust it, type trust={target}."
         )
     if not callable(make):
-        raise NetgazeError(f"model.target={target} makes no network: give a class, or a function that returns one.")
+        raise NetgazeError(
+            f"model.target={target} does not make a network. Give a class, or a function that returns one."
+        )
     takes = inspect.signature(make).parameters
     given = {"num_classes": num_classes, **kwargs} if "num_classes" in takes else dict(kwargs)
     try:
@@ -84,5 +86,5 @@ def make_network(target: str, kwargs: Mapping[str, Any], num_classes: int) -> nn
         said = (str(error) or type(error).__name__).splitlines()[0].rstrip(".")
         raise NetgazeError(f"model.target={target} refuses model.kwargs={given}: {said}.") from error
     if not isinstance(network, nn.Module):
-        raise NetgazeError(f"model.target={target} makes a {type(network).__name__}, and no torch.nn.Module.")
+        raise NetgazeError(f"model.target={target} makes a {type(network).__name__}, not a torch.nn.Module.")
     return network

@@ -1,4 +1,4 @@
-"""Any PyTorch classifier of a person's own behind the contract of this project, as it is."""
+"""Any PyTorch classifier, unchanged, with the interface of this project."""
 
 import itertools
 from collections.abc import Iterator, Sequence

@@ -1,4 +1,4 @@
-"""The network that a widely copied notebook compares faces with, after AlexNet's first three convolutions."""
+"""The face network of a widely copied notebook, after AlexNet's first three convolutions."""
 
 from torch import Tensor, nn
 

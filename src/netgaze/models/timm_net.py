@@ -1,4 +1,4 @@
-"""Any network of timm (pip install netgaze[timm]) that gives maps, behind the contract of this project."""
+"""Any network of timm (pip install netgaze[timm]) that outputs maps, with the interface of this project."""
 
 import difflib
 import importlib

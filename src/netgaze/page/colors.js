@@ -20,7 +20,7 @@ const sprites = new Map();
 const pageColors = new Map();
 
 /** The words of the four cells of the pair's table. */
-export const cellTitles = ["both right", "only A right", "only B right", "both wrong"];
+export const cellTitles = ["both correct", "only A correct", "only B correct", "both incorrect"];
 
 /** Calls back when the page turns light or dark. */
 export function watchTheme(callback) {
@@ -53,8 +53,8 @@ function styleOfCell(cell) {
   return { color: paletteColor([2, 0, 1, 4][cell]), shape: ["circle", "triangle", "square", "cross"][cell], words: cellTitles[cell] };
 }
 
-const styleOfWrong = () => ({ color: paletteColor(4), shape: "cross", words: "wrong" });
-const styleOfRight = () => ({ color: paletteColor(0), shape: "circle", words: "right" });
+const styleOfWrong = () => ({ color: paletteColor(4), shape: "cross", words: "incorrect" });
+const styleOfRight = () => ({ color: paletteColor(0), shape: "circle", words: "correct" });
 
 /** How to color the dots of a network: `styles`, and `places`, the style of each image; null where nothing is known. */
 export function dress(network) {

@@ -51,7 +51,7 @@ function buildMap(network, map) {
     const shown = positionsOf(network) !== null;
     map.canvas.hidden = bar.hidden = !shown;
     caption.textContent = shown ? captionOf(network) : `No ${state.map || "such"} map of this network.`;
-    map.setLabel(`${words}, ${caption.textContent}. Arrow keys go through the images.`);
+    map.setLabel(`${words}, ${caption.textContent}. Use the arrow keys to step through the images.`);
     map.drawAll();
   });
   listen(["hover", "image"], map.drawRings);
@@ -109,12 +109,12 @@ function listAnswers(network, row) {
   const { deck } = state;
   const place = snapshotAt(network, state.epoch);
   const first = firstAnswers(network, state.epoch);
-  if (!first) return [make("p", { class: "soft", text: "No answers." })];
+  if (!first) return [make("p", { class: "soft", text: "No predictions." })];
   const right = first.classes[row] === deck.truth[row];
   const how = place < 0 && allAnswers(network).by === "neighbors" ? " by its neighbors' vote" : "";
   const when = place < 0 ? "" : `, epoch ${network.snapshots.epochs[place]}`;
   const verdict = make("p", { class: right ? "verdict right" : "verdict wrong" });
-  verdict.append(right ? "✓ right" : "✗ wrong", how, when);
+  verdict.append(right ? "✓ correct" : "✗ incorrect", how, when);
   const [classes, shares] =
     place < 0
       ? [readRow(allAnswers(network).classes, row), readRow(allAnswers(network).shares, row)]
@@ -138,7 +138,7 @@ function listShares(names, classes, shares, truth) {
 function listOwn(network, row) {
   if (!network.own) return [];
   const { class_names: names, classes, shares } = network.own;
-  return [make("h4", { text: "Its own answers" }), listShares(names, readRow(classes, row), readRow(shares, row), -1)];
+  return [make("h4", { text: "Its own predictions" }), listShares(names, readRow(classes, row), readRow(shares, row), -1)];
 }
 
 function listNumbers(network, row) {
@@ -147,7 +147,7 @@ function listNumbers(network, row) {
   const losses = lossesOf(network);
   if (losses) {
     add("loss", `${round(losses[row])} nats`, "the negative logarithm of the probability of the true class");
-    add("rank", `${count(lossRanks(network)[row])} of ${count(losses.length)}`, "1 for the greatest loss");
+    add("rank", `${count(lossRanks(network)[row])} of ${count(losses.length)}`, "1 for the highest loss");
   }
   for (const [key, part] of Object.entries(network.values ?? {})) {
     const value = furtherValues(state.deck, network, key)[row];

@@ -62,9 +62,9 @@ export function round(number) {
   return Number.isFinite(number) ? rounded.format(number) : "unknown";
 }
 
-/** A share in percent, with a space that does not break. */
+/** A share in percent. */
 export function percent(share) {
-  return `${(100 * share).toFixed(1)}\u00a0%`;
+  return `${(100 * share).toFixed(1)}%`;
 }
 
 /** "1 image", "2 images". */

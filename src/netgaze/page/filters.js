@@ -32,7 +32,7 @@ function colorChoices() {
     const part = state.deck.networks.find((network) => network.values?.[key]).values[key];
     return [`value:${key}`, part.words];
   });
-  return [["class", "class"], ["right", "right or wrong"], ["loss", "loss"], ...several, ...further];
+  return [["class", "class"], ["right", "correct or incorrect"], ["loss", "loss"], ...several, ...further];
 }
 
 /** The row of choices that concern all columns. */
@@ -89,14 +89,14 @@ export function buildFilters() {
   if (deck.splits.length > 1) box.append(bindSelect("split", "split", [[-1, "all"], ...deck.splits.map((name, place) => [place, name])]));
   if (deck.networks.length > 1) {
     box.append(bindSelect("A and B", "cell", [[-1, "any"], ...cellTitles.map((text, place) => [place, text])]));
-    box.append(bindSelect("answers of", "by", networkChoices()));
+    box.append(bindSelect("predictions of", "by", networkChoices()));
   }
   box.append(bindSelect("answer", "answer", classChoices("any")));
   box.append(
     bindSelect("is", "right", [
-      [-1, "right or wrong"],
-      [1, "right"],
-      [0, "wrong"],
+      [-1, "correct or incorrect"],
+      [1, "correct"],
+      [0, "incorrect"],
     ]),
   );
   box.append(makeBound("loss from", "low"), makeBound("to", "high"));

@@ -8,9 +8,9 @@ import { change, listen, state } from "./state.js";
 
 /** The bar of the fixed image: the image, its true class, next and previous, and how class maps are shown. */
 export function buildFixed() {
-  const picture = makePicture(96, "the fixed image");
+  const picture = makePicture(96, "the selected image");
   const title = make("p", { class: "title" });
-  const hint = make("p", { class: "soft", text: "No image is fixed: click a dot or a thumbnail." });
+  const hint = make("p", { class: "soft", text: "No image selected: click a dot or a thumbnail." });
   const steps = make(
     "div",
     { class: "tools" },
@@ -51,7 +51,7 @@ function listHeats() {
   const chosen = Number(state.heat);
   if (Number.isInteger(chosen)) classes.set(chosen, state.deck.class_names[chosen]);
   const sorted = [...classes].sort(([a], [b]) => a - b);
-  return [["answer", "its answer"], ["truth", "the true class"], ...sorted];
+  return [["answer", "its prediction"], ["truth", "the true class"], ...sorted];
 }
 
 // A sentence for those who do not see the page, said once the image has been fixed.

@@ -21,7 +21,7 @@ function listLegend() {
   const { color, deck } = state;
   if (color === "loss" || color.startsWith("value:")) return listScale();
   const dressing = deck.networks.map(dress).find(Boolean);
-  if (!dressing) return [note(color === "right" ? "No network has answers." : "One of the two has no answers.")];
+  if (!dressing) return [note(color === "right" ? "No network has predictions." : "One of the two has no predictions.")];
   const used = color === "class" ? [...new Set(deck.truth)].sort((a, b) => a - b) : [...dressing.styles.keys()];
   if (color === "right") used.reverse();
   const items = used.slice(0, 100).map((place) => makeEntry(dressing.styles[place], place));
@@ -30,7 +30,7 @@ function listLegend() {
 }
 
 function noteLegend(color) {
-  if (color === "right") return [note("Each map shows its own network's; the buttons filter by "), makeName(judgeOf().label)];
+  if (color === "right") return [note("Each map shows its own network's predictions; the buttons filter by those of "), makeName(judgeOf().label)];
   if (color !== "agreement") return [];
   return [namePair()];
 }
@@ -38,7 +38,7 @@ function noteLegend(color) {
 /** Who A and B are, and how they are held against each other. */
 export function namePair() {
   const [first, second] = pairOf();
-  const how = agreementBy(first, second) === "head" ? "by their own answers" : "by votes of their nearest training images";
+  const how = agreementBy(first, second) === "head" ? "by their own predictions" : "by votes of their nearest training images";
   return make("span", { class: "soft" }, "A: ", makeName(first.label), ", B: ", makeName(second.label), `; ${how}`);
 }
 

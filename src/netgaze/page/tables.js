@@ -68,21 +68,21 @@ function pressCells(part) {
 function fillConfusion() {
   const { deck } = state;
   const answers = firstAnswers(judgeOf(), state.epoch);
-  if (!answers) return [make("p", {}, makeName(judgeOf().label), " has no answers.")];
+  if (!answers) return [make("p", {}, makeName(judgeOf().label), " has no predictions.")];
   const pairs = new Map();
   for (let row = 0; row < deck.size; row++) {
     if (!isWithin(row)) continue;
     const key = deck.truth[row] * deck.class_names.length + answers.classes[row];
     pairs.set(key, (pairs.get(key) ?? 0) + 1);
   }
-  const title = make("p", { class: "soft" }, "Of ", makeName(judgeOf().label), "; press a number to see its images.");
+  const title = make("p", { class: "soft" }, "Of ", makeName(judgeOf().label), "; click a number to see its images.");
   return [title, deck.class_names.length > mostClasses ? listConfusions(pairs) : tabulateConfusion(pairs)];
 }
 
 function tabulateConfusion(pairs) {
   const names = state.deck.class_names;
   const most = Math.max(...pairs.values());
-  const head = make("tr", {}, make("td", { text: "true ↓ answer →" }));
+  const head = make("tr", {}, make("td", { text: "true ↓ predicted →" }));
   head.append(...names.map((name) => make("th", { scope: "col" }, makeName(name))));
   const lines = names.map((name, label) => {
     const line = make("tr", {}, make("th", { scope: "row" }, makeName(name)));
@@ -98,7 +98,7 @@ function tabulateCell(pairs, label, answer, most) {
   const number = pairs.get(label * names.length + answer);
   const cell = make("td", { class: label === answer ? "right" : "" });
   if (!number) cell.append(make("span", { class: "soft", text: "0" }));
-  else cell.append(makeCell(number, { class: label, answer }, `${shorten(names[label])} answered as ${shorten(names[answer])}`, most));
+  else cell.append(makeCell(number, { class: label, answer }, `${shorten(names[label])} predicted as ${shorten(names[answer])}`, most));
   return cell;
 }
 
@@ -107,7 +107,7 @@ function listConfusions(pairs) {
   const wrong = [...pairs].map(([key, number]) => [Math.floor(key / names.length), key % names.length, number]);
   const most = wrong.filter(([label, answer]) => label !== answer).sort((a, b) => b[2] - a[2] || a[0] - b[0]);
   const items = most.slice(0, mostConfusions).map(([label, answer, number]) => {
-    const words = `${shorten(names[label])} answered as ${shorten(names[answer])}`;
+    const words = `${shorten(names[label])} predicted as ${shorten(names[answer])}`;
     return make(
       "li",
       {},
@@ -123,14 +123,14 @@ function listConfusions(pairs) {
 
 function fillAgreement() {
   const cells = cellsNow();
-  if (!cells) return [make("p", { text: "One of the two has no answers." })];
+  if (!cells) return [make("p", { text: "One of the two has no predictions." })];
   const numbers = [0, 0, 0, 0];
   cells.forEach((cell, row) => {
     if (isWithin(row)) numbers[cell] += 1;
   });
   const most = Math.max(...numbers);
   const cellFor = (cell) => make("td", {}, makeCell(numbers[cell], { cell }, cellTitles[cell], most));
-  const top = make("tr", {}, make("td"), make("th", { scope: "col", text: "B right" }), make("th", { scope: "col", text: "B wrong" }));
+  const top = make("tr", {}, make("td"), make("th", { scope: "col", text: "B correct" }), make("th", { scope: "col", text: "B incorrect" }));
   const table = make(
     "table",
     { class: "counts" },
@@ -138,8 +138,8 @@ function fillAgreement() {
     make(
       "tbody",
       {},
-      make("tr", {}, make("th", { scope: "row", text: "A right" }), cellFor(0), cellFor(1)),
-      make("tr", {}, make("th", { scope: "row", text: "A wrong" }), cellFor(2), cellFor(3)),
+      make("tr", {}, make("th", { scope: "row", text: "A correct" }), cellFor(0), cellFor(1)),
+      make("tr", {}, make("th", { scope: "row", text: "A incorrect" }), cellFor(2), cellFor(3)),
     ),
   );
   return [make("p", {}, namePair()), table];

@@ -30,7 +30,7 @@ export function buildWipe() {
   };
   const divider = makeRange("divider", { min: 0, max: 100, step: 1, value: chosen.share }, move);
   const choices = [
-    ["image", "the fixed image with its class map"],
+    ["image", "the selected image with its class map"],
     ["map", "the map"],
   ];
   const what = makeSelect("of", choices, (value) => {

@@ -1,4 +1,4 @@
-"""Plots of a table's rows, beside it on the page: over a swept number, and from sources to targets."""
+"""Plots of a table's rows, shown below it on the page: over a swept number, and from sources to targets."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -21,7 +21,7 @@ _CELL, _MOST_NAME, _TITLE = 0.45, 2.5, 0.2  # inches: a cell's height, a source'
 
 
 def plot_sweep(rows: Sequence[TableRow], path: Path) -> bool:
-    """Plot what a swept number does, as `draw_sweep`; False where none was swept."""
+    """Plot accuracies over a swept number, see `draw_sweep`; False where none was swept."""
     sweep = read_sweep(rows)
     if sweep is not None:
         _save(draw_sweep(sweep), path)
@@ -50,7 +50,7 @@ def draw_matrix(rows: Sequence[TableRow]) -> Figure:
     for left, task in zip(columns.lefts, tasks, strict=True):
         chosen = _choose_runs([row for row in rows if str(row.get("task", "")) == task], sources, targets)
         panels.append(_make_panel(left, columns.width, task, chosen, [""] * len(names) if panels else names, targets))
-    heading = make_text("Test accuracy: from what (rows) to what (columns)", below=0.12)
+    heading = make_text("Test accuracy by source (rows) and target (columns)", below=0.12)
     return lay_out([Row(0.12), heading, align(panels)])
 
 
@@ -99,5 +99,5 @@ def _save(figure: Figure, path: Path) -> None:
 
 
 def _end(value: Any) -> str:
-    """A source or a set by the last part of its path; what starts from nothing is random."""
-    return "random" if value in (None, "null") else str(value).rpartition("/")[2]
+    """A source or a data set by the last part of its path; without a source a network is trained from scratch."""
+    return "from scratch" if value in (None, "null") else str(value).rpartition("/")[2]

@@ -164,11 +164,11 @@ def _explain_misfit(row: Row, key: str, swept: Sequence[Row], test: str) -> str 
     if row["status"] != "finished":
         return f"it is {row['status']}"
     if _number(row.get(key)) is not None:
-        return f"other data came with other values of {key}"
+        return f"its {key} came with other data"
     if row.get("kind") not in {other.get("kind") for other in swept}:
         return "it predicts other classes"
     if identify_question(row) not in {*map(identify_question, swept)}:
-        return "its data is not that of the others"
+        return "it has other data than the others"
     return None if _is_known(test, [row]) else f"it has no {test}"
 
 

@@ -1,4 +1,4 @@
-"""The picture of a sweep: curves over its number, what lies level, and beside them what the lines are."""
+"""The picture of a sweep: curves over its number, level lines, and a key beside them."""
 
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -25,8 +25,8 @@ _WORDS = {
     "test/acc": "test accuracy",
     "val/acc": "validation\naccuracy",
     "last/val_acc": "last epoch",
-    "unlabeled/right": "share of right\npseudo-labels",
-    "test/knn20": "kNN accuracy\nof features",
+    "unlabeled/right": "correct\npseudo-labels",
+    "test/knn20": "20-neighbor\naccuracy",
     "stages.pseudo_labels.task.k": "K: pseudo-labels per class",
 }
 
@@ -122,7 +122,7 @@ def _list_key(sweep: Sweep) -> list[Entry]:
 
 
 def _plot_levels(axes: Axes, sweep: Sweep, names: tuple[str, ...]) -> None:
-    """With the test's curves what lies level, and how far it deviates."""
+    """Level lines beside the test's curves, with their standard deviations."""
     for spread, (_, style) in _list_levels(sweep).items() if names[0] == sweep.test else ():
         axes.axhline(spread.mean, **style)
         if spread.std:
@@ -130,7 +130,7 @@ def _plot_levels(axes: Axes, sweep: Sweep, names: tuple[str, ...]) -> None:
 
 
 def _plot_curves(axes: Axes, sweep: Sweep, names: tuple[str, ...]) -> None:
-    """The curves of some numbers; on the test's a ring around the best."""
+    """The curves of some numbers; on those of the test a ring around the best."""
     lines = [(place, name) for place, curve in enumerate(sweep.curves) for name in names if curve.points[name]]
     repeated = any(spread.std for place, name in lines for spread in sweep.curves[place].points[name].values())
     for number, (place, name) in enumerate(lines):
@@ -147,7 +147,7 @@ def _plot_curves(axes: Axes, sweep: Sweep, names: tuple[str, ...]) -> None:
 
 
 def _describe_best(sweep: Sweep) -> Iterator[str]:
-    """Of each curve the best by validation, and what its test found."""
+    """The best value of each curve by validation, and its test accuracy."""
     for curve in sweep.curves:
         if curve.best is None:
             continue
@@ -156,18 +156,18 @@ def _describe_best(sweep: Sweep) -> Iterator[str]:
         if test := curve.points.get(sweep.test, {}).get(curve.best):
             parts += [f"{_WORDS.get(sweep.test, sweep.test)} {test.show(sweep.test)} ({count_of(test.num, 'run')})"]
         for name, gain in curve.gains.items():
-            parts += [f"gain over its {_name_stage(name)} {gain.show(sweep.test).replace(' %', ' points')}"]
+            parts += [f"gain over its {_name_stage(name)} {gain.show(sweep.test).replace('%', ' points')}"]
         yield ", ".join(parts)
 
 
 def _describe_runs(sweep: Sweep) -> Iterator[str]:
-    """What a point is, and which runs are left out: one sentence per reason, naming all that it keeps out."""
+    """What a point is, and which runs are left out: one sentence per reason, naming all of them."""
     every = [points for curve in sweep.curves for points in curve.points.values()]
     if any(spread.num > 1 for points in every for spread in points.values()):
-        yield "Points are means over repetitions, bars and bands their standard deviations (n - 1)."
+        yield "Points are means over repeated runs, bars and bands their standard deviations (n - 1)."
     for why in dict.fromkeys(sweep.left_out.values()):
         runs = ", ".join(label for label, reason in sweep.left_out.items() if reason == why)
-        yield f"Not counted: {runs} ({why})."
+        yield f"Left out: {runs} ({why})."
 
 
 def _name_stage(name: str) -> str:

@@ -1,1 +1,1 @@
-"""The runs that lie below a folder: found, chosen by words, shown as a table, cleared away. Needs no torch."""
+"""The list of runs in a folder: found, filtered, shown as a table, removed. Needs no torch."""

@@ -1,4 +1,4 @@
-"""Whether a run is still being trained, by what its `run.json` and its files say."""
+"""Whether a run is still being trained, by its `run.json` and its files."""
 
 import os
 import platform

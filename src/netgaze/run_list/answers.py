@@ -1,4 +1,4 @@
-"""What is said of the runs below a folder: the list, the newest of them, and what was cleared away."""
+"""Answers about the runs in a folder: the list, the newest runs, and what was removed."""
 
 import shlex
 from collections.abc import Callable, Iterator, Sequence
@@ -37,7 +37,7 @@ def show_list(where: Sequence[Condition], by: str, limit: int | None, below: str
     table = draw_table(found[:limit], [by, *(key for key, _ in where)], width)
     yield f"{table}\n"
     if any(entry.folder.as_posix() not in table for entry in found[:limit]):
-        yield f"Names are shortened to fit; {spell('analyze')} | cat shows them whole."
+        yield f"Names are shortened to fit; {spell('analyze')} | cat shows them in full."
     if limit is not None and len(found) > limit:
         yield f"{len(found) - limit:,} more; limit=null shows all."
     yield _suggest_next(found, where, below)
@@ -52,16 +52,16 @@ def clean(where: Sequence[Condition], by: str, below: str, width: int | None, re
     every = find_entries(below)
     planned = plan(sort_entries(choose_entries(every, where), by), every)
     if not planned.removable:
-        yield f"Nothing to remove: no failed, interrupted or unfinished run below {below}{_describe(where)}."
+        yield f"Nothing to remove: no failed, interrupted or unfinished run in {below}{_describe(where)}."
     elif removes:
         yield from _remove_all(planned, below)
     else:
         yield draw_table(planned.removable, [by, *(key for key, _ in where)], width) + "\n"
     for entry, why in planned.kept.items():
-        yield f"{entry.folder} ({entry.status}) stays: {why}."
+        yield f"{entry.folder} ({entry.status}) is kept: {why}."
     if planned.removable and not removes:
         num = count_of(len(planned.removable), "run")
-        yield f"clean=remove removes {num}, {format_size(planned.size)}, for good; resume=<run> goes on with one."
+        yield f"clean=remove deletes {num}, {format_size(planned.size)}; resume=<run> resumes one instead."
 
 
 def find_latest(
@@ -87,7 +87,7 @@ def find_latest(
             return [entry.folder.as_posix() for entry in found]
     there = "is no" if not found else "is only 1" if len(found) == 1 else f"are only {len(found)}"
     what = f"{kind} run{'s' if len(found) > 1 else ''}"
-    raise NetgazeError(f"There {there} {what} below {below}{_describe(where)}. {spell('analyze')} lists all.")
+    raise NetgazeError(f"There {there} {what} in {below}{_describe(where)}. {spell('analyze')} lists all runs.")
 
 
 def _remove_all(planned: Plan, below: str) -> Iterator[str]:
@@ -98,16 +98,14 @@ def _remove_all(planned: Plan, below: str) -> Iterator[str]:
             num, size = num + 1, size + entry.disk.size
             yield f"Removed {words}"
         else:
-            yield f"{words} stays: it was taken up again."
+            yield f"{words} is kept: it was resumed."
     yield f"Removed {count_of(num, 'run')}, {format_size(size)} ({size:,} bytes)."
 
 
 def _explain_none(every: Sequence[Entry], where: Sequence[Condition], below: str) -> str:
     if not every:
-        return f"There are no runs below {below} yet. Train a first one, in seconds: {spell('train')} {_FIRST}"
-    return (
-        f"None of {count_of(len(every), 'run')} below {below} fits {_write_words(where)}. {spell('analyze')} lists all."
-    )
+        return f"There are no runs in {below} yet. Train a first one in seconds: {spell('train')} {_FIRST}"
+    return f"None of {count_of(len(every), 'run')} in {below} fits {_write_words(where)}. {spell('analyze')} lists all."
 
 
 def _describe(where: Sequence[Condition]) -> str:
@@ -127,8 +125,8 @@ def _write(wanted: Any) -> str:
 def _suggest_next(found: Sequence[Entry], where: Sequence[Condition], below: str) -> str:
     num = sum(entry.status == "finished" for entry in found)
     if num == 0:
-        return f"Go on with one: {spell('train')} resume={found[0].folder.as_posix()}"
+        return f"Resume one: {spell('train')} resume={found[0].folder.as_posix()}"
     among = [_write_words(where)] if where else []
     among += [shlex.quote(f"below={below}")] if below != "outputs" else []
     newest, two = (" ".join([spell("analyze"), f"runs={latest}", *among]) for latest in ("latest", "latest:2"))
-    return f"Look at the newest: {newest}" + (f", or at two side by side: {two}" if num > 1 else "")
+    return f"Show the newest: {newest}" + (f", or the two newest side by side: {two}" if num > 1 else "")

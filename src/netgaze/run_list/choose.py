@@ -1,4 +1,4 @@
-"""Which runs of the list are meant, and in which order: by columns, numbers, choices and keys of their configs."""
+"""Filters and order of the run list: by columns, numbers, choices and config keys."""
 
 import difflib
 import fnmatch
@@ -65,7 +65,7 @@ def check_keys(entries: Sequence[Entry], keys: Sequence[str]) -> None:
             continue
         known = sorted(set().union(*(entry.list_keys() for entry in entries)))
         near = difflib.get_close_matches(key, known, n=3) or [name for name in known if name.endswith(f".{key}")][:3]
-        advice = f"Nearest: {', '.join(near)}" if near else f"Columns are {', '.join(COLUMNS)}"
+        advice = f"Nearest keys: {', '.join(near)}" if near else f"Columns are {', '.join(COLUMNS)}"
         raise NetgazeError(f"No run has a key {key}. {advice}.")
 
 
@@ -117,7 +117,7 @@ def _compare(known: Any, how: str, bound: float | None) -> bool:
 def _check_comparison(key: str, wanted: Any) -> None:
     for each in wanted if isinstance(wanted, list | tuple) else [wanted]:
         if isinstance(each, str) and (found := _COMPARED.fullmatch(each)) and _read_quantity(found[2]) is None:
-            raise NetgazeError(f"where.{key}={each}: expected a number behind {found[1]}, as in {key}='>0.8' or '>7d'.")
+            raise NetgazeError(f"where.{key}={each}: expected a number after {found[1]}, as in {key}='>0.8' or '>7d'.")
 
 
 def _read_quantity(text: str) -> float | None:

@@ -1,4 +1,4 @@
-"""Runs that came to nothing: which they are, why some of them stay, and how the others go."""
+"""Failed, interrupted and unfinished runs: which to keep, and how the others are removed."""
 
 import os
 import shutil
@@ -82,13 +82,13 @@ def _find_reason(entry: Entry, every: Sequence[Entry]) -> str:
     silent = time.time() - entry.disk.written
     is_taken_up = entry.status == "unfinished" or entry.disk.written > entry.noted + _AFTER_THE_END
     if silent < JUST_NOW and is_taken_up:
-        return f"something was written there in the last {JUST_NOW / 60:.0f} minutes"
+        return f"a file in it changed in the last {JUST_NOW / 60:.0f} minutes"
     sweep = find_sweep(entry.folder)
     if sweep and any(find_sweep(other.folder) == sweep and other.status == "running" for other in every):
         return "its sweep is running"
     stages = entry.folder / "stages"
     if further := [folder for folder in entry.disk.inside if folder.parent != stages]:
-        return f"another run lies in it, {further[0]}"
+        return f"it contains another run, {further[0]}"
     return ""
 
 

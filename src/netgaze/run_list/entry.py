@@ -1,4 +1,4 @@
-"""One run of the list: what its files say, each read once and only when asked for."""
+"""One run of the list: the content of its files, each read once and only when needed."""
 
 import os
 import time

@@ -1,4 +1,4 @@
-"""Which runs lie below a folder."""
+"""Finds the runs in a folder."""
 
 import os
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""The sweep that a run is a job of, and the table in its folder."""
+"""The sweep of a run, and its table."""
 
 import csv
 import io

@@ -1,4 +1,4 @@
-"""The list of runs as people read it: rows of words, and a table that fits a terminal."""
+"""The list of runs as a table that fits the terminal."""
 
 from collections.abc import Sequence
 from typing import Any

@@ -1,1 +1,1 @@
-"""Ways to train. One LightningModule per file."""
+"""Training tasks, one LightningModule per file."""

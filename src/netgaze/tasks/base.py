@@ -1,4 +1,4 @@
-"""What every way of learning shares: the step, the means, the optimizer. Knows nothing of figures or data sets."""
+"""The base of all tasks: the step, the means, the optimizer. Independent of figures and data sets."""
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
@@ -19,7 +19,7 @@ from netgaze.tasks.step import Means, Rows, Step
 
 
 class Task(LightningModule):
-    """A way to learn: what a network is shown, and what it loses by its answer.
+    """A training task: the examples that a network gets, and their loss.
 
     As it stands it is a classification, of which a subclass says in `make_examples` what the network is shown and
     asked. One of another kind says in `loss` what it does with a batch, and sets `classifies = False`.

@@ -1,4 +1,4 @@
-"""BYOL (Grill et al. 2020, arXiv 2006.07733): predict what a slow copy of oneself says of the other view."""
+"""BYOL (Grill et al. 2020, arXiv 2006.07733): predict a slow copy's features of the other view."""
 
 import copy
 import math

@@ -1,4 +1,4 @@
-"""Classification by a network that writes a filter for each class; the backbone is trained with it, or frozen."""
+"""Classification by generated filters, one per class; the backbone is trained too, or frozen."""
 
 from collections.abc import Callable
 
@@ -9,11 +9,11 @@ from netgaze.tasks.supervised import Supervised
 
 
 class DynamicConv(Supervised):
-    """Cross-entropy over one score a class, as `Supervised`; all that is special is the network's head.
+    """Cross-entropy over one score per class, as `Supervised`; only the network's head differs.
 
     Args:
         model, num_classes, optimizer, schedule, label_smoothing: see `Supervised`.
-        freeze_backbone: let the head alone learn; the BatchNorm statistics of the backbone stand still too.
+        freeze_backbone: train only the head; the backbone's BatchNorm statistics are frozen too.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Finetuning: all layers of a pretrained network are trained on new classes."""
+"""Finetuning: trains all layers of a pretrained network on new classes."""
 
 from collections.abc import Callable
 from typing import Any
@@ -10,7 +10,7 @@ from netgaze.tasks.supervised import Supervised
 
 
 class Finetune(Supervised):
-    """`Supervised`, with a learning rate of its own for the head and one that falls towards the first layers.
+    """`Supervised`, with a separate learning rate for the head, and rates that fall towards the first layers.
 
     A stage's rate is `optim.lr` times `layer_decay` to the power of its distance from the head, as in timm: the last
     of the network's `feature_layers` is at distance 1, and what comes before the first of them is furthest.

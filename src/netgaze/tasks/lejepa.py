@@ -1,4 +1,4 @@
-"""LeJEPA (Balestriero and LeCun 2025, arXiv 2511.08544): views alike, and all projections a standard normal cloud.
+"""LeJEPA (Balestriero and LeCun 2025, arXiv 2511.08544): views alike, projections normally distributed.
 
 Experimental: written from the paper alone. Of the two conventions in use the loss here is (1 - w) invariance +
 w SIGReg, not invariance + w SIGReg.
@@ -24,7 +24,7 @@ class LeJEPA(TwoViews):
     Args:
         model, num_classes, optimizer, schedule, projector: see `TwoViews`.
         sigreg_weight: w, 0..1, the paper's lambda.
-        num_directions: along which the cloud is looked at, drawn anew in each step.
+        num_directions: random projections on which normality is tested, drawn in each step.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Linear probes: linear heads trained on a frozen network's features."""
+"""Linear probes: trains linear heads on a frozen network's features."""
 
 import copy
 from collections.abc import Callable, Sequence
@@ -15,7 +15,7 @@ from netgaze.tasks.supervised import Supervised
 
 
 class LinearProbe(Supervised):
-    """Everything stays as it is but new last layers, one for each learning rate, trained side by side.
+    """Trains only new last layers, one per learning rate, side by side.
 
     The heads start from the same draw, see the same batches, and share nothing: each ends in the bits of a run with
     its rate alone. Each keeps the weights of its own best epoch. The head that is best on validation stands in the
@@ -26,8 +26,8 @@ class LinearProbe(Supervised):
     Args:
         model: ends in a linear layer.
         num_classes, optimizer, schedule, label_smoothing: see `Supervised`.
-        lrs: learning rates, a head each; None for one head with `optim.lr`.
-        cache_features: False computes the features anew in each step, with new augmentation.
+        lrs: learning rates, one head each; None for one head with `optim.lr`.
+        cache_features: False computes the features again in each step, with new augmentation.
         cached_views: augmented views of each training image whose features are kept; 0 for the image as it is.
 
     Raises:

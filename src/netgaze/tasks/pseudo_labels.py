@@ -1,4 +1,4 @@
-"""Pseudo-labels: the classes that a trained network gives to unlabeled images, for another to learn from.
+"""Pseudo-labels: classes that a trained network predicts for unlabeled images, to train another network.
 
 The second stage of teacher and student (Yalniz et al. 2019, arXiv 1905.00546): nothing is trained; the network that
 `init` names looks at the unlabeled images, and what is chosen of its answers lies in the run's folder.
@@ -23,12 +23,12 @@ log = logging.getLogger(__name__)
 
 
 class PseudoLabels(Supervised, Labeler):
-    """Choose, of each class, the unlabeled images for which the network is surest of it.
+    """For each class, choose the unlabeled images with the highest probability for it.
 
     Args:
         model, num_classes, optimizer, schedule: see `Task`.
-        k: images a class, at most.
-        p: classes an image: its best ones, of which each may take it. Above 1, because an image can show several
+        k: images per class, at most.
+        p: classes per image: its best ones, of which each may take it. Above 1, because an image can show several
             things, and because rare classes are seldom anyone's best.
 
     Raises:

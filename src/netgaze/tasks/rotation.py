@@ -1,4 +1,4 @@
-"""Rotation self-supervision (Gidaris, Singh and Komodakis 2018, arXiv 1803.07728): which way up is this image?
+"""Rotation self-supervision (Gidaris, Singh and Komodakis 2018, arXiv 1803.07728): predict how an image was rotated.
 
 loss = (1/N) sum_i -(1/4) sum_y log F^y(g(X_i|y)): every image is in the batch in all four rotations, which the
 paper found better than one drawn at random. Rotation comes after every other augmentation, so that no border of a

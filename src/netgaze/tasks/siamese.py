@@ -1,4 +1,4 @@
-"""Siamese networks: is it the same person? The distance of two images' embeddings decides."""
+"""Siamese networks: the same person or not, by the distance of two embeddings."""
 
 from collections.abc import Callable
 from typing import Any, Literal
@@ -83,7 +83,7 @@ class Siamese(Task, Verifier):
             ("threshold_from", threshold_from, ("val", "train")),
         ):
             if value not in known:
-                raise NetgazeError(f"task.{name}={value} is not known. It is {', '.join(known[:-1])} or {known[-1]}.")
+                raise NetgazeError(f"Unknown task.{name}={value}. Choose {', '.join(known[:-1])} or {known[-1]}.")
         for name, number, fits, said in (
             ("embedding_dim", embedding_dim, embedding_dim >= 0, "0 or more"),
             ("margin", margin, margin is None or margin > 0, "above 0, or null"),
@@ -97,7 +97,7 @@ class Siamese(Task, Verifier):
                 raise NetgazeError(f"task.{name}={number} must be {said}.")
         if any(isinstance(layer, nn.Linear) and not layer.out_features for layer in model.modules()):
             raise NetgazeError(
-                f"task.embedding_dim=0: {type(model).__name__} does not go without its last layer. Choose another "
+                f"task.embedding_dim=0: {type(model).__name__} cannot do without its last layer. Choose another "
                 "number, or model=grid_resnet."
             )
         self.objective, self.mined_fraction, self.mirror = loss, mined_fraction, mirror
@@ -251,4 +251,4 @@ class Siamese(Task, Verifier):
 
 def _check_finite(embeddings: Tensor) -> None:
     if not embeddings.isfinite().all():
-        raise NetgazeError("The network's embeddings are not finite any more. Try a lower learning rate (optim.lr).")
+        raise NetgazeError("The network's embeddings are no longer finite. Try a smaller optim.lr.")

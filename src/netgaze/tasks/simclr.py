@@ -1,4 +1,4 @@
-"""SimCLR (Chen, Kornblith, Norouzi and Hinton 2020, arXiv 2002.05709): which of all views is of the same image?"""
+"""SimCLR (Chen, Kornblith, Norouzi and Hinton 2020, arXiv 2002.05709): find the other view of the same image."""
 
 from collections.abc import Callable, Sequence
 
@@ -11,7 +11,7 @@ from netgaze.tasks.two_views import Compared, TwoViews
 
 
 class SimCLR(TwoViews):
-    """Tell the other view of an image from all views of the other images, by the cosine of their projections.
+    """Find the other view of an image among all views of the batch, by the cosine of their projections.
 
     Args:
         model, num_classes, optimizer, schedule, projector: see `TwoViews`.

@@ -1,4 +1,4 @@
-"""Supervised contrastive learning (Khosla et al. 2020, arXiv 2004.11362): SimCLR that is told what is alike."""
+"""Supervised contrastive learning (Khosla et al. 2020, arXiv 2004.11362): SimCLR with labels."""
 
 from torch import Tensor
 
@@ -8,7 +8,7 @@ from netgaze.tasks.two_views import Compared
 
 
 class SupCon(SimCLR):
-    """Tell the views of an image's class from all others: the bridge from SimCLR to a supervised network.
+    """Find the views of the same class among all views: between SimCLR and a supervised network.
 
     Args: see `SimCLR`; the paper's temperature is 0.1.
     """

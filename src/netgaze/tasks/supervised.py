@@ -1,4 +1,4 @@
-"""Supervised classification: cross-entropy against the data's labels, by choice smoothed."""
+"""Supervised classification: cross-entropy on the data's labels, optionally smoothed."""
 
 from collections.abc import Callable
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""What ways of learning have in common that compare two views of each image, without a word about its class."""
+"""The base of tasks that compare two views of each image."""
 
 from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
@@ -20,7 +20,7 @@ Compared = tuple[Tensor, Mapping[str, Tensor]]
 
 
 class TwoViews(Task):
-    """Draws projections of two views of an image together; a subclass says in `compare` what keeps images apart.
+    """Draws the projections of two views together; a subclass defines in `compare` what keeps images apart.
 
     The projector is there to train alone: it is saved with the weights, and figures see the features below it. Loss and
     numbers are of the projections of all processes. `embedding_std` of the first view's projections tells a collapse:
@@ -50,7 +50,7 @@ class TwoViews(Task):
         num_features = getattr(model, "head_hidden_size", 0)
         if not num_features:
             raise NetgazeError(
-                f"{type(model).__name__} has no features before a last layer, which this task projects. Choose "
+                f"{type(model).__name__} has no features before a last layer, which this task needs. Choose "
                 "another network, as model=resnet_small."
             )
         self.projector = make_mlp([num_features, *projector])

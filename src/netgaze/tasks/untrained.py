@@ -1,9 +1,9 @@
-"""No training at all: the network as it was drawn, as a run beside others and a source for transfer."""
+"""No training: the untrained network as a run, to compare with others and as a source for transfer."""
 
 from netgaze.tasks.base import Task
 
 
 class Untrained(Task):
-    """Test an untrained network. Its features are what a random network knows; its accuracy is chance."""
+    """Test an untrained network: the baseline of its features. Its accuracy is chance."""
 
     trainable = False

@@ -1,4 +1,4 @@
-"""VICReg (Bardes, Ponce and LeCun 2022, arXiv 2105.04906): views alike, every dimension in use, none like another."""
+"""VICReg (Bardes, Ponce and LeCun 2022, arXiv 2105.04906): views alike, dimensions in use and uncorrelated."""
 
 from collections.abc import Callable, Sequence
 

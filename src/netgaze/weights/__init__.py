@@ -1,4 +1,4 @@
-"""Weights from a file into a network: by name, in one place, with a report of what was loaded, skipped and new."""
+"""Loads weights from a file into a network by name, with a report of what was loaded, skipped and new."""
 
 import logging
 
@@ -49,7 +49,7 @@ def load_weights(model: nn.Module, source: str, key: str | None = None) -> Loade
         loaded, skipped, notes = read_values(chosen, found, slots, path)
     if not loaded:
         name, why = next((name, why) for name, why in skipped.items() if why != UNKNOWN)
-        raise NetgazeError(f"init={source}: nothing in it can be used. Of {name}: {why}. {CONVERT}.")
+        raise NetgazeError(f"init={source}: nothing in it fits. {name}: {why}. {CONVERT}.")
     model.load_state_dict(loaded, strict=False)
     if others:
         log.warning("%s", describe_others(source, chosen, others))

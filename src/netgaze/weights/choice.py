@@ -1,4 +1,4 @@
-"""Which of several sets of weights in one file is taken: the one that fits best, or the one that was asked for."""
+"""Chooses one of several sets of weights in a file: the best match, or the named one."""
 
 import re
 from collections.abc import Sequence

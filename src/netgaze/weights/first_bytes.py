@@ -1,4 +1,4 @@
-"""What a file given as weights is, by its first bytes: its name says little, and downloads fail in many ways."""
+"""Identifies a weight file by its first bytes, as names mislead and downloads fail."""
 
 import re
 import zipfile
@@ -81,7 +81,7 @@ def _check_archive(path: Path) -> None:
         with zipfile.ZipFile(path) as archive:
             names = archive.namelist()
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, MemoryError) as error:
-        raise NetgazeError(f"{path} is cut or damaged: its end is missing or wrong. {AGAIN}.") from error
+        raise NetgazeError(f"{path} is incomplete or damaged: its end is missing or wrong. {AGAIN}.") from error
     if any(name.rpartition("/")[2] == "data.pkl" for name in names):
         return
     for pattern, what, advice in _INSIDE:

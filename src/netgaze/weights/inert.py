@@ -1,4 +1,4 @@
-"""Pickles read so that nothing runs: classes and functions stay names, and what these would make is kept, inert."""
+"""Reads pickles without running code: classes and functions stay names."""
 
 import pickletools
 from collections.abc import Callable, Iterable

@@ -1,4 +1,4 @@
-"""Which tensor of a file is which of a network: by name, whatever stands before the names or how they are spelled."""
+"""Matches a file's tensors to a network's by name, with any prefix or spelling."""
 
 import re
 from collections import Counter

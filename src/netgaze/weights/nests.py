@@ -1,4 +1,4 @@
-"""All tensors of a checkpoint by the paths at which they lie, however deep: state_dict.net.conv1.weight."""
+"""All tensors of a checkpoint by their paths, at any depth: state_dict.net.conv1.weight."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -59,9 +59,7 @@ def gather_tensors(content: Any, path: Path | str) -> Found:
                 inner.append((place if key in _TRANSPARENT else f"{place}{key}.", value, depth + 1))
         left += reversed(inner)
         if len(found.tensors) > MAX_TENSORS or len(seen) + len(left) > _MAX_NESTS:
-            raise NetgazeError(
-                f"{path} holds too much: more tensors or nests of them than any network of this project."
-            )
+            raise NetgazeError(f"{path} contains more tensors or nested levels than any network of this project.")
     return found
 
 

@@ -1,4 +1,4 @@
-"""The weights of an ONNX file: its graph's initializers, found in the bytes of the file; the rest is passed over.
+"""Reads the weights of an ONNX file: the initializers of its graph.
 
 An ONNX file is one protobuf message, fields in a row: a number with the field's kind, then a number or a length and so
 many bytes. A whole reader makes an object of every field, and a small file could fill the memory with them.

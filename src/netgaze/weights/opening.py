@@ -1,4 +1,4 @@
-"""Opens files of weights made by others: nothing in them runs, and no tensor is read before it is asked for."""
+"""Opens weight files from others: runs no code, reads tensors only when needed."""
 
 import io
 import zipfile
@@ -48,7 +48,7 @@ def explain_damage(path: Path | str, error: Exception) -> NetgazeError:
     if isinstance(error, MemoryError):
         return NetgazeError(f"{path} does not fit into memory.")
     said = next(iter(str(error).splitlines()), "").strip().rstrip(".")[:200]
-    return NetgazeError(f"{path} is not a whole checkpoint ({said or type(error).__name__}). {AGAIN}.")
+    return NetgazeError(f"{path} is not a complete checkpoint ({said or type(error).__name__}). {AGAIN}.")
 
 
 def check_stored(path: Path | str) -> None:
@@ -86,7 +86,9 @@ def _open_zip(path: Path, files: ExitStack) -> Any:
         return archive.read(name)
 
     if f"{folder}byteorder" in records and read(f"{folder}byteorder") != b"little":
-        raise NetgazeError(f"{path} was written on a machine of another byte order. Store it again on one like this.")
+        raise NetgazeError(
+            f"{path} was written on a machine with another byte order. Save it again on a machine like this one."
+        )
     read_latest = lru_cache(maxsize=1)(read)  # many tensors may lie in one storage
 
     def load_storage(reference: Any) -> Storage:

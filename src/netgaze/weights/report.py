@@ -1,4 +1,4 @@
-"""What was loaded, skipped and left new, for the log and for run.json."""
+"""The report of loaded, skipped and new weights, for the log and run.json."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field

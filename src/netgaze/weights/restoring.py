@@ -1,4 +1,4 @@
-"""A run's own checkpoint: read whole, and put into the task that it belongs to."""
+"""Restores a run's own checkpoint into its task."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -20,7 +20,7 @@ def read_checkpoint(path: Path | str) -> dict[str, Any]:
     """
     try:
         if find_kind(Path(path)) != "zip":
-            raise NetgazeError(f"{path} was not written by train.py, and is not opened.")
+            raise NetgazeError(f"{path} was not written by train.py. It is not opened.")
         check_stored(path)
         content = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError as error:
@@ -28,7 +28,7 @@ def read_checkpoint(path: Path | str) -> dict[str, Any]:
     except NetgazeError:
         raise
     except Exception as error:  # readers of broken files raise nearly everything
-        raise NetgazeError(f"{path} is damaged or was not written by train.py, and is not opened.") from error
+        raise NetgazeError(f"{path} is damaged, or was not written by train.py. It is not opened.") from error
     if not isinstance(content, dict):
         raise NetgazeError(f"{path} holds a {type(content).__name__}, not a run's checkpoint.")
     return content

@@ -1,4 +1,4 @@
-"""What `init` names: a run, a file, or torchvision's ImageNet weights; and in a file, which weights."""
+"""The source that `init` names: a run, a file (and a set in it), or torchvision's ImageNet weights."""
 
 from collections.abc import Mapping
 from pathlib import Path

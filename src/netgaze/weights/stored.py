@@ -1,4 +1,4 @@
-"""A tensor that lies in a file: its shape is known before a byte of it is read."""
+"""A tensor in a file, with its shape known before it is read."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

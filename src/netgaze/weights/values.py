@@ -1,4 +1,4 @@
-"""The numbers of tensors that fit, made to be a network's: in its precision, and for as many colors as it reads."""
+"""Converts loaded tensors to the network's precision and number of color channels."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Are two networks right about the same images, and what does each see where only one is right?"""
+"""Do two networks err on the same images, and what does each see where only one is correct?"""
 
 from collections.abc import Mapping
 from typing import Any
@@ -18,54 +18,67 @@ _K = 20
 
 
 class Agreement(Figure):
-    """On which test images two networks are both right, one alone, or none; and how far that is beyond chance.
+    """On which test images both networks, only one or neither is correct, and how far that differs from chance.
 
-    Cohen's kappa of being right is error consistency (Geirhos et al. 2020): 0 where two networks of these accuracies
-    err independently, 1 where they err on the same images. Networks that predict something else than the classes
-    (rotations, or nothing) answer by a vote of the 20 nearest training images of their features; two such networks, or
-    one of them and a classifier, are both held against each other by that vote.
+    Cohen's kappa of being correct is error consistency (Geirhos et al. 2020): 0 where two networks of these accuracies
+    err independently, 1 where they err on the same images. For networks that do not predict the classes (but rotations,
+    or nothing), the 20 nearest training images of their features vote; in a pair with one of these networks both are
+    compared by the votes.
 
     Args:
-        num_shown: images of each kind, those that both networks are surest of.
+        num_shown: images of each kind, those on which both networks are most confident.
     """
 
-    title = "Agreement"
-    question = "Are two networks right about the same images, and what does each say where only one is?"
+    title = "Agreement and error consistency"
+    question = "Do two networks err on the same images, and what does each predict where only one is correct?"
+    look_for = (
+        "Read κ with its interval: 0 means that two networks of these accuracies err independently, 1 that they err on "
+        "the same images. Then look at the images that only one network classifies correctly: its map of evidence "
+        "often shows what the other network missed."
+    )
+    pitfall = (
+        "Two accurate networks agree on most images by chance, so read κ and not the agreement; where errors are few, "
+        "κ is uncertain. A difference between two methods means something only if it is larger than the difference "
+        "between two seeds of one method. The images shown are those on which both networks are most confident, not "
+        "typical ones."
+    )
     needs = ("data", "features", "training images", "known classes")
-    controls = "none"  # untrained networks answer nearly all images with one class
+    controls = "none"  # untrained networks predict one class for nearly all images
     compares = True
     glossary = Glossary(
         {
             "acc": Meaning(
-                "accuracy", "Of the network's own answers, where it names the classes.", "%", "higher", "num_images"
+                "accuracy", "Of the network's own predictions, if it predicts the classes.", "%", "higher", "num_images"
             ),
             "knn20": Meaning(
-                "kNN-20 accuracy",
-                "Of a vote of the 20 nearest training images: the answers of a network that names no classes.",
+                "20-neighbor accuracy",
+                "Of a vote of the 20 nearest training images, which compares networks that do not predict the classes.",
                 "%",
                 "higher",
                 "num_images",
             ),
-            "num_images": Meaning("images", "Of how many the numbers are."),
+            "num_images": Meaning("images", "Number of images behind these numbers."),
             "same_answer of <pair>": Meaning(
-                "same answer: <pair>", "Share of the images to which both give one answer, right or wrong.", "%"
+                "same prediction: <pair>",
+                "Share of images for which both networks predict the same class, correct or not.",
+                "%",
             ),
             "kappa of <pair>": Meaning(
                 "error consistency: <pair>",
-                "Cohen's kappa of being right (Geirhos et al. 2020): 0 where errors are independent, 1 where they are "
-                "on the same images.",
+                "Cohen's kappa of being correct (Geirhos et al. 2020): 0 where errors are independent, 1 where they "
+                "are on the same images.",
             ),
-            "kappa_low of <pair>": Meaning("error consistency, at least: <pair>", "Of a 95 % bootstrap interval."),
-            "kappa_high of <pair>": Meaning("error consistency, at most: <pair>", "Of a 95 % bootstrap interval."),
+            "kappa_low of <pair>": Meaning("error consistency, lower bound: <pair>", "Of the 95% bootstrap interval."),
+            "kappa_high of <pair>": Meaning("error consistency, upper bound: <pair>", "Of the 95% bootstrap interval."),
             "same_error of <pair>": Meaning(
-                "same wrong answer: <pair>",
-                "Share of the images that both have wrong to which they give one answer.",
+                "same incorrect prediction: <pair>",
+                "Among images that both classify incorrectly, the share for which both predict the same class.",
                 "%",
             ),
-            "only_first of <pair>": Meaning("only the first right: <pair>", "Images."),
-            "only_second of <pair>": Meaning("only the second right: <pair>", "Images."),
+            "only_first of <pair>": Meaning("only the first correct: <pair>", "Number of images."),
+            "only_second of <pair>": Meaning("only the second correct: <pair>", "Number of images."),
             "p of <pair>": Meaning(
-                "McNemar's p: <pair>", "How likely so unequal a result is if both are right equally often."
+                "McNemar's p: <pair>", "Probability of counts at least this unequal if both are equally accurate."
             ),
         }
     )
@@ -74,7 +87,7 @@ class Agreement(Figure):
         self.num_shown = num_shown
 
     def compute(self, subject: Subject) -> Finding:
-        """Answers and how sure they are, [N] each: of its neighbors, and of itself where it names the classes."""
+        """Predictions and their confidence, [N] each: by neighbors, and its own if the network predicts the classes."""
         data, split = subject.data, subject.split
         labels, bank_labels = data.labels(split), data.labels("train")
         similar, near = find_nearest(subject.bank(split), subject.bank("train"), min(_K, len(bank_labels)))
@@ -87,9 +100,9 @@ class Agreement(Figure):
             "knn_confidence": (bank_labels[near] == voted[:, None]).double().mean(dim=1).numpy(),
         }
         numbers = {"num_images": len(labels), "knn20": float((voted == labels).double().mean())}
-        caption = f"All {len(labels):,} images of the {split} split. Shown are those that both networks are surest of."
+        caption = f"All {len(labels):,} images of the {split} split. Shown: those on which both are most confident."
         if not subject.names_classes:
-            caption += f" Networks that name no classes answer by a vote of their {_K} nearest training images."
+            caption += f" This network does not predict the classes: its {_K} nearest training images vote."
         else:
             outputs = subject.class_outputs(split)
             arrays["own_answers"] = outputs.logits.argmax(axis=1)
@@ -110,7 +123,7 @@ class Agreement(Figure):
         return arrays
 
     def compare(self, findings: Mapping[str, Finding]) -> dict[str, Any]:
-        """Of each two networks: same answers, error consistency, same errors, who alone is right, McNemar's p."""
+        """For each pair: same predictions, error consistency, same errors, images only one has correct, McNemar's p."""
         numbers: dict[str, Any] = {}
         for (first, second), duel in list_duels(findings).items():
             found, kappa = duel.agreement, duel.agreement.kappa
@@ -128,7 +141,7 @@ class Agreement(Figure):
         return numbers
 
     def differences(self, findings: Mapping[str, Finding]) -> list[str]:
-        """How often two networks agree, how consistent their errors are, and which of them is right more often."""
+        """How often two networks agree, how consistent their errors are, and which of them is correct more often."""
         duels = list_duels(findings)
         return describe_duels({labels: duels[labels] for labels in leave_out_repeats(findings, duels)})
 

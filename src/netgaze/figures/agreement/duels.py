@@ -1,4 +1,4 @@
-"""Two networks on the same images: whose answers count, which images are shown, and what is said of them."""
+"""Two networks on the same images: which predictions count, which images are shown, and the sentences on them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from netgaze.measures.agreement import Agreement, sort_cells
 from netgaze.subject import Subject, evaluating
 from netgaze.text import format_percent
 
-CELLS = ("both right", "only A right", "only B right", "both wrong")
+CELLS = ("both correct", "only A correct", "only B correct", "both incorrect")
 _LEAST_P = 0.001
 
 
@@ -25,11 +25,11 @@ class Duel:
     Attributes:
         first: label of the one.
         second: label of the other.
-        answers: of both, [2,N].
-        confidence: how sure they are of these, 0..1, [2,N].
+        answers: predictions of both, [2,N].
+        confidence: of these predictions, 0..1, [2,N].
         labels: true classes, [N].
         names: of the classes.
-        is_voted: whether the answers are votes of nearest training images.
+        is_voted: whether the predictions are votes of the nearest training images.
     """
 
     first: str
@@ -47,7 +47,7 @@ class Duel:
 
 
 def list_duels(findings: Mapping[str, Finding]) -> dict[tuple[str, str], Duel]:
-    """Each network with those after it that were asked of the same images."""
+    """Each network with those after it that saw the same images."""
     duels, labels = {}, list(findings)
     for place, first in enumerate(labels):
         for second in labels[place + 1 :]:
@@ -62,7 +62,7 @@ def list_duels(findings: Mapping[str, Finding]) -> dict[tuple[str, str], Duel]:
 
 
 def choose_rows(duel: Duel, num: int) -> tuple[np.ndarray, np.ndarray]:
-    """At most `num` images of each of `CELLS`, those that both are surest of: rows [n] and their cells [n]."""
+    """At most `num` images of each of `CELLS`, those of highest confidence in both: rows [n] and their cells [n]."""
     cells = np.minimum(sort_cells(duel.answers[0], duel.answers[1], duel.labels), 3)
     order = np.argsort(-duel.confidence.min(axis=0), kind="stable")
     rows = np.concatenate([order[cells[order] == cell][:num] for cell in range(4)])
@@ -72,7 +72,7 @@ def choose_rows(duel: Duel, num: int) -> tuple[np.ndarray, np.ndarray]:
 def show_rows(
     duel: Duel, rows: np.ndarray, cells: np.ndarray, first: Subject, second: Subject
 ) -> dict[str, np.ndarray]:
-    """What is drawn of some images, by the second network's label: pictures, and the map of each network's answer."""
+    """What is drawn of some images, by the second network's label: pictures, and the map of each prediction."""
     shown = {
         "rows": rows,
         "cells": cells,
@@ -86,7 +86,7 @@ def show_rows(
 
 
 def _map_answers(subject: Subject, rows: np.ndarray, answers: np.ndarray) -> np.ndarray:
-    """The class map of each image's answer, as large as the image, [n,H,W]."""
+    """The class map of each image's predicted class, as large as the image, [n,H,W]."""
     maps: list[np.ndarray] = []
     with evaluating(subject.task), torch.no_grad():
         for _, examples, _, every in compute_maps(subject, rows):
@@ -107,22 +107,22 @@ def read_duels(findings: Mapping[str, Finding]) -> dict[tuple[str, str], dict[st
 
 
 def describe_duels(duels: Mapping[tuple[str, str], Duel]) -> list[str]:
-    """Sentences on pairs: how often they agree, if beyond chance; and who is right more often, if that is sure."""
+    """Sentences on pairs: how often they agree, if beyond chance; which is correct more often, if significantly."""
     sentences = []
     for (first, second), duel in duels.items():
         found, kappa = duel.agreement, duel.agreement.kappa
-        by = ", by the votes of their nearest training images" if duel.is_voted else ""
+        by = ", by votes of the nearest training images" if duel.is_voted else ""
         if kappa.low > 0 or kappa.high < 0:
             half = (kappa.high - kappa.low) / 2
             sentences.append(
-                f"{first} and {second} agree on {format_percent(found.same_answer.value)} of the images{by}; "
-                f"\u03ba {kappa.value:.2f} \u00b1 {half:.2f}."
+                f"{first} and {second} predict the same class for {format_percent(found.same_answer.value)} of the "
+                f"images{by}; error consistency \u03ba {kappa.value:.2f} \u00b1 {half:.2f}."
             )
         if found.p < 0.05:
             winner, place = (first, 1) if found.counts[1] > found.counts[2] else (second, 2)
             p = f"< {_LEAST_P}" if found.p < _LEAST_P else f"= {found.p:.3f}"
             sentences.append(
-                f"Where only one of {first} and {second} is right, it is {winner} in {found.counts[place]:,} of "
-                f"{found.counts[1] + found.counts[2]:,} (p {p})."
+                f"Of the {found.counts[1] + found.counts[2]:,} images that only one of {first} and {second} classifies "
+                f"correctly, {winner} has {found.counts[place]:,} (p {p})."
             )
     return sentences

@@ -32,7 +32,13 @@ def draw_duels(
 
 def _make_legend() -> Row:
     """What the bars' colors mean."""
-    words = ("both right", "only the first", "only the second", "both wrong, same answer", "both wrong, two answers")
+    words = (
+        "both correct",
+        "only the first",
+        "only the second",
+        "both incorrect, same class",
+        "both incorrect, different",
+    )
 
     def draw(sheet: Sheet, y: float) -> None:
         for place, (color, said) in enumerate(zip(_COLORS, words, strict=True)):
@@ -47,13 +53,14 @@ def _make_bar(duel: Duel) -> Row:
     """A pair's names, its shares as a bar across the page, and its numbers."""
     found, kappa = duel.agreement, duel.agreement.kappa
     title = f"{shorten(duel.first, WIDTH / 3, TEXT)} and {shorten(duel.second, WIDTH / 3, TEXT)}"
-    words = f"same answer {format_percent(found.same_answer.value)}"
+    words = f"same prediction {format_percent(found.same_answer.value)}"
     if np.isfinite(kappa.value):
         words += f"; error consistency κ {kappa.value:.2f} ({kappa.low:.2f} to {kappa.high:.2f})"
     if np.isfinite(found.same_error.value):
-        words += f"; of {int(found.counts[3:].sum()):,} shared errors {format_percent(found.same_error.value)} alike"
+        same = format_percent(found.same_error.value)
+        words += f"; same class in {same} of {int(found.counts[3:].sum()):,} shared errors"
     words += f"; McNemar p {format_share(max(found.p, 1e-9))}"
-    words += "; answers by 20 neighbors' votes" if duel.is_voted else ""
+    words += "; predictions by votes of 20 neighbors" if duel.is_voted else ""
     rows = [make_text(title, size=TEXT, below=0.03, weight="bold"), Row(_BAR, partial(_draw_bar, duel=duel))]
     return stack([*rows, make_text(wrap_words(words, WIDTH - 0.2, SMALL), size=SMALL, below=0.12, color=GRAY)])
 
@@ -73,16 +80,18 @@ def _make_block(duel: Duel, arrays: Mapping[str, np.ndarray]) -> Row:
     """The images of each kind of a pair, in a row."""
     title = f"A: {duel.first}; B: {duel.second}"
     is_mapped = "maps 0" in arrays
-    tiles = "each image, the map of A's answer and the map of B's" if is_mapped else "answers by neighbors' votes"
+    tiles = "each image, then A's and B's maps of evidence" if is_mapped else "predictions by neighbors' votes"
     rows = [make_text(clip_words(title, WIDTH - 0.2, TITLE, 2), size=TITLE, below=0.02, weight="bold")]
-    rows.append(make_text(f"Images that both are surest of: {tiles}.", size=SMALL, below=0.08, color=GRAY))
+    rows.append(
+        make_text(f"Images of highest confidence in both networks: {tiles}.", size=SMALL, below=0.08, color=GRAY)
+    )
     for cell, kind in enumerate(CELLS):
         rows.append(_make_kind(duel, arrays, cell, kind))
     return stack([*rows, Row(0.1)])
 
 
 def _make_kind(duel: Duel, arrays: Mapping[str, np.ndarray], cell: int, kind: str) -> Row:
-    """Images of one kind: each with both maps where there are such, and below it what both say."""
+    """Images of one kind: each with both maps where there are any, and below it both predictions."""
     places = np.flatnonzero(arrays["cells"] == cell)
     words = wrap_words(kind, _LEFT - 0.15, SMALL)
     if not len(places):
@@ -102,8 +111,8 @@ def _make_kind(duel: Duel, arrays: Mapping[str, np.ndarray], cell: int, kind: st
 
 
 def _describe(duel: Duel, row: int, width: float) -> str:
-    """The true class, and what both networks say."""
-    lines = [f"is {duel.names[duel.labels[row]]}"]
+    """The true class, and both predictions."""
+    lines = [f"true: {duel.names[duel.labels[row]]}"]
     for side, name in enumerate("AB"):
         sure = format_share(float(duel.confidence[side][row]))
         room = width - measure_cell(SMALL) * (len(sure) + 1)

@@ -1,4 +1,4 @@
-"""What does each layer of a network cost, and what does it see?"""
+"""What does each layer of a network cost, and how much of the image does it see?"""
 
 from collections.abc import Mapping
 from typing import Any
@@ -13,28 +13,38 @@ from netgaze.inside.anatomy import Layer, estimate_memory, group_parts, list_lay
 from netgaze.subject import Subject
 from netgaze.text import format_value
 
-_TITLES = ("layer", "kind", "output", "activations", "params", "no bias", "macs", "field", "stride")
+_TITLES = ("layer", "kind", "output", "activations", "params", "no bias", "multiply-adds", "field", "stride")
 _NUM_WORDS = 3  # of these columns are words, the others numbers
 
 
 class Anatomy(Figure):
-    """What each layer costs and sees, a row per layer, of any network: its weights do not matter.
+    """What each layer of any network costs and sees, one row per layer; the weights do not matter.
 
-    See `netgaze.inside.anatomy` for what counts as an activation, a parameter and a multiply-accumulate, and for the
-    receptive field. All numbers but those of training are of one image; an MB is a million bytes.
+    See `netgaze.inside.anatomy` for what counts as an activation, a parameter and a multiply-add, and for the receptive
+    field. All numbers but those of training are of one image; an MB is a million bytes.
 
     Args:
-        every_layer: True also shows what costs nothing (activation functions, dropout, sums of branches).
-        precision: bits of an activation, 32 or 16.
+        every_layer: True also shows layers that cost nothing (activation functions, dropout, sums of branches).
+        precision: bits per activation, 32 or 16.
         batch_size: of the training step.
-        optimizer_states: numbers that the optimizer keeps for each weight: 1 for SGD with momentum, 2 for Adam.
+        optimizer_states: values that the optimizer keeps per weight: 1 for SGD with momentum, 2 for Adam.
 
     Raises:
-        ValueError: another precision, a batch without images, or less than no states.
+        ValueError: another precision, a batch without images, or fewer than 0 states.
     """
 
-    title = "Anatomy"
-    question = "What does each layer cost, in parameters, memory and work, and how much of the image does it see?"
+    title = "Anatomy: cost and receptive field per layer"
+    question = "What does each layer cost in parameters, memory and computation, and how much of the image does it see?"
+    look_for = (
+        "Find the layers that hold most parameters, most activations and most multiply-adds: in most convolutional "
+        "networks these are different layers. Then see from which layer on the receptive field exceeds the image "
+        "(dashed line)."
+    )
+    pitfall = (
+        "Multiply-adds are not time: measure how long a network takes on your device. The receptive field is an upper "
+        "bound, and a position responds mostly to the center of its field. The memory of a training step is an "
+        "estimate without buffers and the working space of single operations."
+    )
     needs = ("model",)
     controls = "none"  # an untrained network costs and sees the same
     glossary = Glossary(
@@ -42,24 +52,28 @@ class Anatomy(Figure):
             "params": Meaning("parameters"),
             "params_no_bias": Meaning("parameters without biases"),
             "activations": Meaning(
-                "activations", "Numbers that an image's way through the network holds, the image among them."
+                "activations",
+                "Values stored for one image in a forward pass, including the image; what can overwrite its input adds "
+                "none.",
             ),
             "macs": Meaning("multiply-adds", "For one image.", "", "lower"),
-            "activation_mb": Meaning("all activations", "At the precision.", "MB"),
+            "activation_mb": Meaning("memory of activations", "Of one image, at the chosen precision.", "MB"),
             "training_mb": Meaning(
-                "memory of a training step", "What a step of the whole network holds at its fullest.", "MB", "lower"
+                "memory of a training step", "Peak estimate for training the whole network.", "MB", "lower"
             ),
-            "training_mb/<part>": Meaning("of it <part>", "", "MB"),
-            "precision": Meaning("bits of an activation"),
-            "batch_size": Meaning("images of a step"),
-            "parts": Meaning("totals of each part"),
+            "training_mb/<part>": Meaning("memory of a training step: <part>", "", "MB"),
+            "precision": Meaning("bits per activation"),
+            "batch_size": Meaning("batch size"),
+            "parts": Meaning("totals per part"),
             "layer": Meaning("layer"),
             "kind": Meaning("kind"),
-            "output": Meaning("output", "Channels and places of what it gives."),
+            "output": Meaning("output", "Shape of the layer's output: channels, height, width."),
             "activation_bytes": Meaning("activations, bytes"),
-            "receptive_field": Meaning("sees", "Side of the square of pixels that a place sees.", "px"),
-            "stride": Meaning("stride", "Between the centers of neighboring places.", "px"),
-            "start": Meaning("first center", "Of the first place.", "px"),
+            "receptive_field": Meaning(
+                "receptive field", "Side of the square of pixels that one position depends on.", "px"
+            ),
+            "stride": Meaning("stride", "Distance between the receptive fields of neighboring positions.", "px"),
+            "start": Meaning("first pixel", "Of the first position's receptive field; negative in the padding.", "px"),
         }
     )
 
@@ -67,11 +81,11 @@ class Anatomy(Figure):
         self, *, every_layer: bool = False, precision: int = 32, batch_size: int = 128, optimizer_states: int = 1
     ):
         if precision not in (16, 32):
-            raise ValueError(f"expected precision to be 16 or 32, got {precision}")
+            raise ValueError(f"figure.anatomy.precision={precision}: expected 16 or 32")
         if batch_size < 1 or optimizer_states < 0:
             raise ValueError(
-                f"expected batch_size of 1 or more and optimizer_states of 0 or more, got {batch_size} and "
-                f"{optimizer_states}"
+                f"figure.anatomy.batch_size={batch_size} and optimizer_states={optimizer_states}: expected 1 or more, "
+                "and 0 or more"
             )
         self.every_layer, self.precision = every_layer, precision
         self.batch_size, self.optimizer_states = batch_size, optimizer_states
@@ -79,7 +93,7 @@ class Anatomy(Figure):
     def compute(self, subject: Subject) -> Finding:
         """The layers [L]: `words` [L,3] (name, kind, shape), `counts` [L,5] and `sees` [L,3]; and the `image` [3].
 
-        Counts are activations, params, params_no_bias, macs and the call; what is seen is the field, the stride and the
+        Counts are activations, params, params_no_bias, macs and the call; `sees` are the field, the stride and the
         start, NaN where there is none.
         """
         rows = list_layers(subject.model, subject.input_shape)
@@ -98,10 +112,11 @@ class Anatomy(Figure):
         shown = [row for row in rows if self.every_layer or row.params or row.macs or row.activations]
         arrays = {"image": np.array(subject.input_shape)} | _pack(shown)
         caption = (
-            "Counts are of one image; the field may be larger than the image, as padding counts. What can overwrite "
-            "its own input is no new activation. A training step holds weights, gradients, the optimizer's states "
-            f"({self.optimizer_states} per weight) and what the backward pass needs of {self.batch_size} images at "
-            f"{self.precision} bits." + ("" if self.every_layer else " Layers that cost nothing are left out.")
+            "Counts are for one image. The receptive field includes padding, so it may exceed the image. Layers that "
+            "can overwrite their input, such as ReLU, add no activations. A training step stores weights, gradients, "
+            f"optimizer states ({self.optimizer_states} per weight), and what the backward pass needs of "
+            f"{self.batch_size} images at {self.precision} bits."
+            + ("" if self.every_layer else " Layers that cost nothing are left out.")
         )
         return Finding(numbers, arrays, caption)
 
@@ -115,7 +130,7 @@ class Anatomy(Figure):
         )
 
     def table(self, finding: Finding) -> list[dict[str, Any]]:
-        """A row per layer for `anatomy.csv` and the report, in whole numbers; none for what is not there."""
+        """One row per layer for `anatomy.csv` and the report, in integers; None for missing values."""
         return [
             {
                 "layer": row.name,
@@ -140,12 +155,12 @@ class Anatomy(Figure):
         return {"totals": each if len(each) > 1 else next(iter(each.values()))}
 
     def summary(self, findings: Mapping[str, Finding]) -> str:
-        """The table of each network in aligned columns, the totals in its last line."""
+        """The table of each network in aligned columns, with the totals in the last line."""
         return "\n\n".join(_write_table(label, finding) for label, finding in findings.items())
 
 
 def name_kind(row: Layer) -> str:
-    """A layer's kind, and how often it has run by then where that is not the first time."""
+    """A layer's kind, and which of its calls this is if not the first."""
     return row.kind if row.call == 1 else f"{row.kind} (call {row.call})"
 
 
@@ -179,8 +194,8 @@ def _describe_totals(numbers: dict[str, Any], image: list[int]) -> str:
     return (
         f"{numbers['params']:,} parameters ({numbers['params_no_bias']:,} without biases), "
         f"{numbers['activations']:,} activations ({format_value(numbers['activation_mb'])} MB) and {numbers['macs']:,} "
-        f"multiply-accumulates for an image of {'x'.join(map(str, image))}; "
-        f"{format_value(numbers['training_mb'])} MB to train on {numbers['batch_size']} at once"
+        f"multiply-adds for one image of {'x'.join(map(str, image))}; "
+        f"{format_value(numbers['training_mb'])} MB to train with batches of {numbers['batch_size']}"
     )
 
 

@@ -1,4 +1,4 @@
-"""Layers as bars: parameters, activations, work and receptive field, a line per layer or block of layers."""
+"""Layers as bars: parameters, activations, multiply-adds and receptive field, one line per layer or block."""
 
 import itertools
 from collections.abc import Mapping, Sequence
@@ -19,7 +19,7 @@ _MOST_ROWS, _FEWEST_ROWS = 64, 26  # lines of a picture, and of each network whe
 _PANELS = {
     "params": "parameters",
     "activations": "activations",
-    "macs": "multiply-accumulates",
+    "macs": "multiply-adds",
     "receptive_field": "receptive field, pixels",
 }
 _PANEL = (WIDTH - _NAMES - 0.1 - _GAP * (len(_PANELS) - 1)) / len(_PANELS)  # inches: a panel's width
@@ -49,7 +49,7 @@ def draw_bars(rows: Mapping[str, Sequence[Layer]], words: Mapping[str, str], sid
 
 
 def group_blocks(rows: Sequence[Layer], most: int) -> list[Layer]:
-    """At most `most` lines, or as few as whole children make: neighbors whose names begin alike are brought together.
+    """At most `most` lines, or as few as whole children make: neighbors whose names begin alike are merged.
 
     A line sums what its layers cost, and sees what the widest of them sees.
     """

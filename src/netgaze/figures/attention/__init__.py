@@ -1,4 +1,4 @@
-"""Which patches does a transformer's attention bring together, and how far does it look?"""
+"""Which patches does a transformer attend to, and how far does each head look?"""
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
@@ -26,11 +26,10 @@ _AT_ONCE = 16  # images: the weights of all layers are held at a time
 class Attention(Figure):
     """Attention roll-out (Abnar and Zuidema 2020) over images, and how far each head looks (Dosovitskiy et al. 2020).
 
-    Roll-out follows the weights from what is read at the end down to the patches, see `measures.attention.roll_out`. It
-    knows neither values nor classes. The row is that of the tokens that the network reads at its end, found by its
-    gradients: the class token, or the mean of the patches. The grid is the largest square that the tokens fill; those
-    in front of it (class, registers) are left out of the map, which then shows by how much a patch has more or less
-    than an even share.
+    Roll-out follows the weights from the network's output token down to the patches, see `measures.attention.roll_out`.
+    It uses neither values nor classes. It starts from the tokens that the network reads at its end, found by gradients:
+    the class token, or the mean of the patches. The grid is the largest square that the tokens fill; tokens in front of
+    it (class, registers) are left out of the map, which shows by how much a patch has more or less than an even share.
 
     Args:
         num_shared: images that are shown, the same for every network.
@@ -42,32 +41,41 @@ class Attention(Figure):
         NetgazeError: no image to show or to measure.
     """
 
-    title = "Attention"
-    question = "Which patches does a transformer's attention bring together, and how far does it look?"
+    title = "Attention roll-out"
+    question = "Which patches does a transformer attend to, and how far does each of its heads look?"
+    look_for = (
+        "Look for patches with more than an even share of the attention (red), and whether they lie on the object. In "
+        "the plots below, compare the heads' attention distances, layer by layer, with even attention (dotted)."
+    )
+    pitfall = (
+        "Attention shows where information may flow, not which information counts: roll-out uses neither the values "
+        "nor the class. Compare the maps with those of the untrained network, with the share of images that have the "
+        "object in their center, and with maps of evidence (attribution)."
+    )
     needs = ("task", "data", "attention")
     glossary = Glossary(
         POINTING
         | {
             "distance": Meaning(
                 "attention distance",
-                "Mean distance from a patch to those that it attends to, weighted by the attention (Dosovitskiy et al. "
-                "2020): over patches, heads and images, and where no layer is named over the layers.",
+                "Mean distance from a patch to the patches that it attends to, weighted by attention (Dosovitskiy et "
+                "al. 2020), over patches, heads, images, and layers if none is named.",
                 "px",
             ),
-            "distance_even": Meaning("distance if even", "What attention to all patches alike would have.", "px"),
-            "distance_lowest": Meaning("nearest head", "The layer's head of the smallest attention distance.", "px"),
-            "distance_highest": Meaning("farthest head", "The layer's head of the largest attention distance.", "px"),
+            "distance_even": Meaning("distance of even attention", "If all patches had the same weight.", "px"),
+            "distance_lowest": Meaning("nearest head", "Smallest attention distance of the layer's heads.", "px"),
+            "distance_highest": Meaning("farthest head", "Largest attention distance of the layer's heads.", "px"),
             "entropy": Meaning(
-                "entropy of the attention",
-                "Of a token's weights, relative to those of an even attention: 1 if even, 0 if all is on one token.",
+                "attention entropy",
+                "Of a token's weights, relative to even attention: 1 if even, 0 if all weight is on one token.",
             ),
-            "layer": Meaning("layer", "Counted from 1, the first being next to the image."),
-            "num_layers": Meaning("layers", "With attention."),
-            "num_heads": Meaning("heads", "Of all layers together."),
-            "map_height": Meaning("height of the maps", "Before they are enlarged."),
-            "map_width": Meaning("width of the maps", "Before they are enlarged."),
-            "num_images": Meaning("images measured", "Of the split."),
-            "num_scored": Meaning("images scored", "Of those that have object masks."),
+            "layer": Meaning("layer", "Counted from 1, starting next to the image."),
+            "num_layers": Meaning("layers", "Number of layers with attention."),
+            "num_heads": Meaning("heads", "Number of heads in all layers."),
+            "map_height": Meaning("map height", "Before enlargement."),
+            "map_width": Meaning("map width", "Before enlargement."),
+            "num_images": Meaning("images measured", "Number of images behind the distances and entropies."),
+            "num_scored": Meaning("images scored", "Number of images with object masks behind the shares on objects."),
         }
     )
 
@@ -78,11 +86,13 @@ class Attention(Figure):
             if value < 1:
                 raise NetgazeError(f"figure.attention.{name}={value} must be 1 or more.")
         if indices is not None and not indices:
-            raise NetgazeError("figure.attention.indices=[] names no image. Name one, or null for those of the seed.")
+            raise NetgazeError(
+                "figure.attention.indices=[] names no image. Name one, or use null for the seed's choice."
+            )
         self.num_shared, self.indices, self.num_images, self.seed = num_shared, indices, num_images, seed
 
     def compute(self, subject: Subject) -> Finding:
-        """Images [n,H,W,3] with their maps [n,H,W]; of all heads [A] the layer, the distance and the entropy."""
+        """Images [n,H,W,3] with their maps [n,H,W]; the layer, distance and entropy of all heads [A]."""
         data, split = subject.data, subject.split
         labels = data.labels(split).numpy()
         shown = choose_examples(labels, self.num_shared, self.seed, self.indices)
@@ -116,7 +126,7 @@ class Attention(Figure):
         return Finding(numbers, arrays, _write_caption(numbers, str(arrays["reads"]), split))
 
     def table(self, finding: Finding) -> list[dict[str, Any]]:
-        """A row per layer: distance and entropy, the means over its heads, and its nearest and farthest head."""
+        """One row per layer: mean distance and entropy over its heads, and its nearest and farthest head."""
         layers, distances = finding.arrays["layers"], finding.arrays["distances"]
         means = zip(_by_layer(layers, distances), _by_layer(layers, finding.arrays["entropies"]), strict=True)
         return [
@@ -131,13 +141,13 @@ class Attention(Figure):
         ]
 
     def draw(self, findings: Mapping[str, Finding]) -> Picture:
-        """Two columns per network: the image, and the map upon it; below them how far the heads of each layer look."""
+        """Two columns per network: the image, and the map over it; below them the attention distance of each head."""
         return draw_networks(findings)
 
 
 @dataclass(frozen=True)
 class _Seen:
-    """What attention does with images.
+    """The attention on images.
 
     Attributes:
         maps: by how much a patch has more than an even share, in even shares, [B,h,w].
@@ -207,9 +217,8 @@ def _name_read(read: Tensor, side: int) -> str:
 def _write_caption(numbers: Mapping[str, Any], reads: str, split: str) -> str:
     return (
         f"The same images for every network. The maps are {numbers['map_height']}x{numbers['map_width']}, enlarged: "
-        f"attention rolled out through {numbers['num_layers']} layers, from {reads}, as the network reads that at its "
-        "end. Red patches have more than an even share, blue ones less, on one scale for all networks. Attention says "
-        "where information may flow, not what of it counts: hold it against the untrained network's, and against maps "
-        "of evidence (cam). Below, how far each head looks, and the mean of each layer. Numbers are of "
+        f"attention rolled out through {numbers['num_layers']} layers from {reads}, which the network reads. "
+        "Red patches have more than an even share, blue ones less, on one scale for all networks. Below, the attention "
+        "distance of each head and the mean of each layer. The numbers are of "
         f"{numbers['num_images']} images of the {split} split."
     )

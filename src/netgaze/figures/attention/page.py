@@ -1,4 +1,4 @@
-"""How `Attention` lays out a network: images with their maps, the scale, and how far the heads of each layer look."""
+"""How `Attention` lays out a network: images with their maps, the scale, and each head's attention distance."""
 
 from collections.abc import Mapping
 from functools import partial
@@ -10,7 +10,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from netgaze.drawing.evidence import make_pair, measure_scale
-from netgaze.drawing.heat import describe_mass
+from netgaze.drawing.heat import describe_pointing
 from netgaze.drawing.panels import GRAY, LINES, SMALL, Sheet
 from netgaze.drawing.rows import (
     Columns,
@@ -58,8 +58,7 @@ def _describe(finding: Finding) -> str:
     words += f"distance {numbers['distance']:.1f} px (even {numbers['distance_even']:.1f}), "
     words += f"entropy {numbers['entropy']:.2f}"
     if "peak_on_object" in numbers:
-        words += f"\npeak on object {numbers['peak_on_object']:.2f} (middle {numbers['center_on_object']:.2f}), "
-        words += describe_mass(numbers)
+        words += f"\n{describe_pointing(numbers)}"
     return words
 
 
@@ -69,7 +68,7 @@ def _make_examples(finding: Finding, x: float, pitch: float, scale: float) -> Ro
     for picture, heat, name in zip(*shown, strict=True):
         rows.append(make_pair(picture, heat, scale, x, pitch, below=0.03))
         rows.append(make_text(shorten(str(name), 2 * pitch, SMALL), x, SMALL, below=0.1, color=GRAY))
-    return stack([*rows, make_signed_bar(x, 2 * pitch, scale, "0: an even share, 1: twice as much", above=0.1)])
+    return stack([*rows, make_signed_bar(x, 2 * pitch, scale, "0: even share, 1: twice as much", above=0.1)])
 
 
 def _make_plot(finding: Finding, x: float, width: float, top: float) -> Row:

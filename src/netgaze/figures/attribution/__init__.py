@@ -1,4 +1,4 @@
-"""Do other ways of asking where the evidence lies agree, and which of them can be believed?"""
+"""Do several attribution methods find the same evidence, and which of them pass the tests?"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -27,30 +27,40 @@ _MAIN = (
 
 
 class Attribution(Figure):
-    """Maps of the evidence for the true class by methods of others (captum), tried as those of `Cam` are.
+    """Maps of the evidence for the true class by three methods of captum, with the tests of `Cam`.
 
-    Integrated gradients and occlusion take away colors, in whose place they put the mean color; Grad-CAM weighs the
-    outputs of a layer by the gradients of the logit, and is `Cam`'s map up to scale where the last maps are pooled into
-    a linear head. All keep their signs. Each has a color scale of its own, as each has its own unit.
+    Integrated gradients and occlusion replace pixels by the mean color; Grad-CAM weights the outputs of a layer by the
+    gradients of the logit, and equals `Cam`'s map up to scale where the last maps are pooled into a linear head. All
+    keep their signs. Each method has its own unit, and therefore its own color scale.
 
     Args:
         methods: of integrated_gradients, occlusion and grad_cam, in this order beside one another.
         layer: whose outputs Grad-CAM weighs, by its name; None for the last of the network's stages.
         num_shared: images that are shown, the same for every network.
         indices: images of the split to show in place of the seed's choice.
-        num_dropped: at most so many images are tried with pixels replaced, and scored where they have masks.
+        num_dropped: at most so many images are tested with pixels replaced, and scored where they have masks.
         share: of the pixels to replace for `drop`, 0..1.
         num_steps: in which all pixels of an image are replaced, for deletion and insertion.
-        num_randomized: at most so many of these images are also shown to networks whose layers are drawn anew.
+        num_randomized: at most so many of these images are also shown to networks with randomized layers.
         path_steps: of integrated gradients, from the mean color to the image.
         seed: of the choice of images, of the noise and of the layers.
 
     Raises:
-        NetgazeError: no method or an unknown one, no step, or no image to show or to try.
+        NetgazeError: no method or an unknown one, no step, or no image to show or to test.
     """
 
-    title = "Attribution"
-    question = "Do other ways to find the evidence for a class agree, and which of them hold when they are tried?"
+    title = "Attribution methods"
+    question = "Do several attribution methods find the same evidence for a class, and which of them pass the tests?"
+    look_for = (
+        "Compare the maps of one image across the methods, then each method's tests: deletion and insertion have to "
+        "beat noise (an interval above 0), and the correlation with the map of a network with random layers has to "
+        "fall."
+    )
+    pitfall = (
+        "A plausible map need not be faithful: a method whose maps stay the same once the layers are random shows the "
+        "image's edges rather than what the network learned. Every method has its own unit and color scale, so do not "
+        "compare the strength of colors between columns; compare with the untrained network instead."
+    )
     needs = ("classes", "data")
     glossary = Glossary(
         POINTING
@@ -58,7 +68,7 @@ class Attribution(Figure):
         | {
             "method": Meaning("method"),
             "trials": Meaning("all numbers of each method"),
-            "num_scored": Meaning("images scored", "Of those that have object masks."),
+            "num_scored": Meaning("images scored", "Number of images with object masks behind the shares on objects."),
         }
         | {
             f"{method}_{name}": replace(FAITHFULNESS[name], words=f"{words}: {FAITHFULNESS[name].words}")
@@ -83,22 +93,24 @@ class Attribution(Figure):
     ):
         known = ", ".join(METHODS)
         if not methods:
-            raise NetgazeError(f"figure.attribution.methods names no method. Choose from {known}.")
+            raise NetgazeError(f"figure.attribution.methods is empty. Choose from {known}.")
         if unknown := [method for method in methods if method not in METHODS]:
-            raise NetgazeError(f"figure.attribution.methods has {unknown[0]}. Choose from {known}.")
+            raise NetgazeError(f"figure.attribution.methods: unknown method {unknown[0]}. Choose from {known}.")
         for name, value in (("path_steps", path_steps), ("num_shared", num_shared)):
             if value < 1:
                 raise NetgazeError(f"figure.attribution.{name}={value} must be 1 or more.")
         if indices is not None and not indices:
-            raise NetgazeError("figure.attribution.indices=[] names no image. Name one, or null for those of the seed.")
+            raise NetgazeError(
+                "figure.attribution.indices=[] names no image. Name one, or use null for the seed's choice."
+            )
         self.methods, self.layer, self.path_steps = list(dict.fromkeys(methods)), layer, path_steps
         self.num_shared, self.indices, self.seed = num_shared, indices, seed
         self.trial = Trial(num_dropped, share, num_steps, num_randomized, seed)
 
     def compute(self, subject: Subject) -> Finding:
-        """Images [n,H,W,3] with the map of the true class by each method [A,n,H,W]; how each stood its trial.
+        """Images [n,H,W,3] with the map of the true class by each method [A,n,H,W]; the results of each trial.
 
-        The arrays of a trial (`Verdict.arrays`) are stacked by method, and a row of `table` is one's numbers [A].
+        The arrays of a trial (`Verdict.arrays`) are stacked by method; a row of `table` has a method's numbers.
         """
         shown = choose_examples(subject.data.labels(subject.split).numpy(), self.num_shared, self.seed, self.indices)
         tried = choose_masked(subject, self.trial.num_dropped, self.trial.num_dropped, self.seed)
@@ -121,29 +133,30 @@ class Attribution(Figure):
         return Finding(numbers | {"trials": trials}, arrays, caption)
 
     def _choose_layer(self, subject: Subject) -> str:
-        """The layer that Grad-CAM weighs; a network that names no stages of its own has none by default."""
+        """The layer of Grad-CAM; a network that names no stages has none by default."""
         stages = getattr(subject.task.model, "feature_layers", ())
         if self.layer is None and "grad_cam" in self.methods and not stages:
             raise NetgazeError(
-                "This network names no stages of its own. Choose a layer: figure.attribution.layer=conv1."
+                "This network names no stages. Choose a layer for Grad-CAM, as in figure.attribution.layer=conv1."
             )
         return self.layer or next(reversed(stages), "")
 
     def _write_caption(self, layer: str) -> str:
         caption = (
-            "The maps of the true class of the same images for every network. Red is evidence for it, blue against it, "
-            "on a scale of each method, as each has its own unit: above a column stands what the full color is. "
+            "Maps of the true class, of the same images for every network. Red is evidence for the class, blue against "
+            "it. Each method has its own unit and scale: the value of the full color stands above its column. ✓ marks "
+            "a correct prediction, × an incorrect one. "
         )
         if "grad_cam" in self.methods:
             caption += f"Grad-CAM is of the layer {layer}. "
         return caption + TRIAL_CAPTION
 
     def table(self, finding: Finding) -> list[dict[str, Any]]:
-        """A row per method: all numbers of its trial, and of its scores on objects."""
+        """One row per method: all numbers of its trial, and its shares on objects."""
         return [{"method": METHODS[method]} | trial for method, trial in finding.numbers["trials"].items()]
 
     def draw(self, findings: Mapping[str, Finding]) -> Picture:
-        """A block per network, two in a row: a row per image, a column per method, and below it its trial."""
+        """A block per network, two in a row: one row per image, one column per method, and below it its tests."""
         return draw_blocks(findings)
 
 
@@ -155,7 +168,7 @@ def _score(maps: Tensor, images: np.ndarray, masks: Tensor | None) -> dict[str, 
 
 
 def _describe_examples(subject: Subject, shown: np.ndarray) -> dict[str, np.ndarray]:
-    """What images of the split are and what the network says of them, names and probabilities [n]."""
+    """True and predicted classes of images of the split, names and probabilities [n]."""
     outputs, names = subject.outputs(subject.split), np.array(subject.task.class_names)
     rows = find_upright_rows(outputs.index, shown)
     predicted, targets = outputs.logits[rows].argmax(axis=1), outputs.targets[rows]

@@ -1,4 +1,4 @@
-"""Attributions by captum (Kokhlikyan et al. 2020), as maps of evidence for a class: signed, of the logit."""
+"""Attributions by captum (Kokhlikyan et al. 2020), as signed maps of evidence for a class's logit."""
 
 import math
 from functools import partial
@@ -21,18 +21,18 @@ METHODS = {
 UNITS = {
     "integrated_gradients": "logits per pixel",
     "occlusion": "logits lost",
-    "grad_cam": "logits per place",
+    "grad_cam": "logits per position",
 }
 _AT_ONCE = 100  # points of the path from the baseline to the images that go through the network together
 _CELLS = 8  # of the grid that is occluded, across; a window is two cells wide
 
 
 def make_explain(method: str, layer: str, path_steps: int) -> Explain:
-    """What makes the maps of a method.
+    """The function that makes the maps of a method.
 
     Args:
         method: one of `METHODS`.
-        layer: whose outputs Grad-CAM weighs, by its `named_modules` name.
+        layer: whose outputs Grad-CAM weights, by its `named_modules` name.
         path_steps: of the integral from the mean color to the image.
     """
     if method == "integrated_gradients":
@@ -80,16 +80,16 @@ def _weigh(task: Any, examples: Tensor, targets: Tensor, layer: str) -> Tensor:
 
 
 def check_layer(model: Any, layer: str, examples: Tensor) -> None:
-    """Say that Grad-CAM has no maps [B,C,h,w] to weigh at a layer.
+    """Check that a layer has maps [B,C,h,w] for Grad-CAM.
 
     Raises:
-        NetgazeError: it is so, or there is no such layer.
+        NetgazeError: it has none, or there is no such layer.
     """
     with torch.no_grad():
         output = reach(model, layer)(examples)
     if output.ndim != 4 or to_maps(output, layer).shape != output.shape:
         shape = "x".join(map(str, output.shape[1:]))
         raise NetgazeError(
-            f"Grad-CAM weighs maps, but the layer {layer} gives {shape} for each image. Choose a layer of maps, as in "
+            f"Grad-CAM needs a layer with maps, but {layer} gives {shape} for each image. Choose another, as in "
             "figure.attribution.layer=layer3, or leave grad_cam out of figure.attribution.methods."
         )

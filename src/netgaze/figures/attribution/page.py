@@ -1,4 +1,4 @@
-"""How `Attribution` lays out a network: a row per image, a column per method, and below each method its trial."""
+"""How `Attribution` lays out a network: one row per image, one column per method, and below it its tests."""
 
 from collections.abc import Iterator, Mapping
 from functools import partial
@@ -36,7 +36,7 @@ def _make_rows(findings: Mapping[str, Finding], columns: Columns, top: float) ->
 
 
 def _list_cells(finding: Finding, x: float, width: float, top: float) -> Iterator[Row]:
-    """A network from the top: the names and scales of the methods, images with their maps, and trials."""
+    """A network from the top: the names and scales of the methods, images with their maps, and tests."""
     arrays, num = finding.arrays, len(finding.arrays["methods"])
     pitch = min(_MOST_PITCH, width / (num + 1))
     x += (width - pitch * (num + 1)) / 2
@@ -53,14 +53,14 @@ def _list_cells(finding: Finding, x: float, width: float, top: float) -> Iterato
 
 
 def _make_head(method: str, scale: float, x: float) -> Row:
-    """A method's name, and what the full color stands for: a bar would have no room for its numbers."""
+    """A method's name, and the value of the full color: a bar would have no room for its numbers."""
     words = f"±{format_value(scale, 2)}\n{UNITS[method]}"
     scaled = make_text(words, x, SMALL, below=0.06, ha="center", color=GRAY)
     return stack([make_text(METHODS[method], x, SMALL, ha="center"), scaled])
 
 
 def _make_example(arrays: dict[str, np.ndarray], number: int, scales: list[float], x: float, pitch: float) -> Row:
-    """An image, its maps, and the network's answer below."""
+    """An image, its maps, and the prediction below."""
     picture = arrays["images"][number]
     maps = (overlay(picture, maps[number], scale) for maps, scale in zip(arrays["maps"], scales, strict=True))
     tiles = make_tiles([Tile(picture), *map(Tile, maps)], x, pitch, _GAP, below=0.0)

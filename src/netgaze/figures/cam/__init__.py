@@ -20,39 +20,49 @@ from netgaze.subject import Subject, device_of, evaluating
 class Cam(Figure):
     """Class activation maps (Zhou et al. 2016): the evidence for a class at each place of the last feature maps.
 
-    M_c(x,y) = sum_k w_k^c f_k(x,y), from `task.class_maps`, brought to the image's size bilinearly. There maps are
-    scaled to 0..1 each; here they keep their sign and unit (of a pooled network the logit is their mean plus a bias)
-    on one scale per network, so that a network without evidence does not look as sure as one with it. Other heads have
-    maps of their own, see their `class_maps`.
+    M_c(x,y) = sum_k w_k^c f_k(x,y), from `task.class_maps`, enlarged bilinearly to the image's size. Zhou et al. scale
+    each map to 0..1; here maps keep their sign and unit (of a pooled network the logit is their mean plus a bias) on
+    one scale per network, so that a network without evidence does not look as confident as one with it. Other heads
+    have maps of their own, see their `class_maps`.
 
-    Shown are the same images for every network, one each of different data classes; then, each network's own
-    choice, its most confident right answer for some of its classes, and its most confident error with the map of
-    the class that it wrongly names, where activations may seem counter-intuitive.
+    Shown are the same images for every network, each of a different class; then, chosen for each network, its most
+    confident correct prediction of some of its classes, and its most confident error with the map of the predicted
+    class.
 
     Args:
         num_shared: images that every network is shown, and classes for which each shows its best.
         indices: images of the split to show in place of the seed's choice.
         num_scored: at most so many images are scored against their masks.
-        num_dropped: at most so many images are tried with pixels replaced.
+        num_dropped: at most so many images are tested with pixels replaced.
         share: of the pixels to replace for `drop`, 0..1.
         num_steps: in which all pixels of an image are replaced, for deletion and insertion.
-        num_randomized: at most so many of these images are also shown to networks whose layers are drawn anew.
+        num_randomized: at most so many of these images are also shown to networks with randomized layers.
         seed: of the choice of images, of the noise and of the layers.
 
     Raises:
-        NetgazeError: no step, no image to try, or no share of the pixels.
+        NetgazeError: no step, no image to test, or no share of the pixels.
     """
 
     title = "Class activation maps"
     question = "Where does the network see the evidence for a class, and is the object there?"
+    look_for = (
+        "See whether the evidence (red) lies on the object or on its background, first for the images that all "
+        "networks share, then for each network's most confident error. Where the data has object masks, compare the "
+        "map's peak on the object with the image's center, and the evidence on the object with its area."
+    )
+    pitfall = (
+        "The map has few cells and is enlarged, so its smooth outline is not the outline of an object. Compare it with "
+        "the map of the untrained network, and the probability lost without its pixels with what a noise map of the "
+        "same coarseness costs: if the control looks as good, the map is no evidence."
+    )
     needs = ("classes", "data")
     glossary = Glossary(
         POINTING
         | FAITHFULNESS
         | {
-            "map_height": Meaning("height of the maps", "Before they are enlarged."),
-            "map_width": Meaning("width of the maps", "Before they are enlarged."),
-            "num_scored": Meaning("images scored", "Of those that have object masks."),
+            "map_height": Meaning("map height", "Before enlargement."),
+            "map_width": Meaning("map width", "Before enlargement."),
+            "num_scored": Meaning("images scored", "Number of images with object masks behind the shares on objects."),
         }
     )
 
@@ -73,7 +83,7 @@ class Cam(Figure):
         self.trial = Trial(num_dropped, share, num_steps, num_randomized, seed)
 
     def compute(self, subject: Subject) -> Finding:
-        """Examples [n,H,W,3] of three kinds with the map [n,H,W] of one class each; how maps stood their trial."""
+        """Examples [n,H,W,3] of three kinds, each with the map [n,H,W] of one class; the results of the trial."""
         kinds, rows, classes = self._choose(subject)
         outputs, names = subject.outputs(subject.split), np.array(subject.task.class_names)
         there = rows >= 0
@@ -115,7 +125,7 @@ class Cam(Figure):
         return kinds, np.concatenate([shared, best, [error]]).astype(np.int64), classes
 
     def draw(self, findings: Mapping[str, Finding]) -> Picture:
-        """Two columns per network: the image, and the map upon it; below them the trial of all maps."""
+        """Two columns per network: the image, and the map over it; below them the tests of all maps."""
         return draw_examples(findings)
 
 
@@ -144,11 +154,12 @@ def _find_surest(confidence: np.ndarray, among: np.ndarray) -> int:
 
 def _write_caption(numbers: dict[str, float]) -> str:
     size = f"{numbers['map_height']}x{numbers['map_width']}"
-    scored = f" Scores on objects are of {numbers['num_scored']} images." if "num_scored" in numbers else ""
+    scored = f" Shares on objects are of {numbers['num_scored']} images." if "num_scored" in numbers else ""
     caption = (
-        "The first rows show the same images to every network; the most confident right answers and the error are "
-        f"each network's own choice. Red is evidence for the class, blue against it; only a head that reads its maps "
-        f"through a predictor (dynamic filters) may mean the opposite. The maps are {size}, enlarged."
+        "The first rows show the same images for every network; the most confident correct predictions and the error "
+        "are chosen for each. ✓ marks a correct prediction, × an incorrect one. Red is evidence for the class, blue "
+        "against it; with dynamic filters, whose predictor reads the maps, it may be the opposite. The maps are "
+        f"{size}, enlarged."
     )
     coarse = describe_coarseness(int(numbers["map_height"]), int(numbers["map_width"]))
     return f"{caption}{scored}{coarse} {TRIAL_CAPTION}"

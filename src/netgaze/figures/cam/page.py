@@ -1,4 +1,4 @@
-"""How `Cam` lays out its examples: the image and the map upon it, two columns per network; below, their trial."""
+"""How `Cam` lays out its examples: image and map, two columns per network; below, the tests of its maps."""
 
 from collections.abc import Iterable, Mapping
 from functools import partial
@@ -9,7 +9,7 @@ from matplotlib.figure import Figure as Picture
 from netgaze.drawing.evidence import describe_answer, make_evidence_bar, make_pair, measure_scale
 from netgaze.drawing.faithfulness_plots import find_top, make_trial_legend, make_trial_plots
 from netgaze.drawing.faithfulness_words import describe_trial
-from netgaze.drawing.heat import describe_mass
+from netgaze.drawing.heat import describe_pointing
 from netgaze.drawing.panels import GRAY, SMALL
 from netgaze.drawing.rows import Columns, Row, align, lay_out, make_aside, make_bands, make_text, stack
 from netgaze.drawing.words import count_cells, measure_cell, measure_lines, shorten
@@ -18,8 +18,8 @@ from netgaze.figure import Finding
 _MOST_COLUMNS = 5
 _KINDS = {
     "shared": "same images,\nmap of the true class",
-    "best": "its most confident\nright answers",
-    "error": "most confident error,\nmap of its answer",
+    "best": "most confident\ncorrect predictions",
+    "error": "most confident error,\nmap of its prediction",
 }
 
 
@@ -43,11 +43,10 @@ def _make_rows(findings: Mapping[str, Finding], columns: Columns, top: float) ->
 
 def _describe(finding: Finding) -> str:
     numbers = finding.numbers
-    words = f"{numbers['map_height']}x{numbers['map_width']} map; "
-    words += f"drop {numbers['drop']:z.2f}, by noise {numbers['drop_random']:z.2f}"
+    words = f"{numbers['map_height']}x{numbers['map_width']} map; without its top pixels "
+    words += f"{100 * numbers['drop']:z.1f} points of probability lost (noise map {100 * numbers['drop_random']:z.1f})"
     if "peak_on_object" in numbers:
-        words += f"\npeak on object {numbers['peak_on_object']:.2f} (middle {numbers['center_on_object']:.2f}), "
-        words += describe_mass(numbers)
+        words += f"\n{describe_pointing(numbers)}"
     return words
 
 
@@ -62,10 +61,10 @@ class _Network:
         return np.flatnonzero(self.arrays["kinds"] == kind).tolist()
 
     def make_example(self, number: int, height: float) -> Row:
-        """The image, the map and the answer; of an example that is not there why, beside others of that height."""
+        """The image, the map and the prediction; for a missing example the reason, beside others of that height."""
         if not self.arrays["there"][number]:
             asked = shorten(str(self.arrays["asked"][number]), 2 * self.pitch, SMALL)
-            words = "never wrong" if self.arrays["kinds"][number] == "error" else f"never right about\n{asked}"
+            words = "no errors" if self.arrays["kinds"][number] == "error" else f"never correct for\n{asked}"
             height = max(height, measure_lines(words, SMALL) + 0.15)
             return make_aside(words, self.x + self.pitch, height, ha="center", color=GRAY)
         words, color = describe_answer(self.arrays, number, 2 * self.pitch)

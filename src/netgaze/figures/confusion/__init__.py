@@ -1,4 +1,4 @@
-"""What does the network take for what, and does it know when it is wrong?"""
+"""Which classes does the network confuse, and is its confidence justified?"""
 
 from collections.abc import Mapping
 from typing import Any
@@ -20,40 +20,56 @@ from netgaze.passes import Outputs
 from netgaze.subject import Subject
 
 _LEARNED = (
-    " It is right about {:.1f} % of validation, far more than here, as if it had learned from these images: the "
-    "temperature is too low."
+    " Validation accuracy is {:.1f}%, far above the accuracy here, as if the network had learned from validation "
+    "images: then the temperature is too low."
 )
 
 
 class Confusion(Figure):
     """The confusion matrix, the accuracy per class, and how far the network's confidence can be trusted.
 
-    Of more than 28 classes the picture shows those of the most frequent confusions; numbers and table are of all.
+    Of more than 28 classes the picture shows those confused most; numbers and table are of all.
     """
 
-    title = "Confusion"
-    question = "Which classes does the network take for which, and is its confidence justified?"
+    title = "Confusion matrix and calibration"
+    question = "Which classes does the network confuse, and is its confidence justified?"
+    look_for = (
+        "Look for bright cells off the diagonal, and whether they are bright on its other side too. In the reliability "
+        "diagram, bars below the dashed line mean that the network is too confident; in the risk curve, a line close "
+        "to the dotted one means that confidence ranks the errors well."
+    )
+    pitfall = (
+        "Rows are normalized, so a class of few examples looks as important as a large one, and a single error may "
+        "color its row: read the counts. The calibration error depends on the bins and says nothing about accuracy; "
+        "bins of few examples are noise. A temperature chosen on images from which the network learned is too low."
+    )
     needs = ("classes", "data")
-    controls = "numbers"  # an untrained network gives nearly all images one answer: a stripe
+    controls = "numbers"  # an untrained network predicts one class for nearly all images: a stripe
     glossary = Glossary(
         TRUST
         | {
             "acc": Meaning("accuracy", "Share of all examples classified correctly.", "%", "higher", "num_images"),
             "acc_macro": Meaning(
-                "accuracy, class mean", "Mean over the classes of their accuracies.", "%", "higher", "num_images_macro"
+                "accuracy, class mean", "Mean of the classes' accuracies.", "%", "higher", "num_images_macro"
             ),
             "top5": Meaning(
-                "top-5", "Share of all examples whose class is among the five likeliest.", "%", "higher", "num_images"
+                "top-5 accuracy",
+                "Share of all examples whose class is among the five most likely.",
+                "%",
+                "higher",
+                "num_images",
             ),
             "<class> as <other>": Meaning(
                 "<class> as <other>",
-                "Share of the first class's examples taken for the second: the five largest.",
+                "Share of the first class's examples mistaken for the second; the five largest.",
                 "%",
                 "lower",
             ),
-            "num_images": Meaning("images", "Of how many the accuracies are."),
-            "num_images_macro": Meaning("images (class mean)", "The class mean is as sure as the accuracy on so many."),
-            "per_class_acc": Meaning("accuracy of each class", "", "%", "higher"),
+            "num_images": Meaning("images", "Number of images behind the accuracies."),
+            "num_images_macro": Meaning(
+                "effective images, class mean", "The class mean is as certain as the accuracy on this number of images."
+            ),
+            "per_class_acc": Meaning("accuracy per class", "", "%", "higher"),
             "class": Meaning("class"),
             "examples": Meaning("examples"),
             "accuracy": Meaning(
@@ -63,9 +79,9 @@ class Confusion(Figure):
     )
 
     def compute(self, subject: Subject) -> Finding:
-        """Pairs of truth and answer [P,2] and how often each occurs [P]; what `measure_trust` gives.
+        """Pairs of true and predicted class [P,2] and how often each occurs [P]; what `measure_trust` gives.
 
-        Of the classes shown [k] also the counts [k,k] (row: the truth, column: the answer).
+        Of the classes shown [k] also the counts [k,k] (row: true class, column: predicted class).
         """
         outputs, names = subject.outputs(subject.split), np.array(subject.task.class_names)
         numbers = classification_metrics(torch.from_numpy(outputs.logits), torch.from_numpy(outputs.targets))
@@ -94,7 +110,7 @@ class Confusion(Figure):
         return Finding(numbers | {"per_class_acc": each}, arrays | curves, caption)
 
     def table(self, finding: Finding) -> list[dict[str, Any]]:
-        """A row per class: how many examples it has, and the share of these that are right, 0..1."""
+        """One row per class: its number of examples, and its accuracy, 0..1."""
         arrays, each = finding.arrays, finding.numbers["per_class_acc"]
         return [
             {"class": str(name), "examples": int(num), "accuracy": each[str(name)]}
@@ -102,25 +118,25 @@ class Confusion(Figure):
         ]
 
     def draw(self, findings: Mapping[str, Finding]) -> Picture:
-        """A block per network, two in a row: matrix and accuracy per class; below, reliability and risk by coverage."""
+        """A block per network, two in a row: matrix and accuracy per class; below, reliability and risk curve."""
         return draw_page(findings, self.glossary)
 
 
 def _count_images(index: np.ndarray, examples: np.ndarray) -> dict[str, float]:
-    """Of how many images accuracies are, and on how many the mean over classes is as sure; turns are not counted."""
+    """The number of images, and the effective number behind the class mean; turns are not counted."""
     num = len(np.unique(index))
     return {"num_images": num, "num_images_macro": round(count_effective(examples.tolist()) * num / len(index), 1)}
 
 
 def _find_others(subject: Subject) -> Outputs | None:
-    """Outputs on validation, by which a temperature is chosen; None where that is looked at itself, or not there."""
+    """Outputs on validation, on which a temperature is chosen; None if that is the split measured, or is empty."""
     if subject.split == "val" or not len(subject.data.labels("val")):
         return None
     return subject.outputs("val")
 
 
 def _choose_classes(found: PairCounts) -> np.ndarray:
-    """The classes that are shown, in order: all, or of too many those of the most frequent confusions."""
+    """The classes that are shown, in order: all, or of too many those confused most."""
     if found.num_classes <= MOST_NAMES:
         return np.arange(found.num_classes)
     worst = found.rank_errors()[:MOST_NAMES]  # each brings one class or two
@@ -131,19 +147,19 @@ def _choose_classes(found: PairCounts) -> np.ndarray:
 
 def _write_caption(split: str, num_shown: int, num_classes: int) -> str:
     caption = (
-        f"Rows are normalized: of the {split} examples of a class, the share given each answer. "
-        "The bars are the diagonal, in the matrix's colors."
+        f"Rows are normalized: the share of a class's {split} examples predicted as each class. The bars are the "
+        "diagonal, in the matrix's colors."
     )
     if num_shown < num_classes:
-        caption += f" Of {num_classes:,} classes each network shows the {num_shown} that it confuses most."
+        caption += f" Of {num_classes:,} classes, the {num_shown} that each network confuses most are shown."
     return caption
 
 
 def _explain_plots(is_scaled: bool) -> str:
-    line = "; the line is at the temperature that validation chooses. "
+    line = "; the line is at the temperature chosen on validation. "
     none = ". No temperature is chosen, as there are no other examples to choose it on. "
     return (
-        f" Below, accuracy by confidence over the number of examples{line if is_scaled else none}"
-        "Beside it the share of wrong answers among the surest: the network's (solid), if confidence said nothing "
-        "(dashed), if all errors came last (dotted)."
+        f" Below: accuracy by confidence, and the number of examples{line if is_scaled else none}"
+        "Beside it the risk curve: the error rate among the most confident predictions (solid), if confidence said "
+        "nothing (dashed), and if the errors were the least confident predictions (dotted)."
     )

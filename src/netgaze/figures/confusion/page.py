@@ -1,4 +1,4 @@
-"""How `Confusion` lays out a network: its matrix, the accuracy of each class, and below how far it can be trusted."""
+"""How `Confusion` lays out a network: its matrix, the accuracy of each class, and below its calibration."""
 
 from collections.abc import Mapping
 from functools import partial
@@ -50,9 +50,9 @@ def _name_shown(finding: Finding) -> np.ndarray:
 
 
 def _draw_matrix(sheet: Sheet, y: float, finding: Finding, x: float) -> None:
-    """The matrix, a class per row, and right of it each one's accuracy."""
+    """The matrix, one row per class, and right of it each class's accuracy."""
     counts, shares, names = finding.arrays["counts"], _normalize(finding), _name_shown(finding)
-    title = "class (row) taken for (column)"
+    title = "true class (row), predicted (column)"
     matrix = sheet.matrix(x, y, _MATRIX, shares, names, SEQUENTIAL, 0.0, title)
     if len(counts) <= _MOST_COUNTS:
         size = min(SMALL, 72 * _MATRIX / len(counts) / (0.7 * len(str(counts.max()))))
@@ -60,7 +60,7 @@ def _draw_matrix(sheet: Sheet, y: float, finding: Finding, x: float) -> None:
             color = "black" if shares[row, col] > 0.6 else "white"
             matrix.text(col, row, str(count), ha="center", va="center", fontsize=size, color=color)
     accuracy, mean = shares.diagonal(), finding.numbers["acc_macro"]
-    words: Any = {"title": "class accuracy", "xlabel": f"dashed: mean {mean:.3f}"}
+    words: Any = {"title": "class accuracy", "xlabel": f"dashed: mean {mean:.1%}"}
     limits: Any = {"xlim": (0, 1), "ylim": matrix.get_ylim(), "xticks": [0, 0.5, 1], "yticks": []}
     bars = sheet.axes(x + _MATRIX + 0.1, y, 0.9, _MATRIX, **words, **limits)
     bars.barh(np.arange(len(accuracy)), accuracy, height=0.8, color=colormaps[SEQUENTIAL](accuracy))

@@ -1,4 +1,4 @@
-"""How far the answers of a network can be trusted: numbers, words and plots of calibration and of risk by coverage."""
+"""Whether a network's confidence is justified: numbers, words and plots of calibration and of risk over coverage."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -18,27 +18,27 @@ from netgaze.text import format_value
 
 _BINS = 15
 _POINTS = 201  # of the curve of risk
-_LEAST_COUNT = 30  # examples of a bin that the line goes through: the share that is right says little of fewer
+_LEAST_COUNT = 30  # examples of a bin that the line goes through: the accuracy of fewer is too uncertain
 _BARS: Any = {"x": (np.arange(_BINS) + 0.5) / _BINS, "width": 1 / _BINS, "edgecolor": "white"}
 _SCORES = Glossary(
     {
         "ece": Meaning(
             "calibration error",
-            "Mean distance between confidence and accuracy over 15 bins (Guo et al. 2017): 0 where the network "
-            "is right as often as it is sure.",
+            "Mean distance between confidence and accuracy over 15 bins (Guo et al. 2017): 0 where predictions are "
+            "correct as often as the confidence claims.",
             "%",
             "lower",
         ),
         "ece_adaptive": Meaning(
-            "calibration error, bins of equal mass",
-            "The same over 15 bins of as many examples each, so that no bin is all but empty.",
+            "adaptive calibration error",
+            "The same over 15 bins with equal numbers of examples, so that no bin is almost empty.",
             "%",
             "lower",
         ),
         "brier": Meaning(
             "Brier score",
-            "Mean squared distance of the probabilities from the truth, summed over the classes, 0 to 2: it falls "
-            "with being right, and with knowing how sure to be.",
+            "Mean squared distance of the probabilities from the true class, summed over the classes, 0 to 2: lower "
+            "with higher accuracy and with better calibration.",
             "",
             "lower",
         ),
@@ -50,31 +50,36 @@ TRUST = Glossary(
     | {
         "temperature": Meaning(
             "temperature",
-            "By what the logits are divided so that the log loss on validation is least: above 1 the network was too "
-            "sure, below it not sure enough.",
+            "Divisor of the logits that minimizes the log loss on validation: above 1 the network was overconfident, "
+            "below 1 underconfident.",
         ),
         "acc_val": Meaning(
-            "accuracy on validation",
-            "Where the temperature is chosen: far above the accuracy measured, the network has learned from these "
+            "validation accuracy",
+            "On the images that choose the temperature: if far above the accuracy, the network has learned from these "
             "images, and the temperature is too low.",
             "%",
         ),
     }
     | {
-        f"{name}_scaled": replace(meaning, words=f"{meaning.words}, at the temperature", says="")
+        f"{name}_scaled": replace(meaning, words=f"{meaning.words}, temperature-scaled", says="")
         for name, meaning in _SCORES.items()
     }
     | {
         "aurc": Meaning(
-            "area under risk by coverage",
-            "Mean share of wrong answers among the surest, over all shares of examples that are answered (Geifman et "
-            "al. 2019): the error rate where confidence says nothing.",
+            "area under the risk curve",
+            "Mean error rate of the most confident predictions, over all shares of examples (Geifman et al. 2019): "
+            "equal to the error rate if confidence says nothing.",
             "%",
             "lower",
         ),
-        "aurc_least": Meaning("the least such area", "If all errors were the answers it is least sure of.", "%"),
+        "aurc_least": Meaning(
+            "area under the risk curve, least possible", "If the errors were the least confident predictions.", "%"
+        ),
         "risk_half": Meaning(
-            "wrong among the surest half", "Share of errors if only the surest half is answered.", "%", "lower"
+            "error in the most confident half",
+            "Error rate of the most confident half of all predictions.",
+            "%",
+            "lower",
         ),
     }
 )
@@ -85,7 +90,7 @@ def measure_trust(outputs: Outputs, chosen_on: Outputs | None) -> tuple[dict[str
 
     Args:
         outputs: that are measured.
-        chosen_on: of other examples, by which a temperature is chosen; None leaves out all that is of it.
+        chosen_on: of other examples, on which a temperature is chosen; None leaves out its numbers.
     """
     answers = Answers.of(outputs.logits, outputs.targets)
     bins, risks, least = _bin(answers), trace_risk(answers.confidence, answers.right), trace_least_risk(answers.right)
@@ -105,7 +110,7 @@ def measure_trust(outputs: Outputs, chosen_on: Outputs | None) -> tuple[dict[str
 
 
 def looks_learned(chosen_on: Outputs, outputs: Outputs) -> bool:
-    """Whether examples are answered so much better than others that the network must have learned from them."""
+    """Whether accuracy is so much higher than on others that the network must have learned from these examples."""
     ends = (find_wilson_interval(_measure_accuracy(each), len(np.unique(each.index))) for each in (chosen_on, outputs))
     (low, _), (_, high) = ends
     return low > high
@@ -130,20 +135,19 @@ def _score(answers: Answers) -> dict[str, float]:
 
 
 def describe_trust(finding: Finding) -> str:
-    """The numbers in lines: as they are, at the temperature, and of the surest answers."""
+    """The numbers in lines: unscaled, temperature-scaled, and of the most confident predictions."""
     numbers = finding.numbers
     said = {name: format_named(numbers, name, TRUST) for name in TRUST}
-    lines = [f"equal mass {said['ece_adaptive']}, Brier {said['brier']}, log loss {said['nll']}"]
+    lines = ["adaptive calibration error {ece_adaptive}".format(**said), "Brier {brier}, log loss {nll}".format(**said)]
     if "temperature" in numbers:
-        lines += [f"at temperature {said['temperature']}: calibration error {said['ece_scaled']},"]
-        lines += ["equal mass {ece_adaptive_scaled}, Brier {brier_scaled}, log loss {nll_scaled}".format(**said)]
-    return "\n".join(
-        [*lines, "wrong among the surest half {risk_half}; AURC {aurc} (least {aurc_least})".format(**said)]
-    )
+        lines += ["at temperature {temperature}: calibration error {ece_scaled},".format(**said)]
+        lines += ["adaptive {ece_adaptive_scaled}, Brier {brier_scaled}, log loss {nll_scaled}".format(**said)]
+    lines += ["error in the most confident half {risk_half}".format(**said)]
+    return "\n".join([*lines, "area under the risk curve {aurc} (least possible {aurc_least})".format(**said)])
 
 
 def find_top_risk(findings: Iterable[Finding]) -> float:
-    """Where the axis of risk ends in all plots of a page, which so compare."""
+    """Where the axis of risk ends in all plots of a page."""
     highest = (max(float(each.arrays["risk"].max()), 1 - each.numbers["acc"]) for each in findings)
     return min(1.0, max(0.01, 1.15 * max(highest)))
 
@@ -163,7 +167,7 @@ def _draw_reliability(sheet: Sheet, x: float, y: float, finding: Finding) -> Non
     arrays, ticks = finding.arrays, [0, 0.5, 1]
     limits: Any = {"xlim": (0, 1), "ylim": (0, 1), "xticks": [], "yticks": ticks, "ylabel": "accuracy"}
     scaled = "scaled_accuracy" in arrays
-    title = f"line: temperature {format_value(finding.numbers['temperature'])}" if scaled else "as it is"
+    title = f"line: temperature {format_value(finding.numbers['temperature'])}" if scaled else "reliability"
     axes = sheet.axes(x, y, 1.4, 1.2, title=title, **limits)
     axes.bar(height=np.nan_to_num(arrays["bin_accuracy"]), color=RIGHT, **_BARS)
     axes.plot([0, 1], [0, 1], color=WRONG, linestyle="--", linewidth=1)
@@ -174,7 +178,7 @@ def _draw_reliability(sheet: Sheet, x: float, y: float, finding: Finding) -> Non
 
 
 def _draw_counts(sheet: Sheet, x: float, y: float, counts: np.ndarray) -> None:
-    """How many examples have each confidence: on a logarithmic axis, as nearly all lie in one bin of most networks."""
+    """The number of examples by confidence: on a logarithmic axis, as for most networks nearly all lie in one bin."""
     limits: Any = {"xlim": (0, 1), "xticks": [0, 0.5, 1], "yscale": "log"}
     limits["ylim"] = 0.7, max(15, 1.5 * counts.max())
     axes = sheet.axes(x, y, 1.4, 0.5, xlabel="confidence", ylabel="examples", **limits)
@@ -184,7 +188,7 @@ def _draw_counts(sheet: Sheet, x: float, y: float, counts: np.ndarray) -> None:
 
 def _draw_risk(sheet: Sheet, x: float, y: float, finding: Finding, top: float) -> None:
     arrays, limits = finding.arrays, dict[str, Any](xlim=(0, 1), ylim=(0, top), xticks=[0, 0.5, 1])
-    axes = sheet.axes(x, y, 1.4, 1.8, title="wrong among the surest", xlabel="share answered", **limits)
+    axes = sheet.axes(x, y, 1.4, 1.8, title="risk (error rate)", xlabel="coverage", **limits)
     axes.yaxis.set_major_locator(MaxNLocator(5))
     axes.plot(arrays["coverage"], arrays["risk_least"], color=GRAY, linestyle=":", linewidth=1.2)
     axes.axhline(1 - finding.numbers["acc"], color=WRONG, linestyle="--", linewidth=1)

@@ -1,4 +1,4 @@
-"""What `Confusion` says above a matrix: the accuracies, the pairs confused most, the best and the worst classes."""
+"""The words above a matrix of `Confusion`: accuracies, the most confused pairs, the best and the worst classes."""
 
 from collections.abc import Mapping, Sequence
 
@@ -14,7 +14,7 @@ _NUM_PAIRS, _NUM_ENDS = 3, 2  # above the matrix: pairs, and the best and the wo
 
 
 def list_most_confused(arrays: Mapping[str, np.ndarray], num: int) -> list[tuple[str, str, float]]:
-    """So many pairs of a finding's: class, answer, and the share of the class's examples, the largest first."""
+    """The `num` most confused pairs: class, predicted class, and the share of the class's examples."""
     worst = arrays["worst"][:num]
     names, shares = arrays["names"][arrays["pairs"][worst]], _share_pairs(arrays)[worst]
     return [(str(name), str(answer), float(share)) for (name, answer), share in zip(names, shares, strict=True)]
@@ -30,7 +30,7 @@ def describe_confusions(finding: Finding, width: float, glossary: Glossary) -> s
     numbers, arrays = finding.numbers, finding.arrays
     shown = {name: format_named(numbers, name, glossary) for name in ("acc", "acc_macro", "top5", "ece")}
     top5 = f"top-5 {shown['top5']}, " if "top5" in numbers else ""
-    lines = [f"accuracy {shown['acc']}, macro {shown['acc_macro']}", f"{top5}calibration error {shown['ece']}"]
+    lines = [f"accuracy {shown['acc']}, class mean {shown['acc_macro']}", f"{top5}calibration error {shown['ece']}"]
     shares = _share_pairs(arrays)[arrays["worst"]]
     lines += [_describe_pair(*pair, width) for pair in list_most_confused(arrays, _NUM_PAIRS)]
     lines += _count_alike(shares.tolist(), _NUM_PAIRS)
@@ -38,12 +38,12 @@ def describe_confusions(finding: Finding, width: float, glossary: Glossary) -> s
     if len(arrays["names"]) > MOST_NAMES:
         lines += [_describe_ends("best", sorted(known, key=lambda pair: -pair[0]), width)]
         lines += [_describe_ends("worst", sorted(known, key=lambda pair: pair[0]), width)]
-        lines += [f"drawn: {len(arrays['shown'])} of {len(arrays['names']):,} classes, those confused most"]
+        lines += [f"drawn: the {len(arrays['shown'])} most confused of {len(arrays['names']):,} classes"]
     return "\n".join(lines)
 
 
 def _count_alike(shares: list[float], num: int) -> list[str]:
-    """How many more are as the last one of the first `num`: these alone would look like a rank."""
+    """How many more tie with the last one of the first `num`, which alone would look like a rank."""
     alike = shares[num:].count(shares[num - 1]) if len(shares) > num else 0
     return [f"and {alike:,} more at {format_percent(shares[num - 1])}"] if alike else []
 

@@ -1,4 +1,4 @@
-"""How many points of the Visual Decathlon are a set of runs worth?"""
+"""How many points of the Visual Decathlon do runs score?"""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -23,27 +23,35 @@ from netgaze.subject import Subject
 
 
 class Decathlon(Figure):
-    """Points of the ten sets of the Visual Decathlon, a set per run, and their sum: see `metrics.score_decathlon`.
+    """Points of the ten sets of the Visual Decathlon, one set per run, and their sum: see `metrics.score_decathlon`.
 
-    Of several runs of a set, the better by validation accuracy counts. Points count as the challenge's only where a
-    run has the official number of classes and was tested on the official number of images: a subset is easier, and
-    half of a validation split is not the test.
-
+    Of several runs on a set, the one of highest validation accuracy counts. Points are the challenge's only if a run
+    has the official number of classes and test images: a subset is easier, and half of a validation split is not the
+    test split.
     """
 
     title = "Visual Decathlon"
-    question = "How many points of the Visual Decathlon are these runs worth, and which sets are missing?"
+    question = "How many points of the Visual Decathlon do these runs score, and which sets are missing?"
+    look_for = (
+        "See which sets score more than 250 points (dashed), the error of the challenge's finetuned baseline, and "
+        "which sets are missing: each of them costs up to 1,000 points."
+    )
+    pitfall = (
+        "Hatched bars are not official: fewer classes or test images make a set easier, and points from them do not "
+        "compare with published scores. Points grow with the square of the margin below twice the baseline's error, so "
+        "a few tenths of a point of accuracy on an easy set can outweigh several points on a hard one."
+    )
     needs = ("metrics", "config")
     glossary = Glossary(
         {
             "set": Meaning("set"),
-            "error": Meaning("test error", "Share of the official test answered wrongly.", "%", "lower"),
+            "error": Meaning("test error", "Share of test images classified incorrectly.", "%", "lower"),
             "points": Meaning(
-                "points", "0 to 1000; 250 for the error of the challenge's finetuned baseline.", "", "higher"
+                "points", "0 to 1,000; 250 for the error of the challenge's finetuned baseline.", "", "higher"
             ),
             "val/acc": replace(RUN_NUMBERS["val/acc"], count=""),
-            "official": Meaning("official", "Yes, or what differs from the challenge."),
-            "not_counted": Meaning("not counted", "Why the run cannot count."),
+            "official": Meaning("official", "Yes, or how it differs from the challenge."),
+            "not_counted": Meaning("not counted", "Why the run does not count."),
             "sets counted": Meaning("sets counted"),
             "missing sets (no points)": Meaning("missing sets (no points)"),
             "not official (<why>)": Meaning("not official (<why>)"),
@@ -64,7 +72,7 @@ class Decathlon(Figure):
         return Finding(numbers, {}, _write_caption(numbers))
 
     def compare(self, findings: Mapping[str, Finding]) -> dict[str, Any]:
-        """The score of all runs together, and all that it must not be quoted without."""
+        """The score of all runs together, and what has to be quoted with it."""
         counted = choose_counted(findings)
         said = {
             "score": sum_points(counted),
@@ -80,7 +88,7 @@ class Decathlon(Figure):
         return said
 
     def draw(self, findings: Mapping[str, Finding]) -> Picture:
-        """A bar per set, ten places; beside it the run that counts."""
+        """One bar per set, ten in all; beside it the run that counts."""
         return draw_points(findings)
 
 
@@ -90,11 +98,11 @@ def _refuse(config: dict[str, Any], metrics: dict[str, Any]) -> str | None:
     if data.get("set") not in OFFICIAL:
         return "its data is none of the ten sets"
     if config.get("task", {}).get("num_classes") != data.get("num_classes"):
-        return "its task predicts something else than the set's classes"
+        return "its task does not predict the set's classes"
     return None if "test/acc" in metrics else "it has no test accuracy yet"
 
 
 def _write_caption(numbers: dict[str, Any]) -> str:
     if numbers["official"] == "yes":
-        return "Points: 1000 for no error, 250 for the error of the challenge's finetuned baseline."
+        return "Points: 1,000 for no error, 250 for the error of the challenge's finetuned baseline."
     return f"Not the official {numbers['set']} ({numbers['official'].removeprefix('no: ')}): {NOT_OFFICIAL}."

@@ -1,4 +1,4 @@
-"""How `Decathlon` lays out the points: a bar per set, and words beside it."""
+"""How `Decathlon` lays out the points: one bar per set, and words beside it."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -45,7 +45,7 @@ def _describe_total(counted: dict[str, tuple[str, Finding]]) -> str:
 
 
 def _write_head(counted: dict[str, tuple[str, Finding]]) -> str:
-    words, others = "Of 10,000; the challenge's finetuned baseline has 2,500.", list_unofficial(counted)
+    words, others = "Of 10,000; the challenge's finetuned baseline scores 2,500.", list_unofficial(counted)
     if others:
         words = f"Not the challenge's score: {NOT_OFFICIAL} (hatched: {', '.join(others)})."
     return wrap_words(words, WIDTH - 0.4, TEXT)
@@ -55,7 +55,9 @@ def _write_foot(findings: Mapping[str, Finding], counted: dict[str, tuple[str, F
     lines = []
     outdone = list_outdone(findings, counted)
     if outdone:
-        lines.append(f"Of several runs of a set, the better by validation accuracy counts; not {', '.join(outdone)}.")
+        lines.append(
+            f"Of several runs on a set, the one of highest validation accuracy counts; not {', '.join(outdone)}."
+        )
     reasons = {
         label: found.numbers["not_counted"] for label, found in findings.items() if "not_counted" in found.numbers
     }
@@ -65,7 +67,7 @@ def _write_foot(findings: Mapping[str, Finding], counted: dict[str, tuple[str, F
 
 
 def _make_bars(counted: dict[str, tuple[str, Finding]]) -> Row:
-    """Ten places, in each the points of the run that counts: filled for the official set, hatched for a part of it."""
+    """Ten places with the points of the run that counts: filled for the official set, hatched for a part of it."""
 
     def draw(sheet: Sheet, y: float) -> None:
         limits: Any = {"xlim": (0, 1000), "ylim": (len(OFFICIAL) - 0.5, -0.5), "xticks": [0, _BASELINE, 500, 750, 1000]}
@@ -92,11 +94,11 @@ def _choose_bar(found: tuple[str, Finding] | None) -> tuple[float, dict[str, Any
 
 def _make_words(name: str, found: tuple[str, Finding] | None) -> Row:
     """Beside a bar: points, errors and run, and below them what is not official."""
-    x, width, baseline = _NAMES + _BARS + 0.15, WIDTH - _NAMES - _BARS - 0.25, f"{DECATHLON_ERRORS[name] / 2:.2f} %"
+    x, width, baseline = _NAMES + _BARS + 0.15, WIDTH - _NAMES - _BARS - 0.25, f"{DECATHLON_ERRORS[name] / 2:.2f}%"
     if found is None:
         return make_aside(f"no run; baseline's error {baseline}", x, _ROW, color=GRAY)
     label, numbers = found[0], found[1].numbers
-    words = f"{numbers['points']:.0f}: error {100 * numbers['error']:.2f} % (baseline {baseline}), {label}"
+    words = f"{numbers['points']:.0f}: error {100 * numbers['error']:.2f}% (baseline {baseline}), {label}"
     half, words = _ROW / 2, shorten(words, width, SMALL)
     if numbers["official"] == "yes":
         return make_aside(words, x, _ROW)

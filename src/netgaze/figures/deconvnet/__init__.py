@@ -28,44 +28,54 @@ from netgaze.subject import Subject, device_of, evaluating
 class Deconvnet(Figure):
     """Activations carried back to the image (Zeiler and Fergus 2014), see `netgaze.inside.deconvolution`.
 
-    For each layer: all of its activation, its channel that responds most to the image, and the one place where that
-    channel is strongest, whose receptive field is framed in the image. Where there are residual sums, each by the
-    residual path, by the shortcut, and by both. Below, the same channel over the split: the patches of the images that
-    activate it most, one per image, and beside each that single activation carried back, by both paths.
+    For each layer: all of its activation, its channel that responds most to the image, and the position where that
+    channel is strongest, whose receptive field is framed in the image. In networks with residual sums, each by the
+    residual path, by the shortcut, and by both. Below, the same channel over the split: the patches that activate it
+    most, one per image, and beside each that single activation carried back, by both paths.
 
-    Reconstructions have values of both signs; each is drawn on its own scale, zero in middle gray. Below that of a
-    whole layer stands its own likeness to the image.
+    Reconstructions have values of both signs; each is drawn on its own scale, with zero in medium gray. Below that of a
+    whole layer stands its correlation with the image.
 
     Args:
         layers: `named_modules` names; null for the model's stages.
-        channel: its number, in every layer; null for the one whose mean activation by the image is largest.
+        channel: its number, in every layer; null for the one of largest mean activation for the image.
         indices: images of the split; null for one by the seed. At most six are shown.
-        images: a person's own picture files in their place, fitted as the data's images are.
+        images: your picture files instead, fitted as the data's images are.
         num_patches: of the split, for each layer.
-        num_scored: images of which the numbers are means.
+        num_scored: images over which the numbers are averaged.
         seed: of the choice of images.
 
     Raises:
         NetgazeError: both indices and images, or a number below 1.
     """
 
-    title = "Deconvnet"
+    title = "Deconvolution"
     question = "Which pixels drove a layer's activation?"
+    look_for = (
+        "Look from shallow to deep layers for when the picture of the input fades and only some of its parts remain. "
+        "At the bottom, see what the patches that activate a channel most have in common, and which part of each is "
+        "reconstructed."
+    )
+    pitfall = (
+        "Reconstructions follow the image's edges even if the network is untrained, as the pooling switches and the "
+        "image itself guide them: compare the correlation with the image and its edges with that of the untrained "
+        "network. Each reconstruction has its own scale, so strengths do not compare."
+    )
     needs = ("task", "data")
     glossary = Glossary(
         {
             "<layer>/likeness": Meaning(
-                "<layer>: likeness",
-                "Correlation of the whole layer's reconstruction with the normalized image, -1..1, a mean over the "
-                "images scored: to be held against the untrained network's.",
+                "<layer>: correlation with the image",
+                "Of the whole layer's reconstruction with the normalized image, -1..1, mean over the images scored; "
+                "compare with the untrained network.",
             ),
             "<layer>/edges": Meaning(
-                "<layer>: edges",
-                "Correlation of the reconstruction's strength at a pixel with that of the image's differences to the "
-                "right and below, -1..1, likewise a mean.",
+                "<layer>: correlation with its edges",
+                "Of the reconstruction's magnitude per pixel with that of the image's differences to the right and "
+                "below, -1..1, mean over the images scored.",
             ),
             "<layer>/receptive_field": Meaning(
-                "<layer>: receptive field", "Of a place; may be more than the image has.", "px"
+                "<layer>: receptive field", "Side of what one position sees; may exceed the image.", "px"
             ),
         }
     )
@@ -84,7 +94,7 @@ class Deconvnet(Figure):
         check_images("deconvnet", indices, images)
         for name, value in (("num_patches", num_patches), ("num_scored", num_scored)):
             if value < 1:
-                raise NetgazeError(f"deconvnet.{name}={value} must be 1 or more.")
+                raise NetgazeError(f"figure.deconvnet.{name}={value} must be 1 or more.")
         self.layers, self.channel, self.indices, self.images = layers, channel, indices, images or ()
         self.num_patches, self.num_scored, self.seed = num_patches, num_scored, seed
 
@@ -95,7 +105,7 @@ class Deconvnet(Figure):
         `patches<p>` and `patches_back<p>`, uint8 [m,h,w,3], with `index<p>` and `scores<p>` [m].
 
         Raises:
-            NetgazeError: no such layer or channel, or something on the way cannot be carried back: it is named.
+            NetgazeError: no such layer or channel, or an operation that cannot be carried back: it is named.
         """
         data, task = subject.data, subject.task
         names, shown = name_images(subject, self.indices, self.images, self.seed)
@@ -123,7 +133,8 @@ class Deconvnet(Figure):
         answers, width = _read_activations(model, [layer], seen)[layer]
         if self.channel is not None and not 0 <= self.channel < answers.shape[1]:
             raise NetgazeError(
-                f"deconvnet.channel={self.channel}: {layer} has channels 0 to {answers.shape[1] - 1}. Name one of them."
+                f"figure.deconvnet.channel={self.channel}: {layer} has channels 0 to {answers.shape[1] - 1}. Choose "
+                "one of these."
             )
         channels = answers.mean(dim=2).argmax(dim=1)
         channels = channels if self.channel is None else torch.full_like(channels, self.channel)
@@ -164,7 +175,7 @@ class Deconvnet(Figure):
             }
 
     def _score(self, subject: Subject, layers: Sequence[str], paths: Sequence[str]) -> dict[str, Any]:
-        """How like the image the whole layers' reconstructions are, over images of the split."""
+        """Correlations of the whole layers' reconstructions with images of the split and their edges."""
         data, split, model = subject.data, subject.split, subject.task.model
         scored = balanced_choice(data.labels(split).numpy(), self.num_scored, self.seed)
         sums = dict[str, float]()
@@ -180,18 +191,14 @@ class Deconvnet(Figure):
         return {name: value / len(scored) for name, value in sums.items()}
 
     def _write_caption(self, split: str, num_paths: int) -> str:
-        channel = (
-            "the one of each network that responds most to the image"
-            if self.channel is None
-            else f"number {self.channel}"
-        )
-        paths = "" if num_paths == 1 else " Residual sums are left by the residual path, by the shortcut, or by both."
+        channel = "each network's strongest for the image" if self.channel is None else f"number {self.channel}"
+        paths = "" if num_paths == 1 else " At residual sums it follows the residual path, the shortcut, or both."
         return (
-            f"Of each layer all of its activation, one channel ({channel}), and that channel's strongest place, whose "
-            f"receptive field is framed in the image.{paths} Each reconstruction has its own scale, zero is middle "
-            "gray; below that of a whole layer its correlation with the image. At the bottom: where images of "
-            f"{split} activate the first image's channel most, and these carried back. The numbers are means "
-            f"over at most {self.num_scored} images of {split}."
+            f"What is carried back from each layer: all of its activation, one channel ({channel}), and that channel's "
+            f"strongest position, whose receptive field is framed in the image.{paths} Each reconstruction has its own "
+            "scale, with zero in medium gray; below that of a whole layer stands its correlation with the image. "
+            f"At the bottom: patches of the {split} split that activate the first image's channel most, and their "
+            f"reconstructions. The numbers are means over at most {self.num_scored} images of the {split} split."
         ) + describe_left_out(self.images or self.indices)
 
     def draw(self, findings: Mapping[str, Finding]) -> Picture:

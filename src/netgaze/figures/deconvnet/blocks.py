@@ -13,7 +13,7 @@ from netgaze.drawing.tiles import Tile, make_tiles
 from netgaze.drawing.words import shorten, wrap_words
 from netgaze.figure import Finding
 
-KINDS = ("the whole layer", "one channel", "its strongest place")
+KINDS = ("the whole layer", "one channel", "its strongest position")
 _LEFT, _GAP, _GROUP = 1.05, 0.04, 0.12  # inches: where images begin, between tiles, between groups of them
 _LARGEST, _MOST_BLOCKS = 1.1, 4
 _FRAME = "#E69F00"
@@ -33,7 +33,7 @@ def make_block(label: str, finding: Finding) -> Row:
         rows += [_make_layer(finding, number, place) for place in places]
         rows.append(Row(0.1))
     channel = "that channel" if len(images) == 1 else "the first image's channel"
-    words = f"Where images of the split activate {channel} most (left), and these activations carried back (right)"
+    words = f"Patches of the split that activate {channel} most (left), and their reconstructions (right)"
     across = fill_rows(len(places), _MOST_BLOCKS)[1]
     patches = [_make_patches(arrays, places[start : start + across]) for start in range(0, len(places), across)]
     return stack([*rows, make_text(words, height=0.25, color=GRAY), *patches])
@@ -62,7 +62,7 @@ def _make_heads(arrays: Mapping[str, np.ndarray], number: int) -> Row:
 
 
 def _make_layer(finding: Finding, number: int, place: int) -> Row:
-    """A layer's words, the image with the frame, and the tiles of each kind; its likeness below the whole layer's."""
+    """A layer's words, the image with the frame, and the tiles of each kind; below the whole layer its correlation."""
     arrays, layer = finding.arrays, str(finding.arrays["layers"][place])
     pitch, lefts = _measure(len(arrays["paths"]))
     side, image = pitch - _GAP, arrays["images"][number]

@@ -1,4 +1,4 @@
-"""What a place of a layer sees of an image, and values of both signs as pictures."""
+"""What a position of a layer sees of an image, and values of both signs as pictures."""
 
 import numpy as np
 from torch import Tensor
@@ -6,11 +6,11 @@ from torch import Tensor
 from netgaze.inside.receptive_bounds import Field
 
 _OUTSIDE = 128  # gray of what a patch shows beyond the image's border
-_FULL = 0.995  # the share of values that a scale holds: a single pixel shall not make the others gray
+_FULL = 0.995  # the share of values that a scale covers, so that a single pixel does not make the others gray
 
 
 def find_tiles(values: Tensor) -> np.ndarray:
-    """Values of both signs [B,C,H,W] as pictures, uint8 [B,H,W,3]: each on its own scale, zero in middle gray."""
+    """Values of both signs [B,C,H,W] as pictures, uint8 [B,H,W,3]: each on its own scale, zero in medium gray."""
     scales = values.abs().flatten(1).quantile(_FULL, dim=1).view(-1, 1, 1, 1)
     scaled = (values / scales.clamp(min=1e-30)).clamp(-1, 1)
     shown = (127.5 + 127.5 * scaled).round().byte().cpu()
@@ -18,7 +18,7 @@ def find_tiles(values: Tensor) -> np.ndarray:
 
 
 def find_frames(field: Field | None, places: np.ndarray, width: int, side: int) -> np.ndarray:
-    """Left, top and side in pixels of what places [B] of maps `width` wide see, int64 [B,3].
+    """Left, top and side in pixels of what positions [B] of maps `width` wide see, int64 [B,3].
 
     All of the image, of `side` pixels, where the field is not known or not smaller than it.
     """

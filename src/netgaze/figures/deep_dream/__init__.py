@@ -1,4 +1,4 @@
-"""What does a network dream into an image?"""
+"""What appears in an image that is changed until a network responds more?"""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -30,23 +30,23 @@ _MOST_PICTURES = 6  # each has a dream per layer and network
 class DeepDream(Figure):
     """Google's Deep Dream (Mordvintsev et al. 2015): an image changed until a layer responds more to it.
 
-    Each layer has a dream of its own, of the same image for every network. It is found from small sizes ("octaves")
-    to large ones: what was changed so far is enlarged and added to the image in the next size. A step shifts the
-    image at random, follows the gradient of half the squared norm of the layer with a mean change of `step`, and cuts
-    off at black and white. Deviation: the gradient is that of pixel values where networks divide them by a deviation
-    per channel.
+    Each layer has its own dream, of the same image for every network. It is optimized from small sizes ("octaves") to
+    large ones: the change so far is enlarged and added to the image at the next size. A step shifts the image at
+    random, follows the gradient of half the squared norm of the layer with a mean change of `step`, and clips at black
+    and white. Deviation from the original: the gradient is that of pixel values, before networks divide them by a
+    standard deviation per channel.
 
     Args:
         layers: `named_modules` names; null for the last three of the model's stages. Maps have channels first, tokens
             last.
         channel: a single channel of the layers, whose mean is maximized; null for the whole layers.
-        class_name: a class whose logit is maximized, in place of layers.
+        class_name: a class whose logit is maximized, instead of layers.
         indices: images of the split; null for one by the seed.
-        images: a person's own picture files in their place, whole; at most six.
-        noise: True starts from gray noise in their place, a square.
+        images: your picture files instead, uncropped; at most six.
+        noise: True starts from a square of gray noise instead.
         size: of the result's longer side, in pixels.
-        octaves: sizes; those with less than 32 pixels, or less than the network takes, are left out.
-        octave_scale: from one size to the next.
+        octaves: number of sizes; those below 32 pixels, or smaller than the network accepts, are left out.
+        octave_scale: ratio of one size to the next.
         steps: in each octave.
         step: mean change of a pixel value in a step, in 0..255.
         jitter: the largest shift, in pixels; no more than half the shorter side.
@@ -58,15 +58,24 @@ class DeepDream(Figure):
     """
 
     title = "Deep Dream"
-    question = "What does a layer make of an image that is changed until the layer responds more?"
+    question = "What appears in an image that is changed until a layer, channel or class responds more?"
+    look_for = (
+        "See which shapes the layer adds to the image: edges and textures from shallow layers, parts of objects from "
+        "deep layers of a well-trained network. Compare the same layer across the networks."
+    )
+    pitfall = (
+        "Optimization raises any activation, that of an untrained network too, so the numbers alone are no evidence: "
+        "compare what appears. The dream depends on the start image, the step and the sizes, and shows what increases "
+        "the activation, not what the layer needs to classify images."
+    )
     needs = ("task", "data")
     glossary = Glossary(
         {
             "<layer>/before": Meaning(
                 "<layer>: before",
-                "Mean squared activation of the image at its full size; of a channel its mean, of a class its logit.",
+                "Mean squared activation for the image at full size (channel: mean activation; class: logit).",
             ),
-            "<layer>/after": Meaning("<layer>: after", "The same of the dream."),
+            "<layer>/after": Meaning("<layer>: after", "The same for the dream."),
             "<layer>/ratio": Meaning("<layer>: ratio", "After over before."),
             "<layer>/gain": Meaning("<layer>: gain", "After minus before."),
         }
@@ -92,10 +101,10 @@ class DeepDream(Figure):
     ):
         if (indices is not None) + bool(images) + noise > 1:
             raise NetgazeError(
-                "deep_dream: give indices (of the split), images (own files) or noise, only one of them."
+                "figure.deep_dream: choose only one of indices (of the split), images (your files) and noise."
             )
         if class_name is not None and (layers is not None or channel is not None):
-            raise NetgazeError("deep_dream: give either class_name, or layers and channel.")
+            raise NetgazeError("figure.deep_dream: choose either class_name, or layers and channel.")
         for name, value, low in (
             ("size", size, 1),
             ("octaves", octaves, 1),
@@ -103,9 +112,11 @@ class DeepDream(Figure):
             ("jitter", jitter, 0),
         ):
             if value < low:
-                raise NetgazeError(f"deep_dream.{name}={value} must be {low} or more.")
+                raise NetgazeError(f"figure.deep_dream.{name}={value} must be {low} or more.")
         if octave_scale <= 1 or step <= 0 or total_variation < 0:
-            raise NetgazeError("deep_dream: octave_scale must be above 1, step above 0, total_variation 0 or more.")
+            raise NetgazeError(
+                "figure.deep_dream: octave_scale must be above 1, step above 0, total_variation 0 or more."
+            )
         self.layers, self.channel, self.class_name = layers, channel, class_name
         self.indices, self.images, self.noise, self.size, self.seed = indices, images or (), noise, size, seed
         self.octaves = Octaves(octaves, octave_scale, steps, step, jitter, total_variation, seed)
@@ -172,16 +183,16 @@ class DeepDream(Figure):
     def _write_caption(self, notes: list[str]) -> str:
         sought = "half its squared norm" if self._unit == "mean squared activation" else f"its {self._unit}"
         caption = (
-            f"Above the image, below it a dream for each layer, channel or class, which raises {sought}. Words give "
-            f"the {self._unit} before and after; an untrained network's rises too, so look at what the change shows."
+            f"Top: the image; below it, one dream per layer, channel or class, which raises {sought}. The numbers are "
+            f"the {self._unit} before and after; an untrained network's rises too, so compare what appears."
         )
         if len(self.images) > _MOST_PICTURES:
-            notes = [f"Of {len(self.images)} pictures the first {_MOST_PICTURES} are shown.", *notes]
+            notes = [f"Of {len(self.images)} pictures, the first {_MOST_PICTURES} are shown.", *notes]
         return " ".join([caption, *notes])
 
     def draw(self, findings: Mapping[str, Finding]) -> Picture:
-        """A column per network; for each image a row for itself, then a row for each of its dreams."""
-        words = f"Numbers below: {self._unit} by the image, and by its dream"
+        """One column per network; for each image one row for itself, then one row for each of its dreams."""
+        words = f"Numbers below: {self._unit} for the image, then for its dream"
         head = [Row(0.05), make_text(words, WIDTH / 2, ha="center", color=GRAY)]
         return lay_out_columns(findings, list_cells, gap=0.12, head=head)
 

@@ -34,7 +34,7 @@ def choose_goals(task: Any, layers: Sequence[str] | None, channel: int | None, c
         return [Goal(f"class {class_name}", task, logit, logit)]
     names = list(getattr(task.model, "feature_layers", ()))[-3:] if layers is None else list(layers)
     if not names:
-        raise NetgazeError("deep_dream: this network names no stages. Choose layers, as in deep_dream.layers=[conv1].")
+        raise NetgazeError("This network names no stages. Choose layers, as in figure.deep_dream.layers=[conv1].")
     runs = {layer: reach(task.model, layer) for layer in names}
     if channel is None:
         return [Goal(layer, run, image_search.halve_squared_norm, _mean_square) for layer, run in runs.items()]
@@ -45,11 +45,11 @@ def choose_goals(task: Any, layers: Sequence[str] | None, channel: int | None, c
 def _find_class(task: Any, name: str) -> int:
     """The place of a class among those that a task predicts."""
     if not task.classifies:
-        raise NetgazeError(f"deep_dream.class_name={name}: this network has no classes. Choose layers.")
+        raise NetgazeError(f"figure.deep_dream.class_name={name}: this network has no classes. Choose layers instead.")
     names = list(task.class_names)
     if name not in names:
         near = ", ".join(difflib.get_close_matches(name, names, n=3, cutoff=0.0))
-        raise NetgazeError(f"deep_dream.class_name={name} is no class of this network. Nearest names: {near}.")
+        raise NetgazeError(f"figure.deep_dream.class_name={name} is no class of this network. Nearest names: {near}.")
     return names.index(name)
 
 

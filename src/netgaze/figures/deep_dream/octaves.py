@@ -33,24 +33,26 @@ class Octaves:
     def of(self, image: Tensor, runs: Sequence[image_search.Transform], own: int) -> tuple[list[Tensor], list[str]]:
         """An image [1,C,H,W] in all sizes from small to large that networks take, and what is to be said of it.
 
-        Where one of `runs` refuses the full size, it is shown the middle square at `own` pixels, the data's size.
+        If one of `runs` rejects the full size, the image is its center square at `own` pixels, the data's size.
         """
         notes = []
         if refused := _refusal(runs, image):
             height, width = image.shape[2:]
             image = resize(_square(image), (own, own))
             notes.append(
-                f"A network does not take {height}x{width} pixels ({refused.rstrip('.')}): it is shown {own}x{own}."
+                f"A network does not accept {height}x{width} pixels ({refused.rstrip('.')}): {own}x{own} are used."
             )
             if refused := _refusal(runs, image):
-                raise NetgazeError(f"deep_dream: this network cannot be shown images of {own}x{own} pixels: {refused}")
+                raise NetgazeError(
+                    f"figure.deep_dream: this network cannot read images of {own}x{own} pixels: {refused}"
+                )
         bases = [image]
         for number in range(1, self.num):
             height, width = (round(side / self.scale**number) for side in image.shape[2:])
             if min(height, width) < _SMALLEST or _refusal(runs, image[:, :, :height, :width]):
                 notes.append(
-                    f"Of {self.num} sizes the smallest {self.num - number} are left out: below {_SMALLEST} "
-                    "pixels, or smaller than the network takes."
+                    f"Sizes used: the largest {number} of {self.num}; the others are below {_SMALLEST} pixels, or "
+                    "smaller than the network accepts."
                 )
                 break
             bases.append(resize(bases[-1], (height, width)))
@@ -65,7 +67,7 @@ class Octaves:
             bases: the image in its sizes, from small to large, each [1,C,h,w] in 0..1.
             read: from an image to an activation.
             maximized: from an activation to a scalar.
-            bar: is told of each step.
+            bar: advanced at each step.
 
         Returns:
             The dream [1,C,H,W], and for each size pictures of it on its way, uint8 [h,w,3], the last one what it
@@ -107,7 +109,7 @@ class Octaves:
 
 
 def _refusal(runs: Sequence[image_search.Transform], image: Tensor) -> str:
-    """Why a network cannot be shown images of this size [1,C,H,W]; nothing where it can."""
+    """Why a network cannot read images of this size [1,C,H,W]; empty if it can."""
     try:
         with torch.no_grad():
             for run in runs:
@@ -115,9 +117,9 @@ def _refusal(runs: Sequence[image_search.Transform], image: Tensor) -> str:
     except torch.OutOfMemoryError as error:
         height, width = image.shape[2:]
         raise NetgazeError(
-            f"deep_dream: {height}x{width} pixels do not fit into memory. Take a smaller size."
+            f"{height}x{width} pixels do not fit into memory. Choose a smaller figure.deep_dream.size."
         ) from error
-    except Exception as error:  # networks refuse sizes each in its own way
+    except Exception as error:  # each network rejects sizes in its own way
         return sentence(error)
     return ""
 
@@ -130,7 +132,7 @@ def resize(images: Tensor, size: Sequence[int]) -> Tensor:
 
 
 def _square(image: Tensor) -> Tensor:
-    """The middle of an image [1,C,H,W]."""
+    """The center square of an image [1,C,H,W]."""
     height, width = image.shape[2:]
     side = min(height, width)
     top, left = (height - side) // 2, (width - side) // 2

@@ -21,7 +21,7 @@ def list_cells(finding: Finding, x: float, width: float) -> list[Row]:
             cells.append(_make_cell(arrays[f"base{i}"], str(arrays["images"][i]), x, width))
         before, after = (format_value(finding.numbers[f"{key}/{when}"]) for when in ("before", "after"))
         ratio = finding.numbers.get(f"{key}/ratio")
-        times = "" if ratio is None else f" (x {format_value(ratio)})"
+        times = "" if ratio is None else f" (×{format_value(ratio)})"
         cells.append(_make_cell(arrays[f"dream{i}_{j}"], f"{arrays['goals'][j]}: {before} to {after}{times}", x, width))
     return cells
 
@@ -37,7 +37,7 @@ def name_dreams(arrays: Mapping[str, np.ndarray], between: str) -> dict[tuple[in
 
 
 def _make_cell(tile: np.ndarray, words: str, x: float, width: float) -> Row:
-    """A picture [H,W,3], fitted into a square, in the middle of a column at x, and words below it."""
+    """A picture [H,W,3], fitted into a square, centered in a column at x, and words below it."""
     scale = min(width, _LARGEST_TILE) / max(tile.shape[:2])
     wide, high = tile.shape[1] * scale, tile.shape[0] * scale
     words = wrap_words(words, width, SMALL)

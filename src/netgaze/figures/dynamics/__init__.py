@@ -1,4 +1,4 @@
-"""Which training examples were easy, which hard, which learned and forgotten again?"""
+"""Which training examples were easy, which were hard, and which were learned and then forgotten?"""
 
 from collections.abc import Mapping
 from itertools import combinations
@@ -18,82 +18,99 @@ from netgaze.measures.dynamics import correlate_ranks, find_last
 from netgaze.subject import Subject
 
 _CAPTION = (
-    "Probability, margin and answer are those from which the network learned: of images as they were augmented. "
-    "Each network chooses its own images."
+    "Probabilities, margins and predictions are those of training itself, on augmented images. The images are chosen "
+    "for each network."
 )
-_DRAW = 2020  # a draw of its own: by the seed alone the very labels would come first that `data.label_noise` redraws
-_AUROC = "Chance that a wrong label is more suspicious than a right one {}; 0.5 is chance."
+_DRAW = 2020  # so that the seed does not draw exactly the labels that `data.label_noise` replaces
+_AUROC = "Probability that a wrong label ranks above a correct one {}; 0.5 is chance."
 
 
 class Dynamics(Figure):
-    """The course of training of single examples, as `callback.examples` recorded it, at no pass of its own.
+    """The training of single examples, as `callback.examples` recorded it, without extra passes.
 
     The map is that of Swayamdipta et al. 2020 (arXiv 2009.10795), forgetting is counted as in Toneva et al. 2019, and
-    the mean margin is the AUM of Pleiss et al. 2020; there training examples are looked at again after each epoch, here
-    they are seen as they were trained on: augmented, one batch after the other.
+    the mean margin is the AUM of Pleiss et al. 2020. They evaluate training examples again after each epoch; here the
+    values are those of training itself: augmented images, batch by batch.
 
-    Where labels are known to be wrong (`data.label_noise`, pseudo-labels) it is told how well each number finds them.
-    Networks are compared on the images that both were trained on, but for those that had another label in each.
+    If wrong labels are known (`data.label_noise`, pseudo-labels), an AUROC says how well each number finds them.
+    Networks are compared on the images that both were trained on, without those whose labels differ.
 
     Args:
         num_each: images of each kind.
         most_points: examples on the map, drawn by the seed.
-        seed: of them.
+        seed: of this draw.
 
     Raises:
         NetgazeError: a number below 1.
     """
 
     title = "Training dynamics"
-    question = "Which training examples were easy, which hard, and which were learned and forgotten again?"
+    question = "Which training examples were easy, which were hard, and which were learned and then forgotten?"
+    look_for = (
+        "Examples at the top left of the map are easy, those at the bottom left are hard, and those at the right are "
+        "ambiguous. Look through the hardest images for wrong labels; where wrong labels are known, the AUROC says how "
+        "well each number finds them."
+    )
+    pitfall = (
+        "A hard example need not be mislabeled: rare and ambiguous images are hard too. All numbers depend on the "
+        "augmentation, the learning rate and the number of epochs, so compare runs only if these are the same."
+    )
     needs = ("examples",)
     controls = "none"
     glossary = Glossary(
         {
-            "num_examples": Meaning("training examples", "Those that at least one epoch saw."),
+            "num_examples": Meaning("training examples", "Number of examples seen in at least one epoch."),
             "epochs": Meaning("epochs recorded"),
             "confidence": Meaning(
-                "confidence", "Probability of the label, the mean over epochs and examples.", "%", "higher"
+                "confidence", "Probability of the label, mean over epochs and examples.", "%", "higher"
             ),
             "variability": Meaning(
-                "variability", "Standard deviation of that probability over epochs, 0..0.5, the mean over examples."
+                "variability",
+                "Standard deviation of the label's probability over epochs, 0..0.5, mean over examples.",
             ),
-            "never_learned": Meaning("never right", "Share of examples that no epoch had right.", "%", "lower"),
+            "never_learned": Meaning(
+                "never correct", "Share of examples classified incorrectly in every epoch.", "%", "lower"
+            ),
             "forgotten": Meaning(
-                "forgotten", "Share of examples that were right in one epoch and wrong in the next, at least once.", "%"
+                "forgotten",
+                "Share of examples that were correct in one epoch and incorrect in the next, at least once.",
+                "%",
             ),
             "unforgettable": Meaning(
-                "never forgotten", "Share of examples that were right from some epoch on, to the last.", "%", "higher"
+                "never forgotten",
+                "Share of examples that were correct from some epoch on until the last.",
+                "%",
+                "higher",
             ),
-            "wrong_labels": Meaning("wrong labels", "Training labels that are known to be others than the true ones."),
-            "auroc_aum": Meaning("AUROC by mean margin", _AUROC.format("by the mean margin (AUM)"), "", "higher"),
+            "wrong_labels": Meaning("wrong labels", "Number of training labels known to differ from the true ones."),
+            "auroc_aum": Meaning("AUROC by mean margin", _AUROC.format("by low mean margin (AUM)"), "", "higher"),
             "auroc_confidence": Meaning("AUROC by confidence", _AUROC.format("by low confidence"), "", "higher"),
             "auroc_forgetting": Meaning(
                 "AUROC by forgetting",
-                _AUROC.format("by the times it was forgotten, those never right above all"),
+                _AUROC.format("by how often it was forgotten, never correct first"),
                 "",
                 "higher",
             ),
             "auroc_variability": Meaning("AUROC by variability", _AUROC.format("by high variability"), "", "higher"),
-            "auroc_last": Meaning("AUROC by the last loss", _AUROC.format("by the last epoch's loss"), "", "higher"),
+            "auroc_last": Meaning("AUROC by last loss", _AUROC.format("by the loss in the last epoch"), "", "higher"),
             "found": Meaning(
-                "wrong among the most suspicious",
-                "Of as many labels as are wrong, those of lowest mean margin: the share that is wrong. By chance it is "
-                "the share of wrong labels.",
+                "wrong labels found",
+                "Share of wrong labels among the N examples of lowest mean margin, N being the number of wrong labels. "
+                "By chance it equals the share of wrong labels.",
                 "%",
                 "higher",
             ),
             "common: <one> and <other>": Meaning(
-                "common examples, <one> and <other>", "Images that both were trained on, but for those with two labels."
+                "common examples, <one> and <other>", "Images that both were trained on with the same label."
             ),
             "confidence: <one> and <other>": Meaning(
-                "same examples hard, <one> and <other>",
-                "Spearman's rank correlation of confidence over common examples: 1 where both have one order, 0 by "
+                "rank correlation of confidence, <one> and <other>",
+                "Spearman correlation over common examples: 1 if both networks have the same order of difficulty, 0 by "
                 "chance.",
                 "",
             ),
             "aum: <one> and <other>": Meaning(
-                "same by mean margin, <one> and <other>", "The same of the mean margin.", ""
+                "rank correlation of mean margin, <one> and <other>", "The same for the mean margin."
             ),
         }
     )
@@ -105,7 +122,7 @@ class Dynamics(Figure):
         self.num_each, self.most_points, self.seed = num_each, most_points, seed
 
     def compute(self, subject: Subject) -> Finding:
-        """Of each example [N] its measures, label, and whether that is wrong; points [P] of the map, and tiles [T]."""
+        """Of each example [N] its measures, its label, and whether that is wrong; points [P] on the map, tiles [T]."""
         record, data = subject.examples, subject.train_data
         is_named = record.names == data.class_names  # a rotation's classes are turns
         none = np.full(record.num_examples, -1)
@@ -126,7 +143,7 @@ class Dynamics(Figure):
         return Finding(list_numbers(arrays, record.num_epochs), arrays, _CAPTION)
 
     def compare(self, findings: Mapping[str, Finding]) -> dict[str, Any]:
-        """Of each two networks with common examples: how many, and the rank correlations of their measures."""
+        """For each pair with common examples: their number, and the rank correlations of the measures."""
         numbers: dict[str, Any] = {}
         for (one, first), (other, second) in combinations(findings.items(), 2):
             rows, others = find_common(first.arrays, second.arrays)
@@ -138,7 +155,7 @@ class Dynamics(Figure):
         return numbers
 
     def draw(self, findings: Mapping[str, Finding]) -> Picture:
-        """How alike networks are; a block per network: map and histograms, and the images of each kind."""
+        """The correlations of networks; a block per network: map and histograms, and the images of each kind."""
         blocks = (make_block(label, finding) for label, finding in findings.items())
         return lay_out([Row(0.1), make_comparison(self.compare(findings)), *blocks])
 

@@ -1,4 +1,4 @@
-"""What the course of training says of each example, of all together, and of those that two networks share."""
+"""Measures of training dynamics for each example, for all together, and for those that two networks share."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -18,7 +18,7 @@ from netgaze.records import Record
 
 
 def measure(record: Record) -> dict[str, np.ndarray]:
-    """What the map, the pictures and the comparison are of, [N] each."""
+    """The measures behind the map, the pictures and the comparison, [N] each."""
     measures = {
         "confidence": average_epochs(record.probability),
         "variability": deviate_epochs(record.probability),
@@ -32,7 +32,7 @@ def measure(record: Record) -> dict[str, np.ndarray]:
 
 
 def list_numbers(arrays: Mapping[str, np.ndarray], num_epochs: int) -> dict[str, Any]:
-    """Numbers of all examples by name; where labels are known to be wrong also how well each measure finds them."""
+    """Numbers of all examples by name; if wrong labels are known, also how well each measure finds them."""
     seen = np.isfinite(arrays["confidence"])
     never, times = arrays["never"][seen], arrays["times"][seen]
     numbers = {
@@ -67,7 +67,7 @@ def _judge(arrays: Mapping[str, np.ndarray]) -> dict[str, Any]:
 
 
 def find_common(first: Mapping[str, np.ndarray], second: Mapping[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-    """The rows in either of the images that both have, but for those with two labels; of copies of an image one."""
+    """The rows, in either, of the images that both have with the same label; one of identical images."""
     _, rows, others = np.intersect1d(first["pixels"], second["pixels"], return_indices=True)
     labels, theirs = first["labels"][rows], second["labels"][others]
     alike = (labels == theirs) | (labels < 0) | (theirs < 0)  # where a task knows no labels, none differs

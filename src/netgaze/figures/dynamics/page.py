@@ -55,7 +55,7 @@ def make_block(label: str, finding: Finding) -> Row:
             Row(height, partial(_draw_histograms, finding=finding)),
         ]
     )
-    bar = make_bar(_LEFT, _MAP, [0, 0.5, 1], SEQUENTIAL, "share of the epochs that had it right", above=0.0)
+    bar = make_bar(_LEFT, _MAP, [0, 0.5, 1], SEQUENTIAL, "share of epochs with a correct prediction", above=0.0)
     images = [_make_images(finding, number) for number in range(len(KINDS))]
     return stack([make_head(label, "", 0.22), make_text(words, below=0.25, color=GRAY), plots, bar, *images, Row(0.1)])
 
@@ -64,7 +64,7 @@ def _describe(numbers: Mapping[str, Any]) -> list[str]:
     shares = {name: format_percent(numbers[name]) for name in ("never_learned", "forgotten", "unforgettable")}
     lines = [
         f"{numbers['num_examples']:,} training examples in {count_of(numbers['epochs'], 'epoch')}: "
-        f"{shares['never_learned']} never right, {shares['forgotten']} forgotten at least once, "
+        f"{shares['never_learned']} never correct, {shares['forgotten']} forgotten at least once, "
         f"{shares['unforgettable']} learned and never forgotten"
     ]
     if "wrong_labels" in numbers:
@@ -72,7 +72,7 @@ def _describe(numbers: Mapping[str, Any]) -> list[str]:
         each |= {"variability": "variability"}
         found = [f"{words} {_format_area(numbers[f'auroc_{name}'])}" for words, name in each.items()]
         lines.append(
-            f"{numbers['wrong_labels']:,} labels are known to be wrong; AUROC of finding them: {', '.join(found)}"
+            f"{numbers['wrong_labels']:,} labels are known to be wrong; AUROC of finding them by {', '.join(found)}"
         )
     return lines
 
@@ -91,7 +91,7 @@ def _draw_map(sheet: Sheet, y: float, finding: Finding) -> None:
         y,
         _MAP,
         _HEIGHT,
-        xlabel="variability: its deviation over epochs",
+        xlabel="variability: its standard deviation over epochs",
         size=TEXT,
         title=words,
         ylabel="confidence: mean probability of the label",
@@ -108,25 +108,25 @@ def _draw_map(sheet: Sheet, y: float, finding: Finding) -> None:
 
 
 def _draw_histograms(sheet: Sheet, y: float, finding: Finding) -> None:
-    """How confidence, margin and forgetting are spread: of all labels, or of right and of wrong ones apart."""
+    """Histograms of confidence, margin and forgetting: of all labels, or of correct and wrong labels."""
     arrays = finding.arrays
     seen = np.isfinite(arrays["confidence"])
     highest = int(arrays["times"].max())
     last = min(max(1, highest), _MOST_TIMES)
     times = np.where(arrays["never"], last + 1, np.minimum(arrays["times"], last))
     most = float(np.abs(arrays["aum"][seen]).max(initial=1.0))
-    ticks = [*map(str, range(last)), f"{last}+" if highest > last else str(last), "never\nright"]
+    ticks = [*map(str, range(last)), f"{last}+" if highest > last else str(last), "never\ncorrect"]
     plots = (
         ("confidence", arrays["confidence"], np.linspace(0, 1, _BINS + 1), None),
         (
-            "mean margin: logit of the label less the largest other",
+            "mean margin: label's logit minus largest other",
             arrays["aum"],
             np.linspace(-most, most, _BINS + 1),
             None,
         ),
         ("times forgotten", times, np.arange(last + 3) - 0.5, ticks),
     )
-    groups = {"all labels": seen} if not arrays["wrong"].any() else {"right labels": seen & ~arrays["wrong"]}
+    groups = {"all labels": seen} if not arrays["wrong"].any() else {"correct labels": seen & ~arrays["wrong"]}
     groups |= {"wrong labels": seen & arrays["wrong"]} if arrays["wrong"].any() else {}
     for number, (words, values, edges, names) in enumerate(plots):
         axes = sheet.axes(_BESIDE, y + number * _PITCH, WIDTH - _BESIDE - 0.15, _PLOT, xlabel=words, ylabel="share")
@@ -152,7 +152,7 @@ def _make_images(finding: Finding, kind: int) -> Row:
 
 
 def _make_tile(finding: Finding, place: int) -> Tile:
-    """An example with its label, the last answer where it is another, and what it is among the shown for."""
+    """An example with its label, the last prediction if it differs, and the number by which it was chosen."""
     arrays, row = finding.arrays, finding.arrays["tiles"][place]
     times = count_of(int(arrays["times"][row]), "time")
     numbers = (
@@ -163,6 +163,6 @@ def _make_tile(finding: Finding, place: int) -> Tile:
     if "tile_label" not in arrays:
         return Tile(arrays["images"][place], numbers)
     label, true, answer = (str(arrays[f"tile_{name}"][place]) for name in ("label", "true", "answer"))
-    lines = [f"label {label}", *([f"says {answer}"] * (answer != label)), *([f"was {true}"] * (true != label))]
+    lines = [f"label: {label}", *([f"predicted: {answer}"] * (answer != label)), *([f"true: {true}"] * (true != label))]
     words = [clip_words(line, _TILE - 0.1, SMALL, 2) for line in lines]
     return Tile(arrays["images"][place], "\n".join([*words, numbers]), answer == label)

@@ -1,4 +1,4 @@
-"""What a network says of images: by its head, by its neighbors, and of what else it names."""
+"""Predictions for images: by the head, by neighbors, and of classes other than the data's."""
 
 from collections.abc import Mapping
 
@@ -12,14 +12,14 @@ from netgaze.passes import Outputs
 from netgaze.subject import Subject
 
 _K = 20
-_MOST = 10  # classes of an image, the likeliest
+_MOST = 10  # classes of an image, the most likely
 
 
 def ask(subject: Subject, rows: Mapping[str, np.ndarray], labels: Tensor) -> dict[str, np.ndarray]:
-    """Answers to images: `<kind>_classes` [N,k] and `<kind>_shares` [N,k], the likeliest first, and `<kind>_loss` [N].
+    """Predictions: `<kind>_classes` [N,k] and `<kind>_shares` [N,k], the most likely first, and `<kind>_loss` [N].
 
-    The kinds are `head`, where the network names the data's classes; `own`, where it names others, without a loss and
-    with `own_names`; `vote`, where training has images of these classes.
+    The kinds are `head`, if the network predicts the data's classes; `own`, if it predicts others, without a loss and
+    with `own_names`; `vote`, if the training split has images of these classes.
 
     Args:
         subject: the network.

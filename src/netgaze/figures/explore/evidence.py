@@ -1,4 +1,4 @@
-"""Class maps in a byte a place, of the classes that are worth a look."""
+"""Class maps in one byte per position, of the true class and the most likely ones."""
 
 from collections.abc import Iterator, Mapping
 
@@ -20,11 +20,11 @@ _MOST_CLASSES = 10
 def map_evidence(subject: Subject, rows: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Of each image the maps `heat` [N,c,h,w] of the classes `heat_classes` [N,c], and their `heat_unit`.
 
-    The classes are the true one and the likeliest, as many as have room; a map of more than 10 places across is
-    averaged to 10. 128 stands for no evidence, 255 and 1 for as much as a hundredth of all places surpass.
+    The classes are the true one and the most likely, as many as fit; a map of more than 10 positions across is
+    averaged to 10. 128 stands for no evidence, 255 and 1 for a value that 1% of all positions exceed.
 
     Args:
-        subject: one that has no class maps has none.
+        subject: nothing is returned for one without class maps.
         rows: the images, by split.
     """
     if subject.pixels or subject.lacks(("classes",)):
@@ -57,7 +57,7 @@ def _compute(subject: Subject, rows: Mapping[str, np.ndarray]) -> Iterator[tuple
 
 
 def _choose_classes(logits: Tensor, targets: Tensor, num_places: int) -> Tensor:
-    """The likeliest classes of logits [B,K]; the last one gives way to the true one [B] that is not among them."""
+    """The most likely classes of logits [B,K]; the last one is replaced by the true one [B] if that is missing."""
     num = min(logits.shape[1], _MOST_CLASSES, max(2, _MOST_BYTES // num_places))
     chosen = logits.topk(num, dim=1).indices
     is_missing = (chosen != targets[:, None]).all(dim=1)

@@ -1,4 +1,4 @@
-"""Where a network's neighbors would put each image in another network's map, by openTSNE."""
+"""Where a network's neighbors place each image in another network's map, by openTSNE."""
 
 from collections.abc import Mapping
 
@@ -13,10 +13,10 @@ _STEPS, _RATE, _EXAGGERATION, _MOST = 250, 0.1, 1.5, 0.25  # as openTSNE's own t
 def place_in(reference: Mapping[str, np.ndarray], found: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     """The places `plane_shared` [N,2] of images in the map of another network, which itself stays as it is.
 
-    An image starts at the median of its ten nearest neighbors' places, and is then moved by t-SNE's gradient with these
-    neighbors' affinities; the others' places are fixed (Poličar et al. 2023; they place images that are new, by the
-    distances in one space of features, and here the neighbors are the other network's). Where both networks have the
-    same neighbors an image lies where it lay.
+    An image starts at the median of its ten nearest neighbors' positions, and is then moved by t-SNE's gradient with
+    these neighbors' affinities; all others are fixed (Poličar et al. 2023, who place new images by distances in one
+    feature space; here the neighbors are the other network's). If both networks have the same neighbors, an image
+    stays where it is.
 
     Args:
         reference: arrays of the finding whose map it is.

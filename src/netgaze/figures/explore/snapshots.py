@@ -1,4 +1,4 @@
-"""Where images lay while a network learned, and what it answered."""
+"""Where images lay during training, and what the network predicted."""
 
 import logging
 from collections.abc import Mapping
@@ -21,12 +21,12 @@ _K = 10
 def place_snapshots(subject: Subject, found: Mapping[str, np.ndarray], seed: int) -> dict[str, np.ndarray]:
     """The `epochs` [S] of a run's snapshots, with `epoch_planes` [S,N,2], `epoch_classes` and `epoch_shares` [S,N].
 
-    Going back from the end, the map of each epoch starts from that of the next: an image stays about where it is, as
-    far as its neighbors let it. Of a network that does not name the data's classes the ten nearest of the other images
+    From the last epoch backward, the map of each epoch starts from that of the next, so that an image moves little
+    unless its neighbors change. For a network that does not predict the data's classes the ten nearest other images
     vote.
 
     Args:
-        subject: one without snapshots has none.
+        subject: nothing is returned for one without snapshots.
         found: arrays of its finding.
         seed: of the maps.
     """
@@ -35,7 +35,7 @@ def place_snapshots(subject: Subject, found: Mapping[str, np.ndarray], seed: int
         return {}
     place = {image: number for number, image in enumerate(kept.index.tolist())}
     if found["splits"].tolist() != ["test"] or not set(found["index"].tolist()) <= set(place):
-        log.warning("explore shows other images than %s kept snapshots of: it shows none of these.", subject.label)
+        log.warning("explore shows other images than those of the snapshots of %s, which are left out.", subject.label)
         return {}
     rows = np.array([place[image] for image in found["index"].tolist()])
     key = digest(kept.digest, found["plane"], found["index"], found["labels"], seed, vars(QUICK))
@@ -61,7 +61,7 @@ def _place(features: np.ndarray, plane: np.ndarray, seed: int) -> dict[str, np.n
 
 
 def _vote(features: np.ndarray, labels: np.ndarray, num_classes: int) -> tuple[np.ndarray, np.ndarray]:
-    """What the nearest others say of images with features [S,N,D]: classes and their shares, [S,N] each."""
+    """Votes of the nearest others for images with features [S,N,D]: classes and their shares, [S,N] each."""
     known, found = torch.from_numpy(labels), []
     for own in torch.from_numpy(features.astype(np.float32)):
         similar, near = find_nearest(own, own, min(_K, len(own) - 1), leave_out_self=True)

@@ -1,4 +1,4 @@
-"""Many images as tiles of one."""
+"""Many images as tiles of one picture."""
 
 import io
 import math

@@ -1,4 +1,4 @@
-"""Which channels of a layer respond to an image, and which never do?"""
+"""Which channels of a layer respond to an image, and which never respond?"""
 
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -25,9 +25,9 @@ _SCALES = ("layer", "channel")
 class FeatureMaps(Figure):
     """The maps of layers for an image, shallow to deep, strongest channel first.
 
-    A channel's strength is its mean absolute activation over places, and over the images shown, so that a place in
-    the grid is the same channel for all images of a network. Tokens are shown on their grid, without those in front of
-    it (class tokens); features without places as maps of one pixel. Images are shown upright to a rotation network.
+    A channel's strength is its mean absolute activation over positions and over the images shown, so that a cell of the
+    grid is the same channel for all images of a network. Tokens are shown on their grid, without those in front of it
+    (class tokens); features without positions as maps of one pixel. Images are upright for a rotation network too.
 
     Args:
         layers: `named_modules` names; null for the first layer with filters and the model's stages.
@@ -36,7 +36,7 @@ class FeatureMaps(Figure):
             of magnitudes, so that a single place leaves the others visible) or "channel" (each its own, full at its
             largest magnitude, which is written below it).
         indices: images of the split; null for one by the seed. At most six are shown.
-        images: a person's own picture files in their place, fitted as the data's images are.
+        images: your picture files instead, fitted as the data's images are.
         seed: of the choice of the image.
 
     Raises:
@@ -44,21 +44,30 @@ class FeatureMaps(Figure):
     """
 
     title = "Feature maps"
-    question = "Which channels of each layer respond to an image, and which never do?"
+    question = "Which channels respond to an image in each layer, and which never respond?"
+    look_for = (
+        "Follow the image from layer to layer: early maps keep its edges, later maps have fewer positions and respond "
+        "to parts. Look for dead channels (×), and how the share of values above zero changes with depth."
+    )
+    pitfall = (
+        "Channels have no order: the same number in two networks is not the same channel. Maps of an untrained network "
+        "look like the image too, so compare with it. A channel is dead only on the images of this split, and channels "
+        "without a ReLU are rarely dead."
+    )
     needs = ("task", "data")
     glossary = Glossary(
         {
             "<layer>/dead": Meaning(
                 "<layer>: dead channels",
-                "Share of channels above zero at no place of any image of the split.",
+                "Share of channels that are above zero at no position of any image of the split.",
                 "%",
                 "lower",
             ),
-            "<layer>/active": Meaning("<layer>: active", "Share of values above zero, over the split.", "%"),
+            "<layer>/active": Meaning("<layer>: values above zero", "Share of all values over the split.", "%"),
             "<layer>/channels": Meaning("<layer>: channels"),
-            "<layer>/height": Meaning("<layer>: height of the maps"),
-            "<layer>/width": Meaning("<layer>: width of the maps"),
-            "num_scored": Meaning("images scored"),
+            "<layer>/height": Meaning("<layer>: map height"),
+            "<layer>/width": Meaning("<layer>: map width"),
+            "num_scored": Meaning("images scored", "Number of images behind both shares."),
         }
     )
 
@@ -74,9 +83,9 @@ class FeatureMaps(Figure):
     ):
         check_images("feature_maps", indices, images)
         if channels is not None and channels < 1:
-            raise NetgazeError(f"feature_maps.channels={channels} must be 1 or more, or null for all.")
+            raise NetgazeError(f"figure.feature_maps.channels={channels} must be 1 or more, or null for all.")
         if scale not in _SCALES:
-            raise NetgazeError(f"feature_maps.scale={scale} is not known. It is one of {', '.join(_SCALES)}.")
+            raise NetgazeError(f"figure.feature_maps.scale={scale} is unknown. Choose from {', '.join(_SCALES)}.")
         self.layers, self.channels, self.scale = layers, channels, scale
         self.indices, self.images, self.seed = indices, images or (), seed
 
@@ -107,18 +116,17 @@ class FeatureMaps(Figure):
     def _caption(self, subject: Subject, num: int) -> str:
         few = "" if self.channels is None else f"at most {self.channels} "
         scale = (
-            "One color scale per layer, full at the 99th percentile." if self.scale == "layer" else "Each channel has "
+            "One color scale per layer, up to the 99th percentile." if self.scale == "layer" else "Each channel has "
         )
-        scale += "" if self.scale == "layer" else "its own color scale, full at the magnitude written below."
+        scale += "" if self.scale == "layer" else "its own color scale, up to the magnitude below it."
         return (
-            f"Of each layer {few}channels by their mean absolute activation over places, strongest first; below each "
-            f"map its channel's number. {scale} × marks channels that are dead: above zero at no place of any of the "
-            f"{num} images of {subject.split}. Channels have no order: the same number in two networks is not the "
-            "same thing." + describe_left_out(self.images or self.indices)
+            f"Of each layer {few}channels, ordered by mean absolute activation; below each map its channel's number. "
+            f"{scale} × marks dead channels: above zero at no position of any of the {num:,} images of the "
+            f"{subject.split} split." + describe_left_out(self.images or self.indices)
         )
 
     def draw(self, findings: Mapping[str, Finding]) -> Picture:
-        """A column per network; for each image itself, then its maps layer by layer."""
+        """One column per network; for each image itself, then its maps layer by layer."""
         most = max(len(finding.arrays["layers"]) for finding in findings.values())
         return lay_out_columns(findings, partial(list_cells, most=most, scale=self.scale), gap=0.25)
 

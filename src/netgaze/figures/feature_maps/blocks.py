@@ -26,7 +26,7 @@ def list_cells(finding: Finding, x: float, width: float, most: int, scale: str) 
         finding: of `FeatureMaps`.
         x: the left edge of the column.
         width: of the column.
-        most: layers of the network that has most; others leave blanks, so that the next image is on one line.
+        most: layers of the network with most layers; others leave blanks, so that the next images align.
         scale: "layer" or "channel".
     """
     num, side = len(finding.arrays["layers"]), min(_PICTURE, width)
@@ -48,7 +48,7 @@ def _make_maps(finding: Finding, number: int, j: int, x: float, width: float, sc
     full, unit = float(tops[0]), "activation"
     if scale == "channel":
         names = [f"{name}\n{format_value(float(top))}" for name, top in zip(names, tops, strict=True)]
-        full, unit = 1.0, "share of the channel's largest"
+        full, unit = 1.0, "share of the channel's maximum"
     tiles = [
         Tile(_color_map(values, float(top), signed), name, line=(PALE, 0.4), style=_WORDS)
         for values, top, name in zip(maps[number], tops, names, strict=True)
@@ -79,8 +79,8 @@ def _describe(numbers: dict[str, Any], layer: str, num: int) -> str:
     own = {name: numbers[f"{layer}/{name}"] for name in ("channels", "height", "width", "dead", "active")}
     few = f"{num} of " if num < own["channels"] else ""
     return (
-        f"{layer}: {few}{own['channels']} maps of {own['height']}x{own['width']}; dead {own['dead']:.2f}, values above "
-        f"zero {own['active']:.2f}"
+        f"{layer}: {few}{own['channels']} maps of {own['height']}x{own['width']}; dead {own['dead']:.1%}, values above "
+        f"zero {own['active']:.1%}"
     )
 
 

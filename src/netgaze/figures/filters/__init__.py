@@ -1,4 +1,4 @@
-"""What do the filters look like?"""
+"""The filters of convolutions as pictures."""
 
 import difflib
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,43 +16,57 @@ from netgaze.figures.filters.grids import DEAD, color_tiles, is_tiled, paste_gri
 from netgaze.glossary import Glossary, Meaning
 from netgaze.subject import Subject
 
+_SHOWN = (
+    ("smoothness", "smoothness", "z.2f"),
+    ("color", "color", ".0%"),
+    ("norm_std", "spread of norms", "z.2f"),
+    ("dead", "dead", ".0%"),
+)
+
 
 class Filters(Figure):
-    """All filters of some convolutions, a picture per layer.
+    """All filters of some convolutions, one picture per layer.
 
     Filters on three channels or one (the first layer, on images) are RGB or gray tiles, each on its own scale with
-    zero as middle gray, so that faint ones can be read; those whose norm is below 1 % of the layer's largest are
-    crossed out. Deeper layers are a grid of signed k x k tiles, a row for each filter (output channel) and a column
-    for each input channel, on one scale for the layer.
+    zero as middle gray, so that faint ones are visible; those with a norm below 1% of the layer's largest are crossed
+    out. Deeper layers are a grid of signed k x k tiles, a row per filter (output channel) and a column per input
+    channel, on one scale for the layer.
 
     Args:
-        layers: their `named_modules` names; null for the two that the model names itself.
-        save_each: True also writes each filter as an image of its own, of its true size.
+        layers: their `named_modules` names; null for the model's own two (`filter_layers`).
+        save_each: True also writes each filter as an image file in its true size.
     """
 
     title = "Filters"
-    question = "What do the filters of the network look like, beside those of an untrained one?"
+    question = "What do the network's filters look like, compared with those of the untrained network?"
+    look_for = (
+        "Edges, bars and color blobs in the first layer, which the untrained network does not have. Higher smoothness "
+        "and fewer dead filters than in the untrained network are signs of learning."
+    )
+    pitfall = (
+        "In the first layer each filter has its own scale, so a faint one looks as strong as any. Filters of 3 x 3 "
+        "look alike whatever they do, and deeper filters combine channels: their tiles cannot be read as images."
+    )
     needs = ("task",)
     glossary = Glossary(
         {
             "<layer>/dead": Meaning(
-                "<layer>: dead filters", "Share whose norm is below 1 % of the layer's largest.", "%", "lower"
+                "<layer>: dead filters", "Share with a norm below 1% of the layer's largest.", "%", "lower"
             ),
             "<layer>/norm_std": Meaning(
                 "<layer>: spread of norms",
-                "Standard deviation of the norms over their mean; random weights have about 1 / sqrt(2 * weights of "
-                "a filter).",
+                "Standard deviation of the filters' norms over their mean; about 1 / sqrt(2 * weights per filter) "
+                "if untrained.",
             ),
             "<layer>/smoothness": Meaning(
                 "<layer>: smoothness",
-                "1 - mean squared difference of neighboring weights / (2 * mean square), von Neumann's ratio: about "
-                "0 for white noise, as untrained weights are, towards 1 for smooth shapes; for kernels larger than 1 "
-                "x 1.",
+                "1 - mean squared difference of neighboring weights / (2 * mean square), after von Neumann: about 0 "
+                "for untrained weights (white noise), toward 1 for smooth shapes. Not for 1 x 1 kernels.",
             ),
             "<layer>/color": Meaning(
                 "<layer>: color",
-                "Of RGB filters, share of the energy that is not the same in all channels: about 67 % for random "
-                "weights, 0 for gray ones.",
+                "Of RGB filters: share of the energy that differs between the channels, about 67% if untrained, 0 for "
+                "gray filters.",
                 "%",
             ),
         }
@@ -65,12 +79,12 @@ class Filters(Figure):
         """The weights of each layer, [out,in,k,k], and their numbers.
 
         Raises:
-            NetgazeError: there is no layer to show, or one does not exist or is no two-dimensional convolution.
+            NetgazeError: there is no layer to show, or a layer does not exist or is no two-dimensional convolution.
         """
         model = subject.task.model
         names = list(model.filter_layers if self.layers is None else self.layers)
         if not names:
-            raise NetgazeError("filters: this network has no convolution (nn.Conv2d) whose filters could be shown.")
+            raise NetgazeError("This network has no convolution (nn.Conv2d), so there are no filters to show.")
         arrays = {"layers": np.array(names)}
         numbers: dict[str, float] = {}
         for place, name in enumerate(names):
@@ -78,8 +92,8 @@ class Filters(Figure):
             arrays[f"weights{place}"] = weights
             numbers |= {f"{name}/{what}": value for what, value in measure_filters(weights).items()}
         caption = (
-            "Filters on images: each on its own scale, zero is middle gray, × marks norms below 1 % of the largest. "
-            "Other filters: a row per filter, a column per input channel, one scale per layer."
+            "First layer: each filter on its own scale, zero is middle gray, × marks a norm below 1% of the largest. "
+            "Deeper layers: a row per filter, a column per input channel, one scale per layer."
         )
         return Finding(numbers, arrays, caption)
 
@@ -88,7 +102,7 @@ class Filters(Figure):
         return lay_out_columns(findings, _list_cells, left=0.5, gap=0.5)
 
     def files(self, finding: Finding) -> dict[str, np.ndarray]:
-        """Each filter as an image of its own, k x k pixels for each channel shown, if `save_each`."""
+        """If `save_each`: each filter as an image file, k x k pixels per channel shown."""
         if not self.save_each:
             return {}
         images = {}
@@ -117,12 +131,14 @@ def _find_convolution(model: nn.Module, name: str) -> nn.Conv2d:
     layers = {path: layer for path, layer in model.named_modules() if isinstance(layer, nn.Conv2d)}
     if name not in layers:
         near = difflib.get_close_matches(name, layers, n=3, cutoff=0.0)
-        raise NetgazeError(f"{name} is no convolution of this network. Nearest names: {', '.join(near)}.")
+        raise NetgazeError(
+            f"figure.filters.layers: {name} is no convolution of this network. Choose one such as {', '.join(near)}."
+        )
     return layers[name]
 
 
 def _list_cells(finding: Finding, x: float, width: float) -> Iterator[Row]:
-    """What a column at x shows: each layer's words, then its filters."""
+    """A column at x: each layer's numbers, then its filters."""
     for place, layer in enumerate(finding.arrays["layers"]):
         weights = finding.arrays[f"weights{place}"]
         words = wrap_words(_describe(finding.numbers, str(layer), weights.shape), width, SMALL)
@@ -132,8 +148,8 @@ def _list_cells(finding: Finding, x: float, width: float) -> Iterator[Row]:
 
 def _describe(numbers: Mapping[str, float], layer: str, shape: Sequence[int]) -> str:
     said = [
-        f"{what.replace('_', ' ')} {numbers[f'{layer}/{what}']:z.2f}"
-        for what in ("smoothness", "color", "norm_std", "dead")
+        f"{words}\u00a0{numbers[f'{layer}/{what}']:{form}}"
+        for what, words, form in _SHOWN
         if numbers.get(f"{layer}/{what}") is not None
     ]
     return f"{layer}: {shape[0]} filters of {shape[1]} x {shape[2]} x {shape[3]}\n{', '.join(said)}"

@@ -1,4 +1,4 @@
-"""Filters of one layer as pictures: RGB tiles of those on images, a grid of signed tiles of others."""
+"""Filters of one layer as pictures: RGB tiles in the first layer, a grid of signed tiles in deeper ones."""
 
 from functools import partial
 
@@ -14,7 +14,7 @@ _ACROSS, _MOST_PITCH, _MOST_HEIGHT = 8, 0.5, 5.0  # of tiles: in a line, inches 
 
 
 def stack_layer(weights: np.ndarray, x: float, width: float) -> Row:
-    """A layer's filters in the middle of a column at x; below a grid its axis and a color bar."""
+    """A layer's filters, centered in a column at x; a grid has axes and a color bar."""
     if is_tiled(weights):
         return _make_lines(weights, x, width)
     num, across = weights.shape[:2]
@@ -43,7 +43,7 @@ def color_tiles(weights: np.ndarray) -> np.ndarray:
 
 
 def paste_grid(tiles: np.ndarray, gap: int, across: int | None = None) -> np.ndarray:
-    """Tiles uint8 [N,k,k,3] as one picture, `across` in a row (null: about square), white gaps between them."""
+    """Tiles uint8 [N,k,k,3] as one picture, `across` in a row (None: about square), white gaps between them."""
     num, side = len(tiles), tiles.shape[1]
     across = across or int(np.ceil(np.sqrt(num)))
     down = -(-num // across)
@@ -56,7 +56,7 @@ def paste_grid(tiles: np.ndarray, gap: int, across: int | None = None) -> np.nda
 
 
 def _make_lines(weights: np.ndarray, x: float, width: float) -> Row:
-    """Filters on images as pictures, dead ones crossed out, with the number of the first of each line."""
+    """First-layer filters as pictures, dead ones crossed out; each line begins with the number of its first filter."""
     tiles, norms = [*map(Tile, tile_rgb(weights))], np.sqrt((weights**2).sum(axis=(1, 2, 3)))
     across = min(len(tiles), _ACROSS)
     pitch = min(width / across, _MOST_PITCH)
@@ -72,7 +72,7 @@ def _make_lines(weights: np.ndarray, x: float, width: float) -> Row:
 
 
 def _draw_grid(sheet: Sheet, y: float, weights: np.ndarray, x: float, wide: float, high: float) -> None:
-    """Other filters as a grid of signed tiles with axes."""
+    """Deeper filters as a grid of signed tiles with axes."""
     tiles = color_tiles(weights)
     grid = paste_grid(tiles.reshape(-1, *tiles.shape[2:]), gap=1, across=tiles.shape[1])
     axes = sheet.axes(x, y, wide, high, xlabel="input channel", ylabel="filter")

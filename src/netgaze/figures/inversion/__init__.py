@@ -1,4 +1,4 @@
-"""How much of an image is left at each depth of a network?"""
+"""Feature inversion: reconstruct an image from its features at each depth."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -27,56 +27,66 @@ _LOSSES = ("squared", "relative")
 
 
 class Inversion(Figure):
-    """Images found by gradient whose features at a layer match an image's (Mahendran and Vedaldi 2015).
+    """Images, found by gradient descent, whose features at a layer match an image's (Mahendran and Vedaldi 2015).
 
-    The image is a parameter of the input's size; the search begins at middle gray with a little noise, the same for
-    every network and layer, and minimizes the sum of squared differences of the features, with the penalties that are
-    asked for; see `FeatureMatch` for the formula, the search and when it counts as converged.
+    The search starts from middle gray with a little noise, the same for every network and layer, and minimizes the sum
+    of squared differences of the features, plus optional penalties; see `FeatureMatch` for the formula, the search and
+    convergence.
 
     Args:
         layers: `named_modules` names; null for the model's stages.
-        indices: images of the split; null for one by the seed. At most six are shown.
-        images: a person's own picture files in their place, fitted as the data's images are.
-        loss: "squared", the sum of squared differences; or "relative", that over the squared norm of the image's
-            features, as in the paper, so that weights of penalties mean the same at every layer.
-        alpha_weight, alpha: of the sum of |x|^alpha, of normalized pixel values.
+        indices: images of the split; null for one drawn by the seed. At most six are shown.
+        images: your own picture files instead, fitted as the data's images are.
+        loss: "squared", the sum of squared differences; or "relative", the sum divided by the squared norm of the
+            image's features, as in the paper, so that a penalty's weight means the same at every layer.
+        alpha_weight, alpha: of the sum of |x|^alpha over normalized pixel values.
         tv_weight, beta: of the total variation of the normalized image, to the power of beta / 2.
-        steps: at most so many; each is a pass or a little more.
-        tolerance: relative error at which features count as matched: 0.001 is 3 % of their norm.
-        seed: of the choice of the image and of the noise.
+        steps: at most; each costs a forward and backward pass or a little more.
+        tolerance: relative error at which features count as matched: 0.001 is 3% of their norm.
+        seed: of the image and of the noise.
 
     Raises:
         NetgazeError: arguments that exclude each other or are out of range.
     """
 
-    title = "Inversion"
-    question = "Which image has the same features at a layer: how much of the image is left at each depth?"
+    title = "Feature inversion"
+    question = "Which image has the same features at a layer, and how much of the original does it keep at each depth?"
+    look_for = (
+        "The depth at which colors, positions and details are lost: there the feature error is still small while the "
+        "pixel distance grows. Compare the depths with those of the untrained network."
+    )
+    pitfall = (
+        "A search that did not converge also looks like lost information: check the feature error first. An unlike "
+        "image shows that many images share these features; another seed or penalty finds another one."
+    )
     needs = ("task", "data")
     glossary = Glossary(
         {
-            "start_distance": Meaning("start: pixel distance", "Of the start to the image, as below."),
-            "<image>/start_distance": Meaning("<image>: start: pixel distance", "Of the start to the image, as below."),
+            "start_distance": Meaning("start: pixel distance", "Of the starting noise to the image."),
+            "<image>/start_distance": Meaning(
+                "<image>: start: pixel distance", "Of the noise at the start to the image."
+            ),
             "<layer>/error": Meaning(
                 "<layer>: feature error",
-                "Squared distance of the features from the image's over the squared norm of these, 0 for equal.",
+                "Squared distance to the image's features, divided by their squared norm; 0 if equal.",
                 "",
                 "lower",
             ),
-            "<layer>/start": Meaning("<layer>: feature error of the start", "The same before the search.", "", "lower"),
+            "<layer>/start": Meaning("<layer>: feature error at the start", "The same before the search.", "", "lower"),
             "<layer>/distance": Meaning(
                 "<layer>: pixel distance",
-                "Root mean square of the differences of pixel values, 0..1, to the image: what the features have lost.",
+                "Root mean square difference of pixel values (0..1) to the image: what the features have lost.",
                 "",
                 "lower",
             ),
             "<layer>/correlation": Meaning(
                 "<layer>: correlation",
-                "Of pixel values with the image's, -1..1; - where either is constant.",
+                "Of the pixel values with the image's, -1..1; - if either is constant.",
                 "",
                 "higher",
             ),
             "<layer>/steps": Meaning("<layer>: steps", "Taken by the search."),
-            "<layer>/converged": Meaning("<layer>: converged", "Whether the search ended by itself."),
+            "<layer>/converged": Meaning("<layer>: converged", "Whether the search ended before the step limit."),
         }
     )
 
@@ -97,11 +107,13 @@ class Inversion(Figure):
     ):
         check_images("inversion", indices, images)
         if loss not in _LOSSES:
-            raise NetgazeError(f"inversion.loss={loss} is not known. It is one of {', '.join(_LOSSES)}.")
+            raise NetgazeError(f"Unknown figure.inversion.loss={loss}. Choose one of {', '.join(_LOSSES)}.")
         if alpha_weight < 0 or tv_weight < 0 or alpha <= 0 or beta <= 0:
-            raise NetgazeError("inversion: alpha and beta must be above 0, alpha_weight and tv_weight 0 or more.")
+            raise NetgazeError(
+                "figure.inversion: alpha and beta must be above 0, alpha_weight and tv_weight 0 or more."
+            )
         if steps < 1 or not 0 < tolerance < 1:
-            raise NetgazeError("inversion: steps must be 1 or more, and tolerance between 0 and 1.")
+            raise NetgazeError("figure.inversion: steps must be 1 or more, tolerance between 0 and 1.")
         self.layers, self.indices, self.images, self.seed = layers, indices, images or (), seed
         self.match = FeatureMatch(loss == "relative", alpha_weight, alpha, tv_weight, beta, steps, tolerance)
 
@@ -117,7 +129,10 @@ class Inversion(Figure):
         task = subject.task
         with evaluating(task):
             task.requires_grad_(False)
-            layers, device = choose_layers(task.model, self.layers, stem=False, key="inversion.layers"), device_of(task)
+            layers, device = (
+                choose_layers(task.model, self.layers, stem=False, key="figure.inversion.layers"),
+                device_of(task),
+            )
             read = image_search.normalize(subject.data.mean, subject.data.std)
             start, sought = draw_noise(images[:1].shape, self.seed), images.float() / 255
             arrays = {"images": sought.numpy(), "names": np.array(names), "layers": np.array(layers)}
@@ -134,7 +149,7 @@ class Inversion(Figure):
                         with torch.no_grad():
                             target = run(read(sought[[i]].to(device)))
                         if not target.any():
-                            raise NetgazeError(f"inversion: {layer} is all zero for {name}. Choose other layers.")
+                            raise NetgazeError(f"{layer} is all zero for {name}. Choose other figure.inversion.layers.")
                         match = self.match.of(target, run, read, start.to(device))
                         numbers |= _measure_match(f"{before}{layer}", match, sought[[i]])
                         arrays[f"curve{i}_{j}"] = np.array(match.curve, dtype=np.float32)
@@ -145,24 +160,24 @@ class Inversion(Figure):
 
     def _write_caption(self, numbers: dict[str, Any]) -> str:
         caption = (
-            "Each image is found from gray noise, so that its features match those of the image at the left. The error "
-            "is the squared distance of the features over their squared norm; the distance is the root mean square of "
-            "the differences of pixel values in 0..1, which is "
+            "Each image was found by a search from gray noise, so that its features match those of the image at the "
+            "left. Error: squared distance of the features, divided by their squared norm. Distance: root mean square "
+            "difference of pixel values in 0..1; the noise itself has "
             + " and ".join(f"{value:.2g}" for name, value in numbers.items() if name.endswith("start_distance"))
-            + " for the noise itself. A small error with a large distance: many images look the same to that layer. "
+            + ". A small error with a large distance: many images look the same to that layer. "
             + self.match.said()
         )
         ends = {name.removesuffix("/converged"): done for name, done in numbers.items() if name.endswith("/converged")}
         short = [name for name, done in ends.items() if not done]
         if short:
             caption += (
-                f" NOT converged within {self.match.steps} steps: {', '.join(short)}; their distance may still change "
-                "with more inversion.steps."
+                f" NOT converged within {self.match.steps} steps: {', '.join(short)}; their distance may change with "
+                "more figure.inversion.steps."
             )
         return caption + describe_left_out(self.images or self.indices)
 
     def draw(self, findings: Mapping[str, Finding]) -> Picture:
-        """For each network a title and a row per image: itself, what was found at each depth, the errors' course."""
+        """For each network a row per image: the image, its reconstruction at each depth, and the error curves."""
         rows: list[Row] = []
         for label, finding in findings.items():
             images = range(len(finding.arrays["names"]))

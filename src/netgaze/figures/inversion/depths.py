@@ -1,4 +1,4 @@
-"""Errors and distances of images by depth, a line per network."""
+"""Feature error and pixel distance by depth, a line per network."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -21,11 +21,11 @@ _START: dict[str, Any] = {"color": GRAY, "linestyle": ":", "linewidth": 1}
 
 
 def make_plots(findings: Mapping[str, Finding]) -> Row:
-    """Error and distance by depth, the mean of the images, and the distance of the start; with a legend."""
+    """Error and distance by depth, averaged over the images, and the distance of the starting noise; with a legend."""
     labels = [shorten(label, WIDTH / 2 - 0.6, SMALL) for label in findings]
     handles = [Line2D([], [], label=label, **choose_line(place)) for place, label in enumerate(labels)]
-    handles.append(Line2D([], [], label="the noise to start from", **_START))
-    titles = {"error": "error by layer", "distance": "distance of the image by layer"}
+    handles.append(Line2D([], [], label="starting noise", **_START))
+    titles = {"error": "feature error by layer", "distance": "pixel distance by layer"}
 
     def draw(sheet: Sheet, y: float) -> None:
         ticks = _name_layers(findings)
@@ -45,7 +45,7 @@ def make_plots(findings: Mapping[str, Finding]) -> Row:
 
 
 def scale_errors(axes: Axes) -> None:
-    """An axis of whole powers of ten for what is drawn already."""
+    """A log axis from one power of ten to another, around what is already drawn."""
     low, high = (np.log10(edge(np.concatenate([line.get_ydata() for line in axes.get_lines()]))) for edge in (min, max))
     low, high = np.floor(low), max(np.ceil(high), np.floor(low) + 1)
     ticks = 10.0 ** np.arange(low, high + 1, max(1, (high - low) // 4))
@@ -54,7 +54,7 @@ def scale_errors(axes: Axes) -> None:
 
 
 def _name_layers(findings: Mapping[str, Finding]) -> dict[str, Any]:
-    """The axis of layers: by name where all networks have the same and there is room; else by place."""
+    """The axis of layers: names if all networks share them and there is room, else numbers."""
     lists = [[str(layer) for layer in finding.arrays["layers"]] for finding in findings.values()]
     longest = max(lists, key=len)
     axis = {"xlim": (0.6, len(longest) + 0.4), "xticks": range(1, len(longest) + 1)}
@@ -63,7 +63,7 @@ def _name_layers(findings: Mapping[str, Finding]) -> dict[str, Any]:
 
 
 def _average(finding: Finding, what: str) -> np.ndarray:
-    """A number of each layer, the mean of the images, and no less than an axis of powers can show, [L]."""
+    """A number of each layer, averaged over the images and clipped to what a log axis can show, [L]."""
     names, layers = finding.arrays["names"], finding.arrays["layers"]
     before = [""] if len(names) == 1 else [f"{name}/" for name in names]
     means = [np.mean([finding.numbers[f"{name}{layer}/{what}"] for name in before]) for layer in layers]
@@ -71,6 +71,6 @@ def _average(finding: Finding, what: str) -> np.ndarray:
 
 
 def _average_start(findings: Mapping[str, Finding]) -> float:
-    """The distance of the noise to the images, their mean."""
+    """The mean distance of the noise to the images."""
     numbers = [pair for finding in findings.values() for pair in finding.numbers.items()]
     return float(np.mean([value for name, value in numbers if name.endswith("start_distance")]))

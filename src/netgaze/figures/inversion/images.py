@@ -1,4 +1,4 @@
-"""One image of one network: what was found for it at each layer, and the course of the errors."""
+"""One image of one network: its reconstruction at each layer, and the error curves."""
 
 from typing import Any
 
@@ -22,7 +22,7 @@ _MOST_ACROSS = 6
 
 
 def make_image(finding: Finding, i: int) -> Row:
-    """Image i, what was found at each layer in lines of at most six, and the course of the errors right of them."""
+    """Image i and its reconstructions in lines of at most six, with the error curves to the right."""
     arrays, numbers, name = finding.arrays, finding.numbers, str(finding.arrays["names"][i])
     before, layers = "" if len(arrays["names"]) == 1 else f"{name}/", [str(layer) for layer in arrays["layers"]]
     across = fill_rows(len(layers) + 1, _MOST_ACROSS)[1]
@@ -36,7 +36,7 @@ def make_image(finding: Finding, i: int) -> Row:
         tiles.append(Tile(picture, f"{title}\n{words}", line=(shade, 2.0), style={"color": color}))
 
     def draw(sheet: Sheet, y: float) -> None:
-        axes = sheet.axes(0.7 + across * pitch, y + 0.2, _CURVES, 1.1, title="error by step")
+        axes = sheet.axes(0.7 + across * pitch, y + 0.2, _CURVES, 1.1, title="feature error by step")
         for j, shade in enumerate(shades):
             axes.plot(np.maximum(arrays[f"curve{i}_{j}"], LEAST), color=shade, linewidth=1.3)
         scale_errors(axes)
@@ -46,10 +46,10 @@ def make_image(finding: Finding, i: int) -> Row:
 
 
 def _describe(numbers: dict[str, Any], key: str) -> tuple[str, str]:
-    """The lines below an image that was found, and their color."""
+    """The lines below a reconstruction, and their color."""
     error, distance, steps = (numbers[f"{key}/{what}"] for what in ("error", "distance", "steps"))
     converged = numbers[f"{key}/converged"]
-    end = f"converged in {steps}" if converged else "not converged"
+    end = f"{steps} steps" if converged else "not converged"
     return f"error {format_value(error, 2)}\ndistance {format_value(distance, 2)}\n{end}", GRAY if converged else WRONG
 
 
@@ -59,7 +59,7 @@ def _shorten_start(layer: str, width: float) -> str:
 
 
 def _shade(j: int, num: int) -> str:
-    """Dark for shallow layers, light for deep ones; no shade too light to be read."""
+    """Dark for shallow layers, lighter for deep ones, always legible."""
     return to_hex(colormaps[SEQUENTIAL](0.8 * j / max(1, num - 1)))
 
 

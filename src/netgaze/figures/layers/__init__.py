@@ -1,4 +1,4 @@
-"""What does a network know at each of its stages, and where is the answer settled?"""
+"""Layer-wise probes: what can be read from each stage, and where the prediction is settled."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -27,29 +27,37 @@ _K, _DEPTH_K, _TENTH = 20, 30, 10
 
 
 class Layers(Figure):
-    """Neighbors, a linear probe and the effective rank at every stage, and prediction depth (Baldock et al. 2021).
+    """kNN, a linear probe and the effective rank at every stage, and prediction depth (Baldock et al. 2021).
 
-    Features of a stage are averaged over their places. The bank of neighbors is a part of the training images, so that
-    the accuracies lie below those of `knn` and `probe`; the ridge's strength is chosen on every tenth of the bank,
-    which is then not fitted. Prediction depth is the first stage from which on a vote of an image's 30 nearest gives
-    the network's answer; of a network that names no classes, the answer of the last stage's neighbors.
+    Features of a stage are averaged over positions. Neighbors are sought among a part of the training images, so the
+    accuracies lie below those of `knn` and `probe`; the ridge strength is chosen on every tenth of this part, which is
+    then not fitted. Prediction depth is the first stage from which on a vote of an image's 30 nearest gives the
+    network's prediction; for a network that predicts no classes, the vote at the last stage.
 
     Args:
-        num_train: training images, evenly out of all.
-        num_images: of the split, evenly out of all.
+        num_train: training images, evenly spaced over all.
+        num_images: of the split, evenly spaced over all.
         layers: `named_modules` names, shallow to deep; by default the network's own stages.
         num_shown: images of each kind.
     """
 
-    title = "Layer by layer"
-    question = "What can be read from each stage, and from which one on is the answer settled?"
+    title = "Layer-wise probes"
+    question = "How well can the classes be read from each stage, and from which stage on is the prediction settled?"
+    look_for = (
+        "The stage at which a trained network leaves the untrained one behind, and whether the last stage is the best. "
+        "Images settled late are often the ambiguous or mislabeled ones."
+    )
+    pitfall = (
+        "Averaging over positions hides what an early stage knows of places, and stages of different width do not "
+        "compare in rank. Prediction depth is about the network's own prediction, correct or not."
+    )
     needs = ("data", "features", "training images", "known classes")
     glossary = Glossary(
         {
             "knn20 <stage>": Meaning(
-                "kNN-20 at <stage>",
-                "Accuracy of a weighted vote of the 20 nearest of a part of the training images, by the stage's "
-                "features averaged over their places.",
+                "20-neighbor accuracy at <stage>",
+                "Accuracy of a weighted vote of the 20 nearest among a part of the training images, by the stage's "
+                "features averaged over positions.",
                 "%",
                 "higher",
                 "num_images",
@@ -63,27 +71,27 @@ class Layers(Figure):
             ),
             "rank <stage>": Meaning(
                 "effective rank at <stage>",
-                "exp of the entropy of the singular values of the centered features: along how many directions images "
-                "differ.",
+                "Along how many directions images differ: exp of the entropy of the centered features' singular "
+                "values.",
             ),
             "depth": Meaning(
                 "prediction depth",
-                "Mean over the images of the first stage, counted from 0, from which on the 30 nearest give the "
-                "network's answer; the number of stages where those of the last do not.",
+                "Mean over images of the first stage, counted from 0, from which on the 30 nearest give the network's "
+                "prediction; the number of stages if even the last stage's do not.",
                 "stages",
             ),
             "settled_first": Meaning(
-                "settled at the first stage", "Share of the images whose depth is 0.", "%", "", "num_images"
+                "settled at the first stage", "Share of images with a depth of 0.", "%", "", "num_images"
             ),
             "unsettled": Meaning(
                 "never settled",
-                "Share of the images whose neighbors at the last stage do not give the answer.",
+                "Share of images whose neighbors at the last stage do not give the prediction.",
                 "%",
                 "",
                 "num_images",
             ),
-            "num_images": Meaning("images", "Of how many the numbers are."),
-            "num_train": Meaning("training images", "The bank of neighbors, and what the probes are fitted to."),
+            "num_images": Meaning("images", "How many the numbers are measured on."),
+            "num_train": Meaning("training images", "Searched for neighbors; the probes are fitted to them."),
         }
     )
 
@@ -104,7 +112,7 @@ class Layers(Figure):
             torch.from_numpy(spread_evenly(len(data.labels(split)), self.num_images)),
             torch.from_numpy(spread_evenly(len(data.labels("train")), self.num_train)),
         )
-        names = [] if subject.pixels else choose_layers(subject.task.model, self.layers, False, "layers.layers")
+        names = [] if subject.pixels else choose_layers(subject.task.model, self.layers, False, "figure.layers.layers")
         train, shown = (pool_layers(subject, *which, names) for which in (("train", own), (split, rows)))
         labels, true = data.labels("train")[own], data.labels(split)[rows]
         num_classes, numbers, votes = len(data.class_names), dict[str, Any](), list[Tensor]()
@@ -124,9 +132,9 @@ class Layers(Figure):
         }
         numbers |= {"num_images": len(rows), "num_train": len(own)}
         caption = (
-            f"Features of each stage, averaged over its places, of {len(rows):,} images of the {split} split; "
-            f"neighbors and probes know {len(own):,} training images. The images shown are each network's own: those "
-            "whose answer is settled first, and those where it is settled last."
+            f"Features of each stage, averaged over positions, of {len(rows):,} images of the {split} split; neighbors "
+            f"and probes use {len(own):,} training images. Each network shows its own images: those whose prediction "
+            "is settled first, and those where it is settled last."
         )
         if len(shown) > 1:
             answers = votes[-1]
@@ -141,7 +149,7 @@ class Layers(Figure):
     def _show(
         self, subject: Subject, rows: Tensor, depths: Tensor, answers: Tensor, votes: Tensor
     ) -> dict[str, np.ndarray]:
-        """The shallowest and the deepest images, of different answers where there are such, with what was voted."""
+        """The shallowest and the deepest images, of different predictions if possible, with the votes."""
         last = votes.shape[0]
         ends = [_take_turns(depths == int(depths.min()), answers, self.num_shown)]
         ends.append(_take_turns(depths == int(depths.max()), answers, self.num_shown))
@@ -160,11 +168,11 @@ class Layers(Figure):
     def relate(
         self, findings: Mapping[str, Finding], subjects: Mapping[str, Subject]
     ) -> dict[str, dict[str, np.ndarray]]:
-        """Which networks repeat one another by other seeds."""
+        """Which networks differ only in their seeds."""
         return name_settings(subjects)
 
     def differences(self, findings: Mapping[str, Finding]) -> list[str]:
-        """Where two networks part, which settles earlier, and a last stage that knows less than an earlier one."""
+        """Where two networks part, which settles earlier, and whose last stage is worse than an earlier one."""
         return [*describe_pairs(findings), *describe_ends(findings)]
 
     def explore(self, finding: Finding) -> Explored:
@@ -174,7 +182,7 @@ class Layers(Figure):
         meaning = self.glossary["depth"]
         values = {
             "words": meaning.words,
-            "says": "The first stage, counted from 0, from which on the 30 nearest give the network's answer.",
+            "says": "The first stage, counted from 0, from which on the 30 nearest give the network's prediction.",
             "unit": "",
             "index": finding.arrays["rows"].astype(np.uint32),
             "values": finding.arrays["depths"].astype(np.float32),
@@ -182,7 +190,7 @@ class Layers(Figure):
         return {"network": {"values": {"prediction depth": values}}}
 
     def draw(self, findings: Mapping[str, Finding]) -> Picture:
-        """Plots over the stages with a line a network, and each one's shallowest and deepest images."""
+        """Plots over the stages with a line per network, and each network's shallowest and deepest images."""
         return draw_layers(findings)
 
 
@@ -198,7 +206,7 @@ def _summarize(depths: Tensor, num_stages: int) -> dict[str, float]:
 
 
 def _take_turns(among: Tensor, answers: Tensor, num: int) -> Tensor:
-    """At most `num` of some images, the answers taking turns, each in order of the split."""
+    """At most `num` of some images, the predictions taking turns, each in order of the split."""
     own = among.nonzero().flatten()
     turns = torch.stack([(answers[own[:place]] == answers[own[place]]).sum() for place in range(len(own))])
     order = np.lexsort((answers[own].numpy(), turns.numpy()))

@@ -18,7 +18,7 @@ _HEIGHT = 1.9
 _ACROSS = 8
 _TILE = (WIDTH - 0.2) / _ACROSS
 _PLOTS = (
-    ("knn20", "kNN-20 accuracy", True),
+    ("knn20", "20-neighbor accuracy", True),
     ("probe", "accuracy of a linear probe", True),
     ("rank", "effective rank", False),
 )
@@ -37,20 +37,20 @@ def draw_layers(findings: Mapping[str, Finding]) -> Picture:
     if deep:
         lines = [_make_depths(label, finding) for label, finding in deep.items()]
         top = max(float(line.y.max()) for line in lines)
-        named = {"ylabel": "share of images", "xlabel": "stage at which the answer is settled"}
+        named = {"ylabel": "share of images", "xlabel": "stage at which the prediction is settled"}
         ticks = _name_stages([*stages, "never"] if stages else [], most + 1)
         rows.append(make_line_plot(lines, _HEIGHT, named | {"ylim": (0, 1.1 * top)} | ticks))
     return lay_out([*rows, *(_make_block(*item) for item in deep.items() if not item[1].arrays["control"])])
 
 
 def _share_names(findings: Mapping[str, Finding]) -> list[str]:
-    """The stages' names, where all networks have the same; else none."""
+    """The stages' names if all networks share them, else none."""
     named = {tuple(map(str, it.arrays["stages"])) for it in findings.values() if len(it.arrays["stages"]) > 1}
     return list(named.pop()) if len(named) == 1 else []
 
 
 def _name_stages(stages: Sequence[str], most: int) -> dict[str, Any]:
-    """Names below an axis of stages; numbers where networks have stages of different names."""
+    """Names below an axis of stages; numbers if the networks' stages have different names."""
     if not stages:
         return {"xlim": (-0.2, most - 0.8)}
     room = 5.0 / len(stages)
@@ -59,10 +59,10 @@ def _name_stages(stages: Sequence[str], most: int) -> dict[str, Any]:
 
 
 def _make_line(label: str, finding: Finding, name: str, is_share: bool, most: int) -> Line:
-    """A network's numbers over its stages; what has a single one, as raw pixels, is a level line."""
+    """A network's numbers over its stages; a single stage, as of raw pixels, is a level line."""
     values = np.array([finding.numbers[f"{name} {stage}"] for stage in finding.arrays["stages"]])
     told = format_percent(values[-1]) if is_share else format_value(values[-1])
-    words = f"{label}: {told}{' at the end' if len(values) > 1 else ''}"
+    words = f"{label}: {told}{' at the last stage' if len(values) > 1 else ''}"
     if len(values) == 1:
         values = values.repeat(max(most, 2))
     return Line(words, np.arange(len(values)), values, control=bool(finding.arrays["control"]))
@@ -87,11 +87,11 @@ def _make_block(label: str, finding: Finding) -> Row:
 
 
 def _make_tile(finding: Finding, place: int) -> Tile:
-    """An image, its class, the answer where it is another, and what was voted at the stages before it was settled."""
+    """An image, its class, the prediction if it differs, and the votes of the stages before it was settled."""
     arrays = finding.arrays
     true, answer = str(arrays["true"][place]), str(arrays["answers"][place])
     depth = int(arrays["shown_depths"][place])
-    lines = [f"is {true}"] + [f"says {answer}"] * (true != answer)
+    lines = [f"is {true}"] + [f"predicted {answer}"] * (true != answer)
     voted = list(dict.fromkeys(str(vote) for vote in arrays["votes"][:depth, place]))
     lines += [f"first: {', '.join(voted[:2])}"] if voted else []
     words = "\n".join(clip_words(line, _TILE - 0.08, SMALL, 2) for line in lines)

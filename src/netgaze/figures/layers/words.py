@@ -1,4 +1,4 @@
-"""What is said of networks stage by stage: where one knows most, where two part, and which settles earlier."""
+"""Sentences on networks stage by stage: where one is best, where two part, and which settles earlier."""
 
 from collections.abc import Mapping
 from itertools import combinations
@@ -10,15 +10,15 @@ from netgaze.measures.uncertainty import find_mean_interval, find_wilson_interva
 
 
 def describe_ends(findings: Mapping[str, Finding]) -> list[str]:
-    """Sentences on networks whose last stage knows less of the classes than an earlier one, beyond chance."""
+    """Sentences on networks whose last stage separates the classes worse than an earlier one, beyond chance."""
     said = []
     for label, finding in findings.items():
         stages, knn = finding.arrays["stages"], _list_knn(finding)
         best = int(np.argmax(knn))
         if best < len(knn) - 1 and _hold_against(finding, finding, best, -1) > 0:
             said.append(
-                f"{label} knows the classes best at {stages[best]}, not at its end (kNN-20 {knn[best]:.1%} and "
-                f"{knn[-1]:.1%})."
+                f"{label} separates the classes best at {stages[best]}, not at its last stage (20-neighbor accuracy "
+                f"{knn[best]:.1%} and {knn[-1]:.1%})."
             )
     return said
 
@@ -42,14 +42,14 @@ def _list_knn(finding: Finding) -> list[float]:
 
 
 def _hold_against(one: Finding, other: Finding, place: int, other_place: int) -> int:
-    """1 where the one's stage knows more of the classes than the other's, -1 where less; 0 where intervals overlap."""
+    """1 if the one's stage separates the classes better than the other's, -1 if worse; 0 if intervals overlap."""
     pairs = ((one, place), (other, other_place))
     own, its = (find_wilson_interval(_list_knn(it)[at], it.numbers["num_images"]) for it, at in pairs)
     return int(own[0] > its[1]) - int(own[1] < its[0])
 
 
 def _describe_parting(pair: Mapping[str, Finding]) -> list[str]:
-    """The first stage at which one of two networks knows the classes better, and whether it stays so to the end."""
+    """The first stage at which one of two networks separates the classes better, and whether it stays ahead."""
     labels, (one, other) = list(pair), pair.values()
     stages = [str(stage) for stage in one.arrays["stages"]]
     sides = [_hold_against(one, other, place, place) for place in range(len(stages))]
@@ -62,19 +62,20 @@ def _describe_parting(pair: Mapping[str, Finding]) -> list[str]:
     numbers = [f"{_list_knn(one)[place]:.1%} and {_list_knn(other)[place]:.1%}" for place in (start - 1, start)]
     if start:
         return [
-            f"Up to {stages[start - 1]} {labels[0]} and {labels[1]} know the classes alike, within chance (kNN-20 "
-            f"{numbers[0]}), {where} {better} knows them better ({numbers[1]})."
+            f"Up to {stages[start - 1]}, {labels[0]} and {labels[1]} separate the classes equally well, within chance "
+            f"(20-neighbor accuracy {numbers[0]}); {where}, {better} separates them better ({numbers[1]})."
         ]
     return [
-        f"{where[0].upper()}{where[1:]} {better} knows the classes better than {worse} (kNN-20 of {labels[0]} and "
-        f"{labels[1]} {numbers[1]})."
+        f"{where[0].upper()}{where[1:]}, {better} separates the classes better than {worse} (20-neighbor accuracy of "
+        f"{labels[0]} and {labels[1]}: {numbers[1]})."
     ]
 
 
 def _describe_depths(pair: Mapping[str, Finding]) -> list[str]:
     """Which network settles earlier, by the mean over images of the difference of their depths.
 
-    One whose answers are votes of its last stage is never unsettled, and is not held against one that answers itself.
+    If votes of the last stage are the predictions, a network is never unsettled: it is not compared with one that
+    predicts classes itself.
     """
     labels, (one, other) = list(pair), pair.values()
     if "depths" not in one.arrays or one.arrays["is_voted"] != other.arrays["is_voted"]:
@@ -84,8 +85,8 @@ def _describe_depths(pair: Mapping[str, Finding]) -> list[str]:
         return []
     early, late = labels if high < 0 else labels[::-1]
     depths = [pair[label].numbers["depth"] for label in (early, late)]
-    apart = f"{abs(low + high) / 2:.2f} \u00b1 {(high - low) / 2:.2f} apart"
+    apart = f"difference {abs(low + high) / 2:.2f} \u00b1 {(high - low) / 2:.2f}"
     return [
-        f"{early} settles its answers at earlier stages than {late}: mean prediction depth {depths[0]:.2f} and "
+        f"{early} settles its predictions at earlier stages than {late}: mean prediction depth {depths[0]:.2f} and "
         f"{depths[1]:.2f} of {len(one.arrays['stages'])} ({apart})."
     ]

@@ -1,4 +1,4 @@
-"""Which images activate a channel most, and which image would?"""
+"""Maximally activating images of a channel, beside an image optimized for it."""
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
@@ -27,41 +27,49 @@ _GAP = 0.16  # inches between the optimized image and the others
 
 
 class MaximalImages(Figure):
-    """The images of the data that activate a channel most, beside an image made for it.
+    """The images of the data that activate a channel most, beside an image optimized for the channel.
 
-    An image's score for a channel is the channel's maximum over places (Zeiler and Fergus 2014's nine strongest).
-    The other image is found by gradient on the channel's mean, as Lucent does after Olah et al. 2017: Fourier
-    coefficients and Adam at 0.05; in each step the image is padded, shifted, scaled, turned and shifted at random.
-    Deviations: distances are Lucent's in proportion to its 128 pixels, shifts bring in at one side what leaves at the
-    other, and the network sees the middle of the result, of the size that it knows; where a channel is silent on the
-    gray noise to start from, noise of more and more contrast is tried. Images are shown upright to a
-    rotation network, too.
+    An image's score for a channel is the channel's maximum over positions (Zeiler and Fergus 2014's nine strongest).
+    The optimized image is found by gradient ascent on the channel's mean, as Lucent does after Olah et al. 2017:
+    Fourier coefficients and Adam at 0.05; each step pads, shifts, scales, rotates and shifts the image at random.
+    Deviations: distances are Lucent's in proportion to its 128 pixels; shifts wrap around; the network sees the center
+    of the result, cropped to its input size; if a channel is silent on the gray noise at the start, noise of more and
+    more contrast is tried. A rotation network also sees the images upright.
 
     Args:
-        layer: a `named_modules` name; null for the last of the model's stages.
-        channels: their numbers; null for some by the seed that are not dead.
-        num_channels: how many, where they are not named.
-        num_each: images of each channel.
-        num_scored: at most so many images are scored, spread over the classes.
+        layer: a `named_modules` name; null for the model's last stage.
+        channels: their numbers; null for some drawn by the seed that are not dead.
+        num_channels: how many, if they are not named.
+        num_each: images per channel.
+        num_scored: at most; spread over the classes.
         steps: of the search for the optimized image.
-        seed: of the choices, of the image to start from and of the shifts.
+        seed: of the channels, the scored images, the starting noise and the random transforms.
 
     Raises:
         NetgazeError: a number is less than 1.
     """
 
-    title = "Maximal images"
-    question = "Which images activate a channel most, and what would an image look like that is made for it?"
+    title = "Maximally activating images"
+    question = "Which images activate a channel most, and which pattern does the channel prefer?"
+    look_for = (
+        "What the strongest images share, and whether the optimized image shows the same pattern and activates the "
+        "channel more than any of them. A best image far above the median marks a selective channel."
+    )
+    pitfall = (
+        "Every channel has strongest images, untrained ones too, and the eye finds a pattern in any nine: compare with "
+        "the untrained network. The optimized image can be unlike every real one, and a channel has no counterpart of "
+        "the same number in another network."
+    )
     needs = ("task", "data")
     glossary = Glossary(
         {
             "channel <k>/optimized": Meaning(
-                "channel <k>: optimized image", "The maximum over places for the optimized image, as it is shown."
+                "channel <k>: optimized image", "Maximum over positions for the optimized image as shown."
             ),
             "channel <k>/best_image": Meaning("channel <k>: best image", "The largest score of an image."),
             "channel <k>/median_image": Meaning("channel <k>: median image", "The median of the images' scores."),
             "dead_channels": Meaning(
-                "dead channels", "Share of all channels that have the same score for all scored images.", "%", "lower"
+                "constant channels", "Share of all channels with the same score for all scored images.", "%", "lower"
             ),
             "num_scored": Meaning("images scored"),
         }
@@ -81,7 +89,7 @@ class MaximalImages(Figure):
         numbers = {"num_channels": num_channels, "num_each": num_each, "num_scored": num_scored, "steps": steps}
         for name, value in numbers.items():
             if value < 1:
-                raise NetgazeError(f"maximal_images.{name}={value} must be 1 or more.")
+                raise NetgazeError(f"figure.maximal_images.{name}={value} must be 1 or more.")
         self.layer, self.channels, self.num_channels = layer, channels, num_channels
         self.num_each, self.num_scored, self.steps, self.seed = num_each, num_scored, steps, seed
 
@@ -133,40 +141,44 @@ class MaximalImages(Figure):
     def _choose_layer(self, model: Any) -> str:
         stages = list(getattr(model, "feature_layers", ()))
         if self.layer is None and not stages:
-            raise NetgazeError("maximal_images: this network names no stages. Choose maximal_images.layer=...")
+            raise NetgazeError("This network names no stages. Choose a layer: figure.maximal_images.layer=conv1.")
         return self.layer or stages[-1]
 
     def _choose_channels(self, alive: np.ndarray, num: int, layer: str) -> np.ndarray:
-        """The numbers of the channels that are shown, of `num`."""
+        """The numbers of the channels shown, out of `num`."""
         if self.channels is None:
             if not len(alive):
-                raise NetgazeError(f"maximal_images: no channel of {layer} tells images apart. Choose another layer.")
+                raise NetgazeError(
+                    f"No channel of {layer} differs between images. Set another figure.maximal_images.layer."
+                )
             return np.sort(np.random.default_rng(self.seed).permutation(alive)[: self.num_channels])
         for channel in self.channels:
             if not 0 <= channel < num:
-                raise NetgazeError(f"maximal_images.channels: {layer} has channels 0 to {num - 1}, and no {channel}.")
+                raise NetgazeError(
+                    f"{layer} has no channel {channel}. Set figure.maximal_images.channels to some of 0 to {num - 1}."
+                )
         return np.array(self.channels, dtype=np.int64)
 
     def draw(self, findings: Mapping[str, Finding]) -> Picture:
-        """A row per channel, a column per network: the optimized image large, then the strongest images."""
+        """A row per channel, a column per network: the optimized image, large, then the strongest images."""
         return lay_out_columns(findings, _list_cells)
 
 
 def _find_maxima(activation: Tensor) -> Tensor:
-    """The maximum of each channel over places, [B,C]."""
+    """The maximum of each channel over positions, [B,C]."""
     return flatten_channels(activation).amax(dim=2).float().cpu()
 
 
 def _write_caption(layer: str, num: int) -> str:
     return (
-        f"Of {layer}: left an image optimized for the channel's mean, right the images, of {num}, with the largest "
-        "maximum over places, which is the number below each. Channels have no order: the same number in two networks "
-        "is not the same thing."
+        f"Channels of {layer}. Left: an image optimized for the channel's mean. Right: of {num:,} images those with "
+        "the largest activation at any position, which is the number below each. Channels have no order: the same "
+        "number in two networks is not the same channel."
     )
 
 
 def _list_cells(finding: Finding, x: float, width: float) -> Iterator[Row]:
-    """What a column at x shows: each channel's words, then its images."""
+    """A column at x: each channel's numbers, then its images."""
     for place, channel in enumerate(finding.arrays["channels"]):
         names = ("optimized", "best_image", "median_image")
         made, best, median = (format_value(finding.numbers[f"channel {channel}/{name}"]) for name in names)
@@ -176,7 +188,7 @@ def _list_cells(finding: Finding, x: float, width: float) -> Iterator[Row]:
 
 
 def _make_images(finding: Finding, place: int, x: float, width: float) -> Row:
-    """A channel of one network: the optimized image large, and right of it the others with their scores."""
+    """A channel of one network: the optimized image, large, and to its right the others with their scores."""
     images, scores = finding.arrays["images"][place], finding.arrays["scores"][place]
     across, large = math.ceil(math.sqrt(len(images))), min(0.4 * width, 1.9)
     pitch = min((width - large - _GAP) / across, 0.7)

@@ -12,8 +12,17 @@ from netgaze.ranks import shows_progress
 from netgaze.text import show
 
 _RATE = 0.05
-_CONTRASTS = (0.01, 0.03, 0.1, 0.3, 1.0, 1.0, 1.0, 1.0)  # deviations of coefficients that are tried
-_LUCENT_SIZE = 128  # pixels for which the distances below are meant
+_CONTRASTS = (
+    0.01,
+    0.03,
+    0.1,
+    0.3,
+    1.0,
+    1.0,
+    1.0,
+    1.0,
+)  # deviations of the starting coefficients, tried in turn
+_LUCENT_SIZE = 128  # pixels: the image size that the distances below are for
 _PAD, _SHIFTS = 12, (4, 2)
 _FACTORS = [1 + (number - 5) / 50 for number in range(11)]
 _DEGREES = [*range(-10, 11), 0, 0, 0, 0, 0]
@@ -29,7 +38,7 @@ def optimize_images(
     device: torch.device,
     title: str,
 ) -> list[Tensor]:
-    """An image [1,C,S,S] in 0..1 for each channel, whose mean over places it raises.
+    """For each channel an image [1,C,S,S] in 0..1 that maximizes the channel's mean over positions.
 
     Args:
         run: from a normalized image to the layer's activation.
@@ -58,7 +67,7 @@ def optimize_images(
 def _find_start(
     start: Callable[[float], image_search.Fourier], loss: image_search.Transform, device: torch.device
 ) -> image_search.Fourier:
-    """The first image that activates a channel at all: behind a ReLU there is no gradient where it is silent."""
+    """The first starting image that activates the channel: a channel silenced by a ReLU has no gradient."""
     for contrast in _CONTRASTS:
         image = start(contrast).to(device)
         (gradient,) = torch.autograd.grad(loss(image()), image.coefficients)
@@ -68,7 +77,7 @@ def _find_start(
 
 
 def make_robust(size: int, generator: torch.Generator) -> list[image_search.Transform]:
-    """What an image of `size` pixels goes through before a network sees it, so that it cannot rely on exact places."""
+    """The random transforms of an image of `size` pixels in each step, so that it cannot rely on exact positions."""
     share = size / _LUCENT_SIZE
     first, second = (max(1, round(most * share)) for most in _SHIFTS)
     return [

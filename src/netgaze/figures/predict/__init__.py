@@ -1,4 +1,4 @@
-"""What does the network see in your own pictures?"""
+"""Predictions on your own pictures, with class activation maps."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -25,38 +25,46 @@ _FITS = {
 
 
 class Predict(Figure):
-    """The likeliest classes of your own pictures, and the class activation map (Zhou et al. 2016) of the likeliest.
+    """The most probable classes of your own pictures, and the class activation map (Zhou et al. 2016) of the first.
 
     Maps are those of `Cam`: signed, on one scale per network. At most twelve pictures are drawn.
 
     Args:
         images: picture files.
         fit: how a picture becomes a square, "crop" or "squash"; None for the data's own way.
-        num_classes: named for each picture; of fewer classes all.
+        num_classes: named per picture; all, if there are fewer.
 
     Raises:
         NetgazeError: no pictures, or an unknown fit.
     """
 
     title = "Predictions on your pictures"
-    question = "What does the network see in these pictures, and where?"
+    question = "Which classes does the network predict for these pictures, and where is the evidence?"
+    look_for = (
+        "Whether the prediction is correct and how the rest of the probability is spread, and whether the red of the "
+        "map lies on the object."
+    )
+    pitfall = (
+        "A picture of none of the classes gets a prediction too, often a confident one. The map explains the predicted "
+        "class, correct or not, and is a small grid enlarged; a few pictures are no measurement."
+    )
     needs = ("classes", "reader")
-    controls = "numbers"  # what an untrained network says of a picture is no answer
+    controls = "numbers"  # an untrained network's prediction for a single picture means nothing
     glossary = Glossary(
         {
             "picture": Meaning("picture"),
-            "class<place>": Meaning("class <place>", "The likeliest classes, in order."),
-            "probability<place>": Meaning("its probability", "What the network gives the class.", "%"),
-            "top_classes": Meaning("likeliest classes", "Of each file, with their probabilities, likeliest first."),
-            "<file>": Meaning("<file>", "The likeliest class and its probability."),
+            "class<place>": Meaning("class <place>", "The most probable classes, in order."),
+            "probability<place>": Meaning("its probability", "As the network predicts it.", "%"),
+            "top_classes": Meaning("most probable classes", "Of each file, with their probabilities."),
+            "<file>": Meaning("<file>", "The most probable class and its probability."),
         }
     )
 
     def __init__(self, *, images: Sequence[str] | None = None, fit: str | None = None, num_classes: int = 5):
         if not images:
-            raise NetgazeError("figure predict needs pictures of your own: type images=[a.jpg,b.jpg]")
+            raise NetgazeError("figure=[predict] needs your pictures: type images=[a.jpg,b.jpg]")
         if fit not in (None, *_FITS):
-            raise NetgazeError(f"figure.predict.fit={fit} is not known. It is crop or squash, or null: the data's own.")
+            raise NetgazeError(f"Unknown figure.predict.fit={fit}. Choose crop, squash or null (the data's own way).")
         if num_classes < 1:
             raise NetgazeError(f"figure.predict.num_classes={num_classes} must be 1 or more.")
         self.images, self.fit, self.num_classes = images, fit, num_classes
@@ -93,19 +101,19 @@ class Predict(Figure):
         return examples[: len(images)].to(device_of(subject.task))
 
     def _caption(self, subject: Subject, names: list[str], num: int, size: Sequence[int]) -> str:
-        named = f"the {num} likeliest" if num > 1 else "the likeliest"
+        named = f"the {num} most probable" if num > 1 else "the most probable"
         caption = (
             f"The bars are the probabilities of {named} of {len(subject.task.class_names)} classes. Red is evidence "
-            "for the likeliest, blue against it; a head that reads its maps through a predictor may mean the opposite. "
-            f"The maps are {size[0]}x{size[1]}, enlarged."
+            "for the first, blue evidence against it; if a head reads its maps through a predictor, the signs may be "
+            f"reversed. The maps are {size[0]}x{size[1]}, enlarged."
         )
         caption += describe_coarseness(*size)
         if len(names) > _MOST_DRAWN:
-            caption += f" Of {len(names)} pictures the first {_MOST_DRAWN} are shown; the numbers are of all."
+            caption += f" The first {_MOST_DRAWN} of {len(names)} pictures are shown; the numbers cover all."
         return caption + self._sizes(names[:_MOST_DRAWN], subject.reader)
 
     def _sizes(self, names: list[str], data: Any) -> str:
-        """What was done to pictures that are no squares of the size that the data has them in."""
+        """How pictures of another shape or size than the data's were fitted."""
         fit = self.fit or data.own_fit
         side = data.window if fit == "squash" else data.stored_size
         sizes = [read_size(path) for path in self.images[: len(names)]]
@@ -118,19 +126,19 @@ class Predict(Figure):
             return ""
         others = f" and {len(said) - _MOST_SIZES} more" if len(said) > _MOST_SIZES else ""
         how = f": {_FITS[fit]}" if any(width != height for width, height in sizes) else ""
-        words = f" In pixels {', '.join(said[:_MOST_SIZES])}{others}, fitted to {side} x {side}{how}."
+        words = f" Sizes in pixels: {', '.join(said[:_MOST_SIZES])}{others}, fitted to {side} x {side}{how}."
         blurred = [name for name, pair in zip(names, sizes, strict=True) if min(pair) < side]
         if blurred:
             more = f" and {len(blurred) - _MOST_SIZES} more" if len(blurred) > _MOST_SIZES else ""
-            words += f" Enlarged and so blurred: {', '.join(blurred[:_MOST_SIZES])}{more}."
+            words += f" Enlarged, hence blurred: {', '.join(blurred[:_MOST_SIZES])}{more}."
         return words
 
     def draw(self, findings: Mapping[str, Finding]) -> Picture:
-        """A row per picture, a column per network: the picture, the map of its likeliest class, and bars."""
+        """A row per picture, a column per network: the picture, the map of its predicted class, and bars."""
         return draw_answers(findings)
 
     def table(self, finding: Finding) -> list[dict[str, Any]]:
-        """A row per picture: its likeliest classes with their probabilities, 0..1, likeliest first."""
+        """A row per picture: its most probable classes with their probabilities, 0..1, in order."""
         arrays = finding.arrays
         rows = zip(arrays["names"], arrays["classes"], arrays["probabilities"], strict=True)
         return [{"picture": str(name)} | _number(classes, likely) for name, classes, likely in rows]
@@ -155,6 +163,6 @@ def _number(classes: np.ndarray, probabilities: np.ndarray) -> dict[str, Any]:
 
 
 def _describe(arrays: dict[str, np.ndarray], row: int, most: int | None = None) -> str:
-    """Classes and their probabilities, likeliest first."""
+    """Classes and their probabilities, the most probable first."""
     pairs = zip(arrays["classes"][row, :most], arrays["probabilities"][row, :most], strict=True)
     return ", ".join(f"{name} {format_share(float(probability))}" for name, probability in pairs)

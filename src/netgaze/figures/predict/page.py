@@ -1,4 +1,4 @@
-"""How `Predict` lays out its answers: the picture, the map upon it, and a bar for each of the likeliest classes."""
+"""The layout of `Predict`: the picture, the map over it, and a bar for each of the most probable classes."""
 
 from collections.abc import Mapping
 
@@ -34,13 +34,13 @@ def _make_rows(findings: Mapping[str, Finding], columns: Columns) -> list[Row]:
 
 
 class _Cells:
-    """A network's column: of each picture two tiles, and so many bars beside or below them, as wide as they can be.
+    """A network's column: for each picture two tiles, and bars beside or below them, as wide as possible.
 
     Args:
         finding: the network's.
         x: the column's left edge, in inches.
         width: of the column.
-        num_bars: of a picture, at most, in any column.
+        num_bars: most of any picture in any column.
     """
 
     def __init__(self, finding: Finding, x: float, width: float, num_bars: int):
@@ -52,7 +52,7 @@ class _Cells:
         self.blank = Row(num_bars * _LINE)
 
     def make_row(self, row: int) -> Row:
-        """One picture's answer."""
+        """One picture's predictions."""
         arrays, left = self.arrays, self.x + (2 * self.pitch + 0.1 if self.beside else 0.0)
         pair = make_pair(arrays["pictures"][row], arrays["maps"][row], self.scale, self.x, self.pitch, below=0.11)
         pairs = zip(arrays["classes"][row], arrays["probabilities"][row], strict=True)

@@ -1,4 +1,4 @@
-"""Which unlabeled images did a network choose for each class, and how many of them are right?"""
+"""Pseudo-labels: the unlabeled images that a network chose for each class, and how many are correct."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -23,43 +23,51 @@ _THREE = ("first", "middle", "last")
 
 
 class PseudoLabels(Figure):
-    """The pseudo-labels that a network gives (Yalniz et al. 2019, arXiv 1905.00546), against the labels taken away.
+    """A network's pseudo-labels (Yalniz et al. 2019, arXiv 1905.00546), compared with the hidden true labels.
 
-    Each network chooses its own images: of a class those of which it is surest. The task does it, by its `choose`.
+    Each network chooses its own images: for each class those with the highest scores, by the task's `choose`.
 
     Args:
-        num_classes: at most so many rows; of more classes, as many by the seed.
-        num_each: images of the highest, of the middle and of the lowest scores of a class.
-        seed: of the choice of classes.
+        num_classes: rows; of more classes, as many drawn by the seed.
+        num_each: images of the highest, the middle and the lowest scores of a class.
+        seed: of the classes.
 
     Raises:
         NetgazeError: a number below 1, or more images than fit into a row.
     """
 
     title = "Pseudo-labels"
-    question = "Which unlabeled images did the network choose for each class, and how many of them are right?"
+    question = "Which unlabeled images did the network choose for each class, and how many are correct?"
+    look_for = (
+        "How far the share of correct pseudo-labels falls from the highest scores to the lowest: that is the price of "
+        "choosing more images per class. Crossed images show with which classes a class is confused."
+    )
+    pitfall = (
+        "The average hides classes whose pseudo-labels are mostly wrong: read the rows and the band. The true labels "
+        "exist only because they were hidden for the experiment; with truly unlabeled images nobody can check."
+    )
     needs = ("classes", "data", "config")
     controls = "numbers"
     glossary = Glossary(
         {
-            "images": Meaning("pseudo-labels", "In all; an image counts once for each class that took it."),
-            "distinct": Meaning("different images"),
-            "in_several": Meaning("of them in several classes"),
+            "images": Meaning("pseudo-labels", "In all; an image counts once for each class that chose it."),
+            "distinct": Meaning("distinct images"),
+            "in_several": Meaning("in several classes", "Distinct images that more than one class chose."),
             "share_right": Meaning(
-                "right", "Share of the pseudo-labels that are the true ones.", "%", "higher", "images"
+                "correct pseudo-labels", "Share that equals the true label.", "%", "higher", "images"
             ),
             "share_right_first_tenth": Meaning(
-                "right, highest scores", "The same of each class's tenth with the highest scores.", "%", "higher"
+                "correct, highest scores", "The same for each class's tenth with the highest scores.", "%", "higher"
             ),
             "share_right_last_tenth": Meaning(
-                "right, lowest scores", "The same of each class's tenth with the lowest scores.", "%", "higher"
+                "correct, lowest scores", "The same for each class's tenth with the lowest scores.", "%", "higher"
             ),
-            "coverage": Meaning("coverage", "Share of the unlabeled images that were chosen at least once.", "%"),
-            "chance": Meaning("chance", "The share right where each class takes as many images at random.", "%"),
+            "coverage": Meaning("coverage", "Share of the unlabeled images chosen at least once.", "%"),
+            "chance": Meaning("chance", "Share correct if each class chose as many images at random.", "%"),
             "class": Meaning("class"),
-            "score of the <which>": Meaning("score of the <which>", "What the teacher gave the image for the class."),
+            "score of the <which>": Meaning("score of the <which>", "The network's probability of the class."),
             "share right": Meaning(
-                "right", "Share of the class's pseudo-labels that are true.", "%", "higher", "images"
+                "correct", "Share of the class's pseudo-labels that equal the true label.", "%", "higher", "images"
             ),
         }
     )
@@ -72,14 +80,14 @@ class PseudoLabels(Figure):
         self.num_classes, self.num_each, self.seed = num_classes, num_each, seed
 
     def compute(self, subject: Subject) -> Finding:
-        """Of each class [C]: count, share right, by tenths [C,10], and three scores [C,3]; tiles [T] of the rows [R].
+        """Per class [C]: count, share correct, by tenths [C,10], and three scores [C,3]; tiles [T] of the rows [R].
 
         Raises:
             NetgazeError: the task chooses no pseudo-labels, or the data has no unlabeled images.
         """
         task, data = subject.task, subject.data
         if not isinstance(subject.task, Labeler):
-            raise NetgazeError("This network's task chooses no pseudo-labels; task=pseudo_labels does.")
+            raise NetgazeError("This network's task makes no pseudo-labels. Train one with task=pseudo_labels.")
         names, truth = np.array(task.class_names), data.true_labels("unlabeled").numpy()
         found = _rank(task.choose(data), truth, len(names))
         rows = _choose_rows(len(names), self.num_classes, self.seed)
@@ -112,14 +120,14 @@ class PseudoLabels(Figure):
         ]
 
     def draw(self, findings: Mapping[str, Finding]) -> Picture:
-        """Shares of right ones by rank, a line per network; below them a block per network, a row per class."""
+        """Share correct by rank, a line per network; below it a block per network, a row per class."""
         blocks = (make_block(label, finding, self.num_each) for label, finding in findings.items())
         return lay_out([make_plot(findings), *blocks, Row(0.1)])
 
 
 @dataclass(frozen=True)
 class _Ranked:
-    """Pseudo-labels class by class and from the highest score to the lowest, each [M]; `counts` of the classes [C]."""
+    """Pseudo-labels class by class, from the highest score to the lowest, each [M]; `counts` of the classes [C]."""
 
     index: np.ndarray
     label: np.ndarray
@@ -134,7 +142,7 @@ class _Ranked:
 
     @property
     def total(self) -> np.ndarray:
-        """How many its class has, [M]."""
+        """The number of pseudo-labels of its class, [M]."""
         return self.counts[self.label]
 
 
@@ -172,7 +180,7 @@ def _read_number(value: float) -> float | None:
 
 
 def _share_right(found: _Ranked, bins: np.ndarray, num_bins: int) -> np.ndarray:
-    """Share of right ones of each class in each of its bins [M], [C,num_bins]; NaN where a bin has none."""
+    """Share correct of each class in each of its bins [M], [C,num_bins]; NaN for empty bins."""
     sums, counts = (np.zeros((len(found.counts), num_bins)) for _ in range(2))
     np.add.at(sums, (found.label, bins), found.right)
     np.add.at(counts, (found.label, bins), 1)
@@ -180,7 +188,7 @@ def _share_right(found: _Ranked, bins: np.ndarray, num_bins: int) -> np.ndarray:
 
 
 def _find_three_scores(found: _Ranked) -> np.ndarray:
-    """Scores of each class's first, middle and last image, [C,3]; NaN for a class without."""
+    """Scores of each class's first, middle and last image, [C,3]; NaN for a class without images."""
     scores = np.full((len(found.counts), 3), np.nan)
     for which, place in enumerate((np.zeros_like(found.total), (found.total - 1) // 2, found.total - 1)):
         there = found.place == place
@@ -189,12 +197,12 @@ def _find_three_scores(found: _Ranked) -> np.ndarray:
 
 
 def _choose_rows(num_classes: int, most: int, seed: int) -> np.ndarray:
-    """The classes that are shown, in order: drawn by the seed alone, so that all networks show the same."""
+    """The classes shown, in order: drawn by the seed alone, so the same for all networks."""
     return np.sort(np.random.default_rng(seed).permutation(num_classes)[:most])
 
 
 def _choose_tiles(found: _Ranked, rows: np.ndarray, num_each: int) -> tuple[np.ndarray, np.ndarray]:
-    """The pseudo-labels shown [T], and the part of its row in which each one stands [T]."""
+    """The pseudo-labels shown [T], and the part of the row that each belongs to [T]."""
     tiles, parts = list[int](), list[int]()
     for label in rows:
         start = int(found.counts[:label].sum())
@@ -205,7 +213,7 @@ def _choose_tiles(found: _Ranked, rows: np.ndarray, num_each: int) -> tuple[np.n
 
 
 def _split_thirds(num: int, num_each: int) -> tuple[range, range, range]:
-    """The first, the middle and the last places of `num`, none of them twice."""
+    """The first, the middle and the last positions of `num`, none of them twice."""
     first = range(min(num, num_each))
     last = range(max(len(first), num - num_each), num)
     between = last.start - first.stop
@@ -217,13 +225,13 @@ def _write_caption(subject: Subject) -> str:
     settings = (subject.config or {}).get("task", {})
     known = {name: settings[name.lower()] for name in ("K", "P") if settings.get(name.lower()) is not None}
     said = {
-        "K": "up to K = {} images per class, those with the highest scores",
-        "P": "each image for its P = {} best classes at most",
+        "K": "at most K = {} images per class, those with the highest scores",
+        "P": "each image for at most its P = {} best classes",
     }
     how = "; ".join(said[name].format(f"{number:,}") for name, number in known.items())
     how = f" ({how})" if how else ""
     return (
-        f"Each network chooses its own images from the unlabeled ones{how}. Below an image: the network's probability "
-        "for the class of its row. Blue: the image is of this class; crossed: of another, which is named. The true "
-        "labels, which were taken away, are used here alone: neither the choice nor the training knows them."
+        f"Each network chooses its own images among the unlabeled ones{how}. Below an image: the network's probability "
+        "for the class of the row. Blue frame: the image is of this class; cross: of another class, which is named. "
+        "The hidden true labels are used only here, not for the choice or the training."
     )

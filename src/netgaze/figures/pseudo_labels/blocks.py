@@ -1,4 +1,4 @@
-"""How pseudo-labels are drawn: a block per network of the images that each class took."""
+"""Pseudo-labels in pictures: a block per network with the images that each class chose."""
 
 from collections.abc import Mapping
 
@@ -18,7 +18,7 @@ def make_block(label: str, finding: Finding, num_each: int) -> Row:
     """A network's title and numbers, and a row per class: its images of the highest, middle and lowest scores."""
     numbers, arrays = finding.numbers, finding.arrays
     words = f"{numbers['images']:,} pseudo-labels for {numbers['distinct']:,} images"
-    words += f", {numbers['share_right']:.0%} right" if numbers["images"] else ""
+    words += f", {numbers['share_right']:.0%} correct" if numbers["images"] else ""
     tile = min(_MOST_TILE, (WIDTH - 0.2 - _WORDS - 2 * _GAP) / (len(_PARTS) * num_each))
     lefts = [0.1 + _WORDS + part * (num_each * tile + _GAP) for part in range(len(_PARTS))]
     parts = (shorten(part, num_each * tile, SMALL) for part in _PARTS)
@@ -39,14 +39,14 @@ def _make_class(arrays: Mapping[str, np.ndarray], label: int, lefts: list[float]
 
 
 def _describe_class(arrays: Mapping[str, np.ndarray], label: int) -> str:
-    """Left of a row: the class, how many images it has, and how many of them are right."""
+    """Left of a row: the class, its number of images, and the share correct."""
     name, count = clip_words(str(arrays["names"][label]), 0.95 * _WORDS - 0.1, SMALL, 2), arrays["counts"][label]
     lines = [name, f"{count:,} image{'s' * int(count != 1)}"]
-    return "\n".join([*lines, *([f"{arrays['right'][label]:.0%} right"] if count else [])])
+    return "\n".join([*lines, *([f"{arrays['right'][label]:.0%} correct"] if count else [])])
 
 
 def _make_tile(arrays: Mapping[str, np.ndarray], number: int, tile: float) -> Tile:
-    """An image with its score, and what it is where this is another class."""
+    """An image with its score, and its true class if this is another."""
     true, words = arrays["tile_true"][number], f"{arrays['tile_score'][number]:.2f}"
     right = bool(true == arrays["tile_class"][number])
     if not right:

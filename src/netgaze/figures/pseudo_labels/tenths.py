@@ -1,4 +1,4 @@
-"""Shares of right pseudo-labels by the tenths of their rank: a line per network, and what the lines are."""
+"""Share of correct pseudo-labels by tenths of rank: a line per network, with a key."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -18,7 +18,7 @@ _KEY = _LEFT + _WIDTH + 0.25  # inches: the left edge of the key
 
 
 def make_plot(findings: Mapping[str, Finding]) -> Row:
-    """The plot, and beside it a sample of each line."""
+    """The plot, and its key beside it."""
     key = make_key(_KEY, WIDTH - _KEY - 0.1, _list_entries(findings))
     return stack([Row(0.15), align([_make_axes(findings), key]), Row(0.2)])
 
@@ -26,7 +26,7 @@ def make_plot(findings: Mapping[str, Finding]) -> Row:
 def _make_axes(findings: Mapping[str, Finding]) -> Row:
     words: Any = {
         "xlabel": "tenth of a class's images by score, highest first",
-        "ylabel": "share right (mean over classes)",
+        "ylabel": "share correct (mean over classes)",
     }
     limits: Any = {"xlim": (0, TENTHS), "ylim": (-0.03, 1.03), "yticks": [0, 0.25, 0.5, 0.75, 1]}
 
@@ -40,7 +40,7 @@ def _make_axes(findings: Mapping[str, Finding]) -> Row:
 
 
 def _plot(axes: Axes, findings: Mapping[str, Finding]) -> None:
-    """Share of right pseudo-labels by tenths of rank: a network's mean over classes, and where half of these lie."""
+    """Share of correct pseudo-labels by tenths of rank: the mean over classes, and the middle half of the classes."""
     for place, finding in enumerate(findings.values()):
         known = np.flatnonzero(np.isfinite(finding.arrays["tenths"]).any(axis=0))
         tenths, style = finding.arrays["tenths"][:, known], choose_line(place)
@@ -55,16 +55,16 @@ def _plot(axes: Axes, findings: Mapping[str, Finding]) -> None:
 
 
 def _list_entries(findings: Mapping[str, Finding]) -> list[Entry]:
-    """What the plot's lines are, and what they come to."""
+    """The plot's lines and their totals."""
     entries: list[Entry] = []
     for place, (label, finding) in enumerate(findings.items()):
         numbers = finding.numbers
         words = "no images"
         if numbers["images"]:
             first, last = (f"{numbers[f'share_right_{end}_tenth']:.0%}" for end in ("first", "last"))
-            words = f"{numbers['share_right']:.0%} right, of the first tenth {first}, of the last {last}"
+            words = f"{numbers['share_right']:.0%} correct; first tenth {first}, last tenth {last}"
         entries.append((choose_line(place), f"{label}: {words}"))
-    entries.append(({"color": GRAY, "alpha": 0.25, "linewidth": 7}, "half of the classes lie within"))
+    entries.append(({"color": GRAY, "alpha": 0.25, "linewidth": 7}, "middle half of the classes"))
     if chances := _list_chances(findings):
         words = " to ".join(f"{chance:.1%}" for chance in dict.fromkeys((chances[0], chances[-1])))
         entries.append(({"color": GRAY, "linestyle": ":", "linewidth": 1.2}, f"chance, {words}"))
@@ -72,6 +72,6 @@ def _list_entries(findings: Mapping[str, Finding]) -> list[Entry]:
 
 
 def _list_chances(findings: Mapping[str, Finding]) -> list[float]:
-    """The networks' levels of chance that differ by what can be seen, lowest first."""
+    """The networks' chance levels, lowest first; those too close to tell apart count once."""
     known = (finding.numbers["chance"] for finding in findings.values())
     return sorted({round(chance, 3) for chance in known if chance is not None})

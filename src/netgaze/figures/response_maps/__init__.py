@@ -1,4 +1,4 @@
-"""What does the filter of each class find in an image?"""
+"""Response maps: where each class finds evidence in an image."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ from netgaze.subject import Subject, device_of, evaluating
 
 @dataclass(frozen=True)
 class _Shown:
-    """What is shown: examples [n,C,H,W], their logits [n,K] and true classes [n], -1 where unknown."""
+    """The examples shown [n,C,H,W], their logits [n,K] and true classes [n], -1 if unknown."""
 
     examples: Tensor
     logits: np.ndarray
@@ -30,51 +30,60 @@ class _Shown:
 class ResponseMaps(Figure):
     """The maps of all classes for some images: `task.class_maps`, on one signed color scale per network.
 
-    For a network with a filter per class these are the responses to the filters; for a pooled network its class
-    activation maps (Zhou et al. 2016); for a rotation network a map for each angle, the image upright.
+    Of a network with a filter per class these are the filters' responses; of a pooled network its class activation maps
+    (Zhou et al. 2016); of a rotation network a map per angle, for the upright image.
 
     Args:
-        num_images: shown, of different classes as far as there are such; see the caption for the rule.
-        indices: images of the split to show in place of the rule's choice.
-        images: a person's own picture files to show in its place; their true class is unknown.
-        num_scored: at most so many images are counted.
-        max_classes: maps beside an image. Where there are more classes, the true one's and the highest-scored.
-        seed: of the choice of images.
+        num_images: shown, of different classes if possible; the caption states the rule.
+        indices: images of the split to show instead.
+        images: your own picture files to show instead; their true class is unknown.
+        num_scored: images measured, at most.
+        max_classes: maps beside an image. Of more classes, the true one's and the highest-scored.
+        seed: of the images.
 
     Raises:
         NetgazeError: both `indices` and `images` are given.
     """
 
     title = "Response maps"
-    question = "What does the filter of each class find in an image, and is it strongest for the true class?"
+    question = "Where does each class find evidence in an image, and is it strongest for the true class?"
+    look_for = (
+        "Whether the framed map, of the true class, is the reddest of its row and red on the object. The share of "
+        "images where the true class peaks highest should be far above chance."
+    )
+    pitfall = (
+        "The maps are small grids enlarged, so their borders are no outlines. If a predictor reads the maps, low "
+        "responses can be the evidence: then the true class has the lowest trough. Compare peaks with the image center "
+        "and with the untrained network."
+    )
     needs = ("classes", "data")
     glossary = Glossary(
         POINTING
         | {
-            "map_height": Meaning("height of the maps", "Before they are enlarged."),
-            "map_width": Meaning("width of the maps", "Before they are enlarged."),
+            "map_height": Meaning("map height", "Before enlarging."),
+            "map_width": Meaning("map width", "Before enlarging."),
             "peak_highest": Meaning(
-                "true class peaks highest",
-                "Share of examples whose true class's map has the highest peak of all, before they are enlarged; n "
-                "maps that tie count 1/n each. A rotation network is scored on all four turns.",
+                "true class highest",
+                "Share of examples whose true class's map has the highest peak of all maps, before enlarging; a tie of "
+                "n maps counts 1/n. A rotation network is scored on all four rotations.",
                 "%",
                 "higher",
                 "num_scored",
             ),
             "trough_lowest": Meaning(
-                "true class's trough is lowest",
-                "Likewise. A head that reads its maps through a predictor of its own may take low responses for "
-                "evidence: where this is high, the maps are to be read with the signs exchanged.",
+                "true class lowest",
+                "The same for the lowest trough. A head that reads its maps through a predictor may use low responses "
+                "as evidence: if this share is high, read the maps with reversed signs.",
                 "%",
                 "",
                 "num_scored",
             ),
-            "chance": Meaning("chance", "What a network with the same map for all classes scores.", "%"),
+            "chance": Meaning("chance", "The share for a network with the same map for all classes.", "%"),
             "trough_on_object": Meaning(
-                "trough on the object", "Share of maps whose lowest place is on it.", "%", "", "num_scored"
+                "map trough on object", "Share of maps whose lowest pixel is on the object.", "%", "", "num_scored"
             ),
-            "negative_mass_on_object": Meaning("negative evidence on the object", "As the positive one.", "%"),
-            "num_scored": Meaning("images scored", "How many these numbers are of, spread over the classes."),
+            "negative_mass_on_object": Meaning("negative evidence on object", "As the positive evidence.", "%"),
+            "num_scored": Meaning("images scored", "How many the numbers are measured on, spread over the classes."),
         }
     )
 
@@ -89,7 +98,7 @@ class ResponseMaps(Figure):
         seed: int = 0,
     ):
         if indices is not None and images:
-            raise NetgazeError("response_maps: give either indices (of the split) or images (own files), not both.")
+            raise NetgazeError("Set figure.response_maps.indices (of the split) or images (your files), not both.")
         self.num_images, self.indices, self.images = num_images, indices, images or ()
         self.num_scored, self.max_classes, self.seed = num_scored, max_classes, seed
 
@@ -121,7 +130,7 @@ class ResponseMaps(Figure):
         return Finding(numbers, arrays, self._write_caption(len(names)) + describe_coarseness(*maps.shape[-2:]))
 
     def _show_own(self, subject: Subject) -> _Shown:
-        """The person's own pictures, upright."""
+        """Your own pictures, upright."""
         images = subject.data.normalize(subject.data.read_images(self.images))
         examples = subject.task.make_examples(images, torch.zeros(len(images), dtype=torch.int64))[0][: len(images)]
         logits = subject.task(examples.to(device_of(subject.task))).float().cpu().numpy()
@@ -161,23 +170,22 @@ class ResponseMaps(Figure):
 
     def _write_caption(self, num_classes: int) -> str:
         caption = (
-            "Red responds to the filter of a class, blue is its opposite, on one scale per network; below, the score. "
-            "A head with a predictor of its own may take low responses for evidence: compare highest peak and lowest "
-            "trough. "
+            "Red: positive response for a class; blue: negative, on one scale per network. Below: the class's score. "
+            "A head with a predictor may use low responses as evidence: compare highest peak and lowest trough. "
         )
         if self.images:
-            return caption + "Own images have no true class: the words name the answer, whose score is bold."
+            return caption + "Your own images have no true class: the predicted class is named, its score bold."
         if self.indices is None:
             caption += (
-                "The seed draws an order of the images; shown is the first of each class that the network labels "
-                "rightly and, where it is never right about a class, the first of the class, marked as wrong. "
+                "The seed draws an order of the images; of each class the first correctly predicted image is shown, or "
+                "the first of all, marked as incorrect, if the network is never correct about the class. "
             )
         if num_classes > self.max_classes:
-            caption += f"Of {num_classes} classes the true one is shown, then those with the highest scores. "
-        return caption + "The frame is around the true class; the score of the answer is bold."
+            caption += f"Of {num_classes} classes, the true one is shown, then those with the highest scores. "
+        return caption + "The true class is framed; the score of the predicted class is bold."
 
     def draw(self, findings: Mapping[str, Finding]) -> Picture:
-        """A block per network: a row per image, which stands left of the maps of its classes."""
+        """A block per network: a row per image, with the image left of its classes' maps."""
         return lay_out(make_blocks(findings))
 
 

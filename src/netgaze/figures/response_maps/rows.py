@@ -1,4 +1,4 @@
-"""Rows of images with the maps of their classes beside them: how `ResponseMaps` lays out one network."""
+"""The layout of one network in `ResponseMaps`: rows of images, with the maps of their classes beside them."""
 
 from collections.abc import Iterator, Mapping
 
@@ -6,13 +6,13 @@ import numpy as np
 import torch
 
 from netgaze.drawing.evidence import describe_answer, make_evidence_bar, measure_scale
-from netgaze.drawing.heat import describe_mass, enlarge
+from netgaze.drawing.heat import describe_pointing, enlarge
 from netgaze.drawing.panels import GRAY, PALE, SMALL, WIDTH, color_signed
 from netgaze.drawing.rows import Row, align, make_text, make_title, stack
 from netgaze.drawing.tiles import Tile, make_tiles
 from netgaze.drawing.words import clip_words, measure_lines, shorten, wrap_words
 from netgaze.figure import Finding
-from netgaze.text import format_share, format_value
+from netgaze.text import format_percent, format_value
 
 _WORDS, _GAP, _MOST_PITCH = 0.92, 0.05, 1.1  # inches: the words left of an image, between tiles, from tile to tile
 _LEAST_LEVEL, _UPRIGHT = 0.5, 0.95  # inches: tiles so narrow have names that stand upright, so high
@@ -21,13 +21,13 @@ _MOST_ROWS = 24  # images of all networks together
 
 
 def make_blocks(findings: Mapping[str, Finding]) -> Iterator[Row]:
-    """A block per network; of many networks each shows its first images alone."""
+    """A block per network; beside many networks each shows only its first images."""
     num = max(len(finding.arrays["images"]) for finding in findings.values())
     shown = max(2, _MOST_ROWS // len(findings))
     for label, finding in findings.items():
         yield _make_block(label, finding, shown)
     if shown < num:
-        words = f"Of {num} images the first {shown} are drawn, beside so many networks."
+        words = f"The first {shown} of {num} images are drawn, to make room for all networks."
         yield make_text(words, WIDTH / 2, SMALL, below=0.05, ha="center", color=GRAY)
 
 
@@ -55,7 +55,7 @@ def _make_block(label: str, finding: Finding, shown: int) -> Row:
 
 
 def _make_names(classes: np.ndarray, x: float, pitch: float) -> Row:
-    """The classes' names above their maps: level, or upright where these are narrow."""
+    """The classes' names above their maps: horizontal, or vertical if the maps are narrow."""
     level = pitch >= _LEAST_LEVEL
     names = [
         clip_words(str(name), pitch - 0.06, SMALL, _MOST_LINES) if level else shorten(str(name), _UPRIGHT, SMALL)
@@ -71,7 +71,7 @@ def _make_names(classes: np.ndarray, x: float, pitch: float) -> Row:
 
 
 def _list_maps(arrays: dict[str, np.ndarray], row: int, colors: np.ndarray, pitch: float) -> list[Tile]:
-    """An image's maps with their scores: a thick line around the true class's, the answer's score bold."""
+    """An image's maps with their scores: a thick frame around the true class's, the predicted class's score bold."""
     tiles = []
     for column, color in enumerate(colors):
         score = _format_score(float(arrays["scores"][row, column]))
@@ -87,12 +87,9 @@ def _format_score(score: float) -> str:
 
 
 def _describe(numbers: dict[str, float]) -> str:
-    words = f"{numbers['map_height']}x{numbers['map_width']} maps; of {numbers['num_scored']:,} images of the split: "
-    words += "the true class's map has the highest peak in "
-    words += f"{format_share(numbers['peak_highest'])}, the lowest trough in {format_share(numbers['trough_lowest'])} "
-    words += f"(chance {numbers['chance']:.2g})"
+    words = f"{numbers['map_height']}x{numbers['map_width']} maps; in {numbers['num_scored']:,} images of the split, "
+    highest, lowest, chance = (format_percent(numbers[key]) for key in ("peak_highest", "trough_lowest", "chance"))
+    words += f"the true class's map has the highest peak in {highest}, the lowest trough in {lowest} (chance {chance})"
     if "peak_on_object" in numbers:
-        words += f"\npeak on object {numbers['peak_on_object']:.2f}, trough {numbers['trough_on_object']:.2f} "
-        words += f"(middle {numbers['center_on_object']:.2f}), "
-        words += describe_mass(numbers)
+        words += f"\n{describe_pointing(numbers)}"
     return words

@@ -1,4 +1,4 @@
-"""How much does a network lose when its images are corrupted?"""
+"""Robustness: accuracy under fifteen kinds of image corruption."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -26,18 +26,18 @@ from netgaze.subject import Subject
 class Robustness(Figure):
     """Accuracy under fifteen kinds of corruption (Hendrycks and Dietterich 2019, arXiv 1903.12261).
 
-    The images are corrupted here, by the paper's formulas, see `netgaze.corruptions`, or taken from the official files
-    of CIFAR-10-C. A network whose outputs are the data's classes answers by these; of any other (rotation, two views)
-    the nearest training images by its features vote, as in `knn`: how right it is about a corrupted image's rotation
-    would not compare with the others.
+    The images are corrupted here, by the paper's formulas (see `netgaze.corruptions`), or read from the official files
+    of CIFAR-10-C. If a network's outputs are the data's classes, they are its predictions; for any other (rotation, two
+    views) the nearest training images by its features vote, as in `knn`, because its accuracy at its own task would
+    not compare with the others.
 
     Args:
-        num_images: of the split, evenly out of all, the same for every network.
+        num_images: of the split, evenly spaced over all, the same for every network.
         severities: which of 1 to 5.
-        reference: the label of the network that the others' errors are divided by, as those of AlexNet are in the
-            paper; null for none.
+        reference: the label of the network whose errors divide the others', as AlexNet's do in the paper; null for
+            none.
         dir: the folder CIFAR-10-C with its official files; null to corrupt the images here.
-        seed: of what is drawn for the corruptions.
+        seed: of the corruptions' random draws.
 
     Raises:
         NetgazeError: a value that makes no sense.
@@ -45,38 +45,49 @@ class Robustness(Figure):
 
     title = "Robustness to corruptions"
     question = "How much accuracy is left when images are noisy, blurred, snowed on or compressed?"
+    look_for = (
+        "How steeply each line falls with severity, and which kinds of corruption cost most. If the lines of two "
+        "networks cross, one is more accurate but less robust."
+    )
+    pitfall = (
+        "The mean corruption error mixes robustness with accuracy on clean images: compare the loss, too. A network "
+        "trained with an augmentation that resembles a corruption has an advantage there, and networks that predict in "
+        "two ways (outputs, neighbors) do not compare exactly."
+    )
     needs = ("task", "data", "features", "training images", "known classes")
     metrics = ("mean_corruption_error",)
     glossary = Glossary(
         {
             "mean_corruption_error": Meaning(
                 "mean corruption error",
-                "Share answered wrongly: the mean over fifteen kinds of corruption and the severities shown.",
+                "Share classified incorrectly, averaged over fifteen kinds of corruption and the severities shown.",
                 "%",
                 "lower",
             ),
             "clean_acc": Meaning(
-                "accuracy without corruption", "On the same images as they are.", "%", "higher", "num_images"
+                "accuracy without corruption", "On the same images, uncorrupted.", "%", "higher", "num_images"
             ),
-            "hardest": Meaning("hardest kind", "Of the lowest accuracy, over the severities shown."),
-            "num_images": Meaning("images", "Of how many each accuracy is."),
+            "hardest": Meaning(
+                "hardest corruption", "The kind with the lowest accuracy, averaged over the severities shown."
+            ),
+            "num_images": Meaning("images", "How many each accuracy is measured on."),
             "answers": Meaning(
-                "answers",
-                "The network's outputs, or where these are not the classes a vote of nearest training images.",
+                "predicted by",
+                "The network's outputs or, if these are not the data's classes, a vote of nearest training images.",
             ),
             "mCE of <network>": Meaning(
                 "mCE of <network>",
-                "Mean over kinds of its errors' sum over the reference's: below 100 % it is the more robust one.",
+                "Mean over kinds of the ratio of its errors to the reference's: below 100% it makes fewer errors.",
                 "%",
                 "lower",
             ),
-            "reference": Meaning("reference", "The network by whose errors the others' are divided."),
+            "reference": Meaning("reference", "The network whose errors divide the others'."),
             "group": Meaning("group"),
             "kind": Meaning("corruption"),
             "acc_<severity>": Meaning(
-                "accuracy, severity <severity>", "Share of the corrupted images answered correctly.", "%", "higher"
+                "accuracy, severity <severity>", "Share of the corrupted images classified correctly.", "%", "higher"
             ),
-            "acc_mean": Meaning("accuracy, mean", "Over the severities shown.", "%", "higher"),
+            "acc_mean": Meaning("mean accuracy", "Over the severities shown.", "%", "higher"),
         }
     )
 
@@ -100,7 +111,7 @@ class Robustness(Figure):
         self._stamps = [] if dir is None else stamp_files(dir)
 
     def compute(self, subject: Subject) -> Finding:
-        """Which images are right, bool [K,S,N], accuracies [K,S], and one image under each corruption [K,S+1,H,W,3]."""
+        """Which images are correct, bool [K,S,N], accuracies [K,S], and one image per corruption [K,S+1,H,W,3]."""
         data, split = subject.data, subject.split
         labels = data.labels(split)
         index = torch.linspace(0, len(labels) - 1, min(self.num_images, len(labels))).long()
@@ -130,8 +141,8 @@ class Robustness(Figure):
             "answers": answers,
         }
         caption = (
-            f"Of {len(index):,} images of the {split} split, evenly out of all, the share that is answered correctly. "
-            f"Above each plot one of them, as it is and at each severity. Answers: {answers}. "
+            f"Accuracy on {len(index):,} images of the {split} split, evenly spaced over all. Above each plot: one of "
+            f"them, uncorrupted and at each severity. Predicted by {answers}. "
             f"{source}"
         )
         return Finding(numbers, arrays, caption)
@@ -139,17 +150,19 @@ class Robustness(Figure):
     def _choose_source(
         self, subject: Subject, images: Tensor, index: Tensor
     ) -> tuple[Callable[[str, int], Tensor], str]:
-        """What gives the images [N,C,H,W] under a kind at a severity, and where they are from, in words."""
+        """A function that gives the images [N,C,H,W] under a kind at a severity, and their source in words."""
         data, split = subject.data, subject.split
         if self.dir is not None:
             if split != "test":
                 raise NetgazeError(
-                    f"figure.robustness.dir={self.dir} has corrupted test images, and the {split} split is looked at. "
-                    "Give dir=null."
+                    f"figure.robustness.dir={self.dir} holds test images, but this figure shows the {split} split. "
+                    "Set figure.robustness.dir=null."
                 )
             files = OfficialFiles(self.dir, len(data.labels(split)), tuple(images.shape[1:]))
             files.check_labels(data.labels(split))
-            return lambda kind, severity: files.read(kind, severity, index), f"Corrupted images: the files {self.dir}."
+            return lambda kind, severity: files.read(
+                kind, severity, index
+            ), f"Corrupted images from the files in {self.dir}."
         some = range(0, len(index), data.test_batch_size)
 
         def make(kind: str, severity: int) -> Tensor:
@@ -158,34 +171,34 @@ class Robustness(Figure):
 
         constants = "ImageNet-C" if is_large(images.shape[-1]) else "CIFAR-10-C"
         return make, (
-            f"Corrupted by the formulas and constants of {constants}, with draws of our own; frost is drawn, as its "
-            "photographs are not here."
+            f"Corrupted by the formulas and constants of {constants}, with other random draws; frost is synthetic, "
+            "because its photographs are not included."
         )
 
     def relate(
         self, findings: Mapping[str, Finding], subjects: Mapping[str, Subject]
     ) -> dict[str, dict[str, np.ndarray]]:
-        """Which networks repeat one another by other seeds."""
+        """Which networks differ only in their seeds."""
         return name_settings(subjects)
 
     def differences(self, findings: Mapping[str, Finding]) -> list[str]:
-        """Which of two networks loses less under corruption, and the kind they differ most under, if that is sure."""
+        """Which of two networks loses less under corruption, and the kind they differ most under, beyond chance."""
         return describe_losses(findings)
 
     def compare(self, findings: Mapping[str, Finding]) -> dict[str, Any]:
-        """`mCE of <network>`: the paper's mean corruption error against the reference, where one is named."""
+        """`mCE of <network>`: the paper's mean corruption error relative to the reference, if one is named."""
         if self.reference is None:
             return {}
         found = self._divide_errors(findings)
         return {"reference": self.reference} | {f"mCE of {label}": value for label, value in found.items()}
 
     def _divide_errors(self, findings: Mapping[str, Finding]) -> dict[str, float]:
-        """The mCE of each network by its label; none where no reference is named."""
+        """The mCE of each network by its label; empty without a reference."""
         if self.reference is None:
             return {}
         if self.reference not in findings:
             raise NetgazeError(
-                f"figure.robustness.reference={self.reference} is the label of none of the networks: choose from "
+                f"figure.robustness.reference={self.reference} is the label of none of the networks. Choose one of "
                 f"{', '.join(findings)}."
             )
         reference = 1 - findings[self.reference].arrays["acc"]

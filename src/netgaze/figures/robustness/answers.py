@@ -1,4 +1,4 @@
-"""How a network answers corrupted images: by its outputs, or by the neighbors of its features."""
+"""How a network classifies corrupted images: by its outputs, or by the neighbors of its features."""
 
 from collections.abc import Callable
 
@@ -10,11 +10,11 @@ from netgaze.measures.neighbors import find_nearest
 from netgaze.subject import Subject
 
 _OUTPUTS = "the network's outputs"
-_NEIGHBORS = 20  # of the vote where a network does not name the classes of the data
+_NEIGHBORS = 20  # of the vote, if a network does not predict the classes of the data
 
 
 def choose_measure(subject: Subject, labels: Tensor) -> tuple[Callable[[Tensor], np.ndarray], str]:
-    """What says which of images [N,C,H,W] with these labels [N] are answered correctly, bool [N]; and how, in words."""
+    """A function that says which images [N,C,H,W] with these labels [N] are classified correctly; and how, in words."""
     if subject.names_classes:
 
         def measure(images: Tensor) -> np.ndarray:

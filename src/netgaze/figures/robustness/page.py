@@ -1,4 +1,4 @@
-"""The page of `robustness`: a plot per kind of corruption, with an image under it, and one of all kinds."""
+"""The layout of `Robustness`: a plot per kind of corruption, below one image so corrupted, and one of all kinds."""
 
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -30,7 +30,7 @@ def draw_page(findings: Mapping[str, Finding], relative: Mapping[str, float], re
 
     Args:
         findings: by label, see `Robustness.compute`.
-        relative: the mCE of each network by its label, where there is a reference.
+        relative: the mCE of each network by its label, if there is a reference.
         reference: its label.
     """
     lines = [Line(label, *_EMPTY, control=bool(it.arrays["control"])) for label, it in findings.items()]
@@ -49,12 +49,12 @@ _EMPTY = (np.zeros(0), np.zeros(0))
 def _describe(label: str, finding: Finding, relative: float | None, reference: str | None) -> str:
     numbers = finding.numbers
     clean, error = (format_number(numbers[name], _SHARE) for name in ("clean_acc", "mean_corruption_error"))
-    words = f"{label}, by {numbers['answers']}: {clean} right without corruption, mean corruption error {error}"
+    words = f"{label}, by {numbers['answers']}: accuracy {clean} without corruption, mean corruption error {error}"
     return words if relative is None else f"{words}, mCE {format_number(relative, _SHARE)} of {reference}"
 
 
 def _list_lines(findings: Mapping[str, Finding]) -> list[list[Plot]]:
-    """The plots line by line, a line per group; where there is room in the first, the mean of all kinds."""
+    """The plots line by line, a line per group; the first line ends with the mean of all kinds."""
     first = next(iter(findings.values()))
     plots = [
         (kind.group, (kind.words, [_read(it, place) for it in findings.values()], first.arrays["examples"][place]))

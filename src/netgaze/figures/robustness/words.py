@@ -1,4 +1,4 @@
-"""What is said of two networks under corruption: which loses less, and under which kind they differ most."""
+"""Sentences on two networks under corruption: which loses less, and under which kind they differ most."""
 
 from collections.abc import Mapping
 from itertools import combinations
@@ -10,14 +10,14 @@ from netgaze.figure import Finding, leave_out_repeats
 from netgaze.measures.uncertainty import find_mean_interval
 from netgaze.text import format_percent
 
-_RISK = 0.05  # how often a sentence may be chance's; of kinds, whichever of the fifteen it is
+_RISK = 0.05  # how often a sentence may be due to chance, for the kinds: all fifteen together
 
 
 def describe_losses(findings: Mapping[str, Finding]) -> list[str]:
-    """Sentences on pairs of networks that were asked of the same images, where the difference is beyond chance.
+    """Sentences on pairs of networks that saw the same images, if their difference is beyond chance.
 
-    A loss is the accuracy without corruption less that under it, in points. Both networks saw each image: intervals are
-    of the mean over images of the difference of their losses.
+    A loss is the accuracy without corruption minus that under corruption, in points. The images are paired: intervals
+    are of the mean over images of the difference between the losses.
     """
     pairs = [pair for pair in combinations(findings, 2) if _saw_the_same(*(findings[label] for label in pair))]
     sentences = []
@@ -33,7 +33,7 @@ def _saw_the_same(one: Finding, other: Finding) -> bool:
 
 
 def _measure_losses(finding: Finding) -> np.ndarray:
-    """What each image adds to the loss under each kind, over the severities: -1..1, [K,N]."""
+    """The loss on each image under each kind, averaged over the severities: -1..1, [K,N]."""
     return finding.arrays["right_clean"].astype(float) - finding.arrays["right"].mean(axis=1)
 
 
@@ -46,13 +46,14 @@ def _describe_mean(pair: Mapping[str, Finding], losses: np.ndarray) -> list[str]
     labels, clean = list(pair), [format_percent(it.numbers["clean_acc"]) for it in pair.values()]
     lost = [_format_points(mean) for mean in losses.mean(axis=1)]
     return [
-        f"Under corruption {labels[less]} loses less than {labels[more]}: {lost[less]} points of its accuracy of "
-        f"{clean[less]}, {labels[more]} {lost[more]} of {clean[more]} ({_format_gap(low, high)}){_name_answers(pair)}."
+        f"Under corruption, {labels[less]} loses less accuracy than {labels[more]}: {lost[less]} points from "
+        f"{clean[less]}, {labels[more]} {lost[more]} from {clean[more]} ({_format_gap(low, high)}"
+        f"{_name_answers(pair)})."
     ]
 
 
 def _describe_kind(pair: Mapping[str, Finding], losses: np.ndarray) -> list[str]:
-    """Under which kind losses [2,K,N] differ most; the interval allows for its being chosen among all kinds."""
+    """Under which kind losses [2,K,N] differ most; the interval is corrected for choosing among all kinds."""
     apart = losses[0] - losses[1]
     kind = int(np.abs(apart.mean(axis=1)).argmax())
     low, high = find_mean_interval(apart[kind], 1 - _RISK / len(KINDS))
@@ -61,13 +62,13 @@ def _describe_kind(pair: Mapping[str, Finding], losses: np.ndarray) -> list[str]
     (first, second), lost = pair, [_format_points(mean) for mean in losses[:, kind].mean(axis=1)]
     words = list(KINDS.values())[kind].words
     return [
-        f"Of all corruptions {first} and {second} differ most under {words}: there {first} loses {lost[0]} points, "
-        f"{second} {lost[1]} ({_format_gap(low, high)}){_name_answers(pair)}."
+        f"{first} and {second} differ most under {words}: {first} loses {lost[0]} points, {second} {lost[1]} "
+        f"({_format_gap(low, high)}{_name_answers(pair)})."
     ]
 
 
 def _name_answers(pair: Mapping[str, Finding]) -> str:
-    """How each network answers, where they do so in two ways."""
+    """How each network classifies, if they do so in two ways."""
     one, other = (it.numbers["answers"] for it in pair.values())
     labels = list(pair)
     return "" if one == other else f"; {labels[0]} by {one}, {labels[1]} by {other}"
@@ -78,4 +79,4 @@ def _format_points(share: float) -> str:
 
 
 def _format_gap(low: float, high: float) -> str:
-    return f"{_format_points(abs(low + high) / 2)} \u00b1 {_format_points((high - low) / 2)} apart"
+    return f"difference {_format_points(abs(low + high) / 2)} \u00b1 {_format_points((high - low) / 2)} points"

@@ -1,4 +1,4 @@
-"""How alike are two networks, stage by stage, and how alike could they be?"""
+"""Representation similarity of two networks, stage by stage."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -17,54 +17,63 @@ from netgaze.subject import Subject
 
 
 class Similarity(Figure):
-    """Debiased linear CKA of every stage of a network with every one of another, and mutual kNN of their features.
+    """Debiased linear CKA of every stage of a network with every stage of another, and mutual kNN of their features.
 
-    CKA (Kornblith et al. 2019, with the estimator of Song et al. 2012) is 1 for features that are alike but for a
-    rotation and a scale, 0 for those that have nothing in common. Both scores are given as they are and above chance
-    (Gröger et al. 2026): chance is the 95 % quantile over permutations of the images, for neighbors within classes, as
-    shared labels alone would give overlap. Every network is held against every other, against itself untrained and
-    against raw pixels; where two runs differ in nothing but their seed, theirs is the ceiling.
+    CKA (centered kernel alignment, Kornblith et al. 2019, with the estimator of Song et al. 2012) is 1 for features
+    that are equal up to a rotation and a scale, 0 for unrelated ones. Both scores are given raw and above chance
+    (Gröger et al. 2026): chance is the 95% quantile over permutations of the images, for neighbors within classes,
+    because shared labels alone give overlap. Every network is compared with every other, with the untrained network and
+    with raw pixels; if two runs differ only in their seed, their similarity is the ceiling.
 
     Args:
-        num_images: of the split, evenly out of all, the same for every network.
+        num_images: of the split, evenly spaced over all, the same for every network.
         k: neighbors of each image.
         num_permutations: of the images, the same for all stages.
-        grid: places a side that are kept of each stage's maps; 1 averages over all. More take longer by their cube.
+        grid: side of the grid of positions kept of each stage's maps; 1 averages over all. Time grows with its cube.
         seed: of the permutations.
     """
 
-    title = "Similarity"
-    question = "How alike are two networks, stage by stage: by chance, untrained, and at most?"
+    title = "Representation similarity"
+    question = "How similar are the features of two networks, stage by stage, compared with chance and another seed?"
+    look_for = (
+        "A bright diagonal: stages of the same depth are most similar. Compare the last stages with the ceiling, two "
+        "seeds of one training, and with the untrained network, which can be similar in early stages already."
+    )
+    pitfall = (
+        "Linear CKA is dominated by the few directions of largest variance, and a high value does not mean that the "
+        "networks make the same predictions (see figure=agreement). Scores depend on the number of images: compare "
+        "only values above chance."
+    )
     needs = ("data", "features")
     compares = True
     glossary = Glossary(
         {
             "cka_first of <pair>": Meaning(
                 "CKA of the first stages, above chance: <pair>",
-                "Debiased linear CKA, 0 at the 95 % quantile of what permuted images give, 1 for features that are "
-                "alike but for a rotation and a scale.",
+                "Debiased linear CKA: 0 at the 95% quantile over permutations of the images, 1 for features that are "
+                "equal up to a rotation and a scale.",
             ),
             "cka_last of <pair>": Meaning(
-                "CKA of the last stages, above chance: <pair>", "The same of the last stage."
+                "CKA of the last stages, above chance: <pair>", "The same for the last stages."
             ),
             "mutual_knn of <pair>": Meaning(
                 "mutual kNN, above chance: <pair>",
-                "The share of an image's nearest others that both networks name, 0 at the 95 % quantile of what images "
-                "permuted within their classes give.",
+                "Share of an image's nearest neighbors that both networks have in common: 0 at the 95% quantile over "
+                "permutations within classes.",
             ),
             "mutual_knn_raw of <pair>": Meaning(
-                "mutual kNN: <pair>", "The same share as it is, among the last features by cosine.", "%"
+                "mutual kNN: <pair>", "The raw share, of the last features by cosine.", "%"
             ),
             "num_images": Meaning("images"),
             "k": Meaning("neighbors"),
             "num_permutations": Meaning("permutations"),
             "other": Meaning("other network"),
             "stage": Meaning("stage"),
-            "other_stage": Meaning("stage of the other"),
+            "other_stage": Meaning("stage of the other network"),
             "cka": Meaning("CKA"),
-            "chance": Meaning("by chance", "The 95 % quantile over permutations of the images."),
+            "chance": Meaning("chance", "The 95% quantile over permutations of the images."),
             "above_chance": Meaning("above chance"),
-            "error": Meaning("standard error", "Of the CKA, by ten groups of the images."),
+            "error": Meaning("standard error", "Of the CKA, from ten groups of the images."),
         }
     )
 
@@ -80,11 +89,11 @@ class Similarity(Figure):
         )
 
     def compute(self, subject: Subject) -> Finding:
-        """Features of each stage, `stage <place>` [N,C], and each image's nearest others by the last ones, [N,k]."""
+        """Features of each stage, `stage <place>` [N,C], and each image's nearest neighbors by the last ones, [N,k]."""
         data, split = subject.data, subject.split
         labels = data.labels(split)
         rows = torch.linspace(0, len(labels) - 1, min(self.num_images, len(labels))).long()
-        names = [] if subject.pixels else choose_layers(subject.task.model, None, False, "similarity")
+        names = [] if subject.pixels else choose_layers(subject.task.model, None, False, "figure.similarity.layers")
         stages = pool_layers(subject, split, rows, names, self.grid)
         k = min(self.k, len(rows) - 1)
         arrays = {f"stage {place}": rows.numpy() for place, rows in enumerate(stages.values())}
@@ -98,18 +107,18 @@ class Similarity(Figure):
         return Finding(numbers, arrays, self._write_caption(subject.split, len(rows), k))
 
     def _write_caption(self, split: str, num: int, k: int) -> str:
-        places = "averaged over all places" if self.grid == 1 else f"averaged to {self.grid} x {self.grid} places"
+        places = "averaged over positions" if self.grid == 1 else f"averaged to {self.grid} x {self.grid} positions"
         return (
-            f"Debiased linear CKA of stages, {places}, of {num:,} images of the {split} split, above chance: 0 is the "
-            f"95 % quantile over {self.num_permutations} permutations of the images, 1 the same features but for a "
-            f"rotation and a scale. Mutual kNN: of the {k} nearest others by the last features, how many both "
-            "networks name; by chance with images permuted within their classes."
+            f"Debiased linear CKA of stages, {places}, on {num:,} images of the {split} split, above chance: 0 is the "
+            f"95% quantile over {self.num_permutations} permutations of the images, 1 means equal up to a rotation and "
+            f"a scale. Mutual kNN: share of the {k} nearest neighbors by the last features that both networks have in "
+            "common; chance permutes images within classes."
         )
 
     def relate(
         self, findings: Mapping[str, Finding], subjects: Mapping[str, Subject]
     ) -> dict[str, dict[str, np.ndarray]]:
-        """What each pair has in common, for the first one's finding."""
+        """The similarity of each pair, for the first network's finding."""
         found = name_settings(subjects)
         for first, second in list_pairs(findings, subjects):
             is_repeat = not subjects[second].control and subjects[first].setting == subjects[second].setting
@@ -118,7 +127,7 @@ class Similarity(Figure):
         return found
 
     def compare(self, findings: Mapping[str, Finding]) -> dict[str, Any]:
-        """Of each pair CKA of the first and of the last stages, and mutual kNN."""
+        """For each pair the CKA of the first and of the last stages, and mutual kNN."""
         numbers: dict[str, Any] = {}
         for (first, second), pair in read_pairs(findings).items():
             name = f"{first} and {second}"
@@ -131,7 +140,7 @@ class Similarity(Figure):
         return {name: value for name, value in numbers.items() if np.isfinite(value)}
 
     def differences(self, findings: Mapping[str, Finding]) -> list[str]:
-        """Of each two networks, whether their first and last stages are as alike as two seeds', where this is sure."""
+        """For each pair, whether first and last stages are as similar as those of two seeds, beyond chance."""
         pairs = {labels: pair for labels, pair in read_pairs(findings).items() if labels[1] in findings}
         return describe_pairs({labels: pairs[labels] for labels in leave_out_repeats(findings, pairs)})
 

@@ -1,4 +1,4 @@
-"""How `Similarity` lays out its pairs: a grid for each, the second network's stages across."""
+"""The layout of `Similarity`: a grid per pair, the second network's stages across."""
 
 from collections.abc import Mapping
 from functools import partial
@@ -29,14 +29,14 @@ def draw_pairs(pairs: Mapping[tuple[str, str], Pair]) -> Picture:
 
 
 def _make_cell(labels: tuple[str, str], pair: Pair, x: float) -> Row:
-    """A pair's names, its grid, and what its last features share."""
+    """A pair's names, its grid, and its mutual kNN."""
     width = _PITCH - 0.15
     names = [clip_words(label, width, TEXT, _LINES) for label in labels]
     head = stack(
         [
             make_text(names[0], x, TEXT, weight="bold"),
             make_text(f"across: {names[1]}", x, TEXT, below=0.0),
-            make_text("the ceiling: another seed of the same" if pair.is_repeat else " ", x, SMALL, 0.1, color=GRAY),
+            make_text("the ceiling: another seed" if pair.is_repeat else " ", x, SMALL, 0.1, color=GRAY),
         ]
     )
     rows = len(labels and names[0].split("\n")) + len(names[1].split("\n"))

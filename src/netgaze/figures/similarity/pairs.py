@@ -1,4 +1,4 @@
-"""What two networks have in common: measured once, kept, and said in sentences."""
+"""The similarity of two networks: measured once, cached, and put into sentences."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -11,10 +11,10 @@ from netgaze.files import cached_arrays, digest
 from netgaze.measures.similarity import LayerProducts, calibrate, find_chance, permute_within, share_neighbors
 from netgaze.subject import Subject
 
-_GROUPS = 10  # of images, whose scatter says how sure a CKA is
-_ALIKE, _UNLIKE = 0.9, 0.75  # shares of the ceiling: from which on stages are nearly as alike, up to which they are not
+_GROUPS = 10  # of images, whose scatter gives the standard error of a CKA
+_ALIKE, _UNLIKE = 0.9, 0.75  # shares of the ceiling: from 0.9 on stages are nearly as similar, up to 0.75 they are less
 _SURE = 2.0  # standard errors
-_ARE = {True: "nearly as alike as", False: "less alike than"}
+_ARE = {True: "nearly as similar as", False: "less similar than"}
 
 
 @dataclass(frozen=True)
@@ -24,14 +24,14 @@ class Pair:
     Attributes:
         stages: names of the first one's stages [L].
         other_stages: of the second one's [M].
-        cka: debiased linear CKA of each stage with each, [L,M].
-        chance: its 95 % quantile over permutations, [L,M].
+        cka: debiased linear CKA of each pair of stages, [L,M].
+        chance: its 95% quantile over permutations, [L,M].
         above_chance: calibrated, see `measures.similarity.calibrate`, [L,M].
         error: standard error of the CKA, [L,M].
         shared: mutual kNN of the last features, 0..1, [].
-        shared_above_chance: calibrated, chance being within classes, [].
+        shared_above_chance: calibrated by permutations within classes, [].
         shared_error: its standard error, [].
-        is_repeat: whether both were trained in one way, with other seeds, [].
+        is_repeat: whether both differ only in their seeds, [].
     """
 
     stages: np.ndarray
@@ -47,7 +47,7 @@ class Pair:
 
     @classmethod
     def measure(cls, first: Finding, second: Finding, num: int, seed: int, is_repeat: bool) -> "Pair":
-        """From two findings, and `num` permutations by the seed; what was measured before is read back."""
+        """From two findings, with `num` permutations by the seed; cached results are read back."""
 
         def make() -> dict[str, np.ndarray]:
             return _compare_stages(first, second, num, seed) | _compare_neighbors(first, second, num, seed)
@@ -62,7 +62,7 @@ class Pair:
 
 
 def list_pairs(findings: Mapping[str, Finding], subjects: Mapping[str, Subject]) -> list[tuple[str, str]]:
-    """Networks that saw the same images: each with those after it, then each with every control of its own features."""
+    """Pairs that saw the same images: each network with those after it, then with every distinct control."""
     networks = [label for label in findings if not subjects[label].control]
     controls = {_identify(findings[label]): label for label in reversed(list(findings)) if subjects[label].control}
     pairs = [(first, second) for place, first in enumerate(networks) for second in networks[place + 1 :]]
@@ -71,7 +71,7 @@ def list_pairs(findings: Mapping[str, Finding], subjects: Mapping[str, Subject])
 
 
 def read_pairs(findings: Mapping[str, Finding]) -> dict[tuple[str, str], Pair]:
-    """What was added to findings, by the labels of both networks."""
+    """The pairs stored in findings, by the labels of both networks."""
     pairs = {}
     for label, finding in findings.items():
         for name in finding.arrays:
@@ -83,7 +83,7 @@ def read_pairs(findings: Mapping[str, Finding]) -> dict[tuple[str, str], Pair]:
 
 
 def describe_pairs(pairs: Mapping[tuple[str, str], Pair]) -> list[str]:
-    """Sentences on the networks among these pairs, where more than chance is behind them."""
+    """Sentences on the networks among these pairs, if the result is beyond chance."""
     ceilings = [pair for pair in pairs.values() if pair.is_repeat]
     sentences = []
     for (first, second), pair in pairs.items():
@@ -93,28 +93,27 @@ def describe_pairs(pairs: Mapping[tuple[str, str], Pair]) -> list[str]:
 
 
 def _describe(pair: Pair, ceiling: Pair | None) -> str:
-    """Where the first and the last stages stand; empty where nothing is sure."""
+    """How similar the first and the last stages are; empty if nothing is beyond chance."""
     if ceiling is None or ceiling.cka.shape != pair.cka.shape:
         apart, error = _place(pair, 0)[0] - _place(pair, -1)[0], np.hypot(_place(pair, 0)[1], _place(pair, -1)[1])
         if abs(apart) <= max(_SURE * error, 0.1):
             return ""
         more, less = ("first", "last") if apart > 0 else ("last", "first")
         values = [f"{_place(pair, place)[0]:.2f}" for place in ((0, -1) if apart > 0 else (-1, 0))]
-        return f"the {more} stages are more alike than the {less} (CKA {values[0]} and {values[1]} above chance)"
+        return f"the {more} stages are more similar than the {less} ones (CKA above chance {values[0]} and {values[1]})"
     said = {name: _hold_against(pair, ceiling, place) for name, place in (("first", 0), ("last", -1))}
     kept = [(name, *found) for name, found in said.items() if found]
     if len(kept) == 2 and kept[0][1] == kept[1][1]:
         numbers = f"{kept[0][2]} and {kept[1][2]}"
-        return f"first and last stages are {_ARE[kept[0][1]]} two seeds of one training (CKA {numbers})"
+        return f"first and last stages are {_ARE[kept[0][1]]} those of two seeds (CKA {numbers})"
     sentences = [
-        f"the {name} stages are {_ARE[alike]} two seeds of one training (CKA {numbers})"
-        for name, alike, numbers in kept
+        f"the {name} stages are {_ARE[alike]} those of two seeds (CKA {numbers})" for name, alike, numbers in kept
     ]
     return ", ".join(sentences)
 
 
 def _hold_against(pair: Pair, ceiling: Pair, place: int) -> tuple[bool, str] | None:
-    """Whether a stage reaches the ceiling, or stays below it, and both numbers; None where neither is sure."""
+    """Whether a stage reaches the ceiling or stays below it, and both numbers; None if neither is beyond chance."""
     (found, error), (most, most_error) = _place(pair, place), _place(ceiling, place)
     numbers = f"{found:.2f} of {most:.2f}"
     if found - _SURE * error >= _ALIKE * (most + _SURE * most_error):

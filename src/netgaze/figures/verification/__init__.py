@@ -1,4 +1,4 @@
-"""Does the distance of two images tell whether they show the same person?"""
+"""Verification: does the distance of two images tell whether they show the same person?"""
 
 import re
 from collections.abc import Mapping
@@ -25,20 +25,28 @@ _MIXED, _WITHOUT = "mixed", "without glasses"
 
 
 class Verification(Figure):
-    """Distances of pairs of one person and of two, ROC curves and the hardest pairs, a panel per comparison.
+    """Distances of same-person and different-people pairs, ROC curves and the hardest pairs, a panel per comparison.
 
-    The comparisons are the data's (`ImageData.comparisons`): all pairs, and by glasses; or the protocols of a set.
+    The comparisons are the data's (`ImageData.comparisons`): all pairs, and by glasses; or a data set's protocols.
 
     Args:
         num_hardest: pairs of each kind shown.
-        num_scored: images compared at most, evenly over the people, each with another of its person's where there
-            are many people. Galleries with probes of their own are compared whole.
+        num_scored: images compared at most, spread evenly over the people; of many people, only those with two images.
+            Galleries with separate probes are compared whole.
         replicates: of the bootstrap over people.
-        seed: of the draw of images, of the bootstrap and of the folds.
+        seed: of the images, of the bootstrap and of the folds.
     """
 
     title = "Verification"
-    question = "Does the distance tell the same person from another, and with glasses too?"
+    question = "Does the distance tell the same person from another, also with glasses on?"
+    look_for = (
+        "How little the two histograms overlap, and how far the ROC curves lie above chance at small FAR. The hardest "
+        "pairs show what misleads the network: lighting, pose, glasses."
+    )
+    pitfall = (
+        "Pairs share people, so thousands of pairs of a few people are weak evidence: read the intervals, which are "
+        "over people. The equal error rate uses the best threshold in hindsight, the accuracy one chosen beforehand."
+    )
     needs = ("data", "verifier")
     metrics = (
         "eer",
@@ -54,48 +62,50 @@ class Verification(Figure):
     glossary = Glossary(
         {
             "threshold": Meaning(
-                "threshold", "Distance up to which two images count as the same person; - without one."
+                "threshold", "Distance up to which two images count as the same person; - if there is none."
             ),
             "eer": Meaning(
-                "EER",
-                "Error where false accepts and false rejects are equally frequent; of the first comparison.",
+                "equal error rate (EER)",
+                "Error rate at the threshold where false accepts and false rejects are equally frequent; first "
+                "comparison.",
                 "%",
                 "lower",
             ),
-            "auc": Meaning("AUC", "Area under the ROC curve of the first comparison; 0.5 is chance.", "", "higher"),
+            "auc": Meaning("AUC", "Area under the ROC curve; 0.5 is chance; first comparison.", "", "higher"),
             "rank1": Meaning(
-                "rank 1",
+                "rank-1 accuracy",
                 "Share of images whose nearest other image is of the same person; first comparison.",
                 "%",
                 "higher",
             ),
             "acc": Meaning(
                 "accuracy at the threshold",
-                "Share of pairs told rightly, first comparison. Pairs share people: its interval is in the picture.",
+                "Share of pairs classified correctly, first comparison. Pairs share people: its interval is in the "
+                "picture.",
                 "%",
                 "higher",
             ),
             "acc_macro": Meaning(
-                "accuracy, mean of both kinds", "Mean of the accuracies on same and on different pairs.", "%", "higher"
+                "balanced accuracy", "Mean of the accuracies on same and on different pairs.", "%", "higher"
             ),
             "tar_far<far>": Meaning(
                 "true accepts at FAR <far>",
-                "Share of same pairs accepted where this share of different ones is; left out where fewer than 30 "
-                "different pairs support it.",
+                "Share of same pairs accepted at the threshold that accepts this share of different pairs (FAR); left "
+                "out if fewer than 30 different pairs support it.",
                 "%",
                 "higher",
             ),
             "ten_folds_mean": Meaning(
                 "accuracy over ten folds",
-                "Thresholds chosen on nine, tested on the tenth; first comparison.",
+                "Threshold chosen on nine folds, tested on the tenth; first comparison.",
                 "%",
                 "higher",
             ),
             "ten_folds_error": Meaning("its standard error", "Over the ten folds.", "%", "lower"),
             "ten_folds_pairs": Meaning("pairs in the folds"),
-            "eer_<comparison>": Meaning("EER, <comparison>", "Of this comparison, as above.", "%", "lower"),
+            "eer_<comparison>": Meaning("EER, <comparison>", "The same for this comparison.", "%", "lower"),
             "EER, <comparison>: <network>": Meaning("EER, <comparison>: <network>", "", "%", "lower"),
-            "comparisons": Meaning("all comparisons", "All numbers of each, with 95 % intervals."),
+            "comparisons": Meaning("all comparisons", "All numbers of each, with 95% intervals."),
         }
     )
 
@@ -113,10 +123,10 @@ class Verification(Figure):
         for place, (name, (gallery, probe)) in enumerate(subject.data.comparisons(split).items()):
             kept = gallery if probe is not None else gallery[draw_images(people[gallery], self.num_scored, self.seed)]
             if len(kept) < len(gallery):
-                notes.append(f"{name}: {len(kept)} of {len(gallery)} images were drawn.")
+                notes.append(f"{name}: {len(kept)} of {len(gallery)} images, drawn at random.")
             pairs = [(some, people[some]) for some in (kept, probe) if some is not None]
             if not all(count_pairs(*(who for _, who in pairs))):
-                notes.append(f"{name} is left out: there are no pairs of the same person or none of two people.")
+                notes.append(f"{name} is left out: it has no pairs of the same person or none of different people.")
                 continue
             compared = [part for some, who in pairs for part in (subject.embeddings(split, some), who)]
             found, said[name] = self._count(compared, threshold)
@@ -136,7 +146,7 @@ class Verification(Figure):
         return found, numbers
 
     def _first(self, numbers: dict[str, Any], compared: list[Tensor]) -> dict[str, float]:
-        """The numbers that stand for the run."""
+        """The numbers of the first comparison, which represent the run."""
         flat: dict[str, float] = {name: numbers[name] for name in _FIRST if name in numbers}
         flat |= {f"tar_far{far}": rate["value"] for far, rate in numbers["tar"].items() if rate["supported"]}
         if min(numbers["num_same"], numbers["num_different"]) >= _FOLDS:
@@ -148,7 +158,7 @@ class Verification(Figure):
         if not self.replicates:
             return ""
         return (
-            f"Intervals: 95 %, by a bootstrap over people ({self.replicates} times), none shown for fewer than "
+            f"95% intervals by a bootstrap over people ({self.replicates} replicates); none for fewer than "
             f"{LEAST_PEOPLE} people."
         )
 
@@ -157,7 +167,7 @@ class Verification(Figure):
         return draw_pairs(findings)
 
     def compare(self, findings: Mapping[str, Finding]) -> dict[str, float]:
-        """The EER of each comparison and network, and what glasses on one of two images add to it."""
+        """The EER of each comparison and network, and how much glasses on one of two images raise it."""
         found = {label: list_eers(finding) for label, finding in findings.items()}
         compared = {
             f"EER, {name}: {label}": some[name]
@@ -202,7 +212,7 @@ def count_pairs(gallery: Tensor, probe: Tensor | None = None) -> tuple[int, int]
 
 
 def draw_images(people: Tensor, num: int, seed: int) -> Tensor:
-    """At most `num` indices into `people` [N], ascending: the people take turns; of too many, so many as have two each.
+    """At most `num` indices into `people` [N], ascending: the people take turns; of too many people, two images each.
 
     Without a second image a person would have no pair.
     """
@@ -219,7 +229,7 @@ def draw_images(people: Tensor, num: int, seed: int) -> Tensor:
 def _hardest(
     found: Counted, threshold: float | None, subject: Subject, gallery: Tensor, probe: Tensor
 ) -> dict[str, np.ndarray]:
-    """Of both kinds of pairs: images [n,2], their pictures [n,2,H,W,3], distances [n], and whether told rightly [n]."""
+    """For both kinds of pairs: images [n,2], pictures [n,2,H,W,3], distances [n], and whether they are correct [n]."""
     seen = {}
     for kind in ("same", "different"):
         index, distances = getattr(found, f"hardest_{kind}"), getattr(found, f"hardest_{kind}_distances")
@@ -233,24 +243,24 @@ def _hardest(
 
 
 def _said_of(subject: Subject, threshold: float | None) -> list[str]:
-    """What is compared, and on whom the threshold was chosen."""
-    what = "features brought to length one" if subject.verifier is None else "embeddings"
+    """What is compared, and on which people the threshold was chosen."""
+    what = "normalized features" if subject.verifier is None else "embeddings"
     said = [f"Euclidean distances of {what}."]
     if threshold is None:
-        return [*said, "There is no threshold, for want of validation people to choose it on."]
+        return [*said, "There is no threshold, because there are no validation people to choose it on."]
     where = subject.threshold_choice.people
     people = {"val": "the validation people", "train": "the training people"}[where]
     if where == subject.split:
-        return [*said, f"The threshold was chosen on {people}, who are those shown here."]
-    return [*said, f"The threshold was chosen on {people}, not on those of the {subject.split} split."]
+        return [*said, f"The threshold was chosen on {people}, the same as shown here: the accuracy is optimistic."]
+    return [*said, f"The threshold was chosen on {people}, not on the people of the {subject.split} split."]
 
 
 def _unsupported(said: dict[str, dict[str, Any]]) -> list[str]:
-    """The FARs that too few pairs support, and of which comparisons."""
+    """The FARs that too few pairs support, and in which comparisons."""
     fars: dict[str, list[str]] = {}
     for far in FARS:
         of = [name for name, numbers in said.items() if not numbers["tar"][far]["supported"]]
         if of:
             fars.setdefault(f" ({', '.join(of)})" if len(of) < len(said) else "", []).append(far)
-    words = "TAR at FAR {} rests on fewer than 30 different pairs and is left out{}."
+    words = "TAR at FAR {} is left out{}: fewer than 30 different pairs support it."
     return [words.format(", ".join(few), which) for which, few in fars.items()]

@@ -1,4 +1,4 @@
-"""Distances of pairs in columns, one per network: how `Verification` lays out what it found."""
+"""The layout of `Verification`: distances of pairs in columns, one per network."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
@@ -24,7 +24,7 @@ from netgaze.figures.verification.plots import (
 LEAST_PEOPLE = 5  # for an interval in words
 _TILE, _PAIR_GAP, _LEGEND = 0.62, 0.12, 0.19  # inches: a picture at most, between pairs, a legend's line
 _KINDS = {"same": "Same person, far apart", "different": "Different people, close"}
-_FRAMES = "Blue frames: told rightly by the threshold; crossed ones: wrongly. Below: the distance."
+_FRAMES = "Blue frame: classified correctly at the threshold; cross: incorrectly. Below: the distance."
 
 _Pair = tuple[np.ndarray, float, bool | None]  # see `find_hardest`
 
@@ -37,7 +37,7 @@ def draw_pairs(findings: Mapping[str, Finding]) -> Picture:
 
 
 def _make_band(findings: Mapping[str, Finding], columns: Columns, names: Sequence[str], least: float) -> Iterator[Row]:
-    """Some of the networks beside one another; curves begin at the FAR of `least`."""
+    """Some of the networks side by side; curves begin at the FAR `least`."""
 
     def make_all(make: Callable[[Finding, float, float], Row]) -> Row:
         return align(make(each, x, columns.width) for each, x in zip(findings.values(), columns.lefts, strict=True))
@@ -56,7 +56,7 @@ def _make_band(findings: Mapping[str, Finding], columns: Columns, names: Sequenc
 
 
 def _make_words(finding: Finding, x: float, width: float, name: str) -> Row:
-    """What stands above a histogram; its first line is bold."""
+    """The text above a histogram; its first line is bold."""
     head, *rest = _describe(finding, name)
     words = wrap_words("\n".join(rest), width, SMALL)
     bold = make_text(shorten(head, 0.85 * width, SMALL), x, SMALL, weight="bold")
@@ -64,7 +64,7 @@ def _make_words(finding: Finding, x: float, width: float, name: str) -> Row:
 
 
 def _make_pairs(finding: Finding, x: float, width: float, kind: str) -> Row:
-    """The hardest pairs of a kind below their heading; nothing where there are none."""
+    """The hardest pairs of a kind below their heading; nothing if there are none."""
     pairs, across = find_hardest(finding, kind), 2 if width < 3.5 else 4
     tile = min(_TILE, width / (2 * across) - _PAIR_GAP / 2)
     lefts = [x + place * (2 * tile + _PAIR_GAP) for place in range(across)]
@@ -88,9 +88,9 @@ def _describe(finding: Finding, name: str) -> list[str]:
 
 
 def _describe_rate(numbers: dict[str, Any], name: str) -> str:
-    """A rate with its interval; of a few people a bootstrap says nothing."""
+    """A rate with its interval, if there are enough people for a bootstrap."""
     interval = numbers.get(f"{name}_interval") if numbers["num_people"] >= LEAST_PEOPLE else None
-    return f"{numbers[name]:.3f}" + (f" ({interval[0]:.3f} to {interval[1]:.3f})" if interval else "")
+    return f"{numbers[name]:.1%}" + (f" ({interval[0]:.1%} to {interval[1]:.1%})" if interval else "")
 
 
 def _make_pair(pair: _Pair, x: float, tile: float) -> Row:
@@ -102,7 +102,7 @@ def _make_pair(pair: _Pair, x: float, tile: float) -> Row:
 
 
 def _make_key(handles: Iterable[Any]) -> Row:
-    """A legend with as many entries in a line as have room."""
+    """A legend with as many entries per line as fit."""
     handles = list(handles)
     longest = max(len(handle.get_label()) for handle in handles) * measure_cell(TEXT) + 0.55
     across = min(len(handles), max(1, int((WIDTH - 0.2) / longest)))
@@ -113,7 +113,7 @@ def find_hardest(finding: Finding, kind: str) -> list[_Pair]:
     """The hardest "same" or "different" pairs of all comparisons, each once, as many as one comparison keeps.
 
     Returns:
-        Of each pair its pictures [2,H,W,3], distance, and whether the threshold tells it rightly; None without one.
+        For each pair its pictures [2,H,W,3], distance, and whether it is correct at the threshold; None without one.
     """
     found: dict[tuple[int, ...], _Pair] = {}
     most = 0

@@ -1,4 +1,4 @@
-"""What is plotted of pairs: histograms of their distances and ROC curves."""
+"""Plots of pairs: histograms of their distances and ROC curves."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
@@ -21,7 +21,7 @@ _MOST_BARS, _MOST_CORNERS = 40, 2000
 
 
 def name_comparisons(findings: Iterable[Finding]) -> list[str]:
-    """The comparisons of any of the networks, in order."""
+    """The comparisons of all networks, in order."""
     return list(dict.fromkeys(name for finding in findings for name in finding.numbers["comparisons"]))
 
 
@@ -31,7 +31,7 @@ def list_eers(finding: Finding) -> dict[str, float]:
 
 
 def has_threshold(finding: Finding) -> bool:
-    """Whether same and different people were told apart."""
+    """Whether there is a threshold to tell same from different people."""
     return finding.numbers["threshold"] is not None
 
 
@@ -48,7 +48,7 @@ def bin_distances(found: Counted) -> dict[str, np.ndarray]:
 
 
 def trace_curve(found: Counted) -> dict[str, np.ndarray]:
-    """`far` and `tar` [V] at no more than 2000 corners of the ROC curve: even in number and in the FAR's decades."""
+    """`far` and `tar` [V] at no more than 2000 corners of the ROC curve, evenly in number and in log FAR."""
     far, tar, _ = found.curve()
     if len(far) > _MOST_CORNERS:
         evenly = np.linspace(0, len(far) - 1, _MOST_CORNERS // 2).round().astype(np.int64)
@@ -59,7 +59,7 @@ def trace_curve(found: Counted) -> dict[str, np.ndarray]:
 
 
 def make_histogram(finding: Finding, x: float, width: float, name: str, last: bool) -> Row:
-    """Densities of same and different pairs, on the distances of all comparisons; the last one's axis has words."""
+    """Densities of same and different pairs, on one axis for all comparisons; only the last has an axis label."""
     height, compared = _BARS + (_AXIS if last else 0.12), finding.numbers["comparisons"]
     if name not in compared:
         return Row(height)
@@ -85,7 +85,7 @@ def make_histogram(finding: Finding, x: float, width: float, name: str, last: bo
 
 
 def make_curves(finding: Finding, x: float, width: float, names: Sequence[str], least: float) -> Row:
-    """ROC curves of the comparisons, TAR over FAR from `least` on, and the curve of lots."""
+    """ROC curves of the comparisons, TAR over FAR from `least` on, and chance."""
 
     def draw(sheet: Sheet, y: float) -> None:
         words: Any = {"xlabel": "FAR: different people accepted", "ylabel": "TAR: same people accepted"}
@@ -105,7 +105,7 @@ def make_curves(finding: Finding, x: float, width: float, names: Sequence[str], 
 
 
 def _trace_parts(finding: Finding, name: str) -> Iterator[tuple[Any, Any, dict[str, Any]]]:
-    """From the FAR of one different pair up; dashed below that of 30, which a rate needs; marks at the usual FARs."""
+    """From the FAR of one different pair up; dashed below that of 30, which a rate needs; markers at the usual FARs."""
     numbers = finding.numbers["comparisons"][name]
     far, tar = finding.arrays[f"{name}/far"], finding.arrays[f"{name}/tar"]
     one, thirty = 1 / numbers["num_different"], min(1.0, 30 / numbers["num_different"])
@@ -124,21 +124,21 @@ def _tar_at(far: np.ndarray, tar: np.ndarray, limit: float) -> np.ndarray:
 
 
 def _choose_line(place: int) -> dict[str, Any]:
-    """A comparison's, other than the colors of same and different; its dashes say how many pairs stand behind it."""
+    """A comparison's style, in other colors than same and different; dashes are kept for too few pairs."""
     return choose_line(place + 2) | {"linestyle": "-"}
 
 
 def make_color_handles(findings: Iterable[Finding]) -> Iterator[Any]:
-    """What a legend of the histograms says."""
+    """The legend of the histograms."""
     for color, words in ((RIGHT, "same person"), (WRONG, "different people")):
         yield Patch(color=color, alpha=0.55, label=words)
     if any(map(has_threshold, findings)):
-        yield Line2D([], [], color="black", linewidth=1.2, label="threshold: up to it the same")
+        yield Line2D([], [], color="black", linewidth=1.2, label="threshold (same person up to it)")
 
 
 def make_line_handles(compared: Sequence[str]) -> Iterator[Any]:
-    """What a legend of the ROC curves says."""
-    sample, marks = partial(Line2D, [], []), f"marks: at FAR {', '.join(FARS[:2])}, …"
+    """The legend of the ROC curves."""
+    sample, marks = partial(Line2D, [], []), f"markers: FAR {', '.join(FARS[:2])}, …"
     yield from (sample(**_choose_line(place), label=name) for place, name in enumerate(compared))
     yield sample(linestyle="", marker="o", markersize=4, color="black", label=marks)
     yield sample(linewidth=1.5, linestyle="--", color="black", label="fewer than 30 different pairs")
