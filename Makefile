@@ -8,7 +8,7 @@ READY := .venv/.ready
 .DEFAULT_GOAL := help
 # Wherever the environment forbids to keep bytecode, each of the tests' processes compiles some 4000 modules anew.
 test check fuzz mutants: export PYTHONDONTWRITEBYTECODE =
-.PHONY: help quickstart setup wheel test check format readme docs fuzz mutants bench lock clean
+.PHONY: help quickstart setup wheel test check format readme gallery docs fuzz mutants bench lock clean
 
 help: ## show this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -49,8 +49,11 @@ format: $(READY) ## put the code in order
 	$(BIN)/ruff check --fix .
 	@if command -v npx > /dev/null; then $(BIOME) check --write; fi
 
-readme: $(READY) ## write what pages say of the files: docs/choices.md, the README's names, the tree
+readme: $(READY) ## write what pages take from files: docs/choices.md, the gallery, numbers, names, the tree
 	$(BIN)/python docs/tables.py
+
+gallery: $(READY) ## train small networks on embedded data and draw every figure's picture in docs/gallery.md
+	$(BIN)/python docs/gallery.py
 
 docs: $(READY) ## build the site in site/, offline: a broken link, a missing picture or a page left out fails
 	$(BIN)/python -m sphinx -W --keep-going -q -E -a -c docs -d build/doctrees . site

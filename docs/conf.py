@@ -6,6 +6,8 @@ Material for MkDocs lives on), and because MyST reads CommonMark as hosting site
 
 import posixpath
 import re
+import sys
+from html import escape
 from pathlib import Path
 
 from docutils.nodes import Element, SkipNode, math_block
@@ -15,6 +17,9 @@ from pygments.lexers.javascript import JavascriptLexer
 from sphinx.application import Sphinx
 from sphinx.util.logging import getLogger
 from sphinx.writers.html5 import HTML5Translator
+
+sys.path.append(str(Path(__file__).parent))  # where Sphinx does not look
+import measured
 
 log = getLogger(__name__)
 
@@ -61,6 +66,7 @@ def setup(app: Sphinx) -> None:
 def prepare_page(app: Sphinx, name: str, source: list[str]) -> None:
     """What the site adds to a page that also reads well without it."""
     source[0] = re.sub(r"\$`([^`]+)`\$", r"{math}`\1`", source[0])
+    source[0] = measured.SHOWN.sub(explain_number, source[0])
     if name == root_doc:
         source[0] += make_navigation(source[0])
     if name == "docs/reference":
@@ -75,6 +81,13 @@ def make_navigation(index: str) -> str:
         entries = (f"{text} <{posixpath.normpath(posixpath.join('/docs', page))}>" for text, page in links.items())
         blocks.append("\n".join(["\n\n```{toctree}", ":hidden:", f":caption: {heading}", "", *entries, "```", ""]))
     return "".join(blocks)
+
+
+def explain_number(found: re.Match[str]) -> str:
+    """A number that has a name, with how it was measured where the pointer rests on it."""
+    if found[1] == measured.NOT_MEASURED:
+        return found[2]
+    return f'<data value="{found[1]}" title="{escape(measured.explain(found[1]))}">{found[2]}</data>'
 
 
 def document(entry: re.Match[str]) -> str:

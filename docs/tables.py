@@ -7,6 +7,10 @@ Between a mark and `<!-- end -->` stands what the mark names:
 - `<!-- train -->`, `<!-- analyze -->`: a row for each key of a command's own config.
 - `<!-- names -->`: a row for each group, with the names of its choices.
 - `<!-- tree -->`: the modules below `src/netgaze/`, with the first line of their docstrings.
+- `<!-- trainings -->`, `<!-- gallery -->`: how the gallery's networks are trained, and its figures, see `gallery.py`.
+- `<!-- numbers: faces/heads -->`, `<!-- measured: faces -->`, `<!-- lab book -->`: measurements, see `measured.py`.
+
+Numbers within a line, `<data value="...">`, are written anew with them.
 """
 
 import ast
@@ -14,6 +18,8 @@ import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+import gallery
+import measured
 from omegaconf import OmegaConf
 
 from netgaze.commands.choices import LAUNCHERS, Choice, list_choices, read_group_notes
@@ -22,31 +28,33 @@ from netgaze.commands.words import write
 from netgaze.commands.yamls import Key, Yaml
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "docs" / "choices.md"]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 CONF, SOURCE = ROOT / "conf", ROOT / "src" / "netgaze"
 COMMANDS = {name: Configs(CONF, name) for name in ("train", "analyze")}
 
 
 def fill_blocks(page: str) -> str:
-    """A page with each block between its two marks written anew."""
+    """A page with each block between its two marks written anew, and each number that has a name."""
     return re.sub(
-        r"(<!-- ([\w/]+)( keys)? -->\n).*?(<!-- end -->)",
-        lambda found: f"{found[1]}\n{make_block(found[2], bool(found[3]))}\n\n{found[4]}",
-        page,
+        r"(<!-- (?!end)([\w/: ]+) -->\n).*?(<!-- end -->)",
+        lambda found: f"{found[1]}\n{make_block(found[2])}\n\n{found[3]}",
+        measured.fill_values(page),
         flags=re.DOTALL,
     )
 
 
-def make_block(name: str, keys: bool) -> str:
+def make_block(mark: str) -> str:
     """What a mark names."""
-    if name == "tree":
-        return make_tree()
-    if name == "names":
-        return make_names()
-    if name in COMMANDS:
-        return list_keys_of_command(COMMANDS[name])
-    choices = list_choices(COMMANDS["train"], name)
-    return make_key_table(choices) if keys else make_table(name, choices)
+    kind, _, name = mark.rpartition(": ")
+    if kind:
+        return {"numbers": measured.make_table, "measured": measured.make_list}[kind](name)
+    if mark in COMMANDS:
+        return list_keys_of_command(COMMANDS[mark])
+    if make := WHOLE.get(mark):
+        return make()
+    group, keys = mark.removesuffix(" keys"), mark.endswith(" keys")
+    choices = list_choices(COMMANDS["train"], group)
+    return make_key_table(choices) if keys else make_table(group, choices)
 
 
 def make_table(group: str, choices: Sequence[Choice]) -> str:
@@ -157,6 +165,15 @@ def _describe_module(name: str, path: Path) -> str:
 def _parse(path: Path) -> ast.Module:
     return ast.parse(path.read_text(encoding="utf-8"))
 
+
+# Marks of blocks that no file of `conf/` is behind.
+WHOLE = {
+    "tree": make_tree,
+    "names": make_names,
+    "lab book": measured.make_lab_book,
+    "trainings": gallery.list_trainings,
+    "gallery": gallery.make_gallery,
+}
 
 if __name__ == "__main__":
     for path in PAGES:
