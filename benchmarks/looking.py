@@ -124,7 +124,7 @@ def check(first: dict[str, Any], second: dict[str, Any]) -> None:
     """Exit where two reports' accuracies of the same networks differ."""
     for name in ("knn", "confusion"):
         for label, numbers in first["numbers"][name].items():
-            if label == f"random ({TASKS[1]})":  # whose weights were others
+            if label == f"untrained ({TASKS[1]})":  # whose weights were others
                 continue
             for key in ("knn20", "knn200", "acc"):
                 apart = abs(numbers.get(key, 0) - second["numbers"][name][label].get(key, 0))

@@ -46,7 +46,7 @@ def test_extract(archive, tmp_path):
 def test_a_truncated_archive_leaves_nothing(archive, tmp_path, share):
     content = archive.read_bytes()
     archive.write_bytes(content[: int(share * len(content))])
-    with pytest.raises(NetgazeError, match="broken or cut short"):
+    with pytest.raises(NetgazeError, match="broken or incomplete"):
         extract(archive, tmp_path / "wanted", MANY)
     assert left_over(tmp_path) == ["it.tar.gz", "source"]
 
@@ -103,7 +103,7 @@ def test_a_zip_up_to_the_limit(tmp_path, room):
     size = sum(map(len, FILES.values()))
     zipped(tmp_path / "it.zip")
     if room < 0:
-        with pytest.raises(NetgazeError, match=r"it\.zip holds more than 2 MB\. It is another archive: replace it\."):
+        with pytest.raises(NetgazeError, match=r"it\.zip holds more than 2 MB\. Replace it with the right archive\."):
             unzip(tmp_path / "it.zip", tmp_path / "faces", size - 1)
         assert left_over(tmp_path) == ["it.zip"]
     else:
@@ -119,7 +119,7 @@ def test_a_zip_that_lies_about_its_size(tmp_path):
         assert int.from_bytes(content[start : start + 4], "little") == len(CONTENT)
         content[start : start + 4] = (10).to_bytes(4, "little")
     (tmp_path / "it.zip").write_bytes(content)
-    with pytest.raises(NetgazeError, match="broken or cut short"):
+    with pytest.raises(NetgazeError, match="broken or incomplete"):
         unzip(tmp_path / "it.zip", tmp_path / "faces", 100)
     assert left_over(tmp_path) == ["it.zip"]
 
@@ -129,7 +129,7 @@ def test_a_zip_that_lies_about_its_size(tmp_path):
 )
 def test_a_zip_that_reaches_out_is_refused(tmp_path, name):
     zipped(tmp_path / "it.zip", {"s1/1.pgm": b"x", name: b"x"})
-    with pytest.raises(NetgazeError, match=rf"it\.zip is broken or cut short \({name} lies outside"):
+    with pytest.raises(NetgazeError, match=rf"it\.zip is broken or incomplete \({name} lies outside"):
         unzip(tmp_path / "it.zip", tmp_path / "in" / "faces", MANY)
     assert left_over(tmp_path) == ["it.zip"]
 
@@ -150,7 +150,7 @@ def test_a_link_or_device_in_a_zip(tmp_path, kind):
 def test_a_truncated_zip_leaves_nothing(tmp_path, share):
     path = zipped(tmp_path / "it.zip")
     path.write_bytes(path.read_bytes()[: int(share * path.stat().st_size)])
-    with pytest.raises(NetgazeError, match=r"it\.zip is broken or cut short .*Remove it to get it anew"):
+    with pytest.raises(NetgazeError, match=r"it\.zip is broken or incomplete .*Remove it to download it again"):
         unzip(path, tmp_path / "faces", MANY)
     assert left_over(tmp_path) == ["it.zip"]
 
@@ -182,7 +182,7 @@ def test_a_wrong_byte_of_a_zip_that_lzma_packed(tmp_path):
     for place in range(60, 80):
         content[place] ^= 255
     (tmp_path / "it.zip").write_bytes(content)
-    with pytest.raises(NetgazeError, match=r"it\.zip is broken or cut short"):
+    with pytest.raises(NetgazeError, match=r"it\.zip is broken or incomplete"):
         unzip(tmp_path / "it.zip", tmp_path / "faces", MANY)
     assert left_over(tmp_path) == ["it.zip"]
 
@@ -192,7 +192,7 @@ def test_a_locked_zip(tmp_path):
     content[content.index(b"PK\x03\x04") + 6] |= 1
     content[content.index(b"PK\x01\x02") + 8] |= 1
     (tmp_path / "it.zip").write_bytes(content)
-    with pytest.raises(NetgazeError, match=r"it\.zip is broken or cut short .*encrypted"):
+    with pytest.raises(NetgazeError, match=r"it\.zip is broken or incomplete .*encrypted"):
         unzip(tmp_path / "it.zip", tmp_path / "faces", MANY)
     assert left_over(tmp_path) == ["it.zip"]
 
@@ -280,7 +280,7 @@ def test_a_tar_bomb(tmp_path, name):
     """Whichever folder it is in; what is declared counts, before it is written."""
     make_tar(tmp_path / "it.tar.gz", FILE, (f"{name}/zeros", tarfile.REGTYPE, bytes(20_000_000)))
     assert (tmp_path / "it.tar.gz").stat().st_size < 100_000
-    with pytest.raises(NetgazeError, match=r"holds more than 10 MB\. It is another archive"):
+    with pytest.raises(NetgazeError, match=r"holds more than 10 MB\. Replace it with the right archive"):
         extract(tmp_path / "it.tar.gz", tmp_path / "in" / "wanted", MANY)
     assert left_over(tmp_path / "in") == []
 
@@ -341,7 +341,7 @@ def test_entries_that_share_their_bytes(tmp_path):
     second = content.rindex(b"PK\x01\x02")
     content[second + 42 : second + 46] = (0).to_bytes(4, "little")
     path.write_bytes(content)
-    with pytest.raises(NetgazeError, match="broken or cut short"):
+    with pytest.raises(NetgazeError, match="broken or incomplete"):
         unzip(path, tmp_path / "faces", MANY)
     assert left_over(tmp_path) == ["it.zip"]
 

@@ -61,7 +61,7 @@ def test_a_comma_sweeps_only_with_m():
         ("data.batch_size=2.5", "expected a whole number"),
         ("optim.scale_filters=1", "expected true or false"),
         ("data.mean=0.5", "expected a list"),
-        ("optim.lr=0.1,0.2", "add -m"),
+        ("optim.lr=0.1,0.2", "Add -m"),
         ("optim.lr", "Type key=value"),
         ("data.mean=[1,2", "Type key=value"),
         ("resume=nowhere", "there is no run"),
@@ -70,7 +70,7 @@ def test_a_comma_sweeps_only_with_m():
         ("model.pretrained=true", "init=imagenet"),
         ("pretrained=true", "init=imagenet"),
         ("model.weights=DEFAULT", "init=imagenet"),
-        ("data.num_workers=4", "Images lie in memory"),
+        ("data.num_workers=4", "Images are in memory"),
         ("optimizer=adam", "optim=sgd or optim=adamw"),
         ("gpus=2", "trainer.devices"),
         ("trainer.fast_dev_run=true", "trainer.max_epochs=1 data.limit=100"),
@@ -84,23 +84,23 @@ def test_a_comma_sweeps_only_with_m():
         ("data/decathlon=dtd", "type data=decathlon/dtd"),
         ("figure=knn,tsne", "figure=[knn,tsne]"),
         ("optim.betas=1,2", "no key optim.betas. It comes with optim=adamw."),
-        ("optim.lr=interval(0,1)", "one by one"),
-        ("~optim.lr", "only figures, callbacks, loggers and stages can be taken away"),
+        ("optim.lr=interval(0,1)", "list the values"),
+        ("~optim.lr", "only figures, callbacks, loggers and stages can be removed"),
         ("~figure", "figure=[]"),
         ("~figure.knnn", "there is no figure.knnn"),
         ("~stages.teacher", "There is no stage teacher."),
         ("stages={a:{init:b}}", "type the keys of stages one by one"),
-        ("+model=vgg19", "choose without +, model=vgg19"),
+        ("+model=vgg19", "type it without +, model=vgg19"),
         ("+optim.lr=1", "Type it without +, optim.lr=1."),
         ("+optim.lr.x=1", "optim.lr is a value"),
         ("+figure.maximal_images.seed=3", "It comes with figure=[maximal_images]."),
         ("++optim.scale_filters=1_000", "expected true or false"),
         ("trainer.precision='${nope}'", "interpolation key 'nope' not found"),
         ("data.mean=['${nope}']", "interpolation key 'nope' not found"),
-        ("optim.lr='${optim.lr}'", "cannot be worked out"),
+        ("optim.lr='${optim.lr}'", "cannot be resolved"),
         ("optim.lr='${}'", "takes a key"),
-        ("model=glob(nothing*)", "fits none of"),
-        ("init.key=model", "type the file too"),
+        ("model=glob(nothing*)", "matches no choice"),
+        ("init.key=model", "Also type the file"),
         ("--lr=0.1", "The learning rate is optim.lr, and keys are typed without dashes."),
         ("--multi", "Did you mean --multirun?"),
         ("--cfg", "--cfg needs a value"),
@@ -134,7 +134,7 @@ def test_keys_of_a_launcher_are_known_where_it_was_chosen(word):
 
 @pytest.mark.parametrize("typed", ["schedule=cosine", "schedule=null", "+optim=sgd"])
 def test_an_analysis_has_choices_of_its_own(typed):
-    with pytest.raises(NetgazeError, match=r"analyze takes no \w+\. Its choices are data, model, figure, export\.$"):
+    with pytest.raises(NetgazeError, match=r"analyze takes no \w+\. Choose from data, model, figure, export\.$"):
         prepare(["runs=[a]", typed], CONF, "analyze")
 
 

@@ -1,4 +1,7 @@
-"""Every command in the README and on the pages can be typed: its words are known, and Hydra composes them."""
+"""Every command in the README and on the pages can be typed: its words are known, and Hydra composes them.
+
+A block that its page marks as short (```bash short, ```python short) is run, too.
+"""
 
 import re
 import shlex
@@ -6,6 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from tests.commands import command as run
 from tests.conftest import CONF, ROOT
 
 from netgaze import schema
@@ -19,7 +23,8 @@ from netgaze.errors import NetgazeError
 schema.register()
 
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
-BLOCK = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+BLOCK = re.compile(r"^```(\w*)(?: short)?\n(.*?)^```", re.MULTILINE | re.DOTALL)
+SHORT = re.compile(r"^```(bash|python) short\n(.*?)^```", re.MULTILINE | re.DOTALL)
 SPAN = re.compile(r"(?<!`)`([^`]+)`(?!`)")
 PROGRAM = re.compile(r"(?:(?:python )?(?:train|analyze)\.py|(?:python -m )?netgaze (?:train|analyze|runs))(?= |$)")
 SHELL = ("", "bash", "sh", "console")
@@ -49,6 +54,14 @@ def cut(line: str) -> Iterator[str]:
 # Where each is first typed; many a command is on several pages.
 COMMANDS = {
     command: page.name for page in reversed(PAGES) for command in find_commands(page.read_text(encoding="utf-8"))
+}
+
+
+# What is run: the blocks that their pages mark as short, by page and number.
+BLOCKS = {
+    f"{page.name} {place}": block
+    for page in PAGES
+    for place, block in enumerate(SHORT.findall(page.read_text(encoding="utf-8")))
 }
 
 
@@ -133,3 +146,21 @@ def test_a_command_composes(command, monkeypatch, tmp_path):
 def test_a_command_that_cannot_be_is_found(command):
     with pytest.raises(NetgazeError):
         check(*divide(command))
+
+
+def test_there_are_short_blocks():
+    assert {language for language, _ in BLOCKS.values()} == {"bash", "python"}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", BLOCKS)
+def test_a_short_block_runs(name, tmp_path):
+    language, block = BLOCKS[name]
+    if language == "python":
+        exec(compile(block, name, "exec"), {})  # our own page
+        return
+    commands = [divide(line) for line in find_commands(f"```\n{block}```\n")]
+    assert commands
+    for program, words in commands:
+        code, printed = run(*words, cwd=tmp_path, script=f"{program}.py")
+        assert code == 0, printed

@@ -88,7 +88,7 @@ def test_the_next_mirror_goes_on_where_one_broke_off(server, tmp_path):
 def test_the_first_digits_of_a_sha256_are_enough(server, tmp_path):
     digits = hashlib.sha256(CONTENT).hexdigest()[:8]
     assert fetch([f"{server.url}/good"], tmp_path / "file", sha256=digits).read_bytes() == CONTENT
-    with pytest.raises(NetgazeError, match="another checksum"):
+    with pytest.raises(NetgazeError, match="a wrong checksum"):
         fetch([f"{server.url}/wrong"], tmp_path / "other", sha256=digits)
 
 
@@ -106,7 +106,7 @@ def test_file_addresses(tmp_path):
 def test_no_mirror_answers(server, tmp_path):
     with pytest.raises(NetgazeError) as said:
         fetch([NOWHERE, f"{server.url}/wrong"], tmp_path / "file", MD5, advice="Or walk there.")
-    for words in (NOWHERE, "/wrong", "another checksum", str(tmp_path / "file"), "Or walk there."):
+    for words in (NOWHERE, "/wrong", "a wrong checksum", str(tmp_path / "file"), "Or walk there."):
         assert words in str(said.value)
     assert left_over(tmp_path) == []
 
@@ -152,6 +152,6 @@ def test_a_web_page_in_its_place_is_passed_over(tmp_path):
     (tmp_path / "right").write_bytes(CONTENT)
     mirrors = [(tmp_path / name).as_uri() for name in ("page", "right")]
     assert fetch(mirrors, tmp_path / "file").read_bytes() == CONTENT
-    with pytest.raises(NetgazeError, match="what arrived is a web page"):
+    with pytest.raises(NetgazeError, match="the download is a web page"):
         fetch(mirrors[:1], tmp_path / "other")
     assert not (tmp_path / "other").exists()

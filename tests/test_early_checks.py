@@ -49,10 +49,14 @@ TRAIN = [
     (["task=teacher_student", "+stages.teacher.init=missing.pth"], r"^init=missing\.pth: there is no such file"),
     (["data.pseudo_labels=missing.npz"], r"^There are no pseudo-labels at missing\.npz"),
     (["data.pseudo_labels=whole"], r"^There are no pseudo-labels at whole/pseudo_labels\.npz"),
-    (["control=untrained"], "^control=untrained is not known"),
-    (["figures.precision=bf16"], "^figures.precision=bf16 is not known. It is auto or 32."),
+    (["control=trained"], "^Unknown control=trained. Choose untrained, or null for none.$"),
+    (["task=linear_probe", "task.monitor=0.1"], "^task.monitor=0.1: the best epoch is chosen by validation alone."),
+    (["task=rotation", "task.monitor=test/acc"], "^task.monitor=test/acc: the best epoch"),
+    (["task=teacher_student", "+stages.student.task.monitor=0"], "^task.monitor=0: the best epoch"),
+    (["control=random"], "^control=random is now control=untrained.$"),
+    (["figures.precision=bf16"], "^Unknown figures.precision=bf16. Choose auto or 32."),
     (["data=folder", "data.dir=missing"], "Cannot read the folder missing"),
-    (["data=folder"], "^data.dir must be given"),
+    (["data=folder"], "^data.dir is missing"),
 ]
 
 
@@ -87,24 +91,24 @@ def test_a_run_that_has_begun_needs_no_files_but_its_own(place):
 
 
 ANALYZE = [
-    (["runs=[missing]"], "missing leads to no run"),
-    (["runs=[whole]", "checkpoint=worst"], "^checkpoint=worst is not known. It is best or last"),
+    (["runs=[missing]"], "missing contains no run"),
+    (["runs=[whole]", "checkpoint=worst"], "^Unknown checkpoint=worst. Choose best or last"),
     (
         ["runs=[sweep/10]"],
         r"^checkpoint=best: there is no sweep/10/checkpoints/best\.ckpt\. Type checkpoint=last, which",
     ),
     (["runs=[begun]"], r"^checkpoint=best: there is no begun/checkpoints/best\.ckpt\. It was not trained so far\."),
     (["runs=[begun,sweep/9]", "checkpoint=last"], r"no sweep/9/checkpoints/last\.ckpt\. Type checkpoint=best"),
-    (["runs=[whole]", "control=untrained"], "^control=untrained is not known"),
-    (["runs=[whole]", "figures.precision=16"], "^figures.precision=16 is not known. It is auto or 32."),
-    (["runs=[whole,sweep]", "labels=[a,b]"], "as many titles as there are networks, 3"),
-    (["runs=[whole]", "model=vgg19", "labels=[a]", "input=[3,32,32]"], "as many titles as there are networks, 2"),
-    (["runs=[whole,old]", "labels=[a,a]"], "all different"),
+    (["runs=[whole]", "control=trained"], "^Unknown control=trained. Choose untrained"),
+    (["runs=[whole]", "figures.precision=16"], "^Unknown figures.precision=16. Choose auto or 32."),
+    (["runs=[whole,sweep]", "labels=[a,b]"], "one title per network, 3 different"),
+    (["runs=[whole]", "model=vgg19", "labels=[a]", "input=[3,32,32]"], "one title per network, 2 different"),
+    (["runs=[whole,old]", "labels=[a,a]"], "different ones"),
     (["runs=[whole]", "figure=[predict]", "images=[a.jpg,missing.jpg]"], r"^images: there is no file missing\.jpg\.$"),
     (["runs=[whole]", "images=[missing.jpg]"], r"^images: there is no file missing\.jpg\.$"),
-    (["runs=[whole]", "figure=[predict]", "images=['*.png']"], r"^images: no file fits \*\.png"),
+    (["runs=[whole]", "figure=[predict]", "images=['*.png']"], r"^images: no file matches \*\.png"),
     (["runs=[whole]", "figure=[predict]", "images=[empty]"], "^images: empty holds no pictures"),
-    (["runs=[whole]", "figure=[cam]", "images=[a.jpg]"], "^images: choose a figure that shows own pictures"),
+    (["runs=[whole]", "figure=[cam]", "images=[a.jpg]"], "^images: no chosen figure shows your own pictures"),
     (
         ["runs=[whole]", "figure=[cam,predict]", "figure.predict.images=[no.jpg]"],
         r"^figure\.predict\.images: .* no\.jpg",
@@ -116,8 +120,11 @@ ANALYZE = [
     (["runs=[whole]", "figure=[maximal_images]", "figure.maximal_images.layer=layer9"], "no layer layer9. .* layer2"),
     (["runs=[sweep/9,whole]", "figure=[filters]", "figure.filters.layers=[x]"], "none of the networks has no layer x"),
     (["runs=[whole]", "figure=[deep_dream]", "figure.deep_dream.class_name=dug"], "no class dug. Nearest names: dog"),
-    (["runs=[whole]", "figure=[cam]", "figure.cam.indices=[4,5]"], r"indices names image 5, .* images 0 to 4\."),
-    (["runs=[whole]", "figure=[knn]", "figure.knn.indices=[-1]"], r"indices names image -1"),
+    (
+        ["runs=[whole]", "figure=[cam]", "figure.cam.indices=[4,5]"],
+        r"indices: there is no image 5\. Choose from 0 to 4\.",
+    ),
+    (["runs=[whole]", "figure=[knn]", "figure.knn.indices=[-1]"], r"indices: there is no image -1\."),
 ]
 
 
@@ -158,7 +165,7 @@ def test_what_can_be_looked_at(words, place):
 def test_what_one_network_has_the_others_may_lack():
     known = [Known(["a"], ["cat"], 3), Known(["b"], ["dog"], 9), Known(["a"], ["cat"], 5)]
     check_named({"x": {"layers": ["a", "b"], "class_name": "dog", "indices": [8]}}, known)
-    with pytest.raises(NetgazeError, match=r"images 0 to 8\."):
+    with pytest.raises(NetgazeError, match=r"from 0 to 8\."):
         check_named({"x": {"indices": [9]}}, known)
 
 

@@ -71,10 +71,10 @@ def test_a_subclass_of_a_figure_inherits_what_it_says():
 
 
 def test_controls_whose_picture_tells_nothing_are_numbers():
-    findings = {"run": Finding({"blue": 1}), "random": Finding({"blue": 2})}
+    findings = {"run": Finding({"blue": 1}), "untrained": Finding({"blue": 2})}
     hooks = {"compute": lambda self, subject: Finding(), "draw": lambda self, findings: None}
-    assert list(pick_drawn(make(**hooks)(), findings, ["random"])) == ["run", "random"]
-    assert list(pick_drawn(make(controls="numbers", **hooks)(), findings, ["random"])) == ["run"]
+    assert list(pick_drawn(make(**hooks)(), findings, ["untrained"])) == ["run", "untrained"]
+    assert list(pick_drawn(make(controls="numbers", **hooks)(), findings, ["untrained"])) == ["run"]
     with pytest.raises(TypeError, match=r"Sky\.controls must be one of drawn, numbers, none"):
         make(controls=False)
 
@@ -94,30 +94,30 @@ def test_controls_of_which_the_same_was_found_are_drawn_once():
     findings = {
         "run": Finding({"blue": 1}, gray),
         "twin": Finding({"blue": 1}, gray),
-        "random (run)": Finding({"blue": 1}, gray),
-        "random (twin)": Finding({"blue": 1}, {"sky": gray["sky"].copy()}),
+        "untrained (run)": Finding({"blue": 1}, gray),
+        "untrained (twin)": Finding({"blue": 1}, {"sky": gray["sky"].copy()}),
         "other number": Finding({"blue": 2}, gray),
         "other array": Finding({"blue": 1}, blue),
         "no array": Finding({"blue": 1}),
     }
     drawn = pick_drawn(make(**hooks)(), findings, list(findings)[2:])
-    assert list(drawn) == [label for label in findings if label != "random (twin)"]
+    assert list(drawn) == [label for label in findings if label != "untrained (twin)"]
 
 
 def test_what_several_tell_together_joins_the_findings_of_those_that_were_asked():
     def relate(self, findings, subjects):
-        assert list(findings) == list(subjects) == ["run", "random"]
+        assert list(findings) == list(subjects) == ["run", "untrained"]
         return name_settings(subjects)
 
     subjects = [
-        SimpleNamespace(label=label, setting=f"of {label}", control=label == "random")
-        for label in ("run", "left out", "random")
+        SimpleNamespace(label=label, setting=f"of {label}", control=label == "untrained")
+        for label in ("run", "left out", "untrained")
     ]
-    findings = {label: Finding({}, {"sky": np.ones(2)}) for label in ("run", "random")}
+    findings = {label: Finding({}, {"sky": np.ones(2)}) for label in ("run", "untrained")}
     hooks = {"compute": lambda self, subject: Finding(), "draw": lambda self, findings: None, "relate": relate}
     join_related(make(**hooks)(), findings, subjects)
     assert str(findings["run"].arrays["setting"]) == "of run"
-    assert list(findings["random"].arrays) == ["sky"], "controls of which the same was found are drawn once"
+    assert list(findings["untrained"].arrays) == ["sky"], "controls of which the same was found are drawn once"
     assert list(findings["run"].arrays) == ["sky", "setting"]
 
 

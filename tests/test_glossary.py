@@ -30,7 +30,7 @@ def test_a_name_is_explained_by_itself_or_by_the_pattern_that_fits_it_whole():
     assert explain("acc", WORDS) is SHARE
     assert explain("layer1.0/dead", WORDS).words == "layer1.0: dead"
     assert explain("cat as dog", WORDS).words == "cat as dog"
-    assert explain("val/acc", WORDS) == Meaning("val right", unit="%", count="val/images")
+    assert explain("val/acc", WORDS) == Meaning("validation right", unit="%", count="val/images")
     assert explain("layer1/dead/more", WORDS) is None
     assert explain("/dead", WORDS) is None
     assert explain("ac", WORDS) is None
@@ -74,11 +74,11 @@ def test_no_margin_where_something_is_not_known(numbers):
 @pytest.mark.parametrize(
     ("value", "margin", "shown"),
     [
-        (0.9371, 0.0154, "93.7 ± 1.5 %"),
-        (0.9371, None, "93.7 %"),
-        (0.93712, 0.00031, "93.71 ± 0.03 %"),
-        (1.0, 0.004, "100.0 ± 0.4 %"),
-        (-0.00001, None, "0.0 %"),
+        (0.9371, 0.0154, "93.7 ± 1.5%"),
+        (0.9371, None, "93.7%"),
+        (0.93712, 0.00031, "93.71 ± 0.03%"),
+        (1.0, 0.004, "100.0 ± 0.4%"),
+        (-0.00001, None, "0.0%"),
         (None, None, "-"),
     ],
 )
@@ -105,6 +105,6 @@ def test_numbers_of_runs_say_of_how_many_they_are():
         "val/examples",
         "val/examples",
     ]
-    assert explain("first/acc", NUMBERS).words == "first acc"
+    assert explain("first/acc", NUMBERS).words == "first accuracy"
     assert {meaning.better for name, meaning in RUN_NUMBERS.items() if "acc" in name} == {"higher"}
     assert explain("val/loss", NUMBERS).better == explain("test/eer", NUMBERS).better == "lower"

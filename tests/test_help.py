@@ -87,7 +87,7 @@ def test_the_defaults_are_those_that_hydra_composes():
 
 
 def test_ten_keys_that_people_change_stand_with_their_defaults_and_a_line():
-    shown = explain().partition("Keys that people change")[2].partition("\n\n")[0].splitlines()[1:]
+    shown = explain().partition("Common keys")[2].partition("\n\n")[0].splitlines()[1:]
     names = [line.split("=")[0].strip() for line in shown if re.match(r"  \S", line)]
     assert len(names) == len(set(names)) == 10
     assert all(key.said for key in list_default_keys(Configs(CONF, "train")) if key.path in names)
@@ -118,13 +118,13 @@ def leaves(content, start=""):
 
 def test_a_choice_says_what_it_is_what_else_it_chooses_and_what_its_keys_mean():
     said = explain("task=siamese")
-    assert "The same person or not? Embeddings whose distance decides;" in said
-    assert "It also chooses data=att_faces schedule=one_cycle" in said
-    assert re.search(r"  task\.margin=null +of contrastive \(2\.0\) and triplet \(0\.3\)\n", said)  # its comment
+    assert "Siamese: the same person or not, by the distance of embeddings;" in said
+    assert "It also sets data=att_faces schedule=one_cycle" in said
+    assert re.search(r"  task\.margin=null +null: 2\.0 for contrastive, 0\.3 for triplet\n", said)  # its comment
     assert re.search(
         r"  task\.num_classes=\$\{data\.num_classes\}\n +outputs of the network\n", said
     )  # its base's docs
-    assert "${...} stands for the value of another key." in said
+    assert "${...} is the value of another key." in said
 
 
 def test_commands_in_a_comment_are_those_that_can_be_typed(monkeypatch):

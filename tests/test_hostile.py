@@ -193,11 +193,11 @@ def test_a_folder_of_configs_beside_the_config(run):
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["+hydra.callbacks.x._target_=os.system"], "would change how commands are run"),
-        (["model@hydra.callbacks.x=resnet20"], "would change how commands are run"),
-        (["--config-dir=/tmp"], "would change how commands are run"),
-        (["data.url='http://x/${oc.env:HOME}'"], "reads what is none of its"),
-        (None, "would change how commands are run"),
+        (["+hydra.callbacks.x._target_=os.system"], "would change how commands run"),
+        (["model@hydra.callbacks.x=resnet20"], "would change how commands run"),
+        (["--config-dir=/tmp"], "would change how commands run"),
+        (["data.url='http://x/${oc.env:HOME}'"], "would read from this machine"),
+        (None, "would change how commands run"),
     ],
 )
 def test_a_sweep_of_a_stranger(tmp_path, words, said):
@@ -231,17 +231,17 @@ YAMLS = {
 @pytest.mark.parametrize("kind", YAMLS)
 def test_configs_that_grow_or_call(run, kind):
     (run / ".hydra" / "config.yaml").write_text(YAMLS[kind])
-    with pytest.raises(NetgazeError, match=r"is no config that train\.py wrote"):
+    with pytest.raises(NetgazeError, match=r"is not a config that train\.py wrote"):
         read_config(run / ".hydra" / "config.yaml")
     code, printed = command("resume=outputs/theirs", cwd=run.parents[1])
     assert code == 1
-    assert "config.yaml is no config that train.py wrote" in printed
+    assert "config.yaml is not a config that train.py wrote" in printed
     assert len(printed) < 1000
 
 
 def test_a_config_of_megabytes_is_not_read(run):
     os.truncate(run / ".hydra" / "config.yaml", 50_000_000)
-    with pytest.raises(NetgazeError, match="has 50 MB, and such a file has 1 at most"):
+    with pytest.raises(NetgazeError, match="has 50 MB, more than the 1 MB"):
         read_config(run / ".hydra" / "config.yaml")
 
 
@@ -274,7 +274,7 @@ def test_facts_that_are_none(run, content, said):
 @pytest.mark.parametrize("name", ["run.json", "metrics.json"])
 def test_a_gigabyte_of_json_is_not_read(run, name):
     os.truncate(run / name, 1 << 30)  # sparse: it takes no room
-    with pytest.raises(NetgazeError, match="has 1074 MB, and such a file has 100 at most"):
+    with pytest.raises(NetgazeError, match="has 1074 MB, more than the 100 MB"):
         read_json(run / name)
 
 

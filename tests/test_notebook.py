@@ -123,7 +123,7 @@ def test_a_sweep_ends_in_a_table_and_a_failed_run_stays_in_it(place, capsys):
     assert capsys.readouterr().err.count("non-finite") == 2
     assert sorted(path.name for path in swept.folder.iterdir() if path.is_dir()) == ["0", "1", "2", "3", "figures"]
     again = fit([f"resume={swept.folder}"])
-    assert capsys.readouterr().out.count("is finished already") == 2
+    assert capsys.readouterr().out.count("is already finished") == 2
     assert again.table.shape == swept.table.shape
 
 
@@ -168,7 +168,7 @@ def test_a_figure_of_ones_own(run):
     picture, numbers = look(Norms(), run)
     assert isinstance(picture, Figure)
     assert isinstance(numbers, pd.DataFrame)
-    assert numbers.columns.tolist() == ["rotation", "random", "raw pixels"]
+    assert numbers.columns.tolist() == ["rotation", "untrained", "raw pixels"]
     norms = run.subject.features("test").norm(dim=1)
     assert numbers.loc["mean", "rotation"] == pytest.approx(float(norms.mean()))
     assert "all" not in numbers.index
@@ -183,11 +183,11 @@ def test_a_figure_of_ones_own(run):
     ("ask", "said"),
     [
         (lambda run: fit(["task=rotatoin"]), "There is no task=rotatoin. Did you mean rotation?"),
-        (lambda run: fit(["optim.lr=0.1,0.2"]), "add -m"),
+        (lambda run: fit(["optim.lr=0.1,0.2"]), "Add -m"),
         (lambda run: fit(["--cfg", "job"]), "no other flags"),
         (lambda run: fit("task=rotation data=shapes"), "['task=rotation', 'data=shapes']"),
         (lambda run: fit(["resume=nowhere"]), "there is no run"),
-        (lambda run: analyze(["figure=[knn]"]), "runs must be given"),
+        (lambda run: analyze(["figure=[knn]"]), "runs is missing"),
         (lambda run: analyze(["-m", "runs=[a]"]), "no other flags"),
         (lambda run: look("kn", run), "There is no figure=kn. Did you mean knn?"),
         (lambda run: look("knn", run.subject, run.subject), "a title of its own"),

@@ -74,7 +74,9 @@ def test_a_folder_of_another_program_is_none(name, tmp_path):
 def test_that_of_another_user_must_be_named(own, monkeypatch):
     monkeypatch.setattr(os, "getuid", lambda: (own / "conf").stat().st_uid + 1)
     with chdir(own):
-        with pytest.raises(NetgazeError, match=r"conf belongs to another user.* type --config-dir conf; else work in"):
+        with pytest.raises(
+            NetgazeError, match=r"conf belongs to another user.* type --config-dir conf; otherwise work in"
+        ):
             find_own_folder([])
         assert find_own_folder(["--config-dir", "conf"]) == own / "conf"
 
@@ -83,7 +85,7 @@ def test_a_run_takes_it_and_says_so(own):
     words = [*TINY, *NO_FIGURES, "control=null", "trainer.max_epochs=0", "hydra.run.dir=run"]
     code, said = command(*words, "model=mine", cwd=own)
     assert code == 0, said
-    assert f"Configs of {own / 'conf'} come before netgaze's own." in said
+    assert f"Configs in {own / 'conf'} override netgaze's own." in said
     config = yaml.safe_load((own / "run" / ".hydra" / "config.yaml").read_text("utf-8"))
     assert config["model"]["_target_"] == "own_nets.Net"
     code, said = command(*words[:-1], "hydra.run.dir=changed", cwd=own)
@@ -96,7 +98,7 @@ def test_a_run_takes_it_and_says_so(own):
 def test_a_run_elsewhere_says_nothing_of_it(tmp_path):
     code, said = command(*TINY, *NO_FIGURES, "trainer.max_epochs=0", "control=null", cwd=tmp_path)
     assert code == 0, said
-    assert "Configs of" not in said
+    assert "Configs in" not in said
 
 
 @pytest.mark.slow

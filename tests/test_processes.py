@@ -116,7 +116,7 @@ def test_what_is_left_over_makes_nobody_a_helper(left, monkeypatch):
 
 
 def test_as_many_devices_as_a_launcher_has_started(monkeypatch):
-    with pytest.raises(NetgazeError, match="devices=-1 is all GPUs, and there is none"):
+    with pytest.raises(NetgazeError, match="devices=-1 means all GPUs, but there are none"):
         count_devices(-1, is_cpu=True)
     assert (count_devices(3, is_cpu=True), count_devices(-1, is_cpu=False)) == (3, -1)
     put(monkeypatch, STEP | {"SLURM_STEP_NUM_TASKS": "8", "SLURM_STEP_NUM_NODES": "2"})

@@ -87,7 +87,7 @@ def test_a_file_gives_back_what_was_written(chosen, tmp_path):
 
 
 def test_nothing_there_is_said(tmp_path):
-    with pytest.raises(NetgazeError, match=r"no pseudo-labels at .*task=pseudo_labels writes them"):
+    with pytest.raises(NetgazeError, match=r"no pseudo-labels at .*Write them with a run of task=pseudo_labels"):
         read(tmp_path)
 
 

@@ -1,7 +1,7 @@
 """What the README and the pages say of the files is what the files say, and their links lead somewhere."""
 
-import importlib.util
 import re
+import sys
 
 import pytest
 from tests.conftest import ROOT
@@ -9,9 +9,8 @@ from tests.conftest import ROOT
 from netgaze.commands.choices import Choice
 from netgaze.commands.yamls import Yaml
 
-SPEC = importlib.util.spec_from_file_location("tables", ROOT / "docs" / "tables.py")
-tables = importlib.util.module_from_spec(SPEC)
-SPEC.loader.exec_module(tables)
+sys.path.append(str(ROOT / "docs"))
+import tables
 
 
 def test_the_readme_is_short():
@@ -21,8 +20,7 @@ def test_the_readme_is_short():
 @pytest.mark.parametrize("page", tables.PAGES, ids=lambda page: page.name)
 def test_the_tables_and_the_tree_say_what_the_files_say(page):
     text = page.read_text(encoding="utf-8")
-    assert "<!-- end -->" in text
-    assert tables.fill_blocks(text) == text, f"{page.name} is not what the YAMLs and modules say: make readme"
+    assert tables.fill_blocks(text) == text, f"{page.name} is not what YAMLs, modules and numbers say: make readme"
 
 
 def make_choice(name: str, text: str) -> Choice:

@@ -62,13 +62,13 @@ def test_another_file_of_arrays_is_refused(changes, tmp_path):
 def test_no_file_and_a_damaged_one_are_told_in_a_sentence(content, tmp_path):
     if content is not None:
         (tmp_path / "examples.npz").write_bytes(content)
-    with pytest.raises(NetgazeError, match="no record of training examples"):
+    with pytest.raises(NetgazeError, match="not a record of training examples"):
         Record.load(tmp_path / "examples.npz")
 
 
 def test_nothing_in_it_is_unpickled(tmp_path):
     np.savez(tmp_path / "examples.npz", probability=np.array([print], dtype=object))
-    with pytest.raises(NetgazeError, match="no record"):
+    with pytest.raises(NetgazeError, match="not a record"):
         Record.load(tmp_path / "examples.npz")
 
 
@@ -94,15 +94,13 @@ def test_a_subject_has_it_of_the_data_that_it_was_trained_on():
 
 def test_other_data_than_it_is_of_is_refused():
     subject = Subject("run", data=lambda: Data(6), examples=make)
-    with pytest.raises(NetgazeError, match="is of 5 training examples, and its data now has 6"):
+    with pytest.raises(NetgazeError, match="has 5 training examples, but its data now has 6"):
         subject.examples  # noqa: B018
 
 
 def test_a_run_without_it_is_told_how_there_will_be_one(tmp_path):
     found = look({"dynamics": Dynamics()}, [Subject("run", data=lambda: Data(5))], tmp_path)
-    assert found.left_out == {
-        "dynamics": "run has no examples (a run trained with callback.examples.record=true has them)"
-    }
+    assert found.left_out == {"dynamics": "run has no examples (train with callback.examples.record=true)"}
 
 
 def test_what_nobody_records_is_refused_before_the_training():

@@ -6,7 +6,7 @@ from tests.conftest import ROOT
 from netgaze import schema, upgrade
 from netgaze.commands.arguments import prepare
 from netgaze.errors import NetgazeError
-from netgaze.files import read_json
+from netgaze.files import read_config, read_json
 
 CONF = ROOT / "conf"
 OLD = ROOT / "tests" / "golden" / "runs"
@@ -26,7 +26,7 @@ def registered():
         ("figure.knn.num_neighbours=3", "figure.knn.num_neighbours is now figure.knn.num_neighbors."),
         ("stages.student.data.labelled_share=0.1", "data.labelled_share is now data.labeled_fraction."),
         ("figure=[neighbours]", "figure=neighbours is now figure=neighbors."),
-        ("figure=[accuracy_vs_k]", "figure=accuracy_vs_k is gone: the plot of a sweep"),
+        ("figure=[accuracy_vs_k]", "figure=accuracy_vs_k was removed: the plot of a sweep"),
     ],
 )
 def test_an_old_word_is_answered_with_the_new_one(word, sentence):
@@ -53,6 +53,7 @@ def test_a_config_is_renamed_at_every_depth_and_else_stays():
         "figure": {"neighbours": {"_target_": "netgaze.figures.neighbours.Neighbours"}, "accuracy_vs_k": {}},
         "stages": {"student": {"data": {"labelled_share": "${data.labelled_share}"}, "figure": {"accuracy_vs_k": {}}}},
         "model": {"widths": [8, 16], "crop": 1},
+        "control": "random",
     }
     assert upgrade.upgrade_config(old) == {
         "data": {"labeled_fraction": 0.5, "augment": {"crop_padding": 4, "flip": True}, "dir": "crop"},
@@ -65,6 +66,7 @@ def test_a_config_is_renamed_at_every_depth_and_else_stays():
         "figure": {"neighbors": {"_target_": "netgaze.figures.neighbors.Neighbors"}},
         "stages": {"student": {"data": {"labeled_fraction": "${data.labeled_fraction}"}, "figure": {}}},
         "model": {"widths": [8, 16], "crop": 1},
+        "control": "untrained",
     }
 
 
@@ -76,10 +78,25 @@ def test_facts_of_this_version_stay_as_they_are():
     assert upgrade.upgrade_checkpoint(content) is content
 
 
+def test_the_control_has_one_name_in_runs_of_every_version(tmp_path):
+    facts = {"versions": {"netgaze": "0.2.0"}, "config": {"control": "random", "task": {"num_views": 2}}}
+    today = {"control": "untrained", "task": {"num_views": 2}}
+    assert upgrade.upgrade_facts(facts)["config"] == today
+    content = {"netgaze": {"version": "0.2.0", "config": facts["config"]}, "state_dict": {"centre": 1}}
+    assert upgrade.upgrade_checkpoint(content) == content | {"netgaze": {"version": "0.2.0", "config": today}}
+    stored = tmp_path / ".hydra" / "config.yaml"
+    stored.parent.mkdir()
+    stored.write_text("control: random\ntask: {num_views: 2}\n", encoding="utf-8")
+    upgrade.upgrade_stored_config(stored)
+    assert read_config(stored) == today
+    assert upgrade.upgrade_words(["control=random", "seed=1"], tmp_path) == ["control=untrained", "seed=1"]
+
+
 def test_facts_of_version_0_1_are_renamed():
     facts = upgrade.upgrade_facts(read_json(OLD / "supervised" / "run.json"))
     assert "data.labeled_fraction=0.5" in facts["overrides"]
     assert facts["config"]["data"]["labeled_fraction"] == 0.5
+    assert facts["config"]["control"] == "untrained"
     assert "judged_on" not in facts
     assert facts["eval_fingerprint"]
 

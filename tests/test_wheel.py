@@ -115,7 +115,7 @@ def test_an_installed_netgaze_trains_looks_and_lists_from_an_empty_folder(instal
     assert str(report.relative_to(tmp_path)) in said
     listed = call(netgaze, "runs", cwd=tmp_path)
     assert "finished" in listed
-    assert "Look at the newest: netgaze analyze runs=latest" in listed
+    assert "Show the newest: netgaze analyze runs=latest" in listed
 
 
 def test_an_installed_netgaze_takes_ones_own_configs_and_goes_on_with_its_runs(installed, tmp_path):

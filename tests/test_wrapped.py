@@ -166,12 +166,12 @@ def test_figures_of_a_network(figure):
 
 class TestControls:
     def list_controls(self, *networks):
-        return controls(_open_all(networks, (IMAGES, LABELS)), "random")
+        return controls(_open_all(networks, (IMAGES, LABELS)), "untrained")
 
     def test_the_untrained_network_is_drawn_as_its_modules_draw(self):
         network = make()
         untrained, pixels = self.list_controls(network)
-        assert (untrained.label, pixels.label) == ("random", "raw pixels")
+        assert (untrained.label, pixels.label) == ("untrained", "raw pixels")
         own, drawn = network.state_dict(), untrained.model.network.state_dict()
         assert torch.equal(drawn["body.1.running_mean"], torch.zeros(8))
         assert torch.equal(drawn["body.1.running_var"], torch.ones(8))
@@ -205,9 +205,9 @@ class TestControls:
 
     def test_equal_untrained_networks_are_one(self):
         twins = self.list_controls(wrap(make(seed=1), label="a"), wrap(make(seed=2), label="b"))
-        assert [it.label for it in twins] == ["random", "raw pixels"]
+        assert [it.label for it in twins] == ["untrained", "raw pixels"]
         apart = self.list_controls(wrap(make(seed=1), label="a"), wrap(make(seed=1), label="b", mean=0.5, std=0.5))
-        assert [it.label for it in apart] == ["random (a)", "random (b)", "raw pixels"]
+        assert [it.label for it in apart] == ["untrained (a)", "untrained (b)", "raw pixels"]
 
     def test_a_draw_that_fails_is_named(self):
         network = make()
@@ -249,27 +249,27 @@ class TestClasses:
     [
         (lambda: wrap("resnet18"), "expected a network, a torch.nn.Module, got a str"),
         (lambda: wrap(make(), class_names="cat dog"), "expected a list of class_names"),
-        (lambda: wrap(make(), mean=0.5), "mean=0.5 and std=None belong together"),
+        (lambda: wrap(make(), mean=0.5), "mean=0.5 and std=None go together"),
         (lambda: wrap(make(), mean=[123.7], std=[58.4]), "Divide those of pixels in 0..255 by 255"),
         (lambda: wrap(make(), mean=[0.5], std=[0.0]), "each std is above 0"),
-        (lambda: look("cam", make()), "Net has nothing to look at. Give data="),
+        (lambda: look("cam", make()), "Net has no data. Give data="),
         (
             lambda: look("filters", nn.Sequential(nn.Flatten(), nn.Linear(3 * SIZE**2, 4)), data=DATA),
-            "filters: this network has no convolution",
+            "This network has no convolution",
         ),
-        (lambda: look("cam", data=DATA), "data= is for networks of your own"),
+        (lambda: look("cam", data=DATA), "data= is for your own networks"),
         (lambda: look("cam", make(), make(), data=DATA), r"wrap\(network, label=\.\.\.\)"),
-        (lambda: look("knn", make(), data=DATA), r'no training images \(in a notebook, data=\{"train"'),
+        (lambda: look("knn", make(), data=DATA), r'no training images \(in a notebook, pass data=\{"train"'),
         (lambda: look("layers", make(), data=DATA), "no training images .* and no known classes"),
         (lambda: look("curves", make(), data=DATA), "nothing to look at. Net has no history"),
-        (lambda: look("similarity", make(), data=DATA), "Give two networks or more"),
+        (lambda: look("similarity", make(), data=DATA), "Give two or more networks"),
         (lambda: look("cam", make(), data=(IMAGES, LABELS + 9)), "the labels of test are 9 to 12"),
         (lambda: look("cam", wrap(make(), class_names=["a"]), data=DATA), "Net has 4 outputs, but 1 class_names"),
         (lambda: look("cam", make(), data=(IMAGES[:, :1], LABELS)), "Net: Net cannot read images of 1x16x16"),
         (lambda: look("cam", wrap(make(), map_layer="body.9"), data=DATA), "Net: map_layer=body.9 gives"),
         (lambda: look("cam", wrap(make(), mean=0.5, std=0.5), wrap(make(), mean=0.4, std=0.5, label="b"),
                       data=(IMAGES / 100, LABELS)), r"values lie in 0\.\.2\.55.* for all networks the same"),
-        (lambda: look("cam", make(), data=DATA, control="trained"), "choose random, or null for none"),
+        (lambda: look("cam", make(), data=DATA, control="trained"), "Choose untrained, or null for none"),
     ],
 )  # fmt: skip
 def test_a_mistake_gets_a_sentence(ask, said):
@@ -280,7 +280,7 @@ def test_a_mistake_gets_a_sentence(ask, said):
 def test_a_network_that_cannot_be_copied_is_named():
     network = make()
     network.cache = torch.ones(1, requires_grad=True) * 2
-    with pytest.raises(NetgazeError, match="Net cannot be copied, and would be changed without: Only Tensors"):
+    with pytest.raises(NetgazeError, match="Net cannot be copied, and showing it would change it: Only Tensors"):
         look("cam", network, data=DATA)
 
 
@@ -301,7 +301,7 @@ def test_the_notebook_runs(tmp_path):
     shown = [output.data.get("text/html", "") for output in outputs if output.output_type == "execute_result"]
     assert ["data:image/png;base64," in html for html in shown] == [True] * 4
     assert "<iframe" in shown[-1]
-    assert all("mine" in html and "random" in html for html in shown)
+    assert all("mine" in html and "untrained" in html for html in shown)
 
 
 @pytest.fixture(scope="module")
@@ -331,7 +331,7 @@ class TestBesideARun:
         model = run.subject.task.model
         mine = wrap(model, label="mine")
         seen = look("cam", mine, run).numbers
-        assert seen.columns.tolist() == ["mine", "supervised", "random (mine)", "random (supervised)"]
+        assert seen.columns.tolist() == ["mine", "supervised", "untrained (mine)", "untrained (supervised)"]
         both = look("knn", run, mine).numbers
         assert both.columns[-1] == "raw pixels"
         assert both["supervised"].tolist() == pytest.approx(both["mine"].tolist(), abs=0.05)
@@ -354,7 +354,7 @@ class TestBesideARun:
         assert (subject.outputs("test").targets == run.subject.outputs("test").targets).all()
 
     def test_data_beside_a_run_is_refused(self, run):
-        with pytest.raises(NetgazeError, match=r"looks at its own data\. Leave data= out"):
+        with pytest.raises(NetgazeError, match=r"has its own data\. Leave data= out"):
             look("cam", make(), run, data=DATA)
-        with pytest.raises(NetgazeError, match="data= is for networks of your own"):
+        with pytest.raises(NetgazeError, match="data= is for your own networks"):
             look("cam", run, data=DATA)

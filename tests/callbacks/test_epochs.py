@@ -182,7 +182,7 @@ def test_progress_says_images_a_second_of_training_alone(make_trainer, task, clo
     assert "106.0 s  40 images/s" in caplog.messages[1], "each epoch counts for itself"
 
 
-@pytest.mark.parametrize(("batches", "said"), [(200, ["5 images/s: about 8.3 min an epoch"]), (5, [])])
+@pytest.mark.parametrize(("batches", "said"), [(200, ["5 images/s: about 8.3 min per epoch"]), (5, [])])
 def test_progress_says_within_seconds_how_long_an_epoch_takes(make_trainer, task, clock, caplog, batches, said):
     """The first step, which is slower, does not count for the speed; nothing is said where the epoch ends at once."""
     progress = Progress()

@@ -175,7 +175,7 @@ def test_a_record_of_other_examples_is_left_behind(make_trainer, task, caplog):
     fewer = make_trainer(num=NUM - 1)
     fewer.current_epoch = 2
     other.on_train_start(fewer, task)
-    assert "begins anew" in caplog.text
+    assert "starts again" in caplog.text
     other.on_train_epoch_end(fewer, task)
     assert other.state_dict()["epochs"]["margin"].shape == (3, NUM - 1)
 
@@ -221,7 +221,7 @@ def test_of_a_task_without_classes_it_says_that_there_is_nothing_to_record(make_
     task.classifies = False
     trainer, callback = make_trainer(), Examples(record=True)
     run(callback, trainer, task, range(1))
-    assert caplog.text.count("callback.examples records nothing: Task gives a training example no class.") == 1
+    assert caplog.text.count("callback.examples records nothing: Task predicts no class for a training example.") == 1
     assert not (trainer.default_root_dir / "examples.npz").exists()
 
 

@@ -151,7 +151,7 @@ def test_a_tracker_that_fails_costs_itself_and_is_told_nothing_more(fails, make_
     trainer = make_trainer(history := History(), own := Tracking({"bad": bad, "good": good}))
     with caplog.at_level(logging.WARNING):
         follow(run, trainer, task, own, 2)
-    assert [record.message for record in caplog.records] == [f"logger.bad fails, and is told nothing more: no {fails}"]
+    assert [record.message for record in caplog.records] == [f"logger.bad failed and gets no more numbers: no {fails}"]
     assert len(good.list("epoch")) == len(history.rows) == 2
     assert good.list("close") == [("finished",)]
     assert bad.list("close") == ([] if fails in ("open", "close") else [("failed",)])

@@ -103,7 +103,7 @@ def test_a_run_whose_time_is_nearly_up_queues_itself_again(slurm, tmp_path):
     said = (run / "train.log").read_text()
     assert read_run(run)["status"] == "finished", said
     assert "Stopped by SIGUSR1 within epoch" in said
-    assert "is in the queue again" in said
+    assert "is queued again" in said
     rows = [int(row["epoch"]) for row in read_rows(run)]
     assert rows == list(range(1, 26))
     assert json.loads((run / "metrics.json").read_text())["test/images"] == 360

@@ -94,7 +94,7 @@ def take_float_labels(folder):
         (take_text, "fog.npy cannot be read as an array"),
         (take_half, "fog.npy cannot be read as an array"),
         (take_several, "fog.npy holds several arrays"),
-        (take_float_labels, "labels.npy holds float64.*must hold whole numbers"),
+        (take_float_labels, "labels.npy holds float64.*must hold integers"),
     ],
 )
 def test_other_files_are_refused_in_a_sentence(change, said, tmp_path):

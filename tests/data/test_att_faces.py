@@ -206,7 +206,7 @@ def test_nothing_there_and_no_mirror(tmp_path, says):
 
 
 def test_nothing_there_and_no_download(tmp_path, says):
-    with says(r"neither at .*att_faces nor at .*att_faces\.zip.*data\.download=true"):
+    with says(r"no AT&T faces at .*att_faces or .*att_faces\.zip.*data\.download=true"):
         opened(tmp_path, download=False).setup()
 
 
@@ -214,7 +214,7 @@ def test_nothing_there_and_no_download(tmp_path, says):
 def test_a_broken_archive(tmp_path, share, says):
     path = pack(tmp_path / ARCHIVE, "plain")
     path.write_bytes(path.read_bytes()[: int(share * path.stat().st_size)])
-    with says(r"att_faces\.zip is broken or cut short .*Remove it to get it anew"):
+    with says(r"att_faces\.zip is broken or incomplete .*Remove it to download it again"):
         opened(tmp_path).setup()
     assert not (tmp_path / FOLDER).exists()
 
@@ -293,8 +293,8 @@ def test_a_corrupt_photo(faces, layout, content, says):
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"fit": "stretch"}, r"data\.fit=stretch is not known"),
-        ({"split": "random"}, r"data\.split=random is not known\. It is people or notebook"),
+        ({"fit": "stretch"}, r"Unknown data\.fit=stretch"),
+        ({"split": "random"}, r"Unknown data\.split=random\. Choose people or notebook"),
         ({"num_channels": 2, "mean": [0.5] * 2, "std": [0.2] * 2}, r"data\.num_channels=2 is not possible"),
         ({"num_classes": 39}, r"AT&T faces has 40 classes, but data\.num_classes=39"),
         ({"split": "notebook", "num_val_people": 1}, r"data\.num_val_people=1 must be from 2 to 35"),

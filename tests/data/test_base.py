@@ -117,7 +117,7 @@ def test_another_split_seed_holds_out_other_images():
         ({"mean": (0.5, 0.5)}, "data.mean"),
         ({"limit": 2}, "data.limit=2"),
         ({"image_size": 0}, "data.image_size=0 must be 1 or more"),
-        ({"num_channels": 2}, "It is 3 .color. or 1 .gray."),
+        ({"num_channels": 2}, "Choose 3 .color. or 1 .gray."),
         ({"std": (0,)}, "must be above 0"),
         ({"split_seed": -1}, "data.split_seed=-1 must be 0 or more"),
     ],

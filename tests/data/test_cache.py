@@ -174,7 +174,7 @@ def test_processes_read_what_threads_read(mixed, monkeypatch):
 def test_a_process_that_ends_is_said(photos, monkeypatch, says):
     monkeypatch.setattr(parallel, "_MANY", 2)
     monkeypatch.setattr(parallel, "count_cores", lambda: 2)
-    with says("A process that reads images was ended"):
+    with says("A process that reads images was killed"):
         list(map_files(partial(os.kill, 0), list_files(photos)))  # which takes no number and list
 
 

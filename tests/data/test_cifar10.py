@@ -195,7 +195,7 @@ def test_nothing_there_and_no_network(tmp_path):
 
 
 def test_nothing_there_and_no_download(tmp_path):
-    with pytest.raises(NetgazeError, match="CIFAR-10 is neither at"):
+    with pytest.raises(NetgazeError, match="There is no CIFAR-10 at"):
         opened(tmp_path, download=False).setup()
 
 
@@ -232,7 +232,7 @@ def test_a_cut_archive(archive):
     os.truncate(archive, 50_000_000)
     with pytest.raises(NetgazeError, match=r"not the official archive.*data.verify=false"):
         opened(archive.parent, verify=True).setup()
-    with pytest.raises(NetgazeError, match="broken or cut short"):
+    with pytest.raises(NetgazeError, match="broken or incomplete"):
         opened(archive.parent).setup()
     assert [path.name for path in archive.parent.iterdir()] == [cifar10.ARCHIVE]
 

@@ -174,7 +174,7 @@ def test_one_photo_each(tmp_path, says):
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"fit": "stretch"}, r"data\.fit=stretch is not known"),
+        ({"fit": "stretch"}, r"Unknown data\.fit=stretch"),
         ({"num_channels": 2, "mean": [0.5] * 2, "std": [0.2] * 2}, r"data\.num_channels=2 is not possible"),
         ({"num_classes": 6}, r"FaceFolder has 8 classes, but data\.num_classes=6\. Type data\.num_classes=8"),
     ],

@@ -203,7 +203,7 @@ def test_too_few_people(num, num_val, num_test, says):
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"glasses": "train"}, r"data\.glasses=train is not known\. It is all or test"),
+        ({"glasses": "train"}, r"Unknown data\.glasses=train\. Choose all or test"),
         ({"images_per_person": 1}, r"data\.images_per_person=1 must be 2 or more"),
         ({"images_per_person": 4, "batch_size": 7}, r"data\.batch_size=7 at least twice that"),
         ({"gradual_epochs": -1}, r"data\.gradual_epochs=-1 must be 0 or more"),

@@ -171,17 +171,17 @@ def test_a_mask_is_the_union_of_boxes_pixel_by_pixel():
 def test_broken_boxes_are_named(places, content):
     path = places / "miniplaces/objects/val/00000002.xml"
     path.write_text(content)
-    with pytest.raises(NetgazeError, match=r"00000002\.xml is no file of object boxes"):
+    with pytest.raises(NetgazeError, match=r"00000002\.xml is not a file of object boxes"):
         made(places).setup()
 
 
 @pytest.mark.parametrize(
     ("name", "content", "said"),
     [
-        ("val.txt", "val/00000001.jpg\n", "val.txt, line 1, is no name and number"),
-        ("val.txt", "val/../../00000001.jpg 1\n", "is no name and number"),
-        ("val.txt", "val/00000001.jpg 7\n", "names classes that categories.txt does not"),
-        ("val.txt", "val/00000099.jpg 1\n", "Not one of the 1 images"),
+        ("val.txt", "val/00000001.jpg\n", "val.txt, line 1, is not a name and a number"),
+        ("val.txt", "val/../../00000001.jpg 1\n", "is not a name and a number"),
+        ("val.txt", "val/00000001.jpg 7\n", "names classes that are not in categories.txt"),
+        ("val.txt", "val/00000099.jpg 1\n", "None of the 1 images"),
         ("categories.txt", "/a/abbey 1\n", "does not number its lines from 0"),
     ],
 )

@@ -234,8 +234,8 @@ def test_folders_are_searched(tmp_path, caplog):
     single = paint(tmp_path / "single.png")
     with caplog.at_level(logging.INFO, "netgaze"):
         found = find_pictures([str(single), str(tmp_path / "photos"), str(tmp_path / "nowhere.png")])
-    assert "photos 4 are left out (hidden), .DS_Store first" in caplog.text
-    assert "photos 1 are left out (ending .txt), notes.txt first" in caplog.text
+    assert "photos: 4 files (hidden), the first is .DS_Store" in caplog.text
+    assert "photos: 1 files (ending .txt), the first is notes.txt" in caplog.text
     names = [path[len(str(tmp_path)) + 1 :].replace("\\", "/") for path in found]
     assert names == ["single.png", "photos/b.JPG", "photos/c.webp", "photos/deep/er/a.png", "nowhere.png"]
     assert read_images(found[:-1], Form(8, 3, "crop")).shape == (4, 3, 8, 8)
@@ -248,7 +248,7 @@ def test_patterns_that_the_shell_left_alone(tmp_path):
     assert find_pictures([f"{root}/*.jpg"]) == [f"{root}/{name}.jpg" for name in ("[1]", "a", "b")]
     assert find_pictures([f"{root}/**/d.*"]) == [f"{root}/deep/d.jpg"]
     assert find_pictures([f"{root}/[1].jpg"]) == [f"{root}/[1].jpg"], "a file of this name comes first"
-    with pytest.raises(NetgazeError, match=r"^images: no file fits .*\*\.gif\.$"):
+    with pytest.raises(NetgazeError, match=r"^images: no file matches .*\*\.gif\.$"):
         find_pictures([f"{root}/*.gif"])
 
 

@@ -80,7 +80,7 @@ class TestShare:
 
     @pytest.mark.parametrize("share", [0, 1, -0.1, 1.5, math.nan])
     def test_a_share_is_between_0_and_1(self, says, share):
-        with says(f"data.labeled_fraction={share} must be more than 0"):
+        with says(f"data.labeled_fraction={share} must be above 0"):
             draw_fraction(alike(3, 50), share, 0)
 
     def test_a_class_without_a_label_is_said(self, says):

@@ -176,7 +176,7 @@ class TestAuto:
 
 
 def test_other_words_are_refused(photos, says):
-    with says(r"data\.decode=lazy is not known\. It is auto, cached or streamed\."):
+    with says(r"Unknown data\.decode=lazy\. Choose auto, cached or streamed\."):
         open_folder(photos, "lazy")
 
 

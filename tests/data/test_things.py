@@ -97,7 +97,7 @@ def test_the_thing_stands_out_from_what_is_around_it(scenes):
 
 @pytest.mark.parametrize(("classifier", "most"), [(LogisticRegression(), 0.155), (KNeighborsClassifier(20), 0.2)])
 def test_color_does_not_tell_the_class(scenes, classifier, most):
-    """Of things' mean colors: chance is 10 %, and four deviations of 500 images' share are 5 %.
+    """Of things' mean colors: chance is 10%, and four deviations of 500 images' share are 5%.
 
     How even the two colors are mixed is the share of a thing's parts: what little neighbors find.
     """

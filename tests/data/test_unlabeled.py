@@ -137,8 +137,8 @@ def test_where_all_have_labels_it_is_said(ask, says):
     ("changes", "words"),
     [
         ({"per_class": 3, "labeled_fraction": 0.2}, "Give one, and null for the other"),
-        ({"pseudo_labels": "a"}, "is about unlabeled images, and there are none"),
-        ({"sampler": "often"}, "data.sampler=often is not known"),
+        ({"pseudo_labels": "a"}, "needs unlabeled images, but there are none"),
+        ({"sampler": "often"}, "Unknown data.sampler=often"),
         ({"epoch_size": 0}, "data.epoch_size=0 must be 1 or more"),
         ({"long_tail": 0.5}, "data.long_tail=0.5"),
         ({"labeled_fraction": 1.0}, "data.labeled_fraction=1.0"),
@@ -234,7 +234,7 @@ class TestPseudoLabels:
     @pytest.mark.parametrize(("index", "words"), [([], "no image"), ([3, 270], "images beyond the 270 unlabeled ones")])
     def test_a_file_that_names_none_or_others_is_refused(self, labeled, index, words, says):
         path = labeled(numbered(per_class=10), index, [0] * len(index))
-        with says(f"names {words}. Let its run write it anew"):
+        with says(f"names {words}. Let its run write it again"):
             numbered(per_class=10, pseudo_labels=path).setup()
 
     def test_where_there_is_none_it_is_said(self, tmp_path):

@@ -20,8 +20,8 @@ ARRAYS = {
     ("number", "known", "lines"),
     [
         (0, True, ("✓ cat 0.75", RIGHT)),
-        (1, True, ("is dog 0.002\n× says emu 0.50", WRONG)),
-        (2, False, ("says fox 0.25", GRAY)),
+        (1, True, ("true: dog 0.002\n× emu 0.50", WRONG)),
+        (2, False, ("predicted: fox 0.25", GRAY)),
     ],
 )
 def test_an_answer_is_right_or_says_both_classes(number, known, lines):

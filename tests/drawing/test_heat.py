@@ -34,7 +34,7 @@ def test_maps_are_enlarged_between_the_centers_of_their_pixels():
     assert enlarge(maps, (3, 4)).tolist() == expected
 
 
-def test_the_middle_of_an_image_is_its_middle():
+def test_the_center_of_an_image_is_its_center():
     masks = torch.zeros(2, 4, 6, dtype=torch.bool)
     masks[0, 2, 3] = masks[1, 0, 0] = True
     numbers = score_pointing(torch.ones(2, 4, 6), masks)

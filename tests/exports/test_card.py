@@ -100,7 +100,7 @@ def test_numbers_have_their_interval_and_words(run, export_of):
     """On 200 images Wilson's interval of 0.75 goes from 0.686 to 0.805."""
     _, text = split(write_card(run, "best", {"test/acc": 0.75, "test/images": 200}, export_of(names=NASTY), []))
     assert "Of the 200 test images of" in text
-    assert "| test acc | 75.0 ± 6.4 % | Share of test examples classified correctly" in text
+    assert "| test accuracy | 75.0 ± 6.4% | Share of test examples classified correctly" in text
     assert "- epochs: 2, of which these weights are of number 1" in text
     assert "- images: 500 train, 100 val, 200 test" in text
     assert "- versions: torch 2.6\n" in text
@@ -110,7 +110,7 @@ def test_the_last_epoch_is_not_said_to_be_tested(run, export_of):
     _, text = split(write_card(run, "last", {"last/val_acc": 0.5}, export_of(names=NASTY), []))
     assert "Of the 100 validation images" in text
     assert "the epoch that was last, which was not tested" in text
-    assert "| val acc (last epoch) | 50.0 ± 9.6 % |" in text
+    assert "| validation accuracy (last epoch) | 50.0 ± 9.6% |" in text
 
 
 def test_without_classes_no_accuracy_stands_in_the_head(run, export_of):

@@ -101,8 +101,10 @@ def supervised_picture(subject, row):
 class TestWords:
     def test_who_is_right_more_often_is_said_with_its_counts(self):
         said = describe_duels(make_duel(range(340), range(60, 340)))
-        assert said[-1] == "Where only one of one and two is right, it is one in 60 of 60 (p < 0.001)."
-        assert said[0].startswith("one and two agree on 70% of the images; κ 0.58 ± 0.0")
+        assert said[-1] == "Of the 60 images that only one of one and two classifies correctly, one has 60 (p < 0.001)."
+        assert said[0].startswith(
+            "one and two predict the same class for 70% of the images; error consistency κ 0.58 ± 0.0"
+        )
 
     def test_what_lies_within_chance_is_not_said(self):
         """Errors that meet as often as they would by chance, and accuracies that are equal."""
@@ -119,7 +121,7 @@ class TestWords:
         answers = np.where(np.arange(100) < 80, 0, 1)
         findings = {name: make_finding(answers, labels, own=name == "one") for name in ("one", "two")}
         (sentence,) = describe_duels(list_duels(findings))
-        assert "by the votes of their nearest training images" in sentence
+        assert "by votes of the nearest training images" in sentence
 
 
 def test_numbers_of_pairs_have_meanings():
@@ -152,7 +154,7 @@ def test_the_picture_shows_shares_images_maps_and_answers():
     for kind, line in enumerate(lines):
         assert_shows(line[::3], pictures[rows[cells == kind]])
     below = [words.text for words in drawn.words_below(lines[0][0], within=0.6)]
-    assert below == ["is cat", "A: cat 0.90", "B: cat 0.90"]
-    assert "only B right" in drawn.text
-    assert "same answer 37.5%" in drawn.text
+    assert below == ["true: cat", "A: cat 0.90", "B: cat 0.90"]
+    assert "only B correct" in drawn.text
+    assert "same prediction 37.5%" in drawn.text
     assert "A: one; B: two" in drawn.text

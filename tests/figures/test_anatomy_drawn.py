@@ -22,7 +22,7 @@ ROWS = [
 COLUMNS = {
     "parameters": [0, 224, 0, 36],
     "activations": [1_728, 1_152, 8, 4],
-    "multiply-accumulates": [0, 31_104, 0, 32],
+    "multiply-adds": [0, 31_104, 0, 32],
     "receptive field, pixels": [1, 5, 70, 0],
 }
 
@@ -53,7 +53,7 @@ def draw_two():
 
 def test_each_number_is_a_bar_in_its_panel_and_line():
     drawn = draw_two()
-    factors = {"parameters": 2, "activations": 3, "multiply-accumulates": 5, "receptive field, pixels": 1}
+    factors = {"parameters": 2, "activations": 3, "multiply-adds": 5, "receptive field, pixels": 1}
     for column, (title, values) in enumerate(COLUMNS.items()):
         first, second = drawn.plots[column], drawn.plots[4 + column]
         assert first.xlabel.split("\n")[0] == second.xlabel.split("\n")[0] == title
@@ -133,8 +133,8 @@ def test_a_line_of_several_layers_says_the_last_ones_shape_and_the_widest_field(
 def test_the_words_below_a_name_are_its_totals():
     text = " ".join(draw_two().text.split())
     assert (
-        "net A 1,001 parameters (2,002 without biases), 3,003 activations (0.250 MB) and 4,004 multiply-accumulates "
-        "for an image of 3x24x24; 72.0 MB to train on 64 at once"
+        "net A 1,001 parameters (2,002 without biases), 3,003 activations (0.250 MB) and 4,004 multiply-adds "
+        "for one image of 3x24x24; 72.0 MB to train with batches of 64"
     ) in text
 
 

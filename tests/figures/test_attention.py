@@ -289,7 +289,8 @@ def test_captions_say_the_numbers(drawn):
         drawn.say(words)
     for words in ("8x8 map from", "distance 7.0 px (even 8.0), entropy 0.60"):
         drawn.say(words)
-    assert drawn.text.count("peak on object 0.70 (middle 0.60), mass 0.40 (chance 0.20)") == 2
+    assert drawn.text.count("map peak on object 70.0% (image center 60.0%), evidence on object 40.0%") == 2
+    assert drawn.text.count("(area 20.0%)") == 2
 
 
 @pytest.mark.slow

@@ -99,8 +99,11 @@ def test_a_layer_without_maps_is_refused(supervised):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ({"methods": []}, "names no method"),
-        ({"methods": ["occlusion", "lime"]}, "has lime. Choose from integrated_gradients, occlusion, grad_cam"),
+        ({"methods": []}, "methods is empty"),
+        (
+            {"methods": ["occlusion", "lime"]},
+            "unknown method lime. Choose from integrated_gradients, occlusion, grad_cam",
+        ),
         ({"path_steps": 0}, "path_steps=0"),
         ({"num_shared": 0}, "num_shared=0"),
         ({"indices": []}, "names no image"),
@@ -201,17 +204,19 @@ def test_each_column_has_its_method_scale_and_trial(drawn, findings):
         assert name.text == ["integrated gradients", "Grad-CAM"][row]
         full = format_value(float(np.quantile(np.abs(finding.arrays["maps"][row]), 0.99)), 2)
         assert scale.text == f"±{full}"
-        assert ["logits per pixel", "logits per place"][row] in [word.text for word in drawn.words if word.x == scale.x]
+        assert ["logits per pixel", "logits per position"][row] in [
+            word.text for word in drawn.words if word.x == scale.x
+        ]
         assert name.y < scale.y < tile.y < removal.y < other.y
         assert all(abs(x - tile.middle[0]) < 0.3 for x in (name.x, scale.x, removal.middle[0], other.middle[0]))
         find_line(removal, finding.arrays["curves"][row, 3])
         find_line(other, finding.arrays["spearman"][row, 0])
         said = " ".join(each.text for each in drawn.words if each.y > other.y and abs(each.x - tile.x) < 0.05)
         gain = finding.numbers["trials"][finding.arrays["methods"][row]]["deletion_gain"]
-        assert f"{gain:+z.2f}" in said
+        assert f"{100 * gain:+z.1f}" in said
 
 
 def test_the_answers_stand_below_the_images(drawn):
-    for number, words in enumerate((["✓ cat 0.90"], ["is dog 0.20", "× says emu 0.70"])):
+    for number, words in enumerate((["✓ cat 0.90"], ["true: dog 0.20", "× emu 0.70"])):
         for tile in drawn.grid()[number][::3]:
             assert [each.text for each in drawn.words_below(tile, within=0.28)] == words

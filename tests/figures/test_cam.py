@@ -12,7 +12,7 @@ from tests.figures.test_response_maps import filters_a_class
 from netgaze.drawing.evidence import overlay
 from netgaze.drawing.examples import balanced_choice
 from netgaze.drawing.faithfulness import Verdict
-from netgaze.drawing.heat import describe_mass, enlarge, score_pointing
+from netgaze.drawing.heat import describe_pointing, enlarge, score_pointing
 from netgaze.drawing.panels import RIGHT, WRONG
 from netgaze.errors import NetgazeError
 from netgaze.figure import Finding
@@ -65,7 +65,8 @@ def test_peak_and_mass_on_maps_made_by_hand():
 def test_maps_without_positive_evidence_have_no_mass():
     numbers = score_pointing(-torch.ones(2, 4, 4), torch.ones(2, 4, 4, dtype=torch.bool))
     assert numbers["mass_on_object"] is None
-    assert describe_mass(numbers) == "no positive mass (chance 1.00)"
+    said = "map peak on object 100.0% (image center 100.0%), no positive evidence (area 100.0%)"
+    assert describe_pointing(numbers) == said
 
 
 def test_every_network_is_shown_the_same_images_upright(subjects):
@@ -114,7 +115,7 @@ def test_only_images_that_have_masks_are_scored(supervised, monkeypatch):
     expected = score_pointing(maps, masks)
     assert finding.numbers["num_scored"] == 3
     assert {name: finding.numbers[name] for name in expected} == pytest.approx(expected, abs=1e-5)
-    assert "Scores on objects are of 3 images." in finding.caption
+    assert "Shares on objects are of 3 images." in finding.caption
 
 
 def test_a_coarse_map_is_called_coarse(supervised):
@@ -141,8 +142,8 @@ ANSWERS = {  # of each network's examples: true and predicted class, their proba
     ],
 }
 WORDS = {
-    "one": [["✓ cat 0.91"], ["is dog 0.20", "× says emu 0.75"], ["✓ emu 0.83"], [], ["is cat 0.12", "× says dog 0.65"]],
-    "two": [["is cat 0.31", "× says emu 0.42"], ["✓ dog 0.50"], ["✓ emu 0.77"], ["✓ fox 0.60"], []],
+    "one": [["✓ cat 0.91"], ["true: dog 0.20", "× emu 0.75"], ["✓ emu 0.83"], [], ["true: cat 0.12", "× dog 0.65"]],
+    "two": [["true: cat 0.31", "× emu 0.42"], ["✓ dog 0.50"], ["✓ emu 0.77"], ["✓ fox 0.60"], []],
 }
 NUMBERS = {
     "one": {"map_height": 4, "map_width": 5, "drop": 0.25, "drop_random": 0.125},
@@ -222,11 +223,11 @@ def test_the_words_below_each_pair_are_its_answer(drawn):
 
 def test_what_is_not_there_is_said_in_its_place(drawn):
     lines = drawn.grid()
-    never = drawn.say("never right about")
+    never = drawn.say("never correct for")
     (about,) = (each for each in drawn.words if each.text == "fox")
     assert lines[2][0].x < never.x < lines[2][1].x + lines[2][1].width
     assert lines[3][0].y - 0.35 < never.y < about.y < lines[3][0].y + lines[3][0].height
-    error = drawn.say("never wrong")
+    error = drawn.say("no errors")
     assert lines[2][2].x < error.x < lines[2][3].x + lines[2][3].width
     assert error.y > lines[3][0].y + lines[3][0].height
 
@@ -238,7 +239,7 @@ def test_rows_that_no_network_has_take_a_line(findings):
     short = read(Cam().draw(findings))
     side = whole.tiles[0].height
     assert short.height < whole.height - 1.5 * side
-    assert sum(each.text.startswith("never right") for each in short.words) == 4
+    assert sum(each.text.startswith("never correct") for each in short.words) == 4
 
 
 def test_each_column_has_its_title_numbers_and_scale(drawn, findings):
@@ -263,8 +264,10 @@ def test_each_column_has_its_title_numbers_and_scale(drawn, findings):
         )
         for side in (False, True)
     )
-    assert first == "4x5 map; drop 0.25, by noise 0.12"
-    assert second == "8x7 map; drop 0.00, by noise 0.50 peak on object 0.75 (middle 0.35), mass 0.45 (chance 0.15)"
+    lost = "map; without its top pixels {} points of probability lost (noise map {})"
+    assert first == f"4x5 {lost.format('25.0', '12.5')}"
+    pointing = "map peak on object 75.0% (image center 35.0%), evidence on object 45.0% (area 15.0%)"
+    assert second == f"8x7 {lost.format('-0.1', '50.0')} {pointing}"
 
 
 def test_the_kinds_stand_beside_their_rows(drawn):
@@ -341,6 +344,6 @@ def test_the_trial_stands_below_each_networks_maps(drawn, findings):
         find_line(removal, finding.arrays["curves"][0])
         find_line(other, finding.arrays["spearman"][1])
         assert removal.ylim == (0, pytest.approx(0.99)), "of the highest curve of both"
-    first, second = drawn.say("deletion +0.11 (0.08 to"), drawn.say("deletion -0.19 (0.08")
+    first, second = drawn.say("deletion +11.0 (8.0 to"), drawn.say("deletion -19.0 (8.0")
     assert others[0].y < first.y
     assert first.x < second.x

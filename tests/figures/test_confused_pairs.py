@@ -118,7 +118,7 @@ def test_a_class_that_is_never_recognized_is_said(answers):
     finding = figure.compute(answers([0] * 4 + [1] * 4, [1] * 4 + [0] * 4))
     assert not finding.arrays["right"].any()
     picture = figure.draw({"run": finding})
-    assert words_of(picture).count("none is recognized") == 2
+    assert words_of(picture).count("none correct") == 2
     assert_readable(picture)
 
 
@@ -141,10 +141,10 @@ def test_drawn_words_are_the_pairs(noisy):
     for number in range(3):
         said = f"{arrays['counts'][number]} of {arrays['totals'][number]} ({100 * arrays['shares'][number]:.3g}%)"
         assert words.count(said) == 2
-        assert f"the other way {100 * arrays['reverse'][number]:.3g}%" in words
+        assert f"reverse {100 * arrays['reverse'][number]:.3g}%" in words
     covered = finding.numbers["share_of_errors"]
     assert words.count(f"these 3 pairs make up {covered:.0%} of the {finding.numbers['num_errors']} errors") == 2
-    assert "Each network chooses its own pairs" in finding.caption
+    assert "Pairs and examples are chosen for each network" in finding.caption
 
 
 def test_examples_of_a_rotation_task_are_turned(rotation):
@@ -199,8 +199,8 @@ def test_the_confusion_figure_says_top5_and_names_the_best_and_worst_of_many(mak
             )
             assert ends[1].startswith("worst: ")
             assert "100%" not in ends[1]
-            assert any("class (row) taken for (column)" in word for word in words)
-            assert "drawn: 28 of 40 classes, those confused most" in words
+            assert any("true class (row), predicted (column)" in word for word in words)
+            assert "drawn: the 28 most confused of 40 classes" in words
 
 
 def make_findings():
@@ -258,12 +258,12 @@ def test_words_left_of_a_pair_are_its_own():
     drawn = read(ConfusedPairs(num_each=6).draw(findings))
     words = [[word.text for word in drawn.words_left_of(line[0])] for line in drawn.grid()]
     assert words == [
-        ["cat", "as dog", "9 of 10 (90%)", "the other way 10%"],
-        ["dog", "as emu", "7 of 14 (50%)", "the other way 20%"],
-        ["fox", "as cat", "5 of 20 (25%)", "the other way 30%"],
-        ["fox", "as cat", "10 of 20 (80%)", "the other way 50%"],
-        ["cat", "as dog", "8 of 24 (40%)", "the other way 60%"],
-        ["dog", "as emu", "6 of 30 (15%)", "the other way 70%"],
+        ["cat", "as dog", "9 of 10 (90%)", "reverse 10%"],
+        ["dog", "as emu", "7 of 14 (50%)", "reverse 20%"],
+        ["fox", "as cat", "5 of 20 (25%)", "reverse 30%"],
+        ["fox", "as cat", "10 of 20 (80%)", "reverse 50%"],
+        ["cat", "as dog", "8 of 24 (40%)", "reverse 60%"],
+        ["dog", "as emu", "6 of 30 (15%)", "reverse 70%"],
     ]
 
 
@@ -276,18 +276,18 @@ def test_blocks_halves_and_what_is_missing_are_said():
         (
             "other run",
             lines[3],
-            "these 3 pairs make up 38% of the 1,235 errors; 1,207 more are tied",
+            "these 3 pairs make up 38% of the 1,235 errors; ties with the last: 1,207",
         ),
     ):
         assert drawn.say(label).bold
         assert drawn.say(words).text == words
         for word in (drawn.say(label), drawn.say(words)):
             assert 0 < first[0].y - word.y < 0.7
-    (missing,) = (word for word in drawn.words if word.text == "none is recognized")
+    (missing,) = (word for word in drawn.words if word.text == "none correct")
     assert lines[4][0].y < missing.y < lines[4][0].y + lines[4][0].height
     starts = {"wrong": lines[0][0].x, "right": next(tile.x for tile in lines[0] if drawn.frame_of(tile) == "right")}
     assert missing.x == pytest.approx(starts["right"])
-    for name, color, words in (("wrong", WRONG, "of the first"), ("right", RIGHT, "of the second")):
+    for name, color, words in (("wrong", WRONG, "first class"), ("right", RIGHT, "second class")):
         heads = [word for word in drawn.words if word.text.startswith(words)]
         assert [word.x for word in heads] == pytest.approx([starts[name]] * 2)
         assert {word.color for word in heads} == {color.lower()}

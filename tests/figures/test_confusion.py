@@ -143,7 +143,7 @@ def test_the_line_over_the_bars_is_at_the_temperature(drawn, findings):
 
 
 def test_risk_over_coverage_stands_beside_the_best_and_the_worst(drawn, findings):
-    for plot, finding in zip(plots(drawn, "wrong among the surest"), findings.values(), strict=True):
+    for plot, finding in zip(plots(drawn, "risk (error rate)"), findings.values(), strict=True):
         arrays, error = finding.arrays, 1 - finding.numbers["acc"]
         for values, color, style in ((arrays["risk"], RIGHT, "-"), (arrays["risk_least"], GRAY, ":")):
             line = find_line(plot, values)
@@ -156,13 +156,15 @@ def test_risk_over_coverage_stands_beside_the_best_and_the_worst(drawn, findings
 
 def test_what_is_said_of_trust_stands_between_matrix_and_plots(drawn):
     matrices = sorted((plot for plot in drawn.plots if plot.matrix is not None), key=lambda plot: plot.x)
-    first, second = drawn.say("surest half 4.2 %"), drawn.say("surest half 14.2 %")
+    first, second = drawn.say("confident half 4.2%"), drawn.say("confident half 14.2%")
     assert first.x < second.x
     assert matrices[0].y + matrices[0].height < first.y < plots(drawn, "accuracy")[0].y
-    for words in ("at temperature 1.37: calibration error 2.1 %", "equal mass 2.2 %, Brier 0.433, log loss 0.701 nats"):
+    for words in ("at temperature 1.37: calibration error 2.1%", "adaptive 2.2%, Brier 0.433, log loss 0.701 nats"):
         assert drawn.say(words).x == first.x
-    assert first.text == "wrong among the surest half 4.2 %; AURC 6.1 % (least 1.7 %)"
-    assert drawn.text.count("equal mass 13.1 %, Brier 0.456, log loss 0.789 nats") == 2
+    assert first.text == "error in the most confident half 4.2%"
+    assert drawn.text.count("area under the risk curve 6.1% (least possible 1.7%)") == 2
+    assert drawn.text.count("adaptive calibration error 13.1%") == 2
+    assert drawn.text.count("Brier 0.456, log loss 0.789 nats") == 2
 
 
 def test_each_network_has_its_title_and_numbers_above_its_matrix(drawn):
@@ -170,9 +172,12 @@ def test_each_network_has_its_title_and_numbers_above_its_matrix(drawn):
     titles = [drawn.say(label) for label in COUNTS]
     assert all(title.bold for title in titles)
     assert abs(titles[0].x - matrices[0].middle[0]) < 1.2 < abs(titles[1].x - matrices[0].middle[0])
-    first, second = drawn.say("calibration error 12.5 %"), drawn.say("calibration error 22.5 %")
+    first, second = drawn.say("calibration error 12.5%"), drawn.say("calibration error 22.5%")
     accuracies = [word.text for word in drawn.words if word.text.startswith("accuracy")]
-    assert accuracies == ["accuracy 47.4 ± 15.4 %, macro 47.5 ± 20.5 %", "accuracy 67.4 ± 14.4 %, macro 67.4 ± 21.8 %"]
+    assert accuracies == [
+        "accuracy 47.4 ± 15.4%, class mean 47.5 ± 20.5%",
+        "accuracy 67.4 ± 14.4%, class mean 67.4 ± 21.8%",
+    ]
     assert (first.x, second.x) == (titles[0].x, titles[1].x)
     pairs = [[word.text for word in drawn.words if word.x == title.x and " as " in word.text] for title in titles]
     assert pairs == [
@@ -213,11 +218,11 @@ def test_classes_that_are_shown_of_many_keep_their_names_and_examples():
     np.testing.assert_allclose(plot.matrix, counts[np.ix_(shown, shown)] / counts.sum(axis=1)[shown, None])
     assert plot.yticks == plot.xticks == {"class 3": 0, "class 7": 1, "class 30": 2, "class 38": 3}
     for words in (
-        "accuracy 50.0 %, macro 25.0 %",
-        "top-5 75.0 %, calibration error 10.0 %",
+        "accuracy 50.0%, class mean 25.0%",
+        "top-5 75.0%, calibration error 10.0%",
         "best: class 39 90%, class 38 87.9%",
         "worst: class 0 10%, class 1 12.1%",
-        "drawn: 4 of 40 classes, those confused most",
+        "drawn: the 4 most confused of 40 classes",
     ):
         assert drawn.say(words).text == words
 
@@ -278,14 +283,14 @@ def test_validation_that_was_learned_is_called_so(supervised):
     supervised._outputs["val"] = Outputs(logits, supervised.data.labels("val").numpy(), np.arange(30))
     finding = Confusion().compute(supervised)
     assert finding.numbers["acc_val"] == 1
-    assert "It is right about 100.0 % of validation, far more than here" in finding.caption
+    assert "Validation accuracy is 100.0%, far above the accuracy here" in finding.caption
 
 
 def test_without_other_examples_there_is_no_temperature(supervised):
     numbers, arrays = measure_trust(make_outputs(), None)
     assert not [name for name in [*numbers, *arrays] if "scaled" in name or name == "temperature"]
     finding = Confusion().compute(supervised)
-    assert "the temperature that validation chooses" in finding.caption
+    assert "the temperature chosen on validation" in finding.caption
     assert finding.numbers["temperature"] == fit_temperature(
         *map(vars(supervised.outputs("val")).get, ("logits", "targets"))
     )

@@ -85,7 +85,7 @@ def test_each_column_has_its_title_and_its_best_epoch(findings):
         assert title.bold
         assert caption.x == title.x
         own = [word.text for word in drawn.words if word.x == title.x][1:]
-        expected = [f"validation loss {0.125 * best:.3f}", f"validation accuracy {0.25 * best:.3f}"]
+        expected = [f"validation loss {0.125 * best:.3f}", f"validation accuracy {0.25 * best:.1%}"]
         assert own == [f"best epoch {best}", *expected]
     left, right = (drawn.say(label).x for label in BEST)
     plots = find_rows(drawn)[0]
@@ -101,8 +101,8 @@ def test_what_a_run_did_not_measure_is_said_and_gaps_are_bridged(findings):
     assert not row[1].words
     line = find_line(row[1], [0.5, 0.75])
     assert line.x == [2, 4]
-    assert line.color == drawn.legend["kNN, k = 20"]
-    assert "kNN, k = 200" not in drawn.legend
+    assert line.color == drawn.legend["20 neighbors"]
+    assert "200 neighbors" not in drawn.legend
     assert [row[0].ylabel for row in find_rows(drawn)] == ["loss", "accuracy", row[0].ylabel, "learning rate"]
 
 
@@ -137,13 +137,13 @@ def test_what_several_networks_have_stands_on_one_chart_too(findings):
     findings["one"].arrays |= {"val/knn20": np.array([0.25, np.nan, np.nan, 0.5])}
     findings["two"].arrays |= {"val/knn20": np.array([np.nan, 0.5, np.nan, 0.75])}
     chart = read(Curves().draw(findings)).plots[0]
-    assert (chart.xlabel, chart.ylabel) == ("epoch", "kNN accuracy, k = 20")
+    assert (chart.xlabel, chart.ylabel) == ("epoch", "20-neighbor accuracy")
     assert find_line(chart, [0.25, 0.5]).x == [1, 4]
     assert set(chart.xticks.values()) <= set(range(6)), "epochs are whole"
     assert find_line(chart, [0.5, 0.75]).x == [2, 4]
     short = findings["two"].arrays
     findings["two"].arrays = {name: values[:2] for name, values in short.items()}
     chart = read(Curves().draw(findings)).plots[0]
-    assert chart.xlabel == "share of the training"
+    assert chart.xlabel == "share of training"
     assert find_line(chart, [0.25, 0.5]).x == [0.25, 1]
     assert find_line(chart, [0.5]).x == [1]

@@ -152,12 +152,12 @@ def test_the_spread_has_a_line_for_each_split_in_falling_order():
 
 def test_the_card_says_its_sizes():
     text = read(DataCard().draw({"one": make_finding()})).text
-    said = "4 classes, 26 train, 17 val, 1,035 test, 4 x 4 pixels; 3 of the classes are shown"
+    said = "4 classes; 26 train, 17 val, 1,035 test images; 4 x 4 pixels; 3 classes are shown"
     assert said in text
-    assert "4 to 9 training images in a class" in text
+    assert "4 to 9 training images per class" in text
     even = make_finding(counts=np.array([[6] * 4, [3, 2, 4, 5], [1] * 4]), classes=range(4))
     text = read(DataCard().draw({"one": even})).text
-    assert "6 training images in each class" in text
+    assert "6 training images per class" in text
     assert "are shown" not in text
 
 

@@ -114,7 +114,7 @@ def test_the_better_by_validation_counts_not_by_test():
         assert said["sets counted"] == "1 of 10"
         (left,) = (value for key, value in said.items() if "validation accuracy" in key)
         assert left == "first (dtd)"
-        assert "the better by validation accuracy counts; not first (dtd)" in drawn(findings)
+        assert "the one of highest validation accuracy counts; not first (dtd)" in drawn(findings)
     assert Decathlon().compare(asked(run("dtd", 0.9, val=None, label="none"), second))["score"] == pytest.approx(250)
 
 
@@ -145,7 +145,11 @@ def test_runs_that_cannot_count_say_why():
     rotation.config["task"]["num_classes"] = 4
     digits = Subject("digits", metrics={"test/acc": 0.9}, config={"data": {"num_classes": 10}, "task": {}})
     findings = asked(rotation, digits, run("svhn", None, label="unfinished"), run("gtsrb", 0.9753))
-    for label, why in {"rotation": "predicts", "digits": "none of the ten sets", "unfinished": "no test"}.items():
+    for label, why in {
+        "rotation": "does not predict",
+        "digits": "none of the ten sets",
+        "unfinished": "no test",
+    }.items():
         assert why in findings[label].numbers["not_counted"]
     assert Decathlon().compare(findings)["score"] == pytest.approx(250, rel=0.01)
     assert Decathlon().compare(findings)["sets counted"] == "1 of 10"
@@ -157,7 +161,7 @@ def test_runs_that_cannot_count_say_why():
 
 
 def test_what_is_written_is_json_and_controls_stay_out(tmp_path):
-    look({"decathlon": Decathlon()}, [run("dtd", 0.6), Subject("random", config={}, control=True)], tmp_path)
+    look({"decathlon": Decathlon()}, [run("dtd", 0.6), Subject("untrained", config={}, control=True)], tmp_path)
     assert '"missing sets (no points)": "aircraft' in (tmp_path / "decathlon.json").read_text()
     assert (tmp_path / "decathlon.png").stat().st_size > 5000
 
@@ -198,15 +202,15 @@ def test_beside_each_bar_stand_points_errors_and_run():
         middle = plot.y + (place + 0.5) * plot.height / len(OFFICIAL)
         beside = [each for each in drawn.words if abs(each.y - middle) < 0.5 * plot.height / len(OFFICIAL)]
         beside = [each for each in beside if each.x > plot.x + plot.width]
-        baseline = f"{DECATHLON_ERRORS[name] / 2:.2f} %"
+        baseline = f"{DECATHLON_ERRORS[name] / 2:.2f}%"
         if name == "dtd":
             points = findings["part"].numbers["points"]
             first, second = beside
-            assert first.text == f"{points:.0f}: error 25.00 % (baseline {baseline}), part"
+            assert first.text == f"{points:.0f}: error 25.00% (baseline {baseline}), part"
             assert (second.text, second.color) == ("400 of 1,880 test images", WRONG.lower())
         elif name == "svhn":
             points = findings["whole"].numbers["points"]
-            assert [each.text for each in beside] == [f"{points:.0f}: error 1.00 % (baseline {baseline}), whole"]
+            assert [each.text for each in beside] == [f"{points:.0f}: error 1.00% (baseline {baseline}), whole"]
         else:
             assert [each.text for each in beside] == [f"no run; baseline's error {baseline}"]
 

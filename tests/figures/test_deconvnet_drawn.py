@@ -73,7 +73,7 @@ def test_patches_stand_beside_what_is_carried_back_layer_by_layer(two_made):
         "conv, channel 11",
         "stage, channel 12",
     ]
-    assert drawn.text.count("activate the first image's channel most (left), and these activations carried back") == 2
+    assert drawn.text.count("activate the first image's channel most (left), and their reconstructions") == 2
 
 
 def test_words_name_networks_images_layers_kinds_and_paths(two_made):

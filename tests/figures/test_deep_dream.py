@@ -171,8 +171,8 @@ def test_small_octaves_are_left_out_and_said(digits):
     finding = DeepDream(layers=["layer1"], size=48, octaves=4, steps=1).compute(digits)
     assert [finding.arrays[f"frames0_0_{octave}"].shape[1] for octave in range(2)] == [34, 48]
     assert "frames0_0_2" not in finding.arrays
-    assert "Of 4 sizes the smallest 2 are left out: below 32 pixels" in finding.caption
-    assert "left out" not in DeepDream(layers=["layer1"], size=48, octaves=2, steps=1).compute(digits).caption
+    assert "Sizes used: the largest 2 of 4; the others are below 32 pixels" in finding.caption
+    assert "Sizes used" not in DeepDream(layers=["layer1"], size=48, octaves=2, steps=1).compute(digits).caption
     tiny = DeepDream(layers=["layer1"], size=20, octaves=2, steps=1).compute(digits)
     assert tiny.arrays["dream0_0"].shape == (20, 20, 3)
 
@@ -184,14 +184,14 @@ def test_a_network_for_one_size_is_shown_that(make_data, photo):
     subject = subject_of(data, model, Siamese, embedding_dim=8)
     finding = DeepDream(layers=["features.2"], images=[photo], size=120, steps=1).compute(subject)
     assert finding.arrays["dream0_0"].shape == (100, 100, 3)
-    assert "does not take 80x120 pixels (SiameseCNN needs images of 91 to 106 pixels a side" in finding.caption
-    assert "it is shown 100x100" in finding.caption
-    assert "the smallest 3 are left out" in finding.caption
+    assert "does not accept 80x120 pixels (SiameseCNN needs images of 91 to 106 pixels a side" in finding.caption
+    assert "100x100 are used" in finding.caption
+    assert "Sizes used: the largest 1 of 4" in finding.caption
     assert finding.numbers["features.2/ratio"] > 1
     with pytest.raises(NetgazeError, match=f"class_name={NAME}: this network has no classes"):
         DeepDream(class_name=NAME).compute(subject)
     data.image_size = 64
-    with pytest.raises(NetgazeError, match="cannot be shown images of 64x64 pixels: SiameseCNN needs"):
+    with pytest.raises(NetgazeError, match="cannot read images of 64x64 pixels: SiameseCNN needs"):
         DeepDream(layers=["features.2"], images=[photo], size=120).compute(subject)
 
 
@@ -212,8 +212,8 @@ def test_what_does_not_exist_is_a_sentence(supervised):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ({"images": ["a.png"], "noise": True}, "only one of them"),
-        ({"images": ["a.png"], "indices": [1]}, "only one of them"),
+        ({"images": ["a.png"], "noise": True}, "choose only one of"),
+        ({"images": ["a.png"], "indices": [1]}, "choose only one of"),
         ({"class_name": "cat", "channel": 1}, "either class_name"),
         ({"steps": 0}, r"deep_dream.steps=0 must be 1 or more"),
         ({"octave_scale": 1.0}, "octave_scale must be above 1"),

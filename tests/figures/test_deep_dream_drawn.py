@@ -43,15 +43,17 @@ def test_each_dream_is_below_its_image_in_its_networks_column(two_made):
 
 def test_words_below_say_what_rose_from_what_to_what(two_made):
     drawn = two_made[1]
-    assert drawn.say("Numbers below: mean squared activation by the image, and by its dream").y < drawn.say("net A").y
+    assert (
+        drawn.say("Numbers below: mean squared activation for the image, then for its dream").y < drawn.say("net A").y
+    )
     said = [[" ".join(word.text for word in drawn.words_below(tile, 0.4)) for tile in line] for line in drawn.grid()]
     assert said == [
         ["a.png", "a.png"],
-        ["conv: 1.25 to 12.5 (x 125)", "conv: 2.25 to 22.5 (x 225)"],
-        ["stage: 5.25 to 52.5 (x 525)", "stage: 6.25 to 62.5 (x 625)"],
+        ["conv: 1.25 to 12.5 (×125)", "conv: 2.25 to 22.5 (×225)"],
+        ["stage: 5.25 to 52.5 (×525)", "stage: 6.25 to 62.5 (×625)"],
         ["b.png", "b.png"],
-        ["conv: 3.25 to 32.5 (x 325)", "conv: 4.25 to 42.5 (x 425)"],
-        ["stage: 7.25 to 72.5 (x 725)", "stage: 8.25 to 82.5 (x 825)"],
+        ["conv: 3.25 to 32.5 (×325)", "conv: 4.25 to 42.5 (×425)"],
+        ["stage: 7.25 to 72.5 (×725)", "stage: 8.25 to 82.5 (×825)"],
     ]
 
 
@@ -63,7 +65,7 @@ def test_of_one_image_its_name_is_in_no_number_and_a_gain_is_no_ratio(arguments,
     drawn = read(DeepDream(**arguments).draw({"net A": finding}))
     below = " ".join(word.text for word in drawn.words_below(drawn.find(pictures[1])))
     assert below == "it: -0.125 to 0.625"
-    assert drawn.say(f"Numbers below: {unit} by the image")
+    assert drawn.say(f"Numbers below: {unit} for the image")
 
 
 def test_a_network_with_fewer_goals_leaves_its_place_blank():

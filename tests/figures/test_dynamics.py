@@ -118,9 +118,9 @@ def test_each_image_has_its_label_its_last_answer_and_what_it_was(finding, noisy
         row = int(finding.arrays["tiles"][place])
         answer = int(record.answers[-1, row])
         said = "".join(words.text for words in drawn.words_below(tile, 1.2)).replace(" ", "")
-        assert f"label{names[given[row]]}".replace(" ", "") in said
-        assert (f"says{names[answer]}".replace(" ", "") in said) == (answer != given[row])
-        assert (f"was{names[true[row]]}".replace(" ", "") in said) == (true[row] != given[row])
+        assert f"label:{names[given[row]]}".replace(" ", "") in said
+        assert (f"predicted:{names[answer]}".replace(" ", "") in said) == (answer != given[row])
+        assert (f"true:{names[true[row]]}".replace(" ", "") in said) == (true[row] != given[row])
         plural = "" if times[row] == 1 else "s"
         number = (
             f"forgotten{times[row]}time{plural}" if 3 <= place < 6 else f"confidence{format_share(confidence[row])}"
@@ -171,7 +171,7 @@ def test_histograms_are_of_right_and_of_wrong_labels_apart(finding, record):
                 np.testing.assert_allclose(steps.values, expected, atol=1 / group.sum() + 1e-9)
     never, times = find_never_learned(record.right), count_forgotten(record.right)
     plot, steps = drawn.plot("times forgotten"), drawn.plot("times forgotten").steps[1]
-    assert [words.replace("\n", " ") for words in plot.xticks] == [*map(str, range(times.max() + 1)), "never right"]
+    assert [words.replace("\n", " ") for words in plot.xticks] == [*map(str, range(times.max() + 1)), "never correct"]
     group = seen & wrong
     assert steps.values[-1] == pytest.approx(never[group].mean())
     assert steps.values[0] == pytest.approx((~never & (times == 0))[group].mean())
@@ -183,7 +183,7 @@ def test_what_is_forgotten_very_often_stands_together(data):
     record.right[:, :2] = np.arange(24)[:, None] % 2 == 0  # forgotten 12 times
     plot = read(Dynamics().draw({"run": Dynamics().compute(a_subject(data, record))})).plot("times forgotten")
     times = count_forgotten(record.right)
-    assert list(plot.xticks)[-2:] == ["8+", "never\nright"]
+    assert list(plot.xticks)[-2:] == ["8+", "never\ncorrect"]
     (steps,) = plot.steps
     assert steps.values[8] == pytest.approx((times >= 8).mean())
     assert steps.values[7] == pytest.approx((times == 7).mean())

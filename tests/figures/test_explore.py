@@ -252,10 +252,10 @@ class TestSnapshots:
         kept.save(tmp_path / "whole.npz")
         np.testing.assert_array_equal(Snapshots.load(tmp_path / "whole.npz").features, kept.features)
         Snapshots(**vars(kept) | {"shares": kept.shares[:, 1:]}).save(tmp_path / "short.npz")
-        with pytest.raises(NetgazeError, match="do not fit"):
+        with pytest.raises(NetgazeError, match="do not match"):
             Snapshots.load(tmp_path / "short.npz")
         np.savez(tmp_path / "other.npz", epochs=np.arange(3))
-        with pytest.raises(NetgazeError, match="no snapshots"):
+        with pytest.raises(NetgazeError, match="not a file of snapshots"):
             Snapshots.load(tmp_path / "other.npz")
 
 

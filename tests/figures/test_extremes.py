@@ -1,4 +1,4 @@
-"""Largest and lowest loss: each example in its line, with its class, its answer and its loss."""
+"""Highest and lowest loss: each example in its line, with its class, its answer and its loss."""
 
 import numpy as np
 import pytest
@@ -47,7 +47,11 @@ def test_each_is_framed_and_told_by_its_own_answer(pictures, findings):
         for image, true, answer, loss in zip(pictures[place], TRUE[label], ANSWERS[label], LOSSES[place], strict=True):
             tile = drawn.find(image)
             assert drawn.frame_of(tile) == ("right" if true == answer else "wrong")
-            expected = [f"is {true}", *([f"says {answer}"] if true != answer else []), f"loss {format_value(loss)}"]
+            expected = [
+                f"true: {true}",
+                *([f"predicted: {answer}"] if true != answer else []),
+                f"loss {format_value(loss)}",
+            ]
             assert [word.text for word in drawn.words_below(tile, 0.45)][: len(expected)] == expected
 
 
@@ -58,10 +62,10 @@ def test_blocks_stand_below_their_label_and_numbers(pictures, findings):
     assert one.bold
     assert two.bold
     assert one.y < tops[0] < two.y < tops[1]
-    assert drawn.say("mean 1.25, median 0.500; the worst 10% carry 75%").y < tops[0]
-    assert tops[0] < drawn.say("mean 2.25, median 1.50; the worst 10% carry 50%").y < tops[1]
-    names = [word for word in drawn.words if word.text in ("largest loss", "lowest loss")]
-    assert [word.text for word in names] == ["largest loss", "lowest loss"] * 2
+    assert drawn.say("mean 1.25, median 0.500; the worst 10% hold 75% of it").y < tops[0]
+    assert tops[0] < drawn.say("mean 2.25, median 1.50; the worst 10% hold 50% of it").y < tops[1]
+    names = [word for word in drawn.words if word.text in ("highest loss", "lowest loss")]
+    assert [word.text for word in names] == ["highest loss", "lowest loss"] * 2
     lines = drawn.grid()
     assert all(0 < line[0].y - word.y < 0.3 for line, word in zip(lines, names, strict=True))
 

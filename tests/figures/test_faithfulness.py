@@ -214,9 +214,10 @@ def make_trial(place=0):
 
 def test_the_words_are_of_the_numbers():
     assert describe_trial(make_trial()[0]).split("\n") == [
-        "deletion +0.11 (0.08 to 0.14)",
-        "insertion +0.12 (0.10 to 0.15)",
-        "all random 0.05 (other images 0.20)",
+        "points better than noise:",
+        "deletion +11.0 (8.0 to 14.0)",
+        "insertion +12.0 (10.0 to 15.0)",
+        "all layers random 0.05 (another image 0.20)",
     ]
 
 
@@ -249,5 +250,5 @@ def test_each_line_is_what_the_legend_says():
             assert line.color == drawn.legend[names[4 + place]]
             level = find_line(other, [each["spearman_others"][place]] * 2)
             assert (level.color, level.style) == (line.color, ":")
-        assert ("strengths" in names[4], "strengths" in names[5]) == (False, True)
+        assert ("absolute" in names[4], "absolute" in names[5]) == (False, True)
         assert other.ylim[0] < each["spearman"].min()

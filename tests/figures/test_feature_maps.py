@@ -160,7 +160,7 @@ def test_what_gives_no_maps_is_a_sentence(data, supervised):
         ({"indices": [1], "images": ["a.png"]}, "only one of them"),
         ({"indices": []}, "names no image"),
         ({"channels": 0}, "channels=0 must be 1 or more"),
-        ({"scale": "picture"}, "one of layer, channel"),
+        ({"scale": "picture"}, "Choose from layer, channel"),
     ],
 )
 def test_arguments_that_do_not_fit(arguments, said):
@@ -218,7 +218,7 @@ def test_draws_from_what_was_saved(subjects, tmp_path, num_columns, scale):
     for j in range(2):
         marks = [" ×" if dead else "" for dead in first[f"dead{j}"]]
         assert {f"{channel}{mark}" for channel, mark in zip(first[f"channels{j}"], marks, strict=True)} <= names
-    unit = "activation" if scale == "layer" else "share of the channel's largest"
+    unit = "activation" if scale == "layer" else "share of the channel's maximum"
     assert words.count(unit) == num_columns * 2 * 2
 
 

@@ -91,15 +91,15 @@ def test_words_bars_and_frames_belong_to_their_maps():
 def test_each_layer_says_its_numbers_above_its_maps():
     drawn = draw_two("layer")[1]
     text = " ".join(word.text for word in drawn.words)
-    first, second = "3 maps of 4x6; dead 0.25, values above zero", "3 of 4 maps of 5x7; dead 0.75, values above zero"
+    first, second = "3 maps of 4x6; dead 25.0%, values above zero", "3 of 4 maps of 5x7; dead 75.0%, values above zero"
     for words in (f"conv: {first}", f"stage: {second}"):
         assert text.count(words[:16]) == 4
     (left, *_), above = [line[0] for line in drawn.grid()[1:3]], drawn.grid()[1][0].y
     assert above - 0.3 < min(word.y for word in drawn.words if word.text.startswith("conv:")) < above
     assert left.y + left.height < min(word.y for word in drawn.words if word.text.startswith("stage:"))
     heads = [word for word in drawn.words if word.text.startswith("conv:")][:2]
-    assert heads[0].text == f"conv: {first} 0.10"
-    assert heads[1].text == f"conv: {first} 0.20"
+    assert heads[0].text == f"conv: {first} 10.0%"
+    assert heads[1].text == f"conv: {first} 20.0%"
 
 
 def test_of_its_own_scale_each_channel_says_its_largest():
@@ -112,7 +112,7 @@ def test_of_its_own_scale_each_channel_says_its_largest():
                 for channel in range(3):
                     said = drawn.words_below(next(tiles), 0.3)[1].text
                     assert float(said) == pytest.approx(np.abs(maps[:, channel]).max(), rel=0.05)
-    assert {(bar.high, bar.words) for bar in drawn.color_bars} == {(1.0, "share of the channel's largest")}
+    assert {(bar.high, bar.words) for bar in drawn.color_bars} == {(1.0, "share of the channel's maximum")}
     assert [bar.low for bar in drawn.color_bars].count(-1) == [bar.low for bar in drawn.color_bars].count(0) == 4
 
 

@@ -89,15 +89,17 @@ class TestProbe:
         }
         findings = {
             "net": Finding({"probe": 0.7, "num_images": 400}, arrays | {"control": np.array(False)}),
-            "random": Finding({"probe": 0.25}, arrays | {"mean": np.array([0.1, 0.2, 0.3]), "control": np.array(True)}),
+            "untrained": Finding(
+                {"probe": 0.25}, arrays | {"mean": np.array([0.1, 0.2, 0.3]), "control": np.array(True)}
+            ),
         }
         drawn = read(Probe().draw(findings))
         (plot,) = drawn.plots
-        assert (plot.xlabel, plot.ylabel, plot.xscale) == ("labels of each class", "accuracy of the probe", "log")
+        assert (plot.xlabel, plot.ylabel, plot.xscale) == ("labels per class", "accuracy of the probe", "log")
         assert find_line(plot, [0.3, 0.5, 0.7]).x == [1, 10, 50]
         assert find_line(plot, [0.1, 0.2, 0.3]).color == GRAY
         assert len(plot.bands) == 2
-        drawn.say("net: 70.0 ± 4.7 % with all labels")
+        drawn.say("net: 70.0 ± 4.7% with all labels")
         assert plot.xticks["10"] == 10
 
 

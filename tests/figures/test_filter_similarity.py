@@ -117,7 +117,7 @@ def test_correlation_with_what_does_not_vary_is_none(data):
     assert correlate_mantel(rng.random((4, 4)), np.eye(4), 99, 0) == nothing
     assert correlate_mantel(np.eye(2), np.eye(2), 99, 0) == nothing
     numbers = FilterSimilarity().compute(filters_a_class(data, "static")).numbers
-    assert numbers == {"similarity_mean": 1.0, "similarity_max": 1.0, "most_similar": "all alike"} | nothing
+    assert numbers == {"similarity_mean": 1.0, "similarity_max": 1.0, "most_similar": "all equal"} | nothing
 
 
 @pytest.mark.parametrize("num_classes", [2, pytest.param(12, marks=pytest.mark.slow), 100])

@@ -69,8 +69,8 @@ def test_bars_and_words_belong_to_their_matrices(two_made):
     first, second = (drawn.say(f"mean similarity {mean}") for mean in ("0.25", "1.25"))
     assert first.y < drawn.plots[0].y < second.y < drawn.plots[2].y
     assert first.text == "mean similarity 0.25, largest 0.50 (cat and emu)"
-    assert drawn.say("undefined: one of them is the same for all pairs").y < drawn.plots[0].y
-    assert drawn.say("rank correlation of similarity and confusion -0.75, p = 0.034 by permutation").y > second.y
+    assert drawn.say("undefined: one of the two is the same for all pairs").y < drawn.plots[0].y
+    assert drawn.say("rank correlation of similarity and confusion -0.75, p = 0.034 (permutation test)").y > second.y
 
 
 def test_many_classes_have_places_for_names_and_no_values():

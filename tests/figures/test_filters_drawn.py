@@ -87,13 +87,17 @@ def test_each_column_says_its_networks_numbers(two_made):
         title = drawn.say(label)
         tiles = [tile for tile in drawn.grid()[0][8 * place : 8 * place + 8]]
         assert tiles[0].x < title.x < tiles[-1].x
-        own = [word.text for word in drawn.words if abs(word.x - title.x) < 0.1 and word.align == "center"]
+        own = [
+            word.text.replace("\u00a0", " ")
+            for word in drawn.words
+            if abs(word.x - title.x) < 0.1 and word.align == "center"
+        ]
         assert own == [
             label,
             "conv: 10 filters of 3 x 2 x 2",
-            f"smoothness 0.25, color 0.50, norm std 0.75, dead {0.1 + place:.2f}",
+            f"smoothness 0.25, color 50%, spread of norms 0.75, dead {0.1 + place:.0%}",
             "stage: 3 filters of 2 x 2 x 2",
-            "norm std 0.15, dead 0.35",
+            "spread of norms 0.15, dead 35%",
         ]
 
 

@@ -321,7 +321,7 @@ def test_draws_from_what_was_saved(subjects, tmp_path, num_columns):
     for key in ("image 0/layer1", "image 1/layer2"):
         assert f"error {format_value(numbers[f'{key}/error'], 2)}" in words
         assert f"distance {format_value(numbers[f'{key}/distance'], 2)}" in words
-    left = next(axes for axes in picture.axes if axes.get_title() == "error by layer")
+    left = next(axes for axes in picture.axes if axes.get_title() == "feature error by layer")
     drawn = [list(line.get_ydata()) for line in left.get_lines()]
     expected = [np.mean([numbers[f"image {row}/{layer}/error"] for row in (0, 1)]) for layer in ("layer1", "layer2")]
     assert len(drawn) == num_columns
@@ -384,7 +384,7 @@ def test_the_words_below_say_what_was_found_of_whom():
         for j, tile in enumerate(found):
             size = 1 + j + 3 * i + 6 * place
             words = drawn.words_below(tile, 0.65)
-            end = "not converged" if j == place else f"converged in {10 * size}"
+            end = "not converged" if j == place else f"{10 * size} steps"
             expected = [
                 LAYERS[j],
                 f"error {format_value(0.001 * size, 2)}",
@@ -405,7 +405,7 @@ def test_titles_stand_above_their_networks():
 def test_the_course_of_the_errors_is_beside_its_image_in_the_layers_colors():
     _, findings = make_findings()
     drawn = read(Inversion().draw(findings))
-    courses = [plot for plot in drawn.plots if plot.title == "error by step"]
+    courses = [plot for plot in drawn.plots if plot.title == "feature error by step"]
     for number, (plot, tiles) in enumerate(zip(courses, drawn.grid(), strict=True)):
         place, i = divmod(number, 2)
         assert tiles[-1].x + tiles[-1].width < plot.x
@@ -424,7 +424,7 @@ def test_the_course_of_the_errors_is_beside_its_image_in_the_layers_colors():
 
 def test_errors_and_distances_by_layer_a_line_per_network():
     drawn = read(Inversion().draw(make_findings()[1]))
-    errors, distances = drawn.plot("error by layer"), drawn.plot("distance of the image by layer")
+    errors, distances = drawn.plot("feature error by layer"), drawn.plot("pixel distance by layer")
     assert errors.x < distances.x
     for place, label in enumerate(("one", "two")):
         means = np.array([1 + j + 1.5 + 6 * place for j in range(3)])
@@ -441,7 +441,7 @@ def test_errors_and_distances_by_layer_a_line_per_network():
     assert errors.ylim[1] > 0.0115
     start = distances.lines[2]
     assert start.y == pytest.approx([0.26, 0.26])
-    assert (start.style, start.color) == (":", drawn.legend["the noise to start from"])
+    assert (start.style, start.color) == (":", drawn.legend["starting noise"])
     assert distances.ylim[0] == 0
     assert distances.ylim[1] > 0.26
 
@@ -452,4 +452,4 @@ def test_layers_of_other_names_are_counted():
         {name.replace("conv1", "stem"): number for name, number in findings["two"].numbers.items()},
         findings["two"].arrays | {"layers": np.array(["stem", *LAYERS[1:]])},
     )
-    assert list(read(Inversion().draw(findings)).plot("error by layer").xticks) == ["1", "2", "3"]
+    assert list(read(Inversion().draw(findings)).plot("feature error by layer").xticks) == ["1", "2", "3"]

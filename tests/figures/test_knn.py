@@ -68,6 +68,7 @@ def test_networks_that_were_asked_for_other_images_stand_beside_their_own():
 def test_the_head_says_the_accuracies_by_network():
     drawn = read(Knn().draw(make_findings()[1]))
     assert drawn.say("one:").text == (
-        "one:  accuracy 20-NN 75.0 ± 4.5 %, 200-NN 37.5 ± 4.8 %;  19% of those shown are right"
+        "one:  20-neighbor accuracy 75.0 ± 4.5%, 200-neighbor accuracy 37.5 ± 4.8%;  19% of those shown have the "
+        "query's class"
     )
-    assert "20-NN 50.0 ± 4.9 %" in drawn.say("two:").text
+    assert "20-neighbor accuracy 50.0 ± 4.9%" in drawn.say("two:").text

@@ -84,7 +84,9 @@ def make_finding(knn, control=False, num=2000, setting="", images="set", depths=
 
 def test_a_network_that_knows_less_at_its_end_is_told_so():
     said = Layers().differences({"a": make_finding([0.6, 0.5]), "b": make_finding([0.5, 0.6], images="others")})
-    assert said == ["a knows the classes best at layer1, not at its end (kNN-20 60.0% and 50.0%)."]
+    assert said == [
+        "a separates the classes best at layer1, not at its last stage (20-neighbor accuracy 60.0% and 50.0%)."
+    ]
     assert Layers().differences({"a": make_finding([0.51, 0.5])}) == [], "within chance"
 
 
@@ -94,28 +96,28 @@ class TestWherePairsPart:
 
     def test_the_last_stages(self):
         assert self.say([0.4, 0.49, 0.76, 0.89], [0.41, 0.48, 0.56, 0.57]) == [
-            "Up to layer2 a and b know the classes alike, within chance (kNN-20 49.0% and 48.0%), from layer3 on a "
-            "knows them better (76.0% and 56.0%)."
+            "Up to layer2, a and b separate the classes equally well, within chance (20-neighbor accuracy 49.0% and "
+            "48.0%); from layer3 on, a separates them better (76.0% and 56.0%)."
         ]
         assert self.say([0.4, 0.5], [0.41, 0.57]) == [
-            "Up to layer1 a and b know the classes alike, within chance (kNN-20 40.0% and 41.0%), at layer2 b knows "
-            "them better (50.0% and 57.0%)."
+            "Up to layer1, a and b separate the classes equally well, within chance (20-neighbor accuracy 40.0% and "
+            "41.0%); at layer2, b separates them better (50.0% and 57.0%)."
         ]
 
     def test_all_stages(self):
         assert self.say([0.3, 0.4], [0.5, 0.6]) == [
-            "From layer1 on b knows the classes better than a (kNN-20 of a and b 30.0% and 50.0%)."
+            "From layer1 on, b separates the classes better than a (20-neighbor accuracy of a and b: 30.0% and 50.0%)."
         ]
 
     @pytest.mark.parametrize("last", [0.81, 0.9])
     def test_those_that_meet_or_cross_again_do_not_part_for_good(self, last):
         assert self.say([0.4, 0.7, 0.8], [0.4, 0.6, last]) == [
-            "Up to layer1 a and b know the classes alike, within chance (kNN-20 40.0% and 40.0%), at layer2 a knows "
-            "them better (70.0% and 60.0%)."
+            "Up to layer1, a and b separate the classes equally well, within chance (20-neighbor accuracy 40.0% and "
+            "40.0%); at layer2, a separates them better (70.0% and 60.0%)."
         ]
 
     def test_within_chance_nothing_is_said(self):
-        """Of 2,000 images 52.5 % and 50 % have intervals that overlap."""
+        """Of 2,000 images 52.5% and 50% have intervals that overlap."""
         assert self.say([0.4, 0.525], [0.42, 0.5]) == []
         assert self.say([0.4, 0.6], [0.4, 0.5], num=20) == []
 
@@ -146,10 +148,10 @@ class TestWhichSettlesEarlier:
         depths = np.arange(100) % 4
         later = depths + (np.arange(100) % 5 == 0) * (depths < 3)
         assert self.say(later, depths) == [
-            "b settles its answers at earlier stages than a: mean prediction depth 1.50 and 1.65 of 3 (0.15 ± 0.07 "
-            "apart)."
+            "b settles its predictions at earlier stages than a: mean prediction depth 1.50 and 1.65 of 3 (difference "
+            "0.15 ± 0.07)."
         ]
-        assert self.say(depths, later)[0].startswith("a settles its answers at earlier stages than b: mean prediction")
+        assert self.say(depths, later)[0].startswith("a settles its predictions at earlier stages than b: ")
         assert ttest_ind(later, depths).pvalue > 0.05, "unpaired it would be chance"
 
     def test_within_chance_nothing_is_said(self):
@@ -193,5 +195,5 @@ def test_the_picture_shows_lines_depths_and_images():
     assert_shows(lines[0], finding.arrays["pictures"][:2])
     assert_shows(lines[1], finding.arrays["pictures"][2:])
     below = [words.text for words in drawn.words_below(lines[1][0])]
-    assert below[:3] == ["is cat", "says dog", "first: ship, bird"]
+    assert below[:3] == ["is cat", "predicted dog", "first: ship, bird"]
     assert "settled at the first stage 25%, never 12.5%" in drawn.text

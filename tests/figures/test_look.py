@@ -116,7 +116,8 @@ def test_what_a_figure_does_not_say_is_not_written(data, tmp_path, caplog):
     look({"marked": Marked()}, [Subject("a", data=lambda: data, pixels=True)], tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["marked", "marked.json", "marked.png"]
     content = json.loads((tmp_path / "marked.json").read_text())
-    assert set(content) == {"figure", "title", "question", "captions", "numbers", "controls", "left_out"}
+    names = {"figure", "title", "question", "look_for", "pitfall", "captions", "numbers", "controls", "left_out"}
+    assert set(content) == names
     assert len(caplog.messages) == 1, "there is no summary"
 
 
@@ -200,7 +201,7 @@ def test_a_subject_that_cannot_be_asked_is_left_out_and_named(subjects, tmp_path
     assert list(seen["knn"]) == ["supervised"]
     left_out = json.loads((tmp_path / "knn.json").read_text())["left_out"]
     assert left_out["raw pixels"] == "no such layer in raw pixels"
-    assert "knn leaves out what it cannot ask: no such layer in untrained" in caplog.text
+    assert "knn left out: no such layer in untrained" in caplog.text
 
 
 def test_where_no_network_can_be_asked_the_first_reason_is_said(subjects, tmp_path):
@@ -250,7 +251,7 @@ def test_a_figure_that_fails_costs_itself_alone(hook, said, data, tmp_path, capl
     left = {path.name for path in tmp_path.glob("failing*")}
     assert left == {"failing.json"} | ({"failing.npz"} if hook != "compute" else set())
     assert (tmp_path / "marked.png").stat().st_size > 100
-    assert sum(f"failing failed: {said} [the trace is in" in message for message in caplog.messages) == 1
+    assert sum(f"failing failed: {said} [traceback in" in message for message in caplog.messages) == 1
 
 
 @pytest.mark.parametrize("hook", HOOKS)
@@ -349,7 +350,7 @@ def test_when_a_command_fails_by_its_figures():
     assert explain_failures(["cam", "tsne"], failed, {}, strict=False) is None
     assert "cam: ValueError: boom (figures.strict=true" in explain_failures(["cam", "tsne"], failed, {}, strict=True)
     said = explain_failures(["cam", "knn"], failed, left_out, strict=False)
-    assert said == "No figure was drawn, the numbers are written. cam: ValueError: boom; knn: run has no data"
+    assert said == "No figure was drawn; the numbers were written. cam: ValueError: boom; knn: run has no data"
     assert explain_failures([], {}, {}, strict=True) is None
     assert explain_failures(["cam", "knn"], {}, left_out, strict=True) is None
 
@@ -430,7 +431,7 @@ class TestWhatComparesNetworks:
     def test_a_notebook_shows_it_too(self, subjects):
         seen = notebook.look(Contest(), *subjects[:2], control=None)
         assert len(seen.numbers.columns) == 2
-        with pytest.raises(NetgazeError, match="Contest: nothing to hold it against"):
+        with pytest.raises(NetgazeError, match="Contest: nothing to compare"):
             notebook.look(Contest(), subjects[0], control=None)
 
     @pytest.mark.parametrize("places", [[0], [0, 2, 3]])
@@ -439,7 +440,7 @@ class TestWhatComparesNetworks:
         asked = [subjects[place] for place in places]
         found = look({"contest": Contest()}, asked, tmp_path)
         assert found == {}
-        assert found.left_out == {"contest": "supervised has no other network to be held against"}
+        assert found.left_out == {"contest": "supervised has no other network to compare with"}
         assert not list(tmp_path.iterdir())
 
     def test_one_that_is_left_by_itself_is_left_out(self, subjects, tmp_path, monkeypatch):
@@ -447,4 +448,4 @@ class TestWhatComparesNetworks:
         subjects[1]._history = None
         found = look({"contest": Contest()}, subjects[:3], tmp_path)
         assert found == {}
-        assert "supervised has no other network to be held against" in found.left_out["contest"]
+        assert "supervised has no other network to compare with" in found.left_out["contest"]

@@ -129,7 +129,7 @@ def test_twelve_pictures_are_shown_and_the_rest_named(columns, tmp_path):
     paths = own_pictures(columns[2].data, tmp_path, range(13))
     finding = Neighbors(images=paths).compute(columns[2])
     assert len(finding.arrays["queries"]) == 12
-    assert finding.caption.endswith("Of 13 pictures the first 12 are shown.")
+    assert finding.caption.endswith("The first 12 of 13 pictures are shown.")
     assert "are shown" not in Neighbors(images=paths[:12]).compute(columns[2]).caption
 
 
@@ -183,14 +183,14 @@ def test_a_line_a_query_and_network_is_said(columns):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ({"split": "tset"}, "split=tset must be one of train, val, test"),
-        ({"distance": "manhattan"}, "distance=manhattan must be one of euclidean, cosine"),
-        ({"fit": "stretch"}, "fit=stretch must be one of null, crop, squash"),
+        ({"split": "tset"}, "split=tset. Choose one of train, val, test"),
+        ({"distance": "manhattan"}, "distance=manhattan. Choose one of euclidean, cosine"),
+        ({"fit": "stretch"}, "fit=stretch. Choose one of null, crop, squash"),
         ({"num_neighbors": 0}, "1 or more"),
         ({"num_queries": 0}, "1 or more"),
-        ({"images": []}, "has no queries"),
-        ({"indices": []}, "has no queries"),
-        ({"num_neighbors": 120}, "num_neighbors=120 is more than the 119 images of the test split"),
+        ({"images": []}, "empty list"),
+        ({"indices": []}, "empty list"),
+        ({"num_neighbors": 120}, "num_neighbors=120 must be at most 119, the images of the test split"),
         ({"indices": [120]}, "image 120, but the split has images 0 to 119"),
         ({"images": ["nowhere.png"]}, "nowhere.png"),
     ],

@@ -77,7 +77,7 @@ def test_a_report_of_unchanged_networks_asks_none(kind, turns, data, seen, tmp_p
     def ask():
         task, control = make_task(kind, data), make_task(kind, data, seed=5)
         pixels = Subject("raw pixels", data=lambda: data, pixels=True, control=True)
-        subjects = make_subject(task, data), make_subject(control, data, "random", control=True), pixels
+        subjects = make_subject(task, data), make_subject(control, data, "untrained", control=True), pixels
         return report(tmp_path, *subjects, figures=figures)
 
     first = ask()

@@ -154,7 +154,7 @@ def test_twelve_are_drawn_but_all_are_counted_in_batches(supervised, files, monk
     assert len(finding.arrays["maps"]) == len(finding.arrays["pictures"]) == 12
     assert len(finding.arrays["probabilities"]) == len(finding.arrays["names"]) == 27
     np.testing.assert_allclose(finding.arrays["probabilities"][24:], finding.arrays["probabilities"][:3], rtol=1e-4)
-    assert "Of 27 pictures the first 12 are shown; the numbers are of all." in finding.caption
+    assert "The first 12 of 27 pictures are shown; the numbers cover all." in finding.caption
     assert "pictures the first" not in Predict(images=files).compute(supervised).caption
     assert_readable(figure.draw({"run": finding}))
 
@@ -162,9 +162,11 @@ def test_twelve_are_drawn_but_all_are_counted_in_batches(supervised, files, monk
 def test_the_caption_says_what_was_done_to_pictures(supervised, files):
     captions = {fit: Predict(images=files, fit=fit).compute(supervised).caption for fit in (None, "squash")}
     long = "a photo with quite a long name of 2024.png"
-    assert f"In pixels wide.png is 50 x 30, {long} is 8 x 9, fitted to 16 x 16: the shorter side" in captions[None]
+    assert (
+        f"Sizes in pixels: wide.png is 50 x 30, {long} is 8 x 9, fitted to 16 x 16: the shorter side" in captions[None]
+    )
     assert "both sides were scaled" in captions["squash"]
-    assert captions[None].endswith(f"Enlarged and so blurred: {long}.")
+    assert captions[None].endswith(f"Enlarged, hence blurred: {long}.")
     assert "fitted" not in Predict(images=files[1:2]).compute(supervised).caption
     assert "The maps are 8x8, enlarged." in captions[None]
     assert "and 2 more, fitted" in Predict(images=files[:1] * 8).compute(supervised).caption
@@ -173,7 +175,7 @@ def test_the_caption_says_what_was_done_to_pictures(supervised, files):
 def test_a_picture_with_one_short_side_is_blurred(supervised, tmp_path):
     Image.new("RGB", (40, 10)).save(tmp_path / "flat.png")
     caption = Predict(images=[str(tmp_path / "flat.png")]).compute(supervised).caption
-    assert caption.endswith("Enlarged and so blurred: flat.png.")
+    assert caption.endswith("Enlarged, hence blurred: flat.png.")
 
 
 def test_a_turned_photo_has_the_size_that_a_person_sees(supervised, tmp_path):
@@ -185,12 +187,12 @@ def test_a_turned_photo_has_the_size_that_a_person_sees(supervised, tmp_path):
 
 @pytest.mark.parametrize("images", [None, []])
 def test_without_pictures(images):
-    with pytest.raises(NetgazeError, match=r"predict needs pictures of your own: type images=\[a.jpg,b.jpg\]"):
+    with pytest.raises(NetgazeError, match=r"needs your pictures: type images=\[a.jpg,b.jpg\]"):
         Predict(images=images)
 
 
 def test_wrong_settings(files, supervised):
-    with pytest.raises(NetgazeError, match=r"figure\.predict\.fit=stretch is not known\. It is crop or squash"):
+    with pytest.raises(NetgazeError, match=r"Unknown figure\.predict\.fit=stretch\. Choose crop, squash"):
         Predict(images=files, fit="stretch")
     with pytest.raises(NetgazeError, match=r"num_classes=0 must be 1 or more"):
         Predict(images=files, num_classes=0)

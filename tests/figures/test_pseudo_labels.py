@@ -184,9 +184,9 @@ def test_classes_without_images_and_nothing_at_all(tmp_path):
     few = a_subject([3, 4, 3], [0, 0, 2], [0, 1, 2, 0, 1], 4)
     words = drawn(figure, few)
     assert words.count("no images") == 2
-    assert "2 images 50% right" in words
-    assert "1 image 0% right" in words
-    assert "3 pseudo-labels for 2 images, 33% right" in words
+    assert "2 images 50% correct" in words
+    assert "1 image 0% correct" in words
+    assert "3 pseudo-labels for 2 images, 33% correct" in words
     assert find_wordless(figure, {"few": figure.compute(few)}) == []
     rows = figure.table(figure.compute(few))
     assert [row["images"] for row in rows] == [2, 0, 1, 0]
@@ -214,7 +214,7 @@ def test_the_caption_names_k_and_p_and_that_truth_only_judges():
     assert "K = 1,000" in caption
     assert "P = 2" in caption
     assert "Each network chooses its own images" in caption
-    assert "are used here alone" in caption
+    assert "are used only here" in caption
     assert "K =" not in PseudoLabels().compute(a_subject([0], [0], [0], 1, config={})).caption
 
 
@@ -266,7 +266,7 @@ def labeled(make_data):
     teacher, control = (labeling(data, seed=seed) for seed in range(2))
     return [
         Subject("teacher", task=lambda: teacher, data=lambda: data, config={}),
-        Subject("random", task=lambda: control, data=lambda: data, config={}, control=True),
+        Subject("untrained", task=lambda: control, data=lambda: data, config={}, control=True),
     ]
 
 
@@ -309,12 +309,12 @@ def test_who_cannot_be_asked_is_named(labeled, supervised, make_data, tmp_path):
     supervised.config["task"]["k"] = 3
     pixels = Subject("raw pixels", data=lambda: labeled[0].data, pixels=True, control=True)
     seen = look({"pseudo_labels": figure}, [supervised, *labeled, pixels], tmp_path)
-    assert list(seen["pseudo_labels"]) == ["teacher", "random"]
+    assert list(seen["pseudo_labels"]) == ["teacher", "untrained"]
     said = (tmp_path / "pseudo_labels.json").read_text()
-    assert "chooses no pseudo-labels; task=pseudo_labels does." in said
+    assert "makes no pseudo-labels. Train one with task=pseudo_labels." in said
     assert '"raw pixels": "no classes and no config"' in said
     failed = look({"pseudo_labels": figure}, [supervised], tmp_path).failed
-    assert "chooses no pseudo-labels" in failed["pseudo_labels"].error
+    assert "makes no pseudo-labels" in failed["pseudo_labels"].error
     whole = make_data()
     with pytest.raises(NetgazeError, match="has no unlabeled images"):
         figure.compute(Subject("whole", task=lambda: labeling(whole), data=lambda: whole, config={}))

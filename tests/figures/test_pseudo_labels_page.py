@@ -79,10 +79,10 @@ def test_left_of_a_row_its_class_count_and_share():
     drawn = draw()
     beside = [[word.text for word in drawn.words_left_of(line[0])] for line in drawn.grid()]
     assert beside == [
-        ["cat", "6 images", "50% right"],
-        ["emu", "8 images", "25% right"],
-        ["cat", "7 images", "75% right"],
-        ["emu", "8 images", "50% right"],
+        ["cat", "6 images", "50% correct"],
+        ["emu", "8 images", "25% correct"],
+        ["cat", "7 images", "75% correct"],
+        ["emu", "8 images", "50% correct"],
     ]
 
 
@@ -93,8 +93,8 @@ def test_a_network_s_head_stands_above_its_block():
     assert one.y < lines[0][0].y < lines[1][0].y < two.y < lines[2][0].y
     said = [each for each in drawn.words if "pseudo-labels for" in each.text]
     assert [each.text for each in said] == [
-        "1,014 pseudo-labels for 1,012 images, 40% right",
-        "1,015 pseudo-labels for 1,012 images, 65% right",
+        "1,014 pseudo-labels for 1,012 images, 40% correct",
+        "1,015 pseudo-labels for 1,012 images, 65% correct",
     ]
     assert [abs(each.y - head.y) < 0.1 for each, head in zip(said, (one, two), strict=True)] == [True, True]
 
@@ -117,7 +117,7 @@ def test_shares_are_means_over_classes_by_tenths():
     chances = [line for line in plot.lines if line.color == GRAY]
     assert [set(line.y) for line in chances] == [{0.3}, {0.31}]
     assert "highest first" in plot.xlabel
-    assert plot.ylabel.startswith("share right")
+    assert plot.ylabel.startswith("share correct")
 
 
 def test_the_key_names_each_line_in_its_color():
@@ -126,7 +126,7 @@ def test_the_key_names_each_line_in_its_color():
     samples = {round(line.y[0], 2): line for line in drawn.lines}
     curves = [line for line in plot.lines if len(line.x) == 9]
     assert len({line.color for line in curves}) == len({line.style for line in curves}) == 2
-    words = ("one: 40% right, of the first", "two: 65% right, of the first")
+    words = ("one: 40% correct; first tenth", "two: 65% correct; first tenth")
     for curve, said in zip(curves, words, strict=True):
         at = drawn.say(said)
         sample = next(samples[y] for y in sorted(samples) if abs(y - at.y) < 0.1)

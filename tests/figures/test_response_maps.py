@@ -187,13 +187,13 @@ def test_own_images_have_an_answer_and_no_frame(kind, channels, make_data, make_
     picture = figure.draw({"run": finding})
     assert_readable(picture)
     words = [words for words, _ in texts_of(picture)]
-    assert sum(line.startswith("says") for line in words) == 2
+    assert sum(line.startswith("predicted:") for line in words) == 2
     assert not any(line.startswith(("is", "✓", "×")) for line in words)
     assert not thick_frames(picture)
 
 
 def test_indices_and_images_at_once_are_refused():
-    with pytest.raises(NetgazeError, match=r"either indices .* or images"):
+    with pytest.raises(NetgazeError, match=r"indices .* or images"):
         ResponseMaps(indices=[1], images=["a.png"])
 
 
@@ -255,8 +255,8 @@ SAID = {"one": [["3.25", "-1.50", "0.50"], ["0.25", "2.12", "-12.0"]], "two": [[
 SAID["two"].append(["0.00", "8.50", "-123"])
 BOLD = {"one": [0, 2], "two": [2, 1]}  # the columns of the answers
 WORDS = {
-    "one": ["✓ cat 0.90", "is dog 0.25 × says emu 0.70"],
-    "two": ["is emu 0.15 × says dog 0.65", "says fox 0.55"],
+    "one": ["✓ cat 0.90", "true: dog 0.25 × emu 0.70"],
+    "two": ["true: emu 0.15 × dog 0.65", "predicted: fox 0.55"],
 }
 COLORS = {"one": [RIGHT, WRONG], "two": [WRONG, GRAY]}
 
@@ -344,10 +344,12 @@ def test_each_block_has_its_title_numbers_and_scale(drawn, findings):
     lines = [line[0] for line in drawn.grid()]
     one, two = drawn.say("one"), drawn.say("two")
     assert one.y < lines[0].y < lines[1].y < two.y < lines[2].y
-    peaks = [each for each in drawn.words if "4x5 maps; of 1,234 images" in each.text]
+    peaks = [each for each in drawn.words if "4x5 maps; in 1,234 images" in each.text]
     assert [one.y < peaks[0].y < lines[0].y, two.y < peaks[1].y < lines[2].y] == [True, True]
-    assert "the highest peak in 0.50, the lowest trough in 0.25 (chance 0.001)" in peaks[0].text
-    pointing = drawn.say("peak on object 0.75, trough 0.65 (middle 0.35), mass 0.45 (chance 0.15)")
+    assert "the highest peak in 50%, the lowest trough in 25% (chance 0.1%)" in peaks[0].text
+    pointing = drawn.say(
+        "map peak on object 75.0%, trough 65.0% (image center 35.0%), evidence on object 45.0% (area 15.0%)"
+    )
     assert pointing.y > two.y
     ends = ((lines[1], two), (lines[3], None))
     for bar, finding, (above, below) in zip(drawn.color_bars, findings.values(), ends, strict=True):
@@ -370,7 +372,7 @@ def test_of_many_networks_the_first_images_are_drawn(findings):
     lines = drawn.grid()
     assert len(lines) == 3 * 8
     assert [[tile.image.tolist() for tile in line[:1]] for line in lines[:3]] == one["images"][:3, None].tolist()
-    assert drawn.say("Of 4 images the first 3 are drawn").y > lines[-1][0].y
+    assert drawn.say("The first 3 of 4 images are drawn").y > lines[-1][0].y
     few = read(ResponseMaps().draw({f"network {number}": findings["one"] for number in range(6)}))
     assert len(few.grid()) == 4 * 6
     assert "are drawn" not in few.text

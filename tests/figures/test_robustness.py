@@ -73,15 +73,15 @@ class TestNumbers:
         assert finding.numbers["mean_corruption_error"] == pytest.approx(1 - acc.mean())
         hardest = [kind.words for kind in KINDS.values()].index(finding.numbers["hardest"])
         assert acc.mean(axis=1)[hardest] == acc.mean(axis=1).min()
-        assert "Answers: the network's outputs." in finding.caption
-        assert "Of 15 images of the test split" in finding.caption
+        assert "Predicted by the network's outputs." in finding.caption
+        assert "Accuracy on 15 images of the test split" in finding.caption
         assert "constants of CIFAR-10-C" in finding.caption
 
     def test_other_tasks_answer_by_their_neighbors(self, data):
         task = make_trained(data, Rotation)
         subject = Subject("rotation", task=lambda: task, data=lambda: data, training=True)
         finding = Robustness(num_images=40).compute(subject)
-        assert "Answers: 20 nearest training images." in finding.caption
+        assert "Predicted by 20 nearest training images." in finding.caption
         bank, known, labels = subject.bank("train"), data.labels("train"), data.labels("test")
         expected = knn_accuracy(bank, known, subject.bank("test"), labels, (20,))["knn20"]
         assert finding.numbers["clean_acc"] == expected
@@ -143,7 +143,7 @@ class TestFiles:
 
     def test_they_are_of_the_test_split_alone(self, trained, tmp_path):
         trained.split = "val"
-        with pytest.raises(NetgazeError, match="the val split is looked at"):
+        with pytest.raises(NetgazeError, match="shows the val split"):
             Robustness(dir=str(tmp_path)).compute(trained)
 
 
@@ -198,26 +198,26 @@ class TestWords:
 
     def test_who_loses_less(self):
         assert self.say(self.first(100), self.first(160))[0] == (
-            "Under corruption b loses less than a: 20.0 points of its accuracy of 100%, a 50.0 of 100% (30.0 ± 6.4 "
-            "apart)."
+            "Under corruption, b loses less accuracy than a: 20.0 points from 100%, a 50.0 from 100% (difference 30.0 "
+            "± 6.4 points)."
         )
 
     def test_a_loss_is_what_is_lost(self):
         """The second is less right under corruption, and was so before: what it lost is less."""
         said = self.say(self.first(140), self.first(120), clean=self.first(130))
         assert said[0] == (
-            "Under corruption b loses less than a: 5.0 points of its accuracy of 65%, a 30.0 of 100% (25.0 ± 7.5 "
-            "apart)."
+            "Under corruption, b loses less accuracy than a: 5.0 points from 65%, a 30.0 from 100% (difference 25.0 "
+            "± 7.5 points)."
         )
 
     def test_images_are_paired(self):
-        """Six images that one alone loses: of two samples 50 % and 47 % would be one."""
+        """Six images that one alone loses: of two samples 50% and 47% would be one."""
         (said,) = self.say(self.first(100), self.first(94))
-        assert said.startswith("Under corruption a loses less than b: 50.0 points of its accuracy of 100%, b 53.0")
+        assert said.startswith("Under corruption, a loses less accuracy than b: 50.0 points from 100%, b 53.0")
 
     def test_the_kind_they_differ_most_under(self):
         assert self.say(self.under_fog(40, 100), self.under_fog(100, 100))[1] == (
-            "Of all corruptions a and b differ most under fog: there a loses 80.0 points, b 50.0 (30.0 ± 9.7 apart)."
+            "a and b differ most under fog: a loses 80.0 points, b 50.0 (difference 30.0 ± 9.7 points)."
         )
 
     def test_what_lies_within_chance_is_not_said(self):
@@ -228,13 +228,13 @@ class TestWords:
     def test_a_kind_is_chosen_of_fifteen(self):
         """Six images are beyond chance under one kind; as the largest of fifteen they are not."""
         assert self.say(self.under_fog(94, 100), self.under_fog(100, 100)) == [
-            "Under corruption b loses less than a: 50.0 points of its accuracy of 100%, a 50.2 of 100% (0.2 ± 0.2 "
-            "apart)."
+            "Under corruption, b loses less accuracy than a: 50.0 points from 100%, a 50.2 from 100% (difference 0.2 "
+            "± 0.2 points)."
         ]
 
     def test_two_ways_to_answer_are_named(self):
         for said in self.say(self.first(100), self.first(160), answers="outputs"):
-            assert said.endswith("apart); a by vote, b by outputs.")
+            assert said.endswith(" points; a by vote, b by outputs).")
 
     def test_other_images_are_not_compared(self):
         assert self.say(self.first(100), self.first(160), images="others") == []
@@ -256,7 +256,11 @@ class TestWords:
         for it in findings.values():
             np.testing.assert_allclose(it.arrays["right"].mean(axis=2), it.arrays["acc"])
             assert it.arrays["right_clean"].mean() == pytest.approx(it.numbers["clean_acc"])
-        assert Robustness().differences(findings)[0].startswith("Under corruption untrained loses less than trained")
+        assert (
+            Robustness()
+            .differences(findings)[0]
+            .startswith("Under corruption, untrained loses less accuracy than trained")
+        )
 
 
 class TestPicture:
@@ -297,7 +301,7 @@ class TestPicture:
     def test_the_key_says_whose_lines_these_are(self):
         findings, drawn = self.draw()
         error = findings["net"].numbers["mean_corruption_error"]
-        drawn.say(f"net, by vote: 91.0 % right without corruption, mean corruption error {100 * error:.1f} %")
+        drawn.say(f"net, by vote: accuracy 91.0% without corruption, mean corruption error {100 * error:.1f}%")
         line = find_line(drawn.plots[0], [0.91, *findings["net"].arrays["acc"][0]])
         assert [sample.color for sample in drawn.lines] == [line.color, GRAY]
 
@@ -312,7 +316,7 @@ class TestPicture:
             "mCE of untrained": pytest.approx(1),
         }
         assert expected > 1
-        drawn.say(f"mCE {100 * expected:.1f} % of untrained")
+        drawn.say(f"mCE {100 * expected:.1f}% of untrained")
         assert Robustness().compare(findings) == {}
         assert "mCE" not in self.draw()[1].text
 

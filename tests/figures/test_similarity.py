@@ -108,14 +108,14 @@ class TestWords:
     def test_stages_are_held_against_the_ceiling(self):
         pairs = {("a", "b"): make_pair([[0.93, 0.2], [0.2, 0.31]]), ("a", "a2"): self.CEILING}
         assert describe_pairs(pairs) == [
-            "a and b: the first stages are nearly as alike as two seeds of one training (CKA 0.93 of 0.95), the last "
-            "stages are less alike than two seeds of one training (CKA 0.31 of 0.88)."
+            "a and b: the first stages are nearly as similar as those of two seeds (CKA 0.93 of 0.95), the last stages "
+            "are less similar than those of two seeds (CKA 0.31 of 0.88)."
         ]
 
     def test_both_ends_alike_are_said_at_once(self):
         pairs = {("a", "b"): make_pair([[0.2, 0.2], [0.2, 0.31]]), ("a", "a2"): self.CEILING}
         assert describe_pairs(pairs) == [
-            "a and b: first and last stages are less alike than two seeds of one training (CKA 0.20 of 0.95 and 0.31 "
+            "a and b: first and last stages are less similar than those of two seeds (CKA 0.20 of 0.95 and 0.31 "
             "of 0.88)."
         ]
 
@@ -125,7 +125,7 @@ class TestWords:
 
     def test_without_a_ceiling_the_ends_are_held_against_each_other(self):
         assert describe_pairs({("a", "b"): make_pair([[0.9, 0.2], [0.2, 0.31]])}) == [
-            "a and b: the first stages are more alike than the last (CKA 0.90 and 0.31 above chance)."
+            "a and b: the first stages are more similar than the last ones (CKA above chance 0.90 and 0.31)."
         ]
         assert describe_pairs({("a", "b"): make_pair([[0.35, 0.2], [0.2, 0.31]])}) == []
 
@@ -147,5 +147,5 @@ def test_the_picture_shows_the_grid_and_names_the_ceiling():
     assert first.cell(0, 0) == "0.95", "the ceiling stands first"
     assert second.cell(0, 1) == "0.25", "row: the first network's stage; column: the second's"
     assert second.cell(1, 0) == "0.35"
-    assert "the ceiling: another seed of the same" in drawn.text
+    assert "the ceiling: another seed" in drawn.text
     assert "mutual kNN 30%, above chance 0.20" in drawn.text.replace("\n", " ")

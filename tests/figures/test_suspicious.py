@@ -51,7 +51,7 @@ def test_the_lowest_margins_come_first_and_what_was_never_seen_not_at_all(own, r
         assert_shows(line, expected)
 
 
-def test_each_row_says_the_label_and_the_other_answer(own, record, order):
+def test_each_row_says_the_label_and_the_other_prediction(own, record, order):
     finding = Suspicious(num=13).compute(a_subject(own, record))
     rows, names = Suspicious().table(finding), own.class_names
     given, true = own.labels("train").tolist(), own.true_labels("train").tolist()
@@ -68,13 +68,13 @@ def test_each_row_says_the_label_and_the_other_answer(own, record, order):
         assert row["margin"] == average_epochs(record.margin)[index]
         assert row["confidence"] == average_epochs(record.probability)[index]
         said = [words.text for words in drawn.words_below(tile, 0.9)]
-        assert said[:2] == [f"{place + 1}: {names[given[index]]}", f"says {says or 'so too'}"]
+        assert said[:2] == [f"{place + 1}: {names[given[index]]}", f"predicted {says}" if says else "undisputed"]
         is_known = given != true
         assert ("true" in row) == is_known
         if is_known:
             assert row["true"] == names[true[index]]
             assert drawn.frame_of(tile) == ("right" if given[index] == true[index] else "wrong")
-            assert (said[2:3] == [f"was {names[true[index]]}"]) == (given[index] != true[index])
+            assert (said[2:3] == [f"is {names[true[index]]}"]) == (given[index] != true[index])
         else:
             assert drawn.frame_of(tile) is None
     assert ("wrong" in finding.numbers) == (given != true)
@@ -89,13 +89,13 @@ def test_files_are_named_where_the_data_has_some(own, record, order, monkeypatch
     assert [row["file"] for row in rows] == [f"train/{index}.png" for index in order[:5]]
 
 
-def test_what_always_answered_the_label_says_so_too(data):
+def test_a_label_that_no_epoch_contradicted_is_undisputed(data):
     record = make_record(data.class_names, NUM)
     record.answers[:] = data.labels("train").numpy()
     figure = Suspicious(num=2)
     finding = figure.compute(a_subject(data, record))
     assert figure.table(finding)[0]["says"] == ""
-    assert read(figure.draw({"run": finding})).text.count("says so too") == 2
+    assert read(figure.draw({"run": finding})).text.count("undisputed") == 2
 
 
 def test_the_sheet_has_fifty(data):
@@ -106,7 +106,7 @@ def test_the_sheet_has_fifty(data):
 
 
 def test_a_network_of_other_classes_has_no_labels_to_suspect(data):
-    with pytest.raises(NetgazeError, match="learned no labels of its data"):
+    with pytest.raises(NetgazeError, match="not trained on the labels of its data"):
         Suspicious().compute(a_subject(data, make_record(["0°", "90°"], NUM)))
 
 

@@ -56,8 +56,8 @@ def test_each_plane_stands_below_its_title_and_numbers(findings):
         drawn.plots,
         findings,
         ("trustworthiness 0.88", "trustworthiness 0.62"),
-        ("5-NN, plane: 50.0 ± 9.6 %", "5-NN, plane: 75.0 ± 9.3 %"),
-        ("5-NN, features: 62.5 ± 9.8 %", "5-NN, features: 87.5 ± 7.9 %"),
+        ("plane: 50.0 ± 9.6%", "plane: 75.0 ± 9.3%"),
+        ("features: 62.5 ± 9.8%", "features: 87.5 ± 7.9%"),
         strict=True,
     ):
         title, *lines = (drawn.say(words) for words in (label, trust, plane, features))

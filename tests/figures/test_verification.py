@@ -141,9 +141,9 @@ def test_a_rate_that_few_pairs_support_is_no_metric(columns):
     assert finding.numbers["comparisons"]["all pairs"]["num_different"] == 360
     assert "tar_far0.1" in finding.numbers
     assert not {"tar_far0.01", "tar_far0.001", "tar_far0.0001"} & set(finding.numbers)
-    few = "rests on fewer than 30 different pairs and is left out"
-    assert f"TAR at FAR 0.01, 0.001, 0.0001 {few}." in finding.caption
-    assert f"TAR at FAR 0.1 {few} (without glasses, with glasses, mixed)." in finding.caption
+    few = "fewer than 30 different pairs support it"
+    assert f"TAR at FAR 0.01, 0.001, 0.0001 is left out: {few}." in finding.caption
+    assert f"TAR at FAR 0.1 is left out (without glasses, with glasses, mixed): {few}." in finding.caption
     assert {"eer", "tar_far0.1", "eer_mixed"} <= set(Verification.metrics) & set(finding.numbers)
 
 
@@ -153,7 +153,7 @@ def test_comparisons_without_pairs_are_left_out_and_named(columns, monkeypatch):
     monkeypatch.setattr(Faces, "comparisons", lambda self, split: whole | {"one each": (one_each, None)})
     finding = Verification(replicates=0).compute(columns[0])
     assert list(finding.numbers["comparisons"]) == list(whole)
-    assert "one each is left out: there are no pairs of the same person" in finding.caption
+    assert "one each is left out: it has no pairs of the same person" in finding.caption
     assert not any(key.startswith("one each") for key in (*finding.arrays, *finding.numbers))
     empty = torch.arange(0)
     monkeypatch.setattr(
@@ -225,14 +225,14 @@ def test_without_a_threshold_all_but_accuracy(columns):
 
 
 def test_the_caption_says_on_whom_the_threshold_was_chosen(columns, faces):
-    assert "on the validation people, not on those of the test split" in Verification().compute(columns[0]).caption
+    assert "on the validation people, not on the people of the test split" in Verification().compute(columns[0]).caption
     training = make_task(faces, 0, threshold_from="train")
     subject = Subject("strict", task=lambda: training, data=lambda: faces)
-    assert "on the training people, not on those of the test split" in Verification().compute(subject).caption
+    assert "on the training people, not on the people of the test split" in Verification().compute(subject).caption
     subject = Subject("pixels", data=lambda: faces, pixels=True, split="val")
     caption = Verification().compute(subject).caption
-    assert "on the validation people, who are those shown here" in caption
-    assert "features brought to length one" in caption
+    assert "on the validation people, the same as shown here" in caption
+    assert "normalized features" in caption
 
 
 def test_no_more_images_than_asked_for_but_all_probes(columns):
@@ -241,7 +241,7 @@ def test_no_more_images_than_asked_for_but_all_probes(columns):
     counts = {name: numbers["num_same"] + numbers["num_different"] for name, numbers in compared.items()}
     assert counts == {"all pairs": 45, "without glasses": 45, "with glasses": 45, "mixed": 20 * 10}
     assert compared["all pairs"]["num_same"] == 5  # two of each of five people
-    assert "all pairs: 10 of 30 images were drawn." in finding.caption
+    assert "all pairs: 10 of 30 images, drawn at random." in finding.caption
     assert "mixed:" not in finding.caption
     again = Verification(num_scored=10, replicates=0).compute(columns[0])
     assert again.numbers == finding.numbers
@@ -316,7 +316,7 @@ def test_draws_one_to_four_columns(columns, num):
     for name in ("all pairs", "without glasses", "with glasses", "mixed"):
         assert words.count(name) == num + 1  # above each histogram, and in the legend
     for finding in findings.values():
-        assert any(line.startswith(f"EER {finding.numbers['eer']:.3f} (") for line in words)
+        assert any(line.startswith(f"EER {finding.numbers['eer']:.1%} (") for line in words)
 
 
 def test_the_saved_picture_is_not_blank(columns, tmp_path):
@@ -383,7 +383,7 @@ def test_three_images_are_three_pairs_and_six_are_twelve(columns, files):
     assert sum("(same person)" in line or "(different people)" in line for line in words) == 12
     six = Verify(images=files * 2).compute(columns[0])
     assert len(six.arrays["pairs"]) == 12
-    assert "Of 15 pairs the first 12 are shown." in six.caption
+    assert "The first 12 of 15 pairs are shown." in six.caption
 
 
 def test_two_images_without_a_threshold(columns, files):
@@ -398,7 +398,7 @@ def test_two_images_without_a_threshold(columns, files):
 
 @pytest.mark.parametrize("images", [None, [], ["a.jpg"]])
 def test_fewer_than_two_images_are_refused(images):
-    with pytest.raises(NetgazeError, match=r"verify needs two pictures: type images=\[a.jpg,b.jpg\]"):
+    with pytest.raises(NetgazeError, match=r"needs two pictures: type images=\[a.jpg,b.jpg\]"):
         Verify(images=images)
 
 

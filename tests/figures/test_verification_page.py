@@ -62,11 +62,11 @@ def test_each_network_has_its_column_and_each_comparison_its_words():
         lines = [each.text for each in drawn.words if each.x == head.x and 0 < each.y - head.y < 0.5]
         said["one" if head.x < WIDTH / 2 else "two", head.text] = lines
     assert said["one", "all pairs"] == [
-        "EER 0.125 (0.115 to 0.145)",
-        "accuracy 0.875 (0.865 to 0.895)",
+        "EER 12.5% (11.5% to 14.5%)",
+        "accuracy 87.5% (86.5% to 89.5%)",
         "9 people: 40 same, 1,000 different",
     ]
-    assert [lines[0][:9] for lines in said.values()] == ["EER 0.125", "EER 0.375", "EER 0.188", "EER 0.438"]
+    assert [lines[0][:9] for lines in said.values()] == ["EER 12.5%", "EER 37.5%", "EER 18.8%", "EER 43.8%"]
 
 
 def test_histograms_are_densities_of_same_and_different_pairs():
@@ -121,7 +121,7 @@ def test_curves_are_tar_over_far():
 def test_legends_tell_same_from_different_and_the_comparisons_apart():
     drawn = draw()
     assert (drawn.legend["same person"], drawn.legend["different people"]) == (RIGHT.lower(), WRONG.lower())
-    assert "threshold: up to it the same" in drawn.legend
+    assert "threshold (same person up to it)" in drawn.legend
     assert len({drawn.legend[name] for name in (*COMPARED, "same person", "different people")}) == 4
 
 
@@ -183,7 +183,7 @@ def test_of_few_people_no_interval_in_words():
     findings = make_findings()
     findings["one"].numbers["comparisons"]["mixed"]["num_people"] = 4
     drawn = draw(findings)
-    assert drawn.say("EER 0.188").text == "EER 0.188"
+    assert drawn.say("EER 18.8%").text == "EER 18.8%"
     assert drawn.say("4 people")
 
 

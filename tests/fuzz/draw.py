@@ -67,7 +67,7 @@ BOUNDED = {
     "trainer.strategy": ["auto"],
     "trainer.devices": ["1"],
     "trainer.compile": ["false"],  # minutes
-    "control": ["null", "random"],
+    "control": ["null", "untrained"],
     "checkpoint": ["best", "last"],
 }
 

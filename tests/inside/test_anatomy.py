@@ -381,7 +381,7 @@ def test_leaves_the_network_as_it_was():
 
 @pytest.mark.parametrize("shape", [(3, 8), (3, 8, 0), (3, 8, 8.5), (3, 8, "8"), (True, 8, 8)])
 def test_an_input_is_three_whole_numbers(shape):
-    with pytest.raises(ValueError, match="expected an input of three whole numbers"):
+    with pytest.raises(ValueError, match="expected an input of three integers"):
         list_layers(nn.ReLU(), shape)
 
 

@@ -293,7 +293,7 @@ class TestEveryModel:
 
     def test_unknown_words(self):
         model = plain().eval()
-        with pytest.raises(NetgazeError, match="path=left is not known: choose one of residual, shortcut, both"):
+        with pytest.raises(NetgazeError, match=r"Unknown path left\. Choose from residual, shortcut, both"):
             carry_back(model, "0", torch.randn(1, 3, 8, 8), keep_all, "left")
         with pytest.raises(NetgazeError, match="no layer conv9"):
             carry_back(model, "conv9", torch.randn(1, 3, 8, 8), keep_all)

@@ -262,5 +262,5 @@ def test_every_step_ends_in_the_valid_range():
 
 def test_a_value_that_is_not_finite_is_a_sentence():
     image = Pixels(torch.full((1, 1, 2, 2), 0.5))
-    with pytest.raises(NetgazeError, match=r"met nan in step 1\. Take smaller steps\."):
+    with pytest.raises(NetgazeError, match=r"met nan in step 1\. Choose smaller steps\."):
         search(image, lambda shown: shown.sum() * math.nan, torch.optim.SGD(image.parameters(), lr=1.0), 5)

@@ -253,7 +253,7 @@ class TestTyped:
             (own_nets.Pooled, {"last_layer": "conv1"}, "model.last_layer=conv1 gives no logits.*fc"),
             (own_nets.Pooled, {"map_layer": "fc"}, "model.map_layer=fc gives no maps.*conv1, bn1, act"),
             (own_nets.Pooled, {"feature_layers": ["layer9"]}, "no layer layer9"),
-            (nn.Identity, {}, "a classifier gives"),
+            (nn.Identity, {}, "a classifier outputs"),
         ],
     )
     def test_mistakes(self, network, typed, words):
@@ -308,7 +308,7 @@ class TestModule:
             ("no_such_file.py:Net", {}, "there is no file"),
             ("brought_nets.py:Pooled", {"kwargs": {"depth": 3}}, "refuses model.kwargs={'depth': 3}"),
             ("brought_nets.py:images", {}, "cannot be found"),
-            ("brought_nets.py:Output", {}, "makes a Output, and no torch.nn.Module"),
+            ("brought_nets.py:Output", {}, "makes a Output, not a torch.nn.Module"),
         ],
     )
     def test_mistakes(self, target, more, words):
@@ -318,5 +318,5 @@ class TestModule:
 
     @pytest.mark.parametrize("target", ["torch.hub.load", "torchvision.models.resnet18"])
     def test_a_function_that_was_not_typed(self, target):
-        with pytest.raises(NetgazeError, match="is refused: it is no class of networks"):
+        with pytest.raises(NetgazeError, match="is refused: it is not a network class"):
             module_net(target)

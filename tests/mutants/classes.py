@@ -163,7 +163,7 @@ MUTANTS = [
         _CURVES,
     ),
     ("figures/curves.py", "ylim=limits, xlabel", "ylim=_find_limits({title: finding}, _PLOTS[title]), xlabel", _CURVES),
-    ("figures/curves.py", '{words: numbers[f"best/{name}"]', '{words: numbers[f"last/{name}"]', _CURVES),
+    ("figures/curves.py", '{name: numbers[f"best/{name}"]', '{name: numbers[f"last/{name}"]', _CURVES),
     (
         "figures/curves.py",
         '{"best": arrays[name][best], "last": arrays[name][-1]}',
@@ -176,16 +176,16 @@ MUTANTS = [
     # extremes
     (
         "figures/extremes.py",
-        '("largest loss", range(half)), ("lowest loss", range(half, 2 * half))',
-        '("lowest loss", range(half)), ("largest loss", range(half, 2 * half))',
+        '("highest loss", range(half)), ("lowest loss", range(half, 2 * half))',
+        '("lowest loss", range(half)), ("highest loss", range(half, 2 * half))',
         _EXTREMES,
     ),
     ("figures/extremes.py", "range(half, 2 * half)", "range(2 * half - 1, half - 1, -1)", _EXTREMES),
     ("figures/extremes.py", "true == predicted)", "true != predicted)", _EXTREMES),
     (
         "figures/extremes.py",
-        'f"says {predicted}"] * (true != predicted)',
-        'f"says {true}"] * (true != predicted)',
+        'f"predicted: {predicted}"] * (true != predicted)',
+        'f"predicted: {true}"] * (true != predicted)',
         _EXTREMES,
     ),
     ("figures/extremes.py", "finding.arrays['losses'][place]", "finding.arrays['losses'][place - 1]", _EXTREMES),

@@ -102,7 +102,7 @@ MUTANTS = [
     ),
     ("figures/dynamics/page.py", 'arrays["correctness"][points]', 'arrays["confidence"][points]', _MAP),
     ("figures/dynamics/page.py", "answer == label)\n", "true == label)\n", _MAP),
-    ("figures/dynamics/page.py", '"right labels": seen & ~arrays["wrong"]', '"right labels": seen', _MAP),
+    ("figures/dynamics/page.py", '"correct labels": seen & ~arrays["wrong"]', '"correct labels": seen', _MAP),
     ("figures/dynamics/page.py", "last + 1, np.minimum", "0, np.minimum", _MAP),
     ("figures/suspicious.py", 'np.argsort(margins, kind="stable")', 'np.argsort(-margins, kind="stable")', _SHEET),
     ("figures/suspicious.py", "min(self.num, seen)", "self.num", _SHEET),

@@ -81,8 +81,8 @@ MUTANTS = [
     ("figures/confusion/trust.py", '1 - finding.numbers["acc"], color', 'finding.numbers["acc"], color', _CONFUSION),
     (
         "figures/confusion/trust.py",
-        "calibration error {said['ece_scaled']}",
-        "calibration error {said['ece']}",
+        "calibration error {ece_scaled}",
+        "calibration error {ece}",
         _CONFUSION,
     ),
     ("figures/confusion/__init__.py", 'if subject.split == "val" or not', "if not", _CONFUSION),

@@ -183,7 +183,7 @@ MUTANTS = [
     ("figures/feature_maps/blocks.py", "bool(maps.min() < 0)", "bool(maps.max() > 0)", _MAPS),
     ("figures/feature_maps/blocks.py", "([-full, 0, full], SIGNED)", "([0, full], SIGNED)", _MAPS),
     ("figures/feature_maps/blocks.py", "{own['height']}x{own['width']}", "{own['width']}x{own['height']}", _MAPS),
-    ("figures/feature_maps/blocks.py", "dead {own['dead']:.2f}, values", "dead {own['active']:.2f}, values", _MAPS),
+    ("figures/feature_maps/blocks.py", "dead {own['dead']:.1%}, values", "dead {own['active']:.1%}, values", _MAPS),
     (
         "figures/feature_maps/blocks.py",
         'zip(finding.arrays["images"], finding.arrays["names"], strict=True)',

@@ -20,8 +20,8 @@ MUTANTS = [
     ("drawing/evidence.py", "color_signed(heat, scale)", "color_signed(heat, np.abs(heat).max())", _HEAT),
     ("drawing/evidence.py", "picture.mean(axis=2, keepdims=True)", "picture.mean(axis=0, keepdims=True)", _HEAT),
     ("drawing/evidence.py", "Tile(overlay(picture, heat, scale))", "Tile(overlay(picture, heat.T, scale))", _EVIDENCE),
-    ("drawing/evidence.py", '"✓" if right else "is"', '"is" if right else "✓"', _EVIDENCE),
-    ("drawing/evidence.py", '("× says" if known else "says", "predicted")', '("× says", "predicted")', _EVIDENCE),
+    ("drawing/evidence.py", '"✓" if right else "true:"', '"true:" if right else "✓"', _EVIDENCE),
+    ("drawing/evidence.py", '("×" if known else "predicted:", "predicted")', '("×", "predicted")', _EVIDENCE),
     ("drawing/evidence.py", 'arrays[f"probability_{key}"]', 'arrays["probability_true"]', _EVIDENCE),
     ("drawing/evidence.py", "RIGHT if right else WRONG if", "WRONG if right else RIGHT if", _EVIDENCE),
     ("drawing/heat.py", "align_corners=False", "align_corners=True", _HEAT),
@@ -38,7 +38,7 @@ MUTANTS = [
         "return there.numpy()[some], masks[: len(some)]",
         _CAM,
     ),
-    ("drawing/heat.py", "(chance {numbers['object_area']:.2f})", "(chance {numbers['center_on_object']:.2f})", _CAM),
+    ("drawing/heat.py", "(area {numbers['object_area']:.1%})", "(area {numbers['center_on_object']:.1%})", _CAM),
     # which images, and as what
     (
         "drawing/examples.py",
@@ -68,8 +68,8 @@ MUTANTS = [
         _CAM,
     ),
     ("figures/cam/page.py", 'each.scale, each.arrays["unit"]) for', 'each.scale, "logits") for', _CAM),
-    ("figures/cam/page.py", "by noise {numbers['drop_random']", "by noise {numbers['drop']", _CAM),
-    ("figures/cam/page.py", "(middle {numbers['center_on_object']", "(middle {numbers['peak_on_object']", _CAM),
+    ("figures/cam/page.py", "(noise map {100 * numbers['drop_random']", "(noise map {100 * numbers['drop']", _CAM),
+    ("drawing/heat.py", "center {numbers['center_on_object']", "center {numbers['peak_on_object']", _CAM),
     ("figures/cam/page.py", "words = _KINDS[kind]", 'words = _KINDS["shared"]', _CAM),
     ("figures/cam/page.py", 'str(self.arrays["asked"][number])', 'str(self.arrays["true"][number])', _CAM),
     (
@@ -101,12 +101,12 @@ MUTANTS = [
     ("figures/response_maps/rows.py", "middle + column * pitch", "middle + (column + 1) * pitch", _MAPS),
     (
         "figures/response_maps/rows.py",
-        "format_share(numbers['peak_highest'])",
-        "format_share(numbers['chance'])",
+        '("peak_highest", "trough_lowest", "chance")',
+        '("chance", "trough_lowest", "chance")',
         _MAPS,
     ),
     (
-        "figures/response_maps/rows.py",
+        "drawing/heat.py",
         "trough {numbers['trough_on_object']",
         "trough {numbers['peak_on_object']",
         _MAPS,

@@ -36,7 +36,7 @@ MUTANTS = [
     (_COLUMNS, '"same": "Same person, far apart"', '"same": "Different people, close"', _PAIRS),
     (_COLUMNS, "last=name == names[-1]", "last=name == names[0]", _PAIRS),
     (_COLUMNS, 'numbers["num_people"] >= LEAST', 'numbers["num_people"] < LEAST', _PAIRS),
-    (_COLUMNS, "({interval[0]:.3f} to {interval[1]:.3f})", "({interval[1]:.3f} to {interval[0]:.3f})", _PAIRS),
+    (_COLUMNS, "({interval[0]:.1%} to {interval[1]:.1%})", "({interval[1]:.1%} to {interval[0]:.1%})", _PAIRS),
     ("figures/verification/__init__.py", "(distances <= threshold) ==", "(distances > threshold) ==", _COUNTED),
     ("figures/verification/__init__.py", "if place == 0 else", "if place == 1 else", _COUNTED),
     ("figures/verification/__init__.py", "(same - len(gallery)) // 2", "same // 2", _COUNTED),

@@ -70,10 +70,10 @@ MUTANTS = [
     ("winner.py", "< 1e-6 else None", "< 1 else None", _WINNER),
     ("winner.py", '("kind", "eval_fingerprint"))', '("kind",))', _WINNER),
     ("winner.py", '("kind", "eval_fingerprint"))', '("eval_fingerprint",))', _WINNER),
-    ("winner.py", "{duel.only_first:,} right, the second", "{duel.only_second:,} right, the second", _WINNER),
+    ("winner.py", "{duel.only_first:,} correctly", "{duel.only_second:,} correctly", _WINNER),
     ("winner.py", "{100 * lead:", "{lead:", _WINNER),
     ("winner.py", "show_number(first, 'test/acc')}.\" if", "show_number(second, 'test/acc')}.\" if", _WINNER),
-    ("winner.py", "_read_answers(row) is None]", "_read_answers(row) is not None]", _WINNER),
+    ("winner.py", "_read_predictions(row) is None]", "_read_predictions(row) is not None]", _WINNER),
     ("rows.py", "each[place] for each in", "each[0] for each in", _TABLES),
     (
         "rows.py",
@@ -134,5 +134,5 @@ MUTANTS = [
         _REPORT,
     ),
     ("results.py", "margins[0] if std is None else None", "None", _RESULTS),
-    ("plots/sweep_picture.py", ".replace(' %', ' points')", "", "tests/run/test_sweep_plot.py"),
+    ("plots/sweep_picture.py", ".replace('%', ' points')", "", "tests/run/test_sweep_plot.py"),
 ]

@@ -100,6 +100,6 @@ MUTANTS = [
         _DRAWN,
     ),
     ("build.py", 'meaning.better == "lower"', 'meaning.better == "higher"', _RUNS),
-    ("build.py", 'if not monitor.startswith("val/"):', "if False:", _RUNS),
+    ("early_checks.py", 'or not monitor.startswith("val/"):', "or False:", _RUNS),
     ("checks.py", "in metrics and not callback.every", "in metrics and callback.every", _RUNS),
 ]

@@ -36,19 +36,22 @@ def test_parts_of_several_figures_are_put_together(tmp_path):
         {
             "a": {"set": "s", "images": images, "network": {"values": {"x": 1}}},
             "b": {"set": "t", "images": images, "network": {}},
-            "random": {"set": "s", "images": {}, "network": {}},
+            "untrained": {"set": "s", "images": {}, "network": {}},
         },
-        ["random"],
+        ["untrained"],
     )
     write_parts(
         tmp_path / "other",
-        {"a": {"network": {"values": {"y": 2}}, "run": {"series": {"z": 3}}}, "random": {"run": {"series": {"z": 4}}}},
-        ["random"],
+        {
+            "a": {"network": {"values": {"y": 2}}, "run": {"series": {"z": 3}}},
+            "untrained": {"run": {"series": {"z": 4}}},
+        },
+        ["untrained"],
     )
     block = assemble(read_parts(tmp_path, ["explore", "other", "missing"]), {"a": {"lr": "1"}, "c": {}})
     assert block["version"] == 1
     first, second = block["sets"]
-    assert [(it["label"], it["control"]) for it in first["networks"]] == [("a", False), ("random", True)]
+    assert [(it["label"], it["control"]) for it in first["networks"]] == [("a", False), ("untrained", True)]
     assert first["networks"][0]["values"] == {"x": 1, "y": 2}
     assert [it["label"] for it in second["networks"]] == ["b"]
     assert block["runs"] == [{"label": "a", "settings": {"lr": "1"}, "series": {"z": 3}}]

@@ -239,7 +239,7 @@ def test_a_click_fixes_an_image_and_tells_loss_and_rank(explore):
             view.columns.nth(place).locator(".verdict").inner_text().startswith("✓" if view.right(place)[row] else "✗")
         )
         share = decode(view.networks[place]["answers"]["shares"])[row, 0] / 65535
-        assert f"{100 * share:.1f}\u00a0%" in view.columns.nth(place).locator(".answers li").first.inner_text()
+        assert f"{100 * share:.1f}%" in view.columns.nth(place).locator(".answers li").first.inner_text()
     said = view.page.locator(".unseen").inner_text()
     assert said.startswith(f"test image {view.index[row]}, class {view.labels[row]}; supervised: class ")
 
@@ -336,7 +336,7 @@ def test_filters_count_what_numpy_counts(explore):
         view.choose("A and B", cell)
         assert view.count() == wanted.sum()
     view.choose("A and B", -1)
-    view.choose("answers of", 1)
+    view.choose("predictions of", 1)
     view.choose("is", 0)
     assert view.count() == (~right[1]).sum()
     view.choose("is", -1)
@@ -372,7 +372,7 @@ def test_the_legend_filters(explore):
     assert view.count() == (view.labels == 3).sum()
     view.page.get_by_role("button", name="Clear filters").click()
     view.choose("color by", "right")
-    view.page.locator(".entry", has_text="wrong").click()
+    view.page.locator(".entry", has_text="incorrect").click()
     view.settle()
     assert view.count() == (~view.right(0)).sum()
 
@@ -523,7 +523,7 @@ def test_the_fragment_brings_the_same_view_back(explore):
     view.fix(33)
     view.choose("color by", "loss")
     view.choose("map", "PCA")
-    view.choose("answers of", 1)
+    view.choose("predictions of", 1)
     view.choose("is", 1)
     view.choose("number", "val/acc")
     view.choose("B", 2)
@@ -547,7 +547,7 @@ def test_the_fragment_brings_the_same_view_back(explore):
     for label, value in {
         "color by": "loss",
         "map": "PCA",
-        "answers of": "1",
+        "predictions of": "1",
         "is": "1",
         "number": "val/acc",
         "B": "2",
@@ -800,7 +800,7 @@ def test_parts_that_are_missing_are_left_out(browser, tmp_path):
         page.goto(write_page(tmp_path / "page.html", data).as_uri() + "#image=7")
         view = Explorer(page, data)
         text = view.columns.first.inner_text()
-        assert all(words in text for words in ("No such map", "No class map", "No answers"))
+        assert all(words in text for words in ("No such map", "No class map", "No predictions"))
         for color in ("right", "loss", "agreement"):
             view.choose("color by", color)
         for part in page.locator("summary").all():

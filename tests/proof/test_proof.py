@@ -178,7 +178,7 @@ def test_or_the_most_right_neighbors(every, asked, tmp_path):
 @pytest.mark.slow
 def test_a_number_that_no_epoch_has_is_said(tmp_path, caplog):
     train(tmp_path, "simsiam", "task.monitor=val/kn20")
-    assert "No epoch has the number val/kn20: the last one stands for the best." in caplog.text
+    assert "No epoch has the number val/kn20. The last epoch is used as the best." in caplog.text
     assert json.loads((tmp_path / "metrics.json").read_text())["best/epoch"] == 2
 
 
@@ -268,7 +268,7 @@ def test_every_figure_looks_or_says_why_not(name, simsiam, teacher, pictures, tm
     subjects = [open_run(simsiam, label="simsiam"), open_run(teacher, label="mean teacher")]
     if name == "pseudo_labels":
         error = look({name: figure}, subjects, tmp_path).failed[name].error
-        assert "chooses no pseudo-labels; task=pseudo_labels does" in error
+        assert "makes no pseudo-labels. Train one with task=pseudo_labels" in error
         return
     seen = look({name: figure}, subjects, tmp_path)
     if name == "attention":

@@ -139,8 +139,10 @@ class TestSweep:
         for setting in ("filter=dynamic, freeze_backbone=false", "filter=static_shared, freeze_backbone=true"):
             runs = [float(row["test/acc"]) for row in table if row["setting"] == setting]
             mean, half = sum(runs) / 2, abs(runs[0] - runs[1])
-            assert f"{100 * mean:.1f} ± {100 * half / 2**0.5:.1f} %" in printed
-        assert re.search(r"Winner: filter=.*, with val acc .* \(means ± standard deviations over runs\)", printed)
+            assert f"{100 * mean:.1f} ± {100 * half / 2**0.5:.1f}%" in printed
+        assert re.search(
+            r"Winner: filter=.*, with validation accuracy .* \(means ± standard deviations over runs\)", printed
+        )
 
     def test_the_literal_control_is_at_chance(self, sweep):
         folder, _ = sweep
@@ -172,7 +174,7 @@ def test_own_pictures(drawn, tmp_path):
     assert (tmp_path / "seen" / "figures" / "response_maps.png").exists()
     for images, figure, said in (
         ("nowhere.png", "[response_maps]", "no file"),
-        ("my (1).png", "[cam]", "choose a figure"),
+        ("my (1).png", "[cam]", "no chosen figure"),
     ):
         words = [f"runs=[{drawn}]", f"figure={figure}", f"images=[{tmp_path / images}]"]
         code, printed = command(*words, cwd=tmp_path, script="analyze.py")

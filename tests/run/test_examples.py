@@ -108,7 +108,7 @@ def test_what_is_not_recorded_is_not_asked_for(tmp_path):
         train(tmp_path / "run", *TINY, "figure=[suspicious,curves]", "control=null")
     assert not (tmp_path / "run" / "history.csv").exists()
     train(tmp_path / "run", *DIGITS)
-    with pytest.raises(NetgazeError, match=r"no examples \(a run trained with callback.examples.record=true has them"):
+    with pytest.raises(NetgazeError, match=r"no examples \(train with callback.examples.record=true"):
         analyze(tmp_path / "out", f"runs=[{tmp_path}/run]", "figure=[dynamics]", "control=null")
 
 

@@ -53,7 +53,7 @@ def refusal(task: str | None, words: list[str]) -> str | None:
     """The sentence with which this task refuses the experiment's network, or random weights."""
     if task == "linear_probe" and composed(*words).model.get("filter"):
         return "expected a network that ends in a linear layer, got DynamicConv"
-    return "asks a trained network" if task == "pseudo_labels" else None
+    return "needs a trained network" if task == "pseudo_labels" else None
 
 
 @pytest.mark.parametrize(("experiment", "task"), PAIRS)

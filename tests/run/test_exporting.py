@@ -123,10 +123,10 @@ def test_what_cannot_be_is_said_in_a_sentence(run, tmp_path):
     for words, said in (
         ([f"runs={run}", "export=onnx", "export.onnx.opset=9"], "export.onnx.opset=9: torch writes 18 or newer"),
         ([f"runs={run}", "export=onx"], "There is no export=onx. Did you mean onnx?"),
-        (["model=vgg19", "input=[3,32,32]", "export=onnx"], "export writes the networks of runs: type runs="),
+        (["model=vgg19", "input=[3,32,32]", "export=onnx"], "export writes the networks of runs. Also type runs="),
         (
             [f"runs={run}", BOTH, "export.onnx.license=mit", "export.safetensors.license=cc0-1.0"],
-            "export.onnx.license=mit and export.safetensors.license=cc0-1.0: one card tells of both.",
+            "export.onnx.license=mit and export.safetensors.license=cc0-1.0: both share one card.",
         ),
     ):
         code, printed = command(*words, cwd=tmp_path, script="analyze.py")

@@ -61,8 +61,8 @@ class TestSweep:
         folder, printed = sweep
         assert (folder / "figures" / "verification.png").stat().st_size > 5000
         said = json.loads((folder / "figures" / "verification.json").read_text())
-        assert list(said["numbers"]) == ["contrastive", "mining_contrastive", "random", "raw pixels"]
-        assert said["controls"] == ["random", "raw pixels"]
+        assert list(said["numbers"]) == ["contrastive", "mining_contrastive", "untrained", "raw pixels"]
+        assert said["controls"] == ["raw pixels", "untrained"]
         assert "EER, mixed minus without glasses: contrastive" in said["compared"]
         assert 'id="verification"' in (folder / "report.html").read_text(encoding="utf-8")
         assert "Traceback" not in printed
@@ -73,7 +73,7 @@ class TestSweep:
             aucs = {row["label"]: float(row["val/auc"]) for row in csv.DictReader(file)}
         assert set(aucs) == {"contrastive", "mining_contrastive"}
         best = max(aucs, key=aucs.__getitem__)
-        assert re.search(rf"Winner: {best}, with val AUC {aucs[best]:#.3g}", printed), printed
+        assert re.search(rf"Winner: {best}, with validation AUC {aucs[best]:#.3g}", printed), printed
 
     @pytest.mark.parametrize("number", ["0", "1"])
     def test_what_a_run_says_of_itself(self, sweep, number):
@@ -237,7 +237,7 @@ def test_other_data_comes_in_the_form_that_the_network_knows(run):
             r"task\.loss=cosine: expected contrastive, mining_contrastive or triplet",
         ),
         (["task=siamese", "task.whiten=-2"], r"task\.whiten=-2 must be 0 or more"),
-        (["task=siamese", "task.embedding_dim=0"], r"task\.embedding_dim=0: ResNet does not go without"),
+        (["task=siamese", "task.embedding_dim=0"], r"task\.embedding_dim=0: ResNet cannot do without"),
         (["task=siamese", "optim.lr=1e30", "task.whiten=0.1", "trainer.max_epochs=1"], r"not finite|non-finite"),
     ],
 )

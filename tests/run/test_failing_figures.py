@@ -91,7 +91,7 @@ def test_the_rest_of_the_run_is_there_and_resume_draws_what_is_missing(
     assert len(list((run / "tensorboard").glob("events*"))) == 2, "results and hyperparameters, and no earlier ones"
     before = age_of(run, "run.json")
     code, printed = command("resume=run", cwd=tmp_path)
-    assert "is finished already" in printed
+    assert "is already finished" in printed
     assert age_of(run, "run.json") == before
 
 
@@ -129,7 +129,7 @@ def test_where_nothing_was_drawn_the_command_fails(words, said, breaking, tmp_pa
     breaking(Confusion, "compute", ValueError("boom"))
     code, printed = command(*WORDS, *words, "figure=[confusion]", cwd=tmp_path)
     assert code == 1
-    assert f"No figure was drawn, the numbers are written. {said}." in printed
+    assert f"No figure was drawn; the numbers were written. {said}." in printed
     assert read_run(tmp_path / "run")["status"] == "finished"
     assert "test/loss" in read_metrics(tmp_path / "run")
 
@@ -165,11 +165,11 @@ def test_a_picture_that_is_gone_is_drawn_and_what_was_left_out_is_not_asked_agai
     numbers = read_metrics(run)
     (run / "figures" / "knn.png").unlink()
     code, printed = command("resume=run", cwd=tmp_path)
-    assert "what is missing is drawn: knn" in printed
+    assert "Drawing what is missing: knn" in printed
     assert pictures_of(run) == ["filters", "knn"]
     assert read_metrics(run) == numbers
     assert list(read_run(run)["figures_left_out"]) == ["curves"]
-    assert "is finished already" in command("resume=run", cwd=tmp_path)[1]
+    assert "is already finished" in command("resume=run", cwd=tmp_path)[1]
 
 
 def test_numbers_of_a_figure_that_failed_come_when_it_is_drawn(breaking, tmp_path):
@@ -235,7 +235,7 @@ def test_a_chain_says_what_failed_and_draws_it_later(chain, tmp_path):
     assert "filters" in pictures_of(run / "stages")
     assert "This figure failed" not in (run / "stages" / "report.html").read_text(encoding="utf-8")
     before = age_of(run, "stages/report.html")
-    assert "is finished already" in command("resume=run", cwd=tmp_path)[1]
+    assert "is already finished" in command("resume=run", cwd=tmp_path)[1]
     assert age_of(run, "stages/report.html") == before
 
 

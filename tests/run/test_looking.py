@@ -66,7 +66,7 @@ def test_untrained_networks_of_two_tasks_have_one_body(tmp_path):
             untrained=lambda: plan_untrained(config),
         )
 
-    supervised, rotation, pixels = controls([make_subject(config) for config in settings], "random")
+    supervised, rotation, pixels = controls([make_subject(config) for config in settings], "untrained")
     assert digest_body(supervised.model) == digest_body(rotation.model)
     assert (supervised.model.fc.out_features, rotation.model.fc.out_features) == (10, 4)
     torch.manual_seed(CONTROL_SEED)
@@ -92,7 +92,7 @@ def test_what_is_fast_here_is_what_auto_means(fast, auto, tmp_path, monkeypatch)
         seen = analyze(tmp_path / f"seen{number}", f"runs=[{folder}]", "figure=[knn]", "figures.precision=32")
         assert set(read_figure(seen, "knn")["precisions"].values()) == {"32"}
         page = (folder.parent / "report.html").read_text() if compare(folder.parent) else ""
-        assert ("Seen in bf16" in page) == fast
+        assert ("Computed in bf16" in page) == fast
 
 
 @pytest.mark.slow

@@ -81,11 +81,11 @@ def test_beside_a_run(tmp_path):
     [
         (["model=alexnet", "input=[3,40,40]"], "AlexNet needs images of at least 63x63 pixels, got 40x40"),
         (["model=vgg19", "input=[3,64,64]", "model.in_channels=1"], "VGG cannot read images of 3x64x64"),
-        (["model=alexnet", "input=[3,64,64]", "figure=[cam]"], "cam cannot be asked of a network without a run"),
+        (["model=alexnet", "input=[3,64,64]", "figure=[cam]"], "cam cannot be drawn without a run"),
         (["model=alexnet", "input=[3,64,64]", "model.form=two"], "expected form to be one of two_group"),
-        (["model=dynamic_conv", "input=[3,32,40]"], "built for square images: give input=.3,32,32."),
-        (["model=alexnet", "input=[3,64,64]", "labels=[a,b]"], "as many titles as there are networks, 1,"),
-        (["model=alexnet", "input=[3,64,64]", "runs=[nowhere]"], "nowhere leads to no run"),
+        (["model=dynamic_conv", "input=[3,32,40]"], "needs square images. Type input=.3,32,32."),
+        (["model=alexnet", "input=[3,64,64]", "labels=[a,b]"], "one title per network, 1 different"),
+        (["model=alexnet", "input=[3,64,64]", "runs=[nowhere]"], "nowhere contains no run"),
     ],
 )
 def test_mistakes_are_sentences(words, said, tmp_path):
@@ -94,14 +94,14 @@ def test_mistakes_are_sentences(words, said, tmp_path):
 
 
 MISTAKES = [
-    ([], "runs must be given"),
-    (["model=vgg19"], "input must be given"),
+    ([], "runs is missing"),
+    (["model=vgg19"], "input is missing"),
     (["model=vgg19", "input=[3,224]"], "expected channels, height and width"),
     (["model=vgg19", "input=[3,224,0]"], "expected channels, height and width"),
     (["model=vgg19", "input=[3,224,1.5]"], "expected channels, height and width"),
     (["model=vgg19", "input=large"], "expected channels, height and width"),
     (["model=vgg19", "input=3"], "expected channels, height and width"),
-    (["input=[3,224,224]", "runs=[x]"], "add model="),
+    (["input=[3,224,224]", "runs=[x]"], "Add model="),
 ]
 
 

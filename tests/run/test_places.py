@@ -44,8 +44,8 @@ def test_own_pictures_are_predicted_compared_and_dreamed_of(places):
     assert all(f"{name}: " in printed for name in names)
     figures = places / "look" / "figures"
     said = {name: json.loads((figures / f"{name}.json").read_text()) for name in ("predict", "neighbors", "deep_dream")}
-    (own,) = (label for label in said["predict"]["numbers"] if "random" not in label)
-    assert "random" in said["predict"]["controls"]
+    (own,) = (label for label in said["predict"]["numbers"] if "untrained" not in label)
+    assert "untrained" in said["predict"]["controls"]
     for name in names:
         top = list(said["predict"]["numbers"][own]["top_classes"][name].values())
         assert len(top) == 5

@@ -73,7 +73,7 @@ def test_of_an_epoch_that_was_cut_off_the_rest_is_left():
 def test_what_was_cut_off_goes_on_bit_equal(name, tmp_path):
     train(tmp_path / "whole", *RUNS[name])
     step = count_steps(tmp_path / "whole") + 2
-    said = f"Stopped by SIGTERM within epoch 2, after 2 of {step - 2} steps; all is saved."
+    said = f"Stopped by SIGTERM within epoch 2, after 2 of {step - 2} steps; everything is saved."
     with stop_at(step, said):
         train(tmp_path / "parts", *RUNS[name])
     assert read_run(tmp_path / "parts")["status"] == "interrupted"
@@ -104,7 +104,7 @@ def test_other_steps_leave_the_schedule_where_it_stood(tmp_path, caplog):
         train(tmp_path / "parts", *words)
     with caplog.at_level("INFO"):
         train(tmp_path / "parts", *words, "data.batch_size=10")
-    assert "An epoch has 12 steps from now on, and had 6." in caplog.text
+    assert "From now on, an epoch has 12 steps instead of 6." in caplog.text
     whole, parts = (Run(tmp_path / folder).epochs for folder in ("whole", "parts"))
     assert [row["lr"] for row in parts] == pytest.approx([row["lr"] for row in whole])
     last = Run(tmp_path / "parts").read_checkpoint("last")

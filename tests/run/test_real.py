@@ -9,7 +9,7 @@ REAL = ["data=cifar10", "data.verify=false"]
 
 @pytest.mark.slow
 def test_published_weights_score_their_published_error(real_cifar, tmp_path):
-    """ResNet-20 of others, 91.73 % on the test set: 9,173 of 10,000 right."""
+    """ResNet-20 of others, 91.73% on the test set: 9,173 of 10,000 right."""
     weights = real_cifar / "weights" / "resnet20-12fca82f.th"
     if not weights.exists():
         pytest.skip("the published weights are not here (NETGAZE_DATA)")

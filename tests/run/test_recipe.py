@@ -71,7 +71,7 @@ def test_six_views_are_told_beside_the_image_alone(run):
 
 def test_the_untrained_network_beside_it_whitens_too(run):
     opened = open_run(run)
-    untrained = controls([opened], "random")[0]
+    untrained = controls([opened], "untrained")[0]
     assert torch.equal(untrained.task.model.whiten.weight, weights(run)["model.whiten.weight"])
     assert not torch.equal(untrained.task.model.head.weight, weights(run)["model.head.weight"])
 

@@ -82,17 +82,17 @@ def test_each_number_stands_in_the_row_of_its_words_and_the_column_of_its_networ
     _, table = make_page(rows, numbers=NUMBERS).tables
     assert table == [
         ["", "one", "two", "untrained"],
-        ["accuracy\u00a0↑", "91.0 ± 7.2 %", "82.0 ± 4.1 %", "13.0 ± 8.0 %"],
+        ["accuracy\u00a0↑", "91.0 ± 7.2%", "82.0 ± 4.1%", "13.0 ± 8.0%"],
         ["num", "100", "400", "100"],
-        ["layer1: dead\u00a0↓", "11.0 %", "21.0 %", "31.0 %"],
-        ["layer2: dead\u00a0↓", "12.0 %", "22.0 %", "32.0 %"],
-        ["val acc", "50.0 ± 4.4 %", "60.0 ± 13.8 %", "-"],
+        ["layer1: dead\u00a0↓", "11.0%", "21.0%", "31.0%"],
+        ["layer2: dead\u00a0↓", "12.0%", "22.0%", "32.0%"],
+        ["val acc", "50.0 ± 4.4%", "60.0 ± 13.8%", "-"],
     ]
 
 
 def test_what_one_network_alone_has_is_said_in_a_sentence(make_page):
     lines = make_page(numbers=NUMBERS).lines
-    assert [line for line in lines if line.startswith("Of ")] == ["Of two alone: raw_key: 3."]
+    assert [line for line in lines if line.startswith("Only for ")] == ["Only for two: raw_key: 3."]
 
 
 def test_a_single_network_has_all_in_its_table(make_page):
@@ -113,6 +113,15 @@ def test_what_a_number_means_stands_at_it_and_below_once(make_page):
     ]
 
 
+def test_how_to_read_a_figure_stands_above_it_and_is_closed(make_page):
+    page = make_page(look_for="Dark cells.", pitfall="Dark is not many.")
+    place = page.lines.index("How to read this figure")
+    assert page.lines[place - 1 : place + 3] == ["What?", "How to read this figure", "Dark cells.", "Dark is not many."]
+    assert page.open == 0
+    assert "How to read this figure" not in make_page(look_for="", pitfall="").lines
+    assert "How to read this figure" not in make_page().lines, "an older picture's JSON says nothing of it"
+
+
 def test_a_page_without_a_glossary_shows_keys(make_page):
     (table,) = make_page(numbers={"one": {"raw_key": 0.5}}, glossary={}).tables
     assert table == [["", "one"], ["raw_key", "0.500"]]
@@ -122,7 +131,7 @@ def test_a_figures_own_table_has_the_intervals_of_its_rows(make_page):
     rows = [{"class": "cat", "images": 100, "share": 0.9}, {"class": "dog", "images": 10, "share": 0.5}]
     page = make_page(tables={"one": rows})
     assert page.tables == [
-        [["class", "images", "share right"], ["cat", "100", "90.0 ± 7.4 %"], ["dog", "10", "50.0 ± 26.3 %"]]
+        [["class", "images", "share right"], ["cat", "100", "90.0 ± 7.4%"], ["dog", "10", "50.0 ± 26.3%"]]
     ]
     assert "one: 2 rows" in page.lines
     assert page.open == 1
@@ -151,12 +160,12 @@ def test_the_table_of_runs_has_words_and_the_winner_stands_above_it(make_page, t
     ]
     page = make_page(rows)
     assert page.tables[0] == [
-        ["run", "status", "val acc (best epoch)\u00a0↑", "test acc\u00a0↑"],
-        ["one", "finished", "91.0 ± 2.8 %", "84.0 ± 2.4 %"],
-        ["two", "finished", "72.0 ± 4.1 %", "65.0 ± 3.0 %"],
+        ["run", "status", "validation accuracy (best epoch)\u00a0↑", "test accuracy\u00a0↑"],
+        ["one", "finished", "91.0 ± 2.8%", "84.0 ± 2.4%"],
+        ["two", "finished", "72.0 ± 4.1%", "65.0 ± 3.0%"],
     ]
-    assert any(line.startswith("Winner: one, with val acc (best epoch) 91.0 ± 2.8 %") for line in page.lines)
-    assert "Share of test examples" in page.hints["test acc\u00a0↑"]
+    assert any(line.startswith("Winner: one, with validation accuracy (best epoch) 91.0 ± 2.8%") for line in page.lines)
+    assert "Share of test examples" in page.hints["test accuracy\u00a0↑"]
 
 
 def test_means_over_seeds_stand_in_a_table_of_their_own(make_page, tmp_path):
@@ -166,7 +175,7 @@ def test_means_over_seeds_stand_in_a_table_of_their_own(make_page, tmp_path):
         for seed, acc in enumerate(each)
     ]
     means, runs = make_page(rows).tables
-    assert means[1:] == [["a", "2", "55.0 ± 7.1 %"], ["b", "2", "70.0 ± 14.1 %"]]
+    assert means[1:] == [["a", "2", "55.0 ± 7.1%"], ["b", "2", "70.0 ± 14.1%"]]
     assert [line[0] for line in runs[1:]] == ["a0", "a1", "b0", "b1"]
 
 

@@ -42,8 +42,8 @@ def test_means_and_standard_deviations():
     assert third["std"] == {}
     titles, cells = tabulate_means([first, second, third])
     assert titles == ["setting", "runs", "val/acc", "test/acc", "seconds"]
-    assert cells[0] == ["a", "2", "70.0 ± 28.3 %", "60.0 ± 28.3 %", "15.0 ± 7.07 s"]
-    assert cells[2][2] == "10.0 %"
+    assert cells[0] == ["a", "2", "70.0 ± 28.3%", "60.0 ± 28.3%", "15.0 ± 7.07 s"]
+    assert cells[2][2] == "10.0%"
 
 
 @pytest.mark.parametrize(
@@ -61,7 +61,9 @@ def test_no_means_where_there_is_nothing_to_average(rows):
 
 def test_the_winner_is_the_best_mean_not_the_luckiest_run():
     said = name_winner(ROWS)
-    assert said.startswith("Winner: b, with val acc (best epoch) 76.0 ± 5.7 % against 70.0 ± 28.3 % of the next, a")
+    assert said.startswith(
+        "Winner: b, with validation accuracy (best epoch) 76.0 ± 5.7% against 70.0 ± 28.3% for the next, a"
+    )
     assert "over runs" in said
 
 
@@ -80,7 +82,9 @@ def test_divisions_of_the_data_are_repetitions_too():
     means = average_repeats(rows)
     assert [(mean["label"], mean["runs"]) for mean in means] == [("a", 2), ("b", 2)]
     assert means[1]["val/acc"] == pytest.approx(0.65)
-    assert name_winner(rows).startswith("Winner: b, with val acc (best epoch) 65.0 ± 35.4 % against 60.0 ± 14.1 %")
+    assert name_winner(rows).startswith(
+        "Winner: b, with validation accuracy (best epoch) 65.0 ± 35.4% against 60.0 ± 14.1%"
+    )
     assert [run["label"] for run in choose_pictured(rows, 2)] == ["b, split_seed=0", "a, split_seed=0"]
 
 
@@ -107,7 +111,7 @@ def test_a_division_that_was_not_typed_is_one_too(tmp_path):
 
 def test_settings_seen_on_different_divisions_do_not_compare():
     rows = [divided("a", 0, 0.5), divided("a", 1, 0.7), divided("b", 1, 0.4), divided("b", 2, 0.9)]
-    assert name_winner(rows).startswith("No winner is named")
+    assert name_winner(rows).startswith("No winner: the runs have no number in common")
 
 
 def matrix_rows():
@@ -137,9 +141,9 @@ def test_a_matrix_of_sources_and_targets(tmp_path):
         assert plot.colors == ("viridis", 0, 1)
         assert plot.xticks == {"dtd": 0, "shapes": 1}
         for down, line in enumerate(expected):
-            assert [plot.cell(down, across) for across in range(2)] == [f"{100 * value:.1f} %" for value in line]
+            assert [plot.cell(down, across) for across in range(2)] == [f"{100 * value:.1f}%" for value in line]
         assert plot.ylim[0] > plot.ylim[1]
-    assert drawn.plots[0].yticks == {"random": 0, "a": 1, "b": 2}
+    assert drawn.plots[0].yticks == {"from scratch": 0, "a": 1, "b": 2}
     colors = {float(each.text[:-2]) / 100: each.color for each in drawn.plots[1].words}
     assert {value: color == "#000000" for value, color in colors.items()} == {
         value: value > 0.6 for value in colors
@@ -152,7 +156,7 @@ def test_a_cell_says_how_sure_it_is():
     rows = [one | {"test/examples": 400} for one in matrix_rows()]
     words = read(draw_matrix(rows)).plots[1].cell(0, 0)
     low, high = binomtest(124, 400).proportion_ci(0.95, "wilson")
-    assert words == f"31.0\n± {100 * max(0.31 - low, high - 0.31):.1f} %"
+    assert words == f"31.0\n± {100 * max(0.31 - low, high - 0.31):.1f}%"
 
 
 def test_a_number_of_one_run_has_its_interval_and_of_several_their_deviation():
@@ -160,8 +164,8 @@ def test_a_number_of_one_run_has_its_interval_and_of_several_their_deviation():
         row(f"run {seed}", seed, 0.5) | {"test/acc": acc, "test/examples": 400} for seed, acc in ((0, 0.5), (1, 0.6))
     ]
     half = 0.5 - binomtest(200, 400).proportion_ci(0.95, "wilson").low
-    assert measure_spread(rows[:1], "test/acc").show("test/acc") == f"50.0 ± {100 * half:.1f} %"
-    assert measure_spread(rows, "test/acc").show("test/acc") == f"55.0 ± {100 * 0.1 / 2**0.5:.1f} %"
+    assert measure_spread(rows[:1], "test/acc").show("test/acc") == f"50.0 ± {100 * half:.1f}%"
+    assert measure_spread(rows, "test/acc").show("test/acc") == f"55.0 ± {100 * 0.1 / 2**0.5:.1f}%"
     assert measure_spread(rows[:1], "test/acc", above="val/acc").margin is None
 
 

@@ -115,8 +115,10 @@ def test_two_networks_that_were_only_tested_are_compared(tmp_path):
         train(tmp_path / str(seed), *TINY, *NO_FIGURES, f"seed={seed}", f"init={init}", "trainer.max_epochs=0")
     rows = tabulate(tmp_path / "1", tmp_path / "2")
     said = name_winner([row | {"setting": row["label"]} for row in rows])
-    assert re.match(r"(Winner|No clear winner, but ahead): seed=1, .*, with test acc ", said)
-    assert f"Of the same {read_metrics(tmp_path / '1')['test/images']:,} test examples the first alone has" in said
+    assert re.match(r"(Winner|No clear winner, but ahead): seed=1, .*, with test accuracy ", said)
+    assert (
+        f"Of the same {read_metrics(tmp_path / '1')['test/images']:,} test examples only the first classifies" in said
+    )
     assert "McNemar's test" in said
 
 
@@ -231,7 +233,7 @@ def test_init_from_a_run_is_reported(run, tmp_path):
         (["data=digits", "trainer.max_time=soon"], "max_time"),
         (["data=digits", "control=full"], "control=full"),
         (["data=folder", "data.dir=empty"], "empty"),
-        (["data=folder"], "data.dir must be given"),
+        (["data=folder"], "data.dir is missing"),
         (["data=digits", "optim=sgd", "optim.momentum=0"], "momentum"),
         (["data=digits", "seed=-1"], "seed=-1"),
         (["data=digits", "trainer.threads=0"], "trainer.threads=0"),

@@ -132,7 +132,7 @@ def test_a_number_that_nobody_measures_is_said_before_training():
     online = build(resolve_config(config)["callback"]["online_eval"])
     check_monitor("val/acc", [online])
     check_monitor(None, [online])
-    with pytest.raises(NetgazeError, match=r"val/probe chooses the best epoch.*online_eval\.every=1"):
+    with pytest.raises(NetgazeError, match=r"val/probe is to choose the best epoch.*online_eval\.every=1"):
         check_monitor("val/probe", [online])
     online.every = 2
     check_monitor("val/probe", [online])
@@ -167,8 +167,8 @@ def test_each_network_is_shown_by_its_own_augmentation_of_shared_images(runs, tm
     assert one.data.splits["test"] is two.data.splits["test"]
 
 
-@pytest.mark.parametrize(("label", "control"), [("random", "random (control)"), ("mine", "random")])
+@pytest.mark.parametrize(("label", "control"), [("untrained", "untrained (control)"), ("mine", "untrained")])
 def test_no_control_has_the_label_of_a_run(label, control, runs):
     subject = open_run(runs["simclr"])
     subject.label = label
-    assert [each.label for each in controls([subject], "random")] == [control, "raw pixels"]
+    assert [each.label for each in controls([subject], "untrained")] == [control, "raw pixels"]

@@ -53,7 +53,7 @@ RUNS = {
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory):
-    """A folder with each run twice: by one process with twice the batch, and by two, which do one after the other."""
+    """A folder with each run twice: by one process with twice the batch, and by two, which do one after another."""
     folder = tmp_path_factory.mktemp("runs")
     train(folder / "source", *TINY, *NO_FIGURES)
     command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2", __file__, str(folder)]
@@ -123,7 +123,7 @@ def test_each_image_is_tested_once(runs):
 def test_a_mistake_is_said_and_no_process_is_started(tmp_path):
     code, printed = command(*TINY, *DDP, "trainer.devices=-1", cwd=tmp_path)
     assert code == 1
-    assert re.search(r"trainer.devices=-1 is all GPUs", printed)
+    assert re.search(r"trainer.devices=-1 means all GPUs", printed)
     code, printed = command(*TINY, "trainer.strategy=fsdp", cwd=tmp_path)
     assert code == 1
     assert "trainer.strategy=fsdp is not possible" in printed

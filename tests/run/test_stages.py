@@ -138,7 +138,7 @@ def test_a_finished_chain_is_left_alone_and_a_killed_one_goes_on(run, tmp_path):
     (again / "stages" / "report.html").unlink()
     code, printed = command("resume=../run", cwd=tmp_path / "elsewhere")
     assert code == 0, printed
-    assert "is finished already" in printed
+    assert "is already finished" in printed
     assert (again / "stages" / "report.html").exists(), "a kill after the last stage leaves no run without its page"
 
 
@@ -186,7 +186,7 @@ def test_a_stage_may_be_a_run_that_is_there(run, tmp_path):
     train(tmp_path / "own", f"++stages.teacher.run={teacher}")
     assert not (tmp_path / "own" / "stages" / "teacher").exists()
     assert same(weights(tmp_path / "own" / "stages" / "pseudo_labels", "best"), weights(teacher, "best"))
-    with pytest.raises(NetgazeError, match=r"stages.teacher.run=.* is no finished run"):
+    with pytest.raises(NetgazeError, match=r"stages.teacher.run=.* is not a finished run"):
         train(tmp_path / "none", f"++stages.teacher.run={tmp_path}")
 
 
@@ -196,13 +196,13 @@ def test_a_stage_that_changes_under_what_came_of_it_is_refused_and_all_stays_as_
     before = (again / "stages" / "student" / "run.json").read_bytes()
     code, printed = command(f"resume={again}", "stages.student.trainer.max_epochs=2", cwd=tmp_path)
     assert code == 1
-    assert "came of what" in printed
+    assert "was made from" in printed
     assert read_run(again)["status"] == "finished"
     assert (again / "stages" / "student" / "run.json").read_bytes() == before
     shutil.rmtree(again / "checkpoints")  # as a kill in the student's training leaves it
     code, printed = command(f"resume={again}", "stages.pseudo_labels.task.k=3", cwd=tmp_path)
     assert code == 1
-    assert "stages/student came of what" in printed
+    assert "stages/student was made from" in printed
 
 
 def test_a_stage_has_the_network_of_the_one_from_which_it_starts():
@@ -215,7 +215,7 @@ def test_a_stage_has_the_network_of_the_one_from_which_it_starts():
 def test_a_teacher_that_knows_more_labels_is_named(run, tmp_path, caplog):
     with caplog.at_level("WARNING", "netgaze"):
         train(tmp_path, f"++stages.teacher.run={run / 'stages' / 'teacher'}", "data.per_class=5")
-    assert "it may know labels that were taken away" in caplog.text
+    assert "it may know labels that were removed" in caplog.text
 
 
 @pytest.mark.parametrize("init", ["null", "rotation"])
@@ -225,17 +225,17 @@ def test_labels_by_a_network_that_was_not_trained_for_them_are_refused(init, tmp
         tiny_runs.train(tmp_path / "source", *words, "task=rotation", "trainer.max_epochs=1")
         init = str(tmp_path / "source")
     words += ["task=pseudo_labels", f"init={init}", "~figure.pseudo_labels"]
-    with pytest.raises(NetgazeError, match=r"asks a trained network, but .*: give init=outputs/<run>"):
+    with pytest.raises(NetgazeError, match=r"needs a trained network, but .*\. Give init=outputs/<run>"):
         tiny_runs.train(tmp_path / "labels", *words)
 
 
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["data.per_class=null"], "is about unlabeled images, and there are none"),
+        (["data.per_class=null"], "needs unlabeled images, but there are none"),
         (["data.per_class=10", "data.limit=100"], "labels all of them. Give less"),
         (["++stages.student.data.sampler=cubic"], "data.sampler=cubic: expected natural, sqrt or uniform"),
-        (["init=imagenet"], "this run has stages. Say which one starts there: stages.teacher.init="),
+        (["init=imagenet"], "this run has stages. Choose the stage that starts there: stages.teacher.init="),
         (["stages.pseudo_labels.task.p=11"], "p from 1 to the 10 classes"),
         (["stages.pseudo_labels.task.k=0"], "k of 1 or more"),
         (["stages.finetune.init=null"], "No stage starts from student"),

@@ -42,8 +42,8 @@ def test_margins_are_of_the_right_count():
 def test_a_lead_within_the_uncertainty_is_called_so():
     rows = [row("a", val_acc=0.80, test_acc=0.9), row("b", val_acc=0.83, test_acc=0.7)]
     assert name_winner(rows) == (
-        "Winner: b, with val acc (best epoch) 83.0 ± 3.5 % against 80.0 ± 3.7 % of the next, a: a lead of 3.0 points, "
-        "which is within the uncertainty. Its test accuracy is 70.0 ± 2.9 %."
+        "Winner: b, with validation accuracy (best epoch) 83.0 ± 3.5% against 80.0 ± 3.7% for the next, a: a lead of "
+        "3.0 points, within the uncertainty. Its test accuracy is 70.0 ± 2.9%."
     )
     assert "within the uncertainty" not in name_winner([rows[0], rows[1] | {"val/acc": 0.85}])
     assert "a lead of 5.0 points." in name_winner([rows[0], rows[1] | {"val/acc": 0.85}])
@@ -57,7 +57,7 @@ def test_the_larger_margin_decides_whichever_it_is():
 
 def test_the_smaller_wins_where_smaller_is_better():
     rows = [row(name, mode="min", val_loss=loss) | {"monitor": "val/loss"} for name, loss in (("a", 0.5), ("b", 0.25))]
-    said = "Winner: b, with val loss 0.250 against 0.500 of the next, a: a lead of 0.250."
+    said = "Winner: b, with validation loss 0.250 against 0.500 for the next, a: a lead of 0.250."
     assert name_winner(rows) == said
     assert name_winner(rows[::-1]) == said
 
@@ -65,7 +65,7 @@ def test_the_smaller_wins_where_smaller_is_better():
 def test_the_next_is_the_second_not_the_last():
     rows = [row(name, val_acc=acc) for name, acc in (("c", 0.1), ("a", 0.9), ("b", 0.6))]
     assert name_winner(rows).startswith(
-        "Winner: a, with val acc (best epoch) 90.0 ± 2.9 % against 60.0 ± 4.4 % of the next, b"
+        "Winner: a, with validation accuracy (best epoch) 90.0 ± 2.9% against 60.0 ± 4.4% for the next, b"
     )
 
 
@@ -76,31 +76,36 @@ def test_over_repeated_runs_the_deviation_stands_behind_the_sign():
         for seed, acc in enumerate(each)
     ]
     said = name_winner(rows)
-    assert said.startswith("Winner: b, with val acc (best epoch) 65.0 ± 7.1 % against 55.0 ± 7.1 % of the next, a")
+    assert said.startswith(
+        "Winner: b, with validation accuracy (best epoch) 65.0 ± 7.1% against 55.0 ± 7.1% for the next, a"
+    )
     assert "a lead of 10.0 points." in said
     near = [one | {"val/acc": one["val/acc"] - 0.06 * (one["setting"] == "b")} for one in rows]
-    assert "a lead of 4.0 points, which is within the uncertainty." in name_winner(near)
+    assert "a lead of 4.0 points, within the uncertainty." in name_winner(near)
 
 
 def test_a_tie_names_all_that_tie():
     rows = [row(name, val_acc=acc) for name, acc in (("a", 0.8), ("b", 0.5), ("c", 0.8))]
-    assert name_winner(rows) == "No single winner: a, c tie at val acc (best epoch) 80.0 ± 3.7 %."
+    assert name_winner(rows) == "No single winner: a, c tie at validation accuracy (best epoch) 80.0 ± 3.7%."
 
 
 def test_networks_that_were_only_tested_compare_by_the_test(tmp_path):
     better, worse = answer(tmp_path / "better", range(66)), answer(tmp_path / "worse", range(50, 150))
     assert name_winner([worse, better]) == (
-        "Winner: better, with test acc 93.4 ± 1.7 % against 90.0 ± 2.0 % of the next, worse: a lead of 3.4 points. "
-        "Nothing was trained or chosen here, so the test itself compares them. Of the same 1,000 test examples the "
-        "first alone has 84 right, the second alone 50: more than chance (McNemar's test, p = 0.0042)."
+        "Winner: better, with test accuracy 93.4 ± 1.7% against 90.0 ± 2.0% for the next, worse: a lead of 3.4 points. "
+        "Nothing was trained or chosen here, so the test split compares them. Of the same 1,000 test examples "
+        "only the first classifies 84 correctly, only the second 50: more than chance (McNemar's test, p = 0.0042)."
     )
 
 
 def test_a_lead_of_chance_makes_no_winner(tmp_path):
     one, other = answer(tmp_path / "one", range(50)), answer(tmp_path / "other", range(45, 96))
     said = name_winner([one, other])
-    assert said.startswith("No clear winner, but ahead: one, with test acc 95.0 ± 1.5 % against 94.9 ± 1.5 %")
-    assert "the first alone has 46 right, the second alone 45: no more than chance (McNemar's test, p = 1)." in said
+    assert said.startswith("No clear winner, but ahead: one, with test accuracy 95.0 ± 1.5% against 94.9 ± 1.5%")
+    assert (
+        "only the first classifies 46 correctly, only the second 45: no more than chance (McNemar's test, p = 1)."
+        in said
+    )
 
 
 def test_many_small_wins_are_more_than_chance_though_the_intervals_overlap(tmp_path):
@@ -116,11 +121,11 @@ def test_what_old_runs_lack_and_how_to_get_it(tmp_path):
     kept = answer(tmp_path / "kept", range(60))
     said = name_winner([kept, only_test("old", 0.93)])
     assert said.startswith(
-        "Ahead: kept, with test acc 94.0 ± 1.6 % against 93.0 ± 1.8 % of the next, old: a lead of 1.0"
+        "Ahead: kept, with test accuracy 94.0 ± 1.6% against 93.0 ± 1.8% for the next, old: a lead of 1.0"
     )
-    assert "which is within the uncertainty" in said
-    assert "not known: old kept no answers to the test (predictions.npz). Type the same command again" in said
-    assert "not known: a and b kept" in name_winner([only_test("b", 0.93), only_test("a", 0.94)])
+    assert "within the uncertainty" in said
+    assert "unknown: old kept no predictions (predictions.npz). Run the same command again" in said
+    assert "unknown: a and b kept" in name_winner([only_test("b", 0.93), only_test("a", 0.94)])
 
 
 def test_intervals_that_lie_apart_need_no_answers():
@@ -147,10 +152,10 @@ def test_of_trained_runs_validation_decides_and_the_test_adds_its_word(tmp_path)
     other = answer(tmp_path / "other", range(50, 150)) | {"val/acc": 0.8, "best/epoch": 4}
     assert rank([one, other])[0] == "val/acc"
     said = name_winner([one, other])
-    assert said.startswith("Winner: other, with val acc (best epoch) 80.0 ± 3.7 %")
-    assert "Its test accuracy is 90.0 ± 2.0 %." in said
+    assert said.startswith("Winner: other, with validation accuracy (best epoch) 80.0 ± 3.7%")
+    assert "Its test accuracy is 90.0 ± 2.0%." in said
     assert said.endswith(
-        "the first alone has 50 right, the second alone 84: more than chance (McNemar's test, p = 0.0042)."
+        "only the first classifies 50 correctly, only the second 84: more than chance (McNemar's test, p = 0.0042)."
     )
 
 
@@ -159,15 +164,15 @@ def test_a_tested_and_a_trained_one_have_no_winner_but_a_test(tmp_path):
     other = answer(tmp_path / "other", range(50, 150)) | {"val/acc": 0.8, "best/epoch": 4}
     assert not is_only_tested(other)
     said = name_winner([one, other])
-    assert said.startswith("No winner is named")
-    assert "On the test one has 93.4 ± 1.7 % right, other 90.0 ± 2.0 %." in said
-    assert "the first alone has 84 right" in said
+    assert said.startswith("No winner: the runs have no number in common")
+    assert "The test accuracy of one is 93.4 ± 1.7%, of other 90.0 ± 2.0%." in said
+    assert "only the first classifies 84 correctly" in said
 
 
 def test_what_was_tested_on_other_images_has_no_winner(tmp_path):
     one = answer(tmp_path / "one", range(66))
     assert rank([one, only_test("b", 0.9) | {"eval_fingerprint": "e"}])[0] is None
-    assert name_winner([one, only_test("b", 0.9) | {"eval_fingerprint": "e"}]).endswith("compared fairly.")
+    assert name_winner([one, only_test("b", 0.9) | {"eval_fingerprint": "e"}]).endswith("that compares them fairly.")
 
 
 def test_a_shared_number_of_other_images_makes_no_winner():

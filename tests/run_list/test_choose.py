@@ -130,7 +130,12 @@ def test_the_largest_is_first(tmp_path):
 
 @pytest.mark.parametrize(
     ("key", "said"),
-    [("optm.lr", "Nearest: optim.lr"), ("lr", "Nearest: optim.lr"), ("test/ac", "Nearest: test/acc"), ("q", "Columns")],
+    [
+        ("optm.lr", "Nearest keys: optim.lr"),
+        ("lr", "Nearest keys: optim.lr"),
+        ("test/ac", "Nearest keys: test/acc"),
+        ("q", "Columns"),
+    ],
 )
 def test_a_key_that_no_run_has_is_answered_with_the_nearest(entries, key, said):
     for refused in (lambda: choose_entries(entries, [(key, "1")]), lambda: sort_entries(entries, key)):
@@ -140,7 +145,7 @@ def test_a_key_that_no_run_has_is_answered_with_the_nearest(entries, key, said):
 
 @pytest.mark.parametrize("wanted", [">", "<x", ">=0.8.1", [">1", "<y"], ">5 weeks"])
 def test_a_comparison_wants_a_number(entries, wanted):
-    with pytest.raises(NetgazeError, match="expected a number behind"):
+    with pytest.raises(NetgazeError, match="expected a number after"):
         choose_entries(entries, [("test/acc", wanted)])
 
 

@@ -72,7 +72,7 @@ def test_a_damaged_run_stays(below):
 def test_a_dead_run_stays_for_some_minutes_after_it_last_wrote(below):
     folder = make_run(below / "a", "running", **ended_process())
     os.utime(folder / "run.json", (time.time() - 300,) * 2)
-    assert planned(below) == (set(), {"a": "something was written there in the last 10 minutes"})
+    assert planned(below) == (set(), {"a": "a file in it changed in the last 10 minutes"})
     os.utime(folder / "run.json", (time.time() - 900,) * 2)
     assert planned(below) == ({"a"}, {})
 
@@ -143,7 +143,7 @@ def test_a_run_in_which_others_lie_stays_but_its_own_stages_go_with_it(below):
     make_run(below / "c" / "stages" / "teacher")
     removable, kept = planned(below)
     assert removable == {"c"}
-    assert kept == {"a": f"another run lies in it, {below}/a/again/b"}
+    assert kept == {"a": f"it contains another run, {below}/a/again/b"}
 
 
 def test_only_chosen_runs_go(below):

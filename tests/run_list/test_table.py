@@ -40,7 +40,7 @@ def test_each_value_stands_under_its_title(tmp_path, monkeypatch):
         "data": "shapes",
         "status": "finished",
         "epoch": "4/9",
-        "val/acc": "93.7 %",
+        "val/acc": "93.7%",
         "test/loss": "0.0123",
         "optim.lr": "0.1",
         "experiment": "-",
@@ -54,7 +54,7 @@ def test_where_runs_were_chosen_by_different_numbers_each_says_its_own(tmp_path)
     make_run(tmp_path / "c", "failed", started="2025-01-01T00:00:00+0000")
     titles, *cells = tabulate(find_entries(tmp_path))
     place = titles.index("key number")
-    assert [line[place] for line in cells] == ["val/acc 50.0 %", "val/loss 1.50", "-"]
+    assert [line[place] for line in cells] == ["val/acc 50.0%", "val/loss 1.50", "-"]
 
 
 @pytest.fixture

@@ -53,7 +53,7 @@ def test_the_list_is_chosen_sorted_and_cut_by_words(place):
     lines = ask(place, "where.status=finished", "sort=test/acc", "limit=2")
     assert find_names(lines) == [THIRD, SECOND]
     assert "1 more; limit=null shows all." in lines
-    assert "90.0 %" in lines[1]
+    assert "90.0%" in lines[1]
     assert lines[-1].endswith("python analyze.py runs=latest:2 where.status=finished")
 
 
@@ -81,7 +81,7 @@ def test_another_folder_is_looked_through(place):
 
 def test_where_there_is_no_run_the_first_command_is_named(tmp_path):
     (line,) = ask(tmp_path)
-    assert line.startswith("There are no runs below outputs yet.")
+    assert line.startswith("There are no runs in outputs yet.")
     typed = line.partition("python train.py ")[2].split()
     assert prepare(typed, CONF, "train") == typed
     assert list_files(tmp_path) == set()
@@ -89,14 +89,14 @@ def test_where_there_is_no_run_the_first_command_is_named(tmp_path):
 
 def test_where_none_fits_it_is_said(place):
     assert ask(place, "where.task=simclr") == [
-        "None of 4 runs below outputs fits where.task=simclr. python analyze.py lists all."
+        "None of 4 runs in outputs fits where.task=simclr. python analyze.py lists all."
     ]
 
 
 def test_failed_runs_are_listed_and_then_removed(place):
     lines = ask(place, "clean=list")
     assert find_names(lines) == ["outputs/plain/4"]
-    assert lines[-1].startswith("clean=remove removes 1 run, ")
+    assert lines[-1].startswith("clean=remove deletes 1 run, ")
     size = sum(path.stat().st_size for path in (place / "outputs/plain/4").iterdir())
     assert ask(place, "clean=remove", "where.task=rotation")[-1].startswith("Nothing to remove: ")
     lines = ask(place, "clean=remove")
@@ -108,27 +108,27 @@ def test_failed_runs_are_listed_and_then_removed(place):
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["sort=tset/acc"], "No run has a key tset/acc. Nearest: test/acc."),
-        (["where.optm.lr=1"], "No run has a key optm.lr. Nearest: optim.lr"),
-        (["where.task="], "where.task= cannot be read. Type it as in where.task=rotation."),
-        (["where=rotation"], "where=rotation cannot be read."),
-        (["sort.x=1"], "sort.x=1 cannot be read."),
-        (["where.test/acc=>high"], "expected a number behind >"),
-        (["limit=none"], "limit=none: expected how many runs to show"),
+        (["sort=tset/acc"], "No run has a key tset/acc. Nearest keys: test/acc."),
+        (["where.optm.lr=1"], "No run has a key optm.lr. Nearest keys: optim.lr"),
+        (["where.task="], "Cannot read where.task=. Type it as in where.task=rotation."),
+        (["where=rotation"], "Cannot read where=rotation."),
+        (["sort.x=1"], "Cannot read sort.x=1."),
+        (["where.test/acc=>high"], "expected a number after >"),
+        (["limit=none"], "limit=none: expected the number of runs to show"),
         (["limit=0"], "limit=0: expected"),
-        (["clean=all"], "clean=all is not known: type clean=list, or clean=remove."),
-        (["clean=remove", "limit=1"], "limit does not go with clean"),
-        (["sort=age", "figure=[cam]"], "sort=age chooses from the list of runs: type it alone."),
-        (["where.task=rotation", "figure=[cam]"], "type it beside runs=latest, or alone."),
-        (["runs=latest:5"], "There are only 3 finished runs below outputs."),
+        (["clean=all"], "Unknown clean=all. Choose clean=list or clean=remove."),
+        (["clean=remove", "limit=1"], "limit cannot be combined with clean"),
+        (["sort=age", "figure=[cam]"], "sort=age filters the list of runs. Type it alone."),
+        (["where.task=rotation", "figure=[cam]"], "Type it with runs=latest, or alone."),
+        (["runs=latest:5"], "There are only 3 finished runs in outputs."),
         (
             ["runs=latest:2", "where.task=rotation"],
-            "only 1 finished run below outputs with where.task=rotation.",
+            "only 1 finished run in outputs with where.task=rotation.",
         ),
-        (["runs=latest", "where.task=simclr"], "There is no finished run below outputs with where.task=simclr."),
+        (["runs=latest", "where.task=simclr"], "There is no finished run in outputs with where.task=simclr."),
         (["runs=latest", "limit=3"], "limit=3 is for the list of runs."),
         (["runs=latest:0"], "count from 1, as in latest:2"),
-        (["figure=[cam]"], "runs must be given: type runs=latest or"),
+        (["figure=[cam]"], "runs is missing. Type runs=latest or"),
     ],
 )
 def test_mistakes_are_sentences(words, said, place):
@@ -206,7 +206,7 @@ def test_in_a_notebook_the_list_is_a_table_and_each_row_a_run(place):
     assert found.table.loc[THIRD, "test/acc"] == 0.9
     assert found.table.loc[SECOND, "task"] == "supervised"
     assert found.table["age"].dt.days.min() > 0
-    assert "90.0 %" in found._repr_html_()
+    assert "90.0%" in found._repr_html_()
     assert len(runs()) == 4
     assert runs(below="nowhere").table.empty
     assert "There are no such runs." in runs(where={"task": "simclr"})._repr_html_()

@@ -350,19 +350,19 @@ def test_train_metrics_are_the_embedding_std_and_no_accuracy():
 def test_embeddings_that_are_not_finite_are_said(whiten, value):
     data, task = Faces(), make(whiten=whiten)
     outputs, targets = torch.full((24, EMBEDDING), value), torch.arange(24) // 8
-    with pytest.raises(NetgazeError, match=r"not finite any more. Try a lower learning rate"):
+    with pytest.raises(NetgazeError, match=r"no longer finite. Try a smaller optim.lr"):
         task.compute_metrics("val", outputs, targets)
     torch.nn.init.constant_(task.model[1].weight, value)
-    with pytest.raises(NetgazeError, match="not finite any more"):
+    with pytest.raises(NetgazeError, match="no longer finite"):
         task.training_data(data, torch.device("cpu"))
 
 
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"loss": "cosine"}, "task.loss=cosine is not known. It is contrastive, mining_contrastive or triplet."),
-        ({"threshold_rule": "best"}, "task.threshold_rule=best is not known. It is eer, accuracy or far."),
-        ({"threshold_from": "test"}, "task.threshold_from=test is not known. It is val or train."),
+        ({"loss": "cosine"}, "Unknown task.loss=cosine. Choose contrastive, mining_contrastive or triplet."),
+        ({"threshold_rule": "best"}, "Unknown task.threshold_rule=best. Choose eer, accuracy or far."),
+        ({"threshold_from": "test"}, "Unknown task.threshold_from=test. Choose val or train."),
         ({"mined_fraction": 0}, "task.mined_fraction=0 must be above 0 and up to 1."),
         ({"mined_fraction": 1.1}, "task.mined_fraction=1.1 must be above 0 and up to 1."),
         ({"threshold_far": 0}, "task.threshold_far=0 must be between 0 and 1."),
@@ -408,5 +408,5 @@ def test_embeddings_may_be_the_cells_of_a_grid(whiten):
 
 @pytest.mark.filterwarnings("ignore:Initializing zero-element tensors")
 def test_a_network_that_needs_its_last_layer_says_so():
-    with pytest.raises(NetgazeError, match=r"task\.embedding_dim=0: ResNet does not go without its last layer"):
+    with pytest.raises(NetgazeError, match=r"task\.embedding_dim=0: ResNet cannot do without its last layer"):
         make(ResNet(**SHAPE, num_classes=0), embedding_dim=0)

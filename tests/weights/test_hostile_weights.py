@@ -132,7 +132,7 @@ CASES = {
         "conv1.weight new",
     ),
     "expanded_and_fits": (lambda p: claim(p, strides=(0, 0, 0, 0), num=1, content=b"\0" * 4), LOADS),
-    "short": (lambda p: claim(p, content=b"\0" * 400), r"is not a whole checkpoint \(a tensor is larger than what"),
+    "short": (lambda p: claim(p, content=b"\0" * 400), r"is not a complete checkpoint \(a tensor is larger than what"),
     "beyond": (lambda p: claim(p, offset=1), "a tensor is larger than what the file holds"),
     "far_strides": (lambda p: claim(p, strides=(2**40, 9, 3, 1)), "a tensor is larger than what the file holds"),
     "negative_stride": (lambda p: claim(p, strides=(27, 9, 3, -1)), "a tensor has an impossible shape"),
@@ -152,8 +152,11 @@ CASES = {
     # What is nested.
     "deep": (lambda p: raw(p, nest(200_000)), "no tensor is in it"),
     "wide": (lambda p: write(p, dict.fromkeys(map(str, range(100_000)), 1.5) | OWN), LOADS),
-    "wide_dicts": (lambda p: write(p, {str(n): {} for n in range(110_000)}), "holds too much"),
-    "many_tensors": (lambda p: write(p, {str(n): OWN["fc.bias"] for n in range(60_000)}), "holds too much"),
+    "wide_dicts": (lambda p: write(p, {str(n): {} for n in range(110_000)}), "contains more tensors or nested levels"),
+    "many_tensors": (
+        lambda p: write(p, {str(n): OWN["fc.bias"] for n in range(60_000)}),
+        "contains more tensors or nested levels",
+    ),
     "many_values": (lambda p: raw(p, b"\x80\x02(" + b"N" * 2_000_000 + b"l."), "holds more than 2,000,000 values"),
     "many_dicts": (lambda p: raw(p, b"\x80\x02(" + b"}" * 20_000_000 + b"l."), "holds more than 2,000,000 values"),
     "doubled": (lambda p: raw(p, b"\x80\x02)q\0" + DOUBLING + b"."), "no tensor is in it"),
@@ -172,11 +175,17 @@ CASES = {
     ),
     "in_itself": (lambda p: raw(p, b"\x80\x02}q\0X\x01\0\0\0ah\0s."), "no tensor is in it"),
     "far_memo": (lambda p: raw(p, b"\x80\x02}r\xff\xff\xff\xff."), "no tensor is in it"),
-    "long_bytes": (lambda p: raw(p, b"\x80\x04\x8e" + struct.pack("<Q", 1 << 40) + b"a."), "is not a whole checkpoint"),
-    "long_array": (lambda p: raw(p, b"\x80\x05\x96" + struct.pack("<Q", 1 << 40) + b"a."), "is not a whole checkpoint"),
-    "long_digits": (lambda p: raw(p, b"L" + b"9" * 1_000_000 + b"L\n."), "is not a whole checkpoint"),
-    "no_stop": (lambda p: raw(p, b"\x80\x02}"), "is not a whole checkpoint"),
-    "nothing_there": (lambda p: raw(p, b"\x80\x02R."), "is not a whole checkpoint"),
+    "long_bytes": (
+        lambda p: raw(p, b"\x80\x04\x8e" + struct.pack("<Q", 1 << 40) + b"a."),
+        "is not a complete checkpoint",
+    ),
+    "long_array": (
+        lambda p: raw(p, b"\x80\x05\x96" + struct.pack("<Q", 1 << 40) + b"a."),
+        "is not a complete checkpoint",
+    ),
+    "long_digits": (lambda p: raw(p, b"L" + b"9" * 1_000_000 + b"L\n."), "is not a complete checkpoint"),
+    "no_stop": (lambda p: raw(p, b"\x80\x02}"), "is not a complete checkpoint"),
+    "nothing_there": (lambda p: raw(p, b"\x80\x02R."), "is not a complete checkpoint"),
     # What is named.
     "numbers": (lambda p: write(p, {0: OWN["conv1.weight"], 1.5: 1, None: 2, (1, 2): OWN["fc.bias"]} | OWN), LOADS),
     "long_name": (lambda p: write(p, {"a" * 10_000_000: OWN["fc.bias"]} | OWN), LOADS),
@@ -189,19 +198,19 @@ CASES = {
     # The other form.
     "overlapping": (
         lambda p: tensors_header(p, {"conv1.weight": place(0, 432), "a": place(0, 432)}),
-        "is not a whole checkpoint",
+        "is not a complete checkpoint",
     ),
-    "giant_header": (lambda p: tensors_header(p, {}, b" " * 90, 1 << 39), "is not a whole checkpoint"),
-    "header_beyond": (lambda p: tensors_header(p, {}, b"", 1000), "is not a whole checkpoint"),
+    "giant_header": (lambda p: tensors_header(p, {}, b" " * 90, 1 << 39), "is not a complete checkpoint"),
+    "header_beyond": (lambda p: tensors_header(p, {}, b"", 1000), "is not a complete checkpoint"),
     "huge_tensor": (
         lambda p: tensors_header(p, {"conv1.weight": place(0, 4 * HUGE, (10**6, 10**6))}),
-        "is not a whole checkpoint",
+        "is not a complete checkpoint",
     ),
     "overflow": (
         lambda p: tensors_header(p, {"conv1.weight": place(0, 432, (1 << 62, 1 << 62, 8))}),
-        "is not a whole checkpoint",
+        "is not a complete checkpoint",
     ),
-    "backwards": (lambda p: tensors_header(p, {"conv1.weight": place(432, 0)}), "is not a whole checkpoint"),
+    "backwards": (lambda p: tensors_header(p, {"conv1.weight": place(432, 0)}), "is not a complete checkpoint"),
 }
 
 CHILD = """
@@ -351,10 +360,10 @@ def test_where_nothing_can_be_used_it_is_said_why(tmp_path):
     with pytest.raises(NetgazeError, match=r"tensors can be used\. Of conv1\.weight: it is sparse"):
         load_weights(network(), str(tmp_path / "a.pth"))
     torch.save({name: value.to(torch.int8) for name, value in OWN.items() if value.ndim}, tmp_path / "a.pth")
-    with pytest.raises(NetgazeError, match=r"nothing in it can be used\. Of conv1\.weight: holds int8, here float32"):
+    with pytest.raises(NetgazeError, match=r"nothing in it fits\. conv1\.weight: holds int8, here float32"):
         load_weights(network(), str(tmp_path / "a.pth"))
     (tmp_path / "a.pth").write_bytes(pickle.dumps(OWN))
-    with pytest.raises(NetgazeError, match=r"Of conv1\.weight: it was not stored by torch\.save"):
+    with pytest.raises(NetgazeError, match=r"nothing in it fits\. conv1\.weight: it was not stored by torch\.save"):
         load_weights(network(), str(tmp_path / "a.pth"))
 
 

@@ -80,7 +80,7 @@ def test_numbers_in_another_file_are_not_looked_for(tmp_path):
     tensor.data_location = TensorProto.EXTERNAL
     tensor.external_data.add(key="location", value="/etc/passwd")
     path = write(tmp_path / "a.onnx", [tensor])
-    with pytest.raises(NetgazeError, match=r"Of conv1.weight: its numbers lie in another file\."):
+    with pytest.raises(NetgazeError, match=r"conv1.weight: its numbers lie in another file\."):
         load_weights(network(), str(path))
 
 
@@ -91,7 +91,7 @@ def test_a_tensor_of_another_size_than_it_says(change, tmp_path):
         tensor.raw_data = tensor.raw_data[:-4] if change == "short" else tensor.raw_data + bytes(4)
     else:
         tensor.dims[0] = -4 if change == "negative" else 1 << 62
-    with pytest.raises(NetgazeError, match=r"is not a whole checkpoint \(a tensor has an"):
+    with pytest.raises(NetgazeError, match=r"is not a complete checkpoint \(a tensor has an"):
         load_weights(network(), str(write(tmp_path / "a.onnx", [tensor])))
 
 

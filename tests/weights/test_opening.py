@@ -272,7 +272,7 @@ FIRST_BYTES = [
     (b"Rar!\x1a\x07\x01\x00", "is a packed file"),
     (b"\x89HDF\r\n\x1a\n" + bytes(90), "is an HDF5 file, as Keras"),
     (b"\x08\x01\x12\x9a\x04\x0a\x98", "is a model in TensorFlow's form. Load it where it was made"),
-    (b"\x08\x07\x12\x07pytorch\x1a\x052.1.0:", "is not a whole checkpoint .it ends within a number"),
+    (b"\x08\x07\x12\x07pytorch\x1a\x052.1.0:", "is not a complete checkpoint .it ends within a number"),
     (b"\x1c\0\0\0TFL3" + bytes(90), "is a TensorFlow Lite file"),
     (b"GGUF\x03\0\0\0", "is a GGUF file"),
     (b"\x93NUMPY\x01\0", "is a NumPy array"),
@@ -280,9 +280,9 @@ FIRST_BYTES = [
     (b"\xff\xd8\xff\xe0", "is a picture or a document"),
     (b"\xa8", "is no file of weights of a kind that is known here"),
     (b"\xfe" * 600, "is no file of weights of a kind that is known here"),
-    (WHOLE.getvalue()[:-100], "is cut or damaged: its end is missing or wrong"),
-    (WHOLE.getvalue()[:600], "is cut or damaged"),
-    (b"\x80\x02}q\x00(", "is not a whole checkpoint"),
+    (WHOLE.getvalue()[:-100], "is incomplete or damaged: its end is missing or wrong"),
+    (WHOLE.getvalue()[:600], "is incomplete or damaged"),
+    (b"\x80\x02}q\x00(", "is not a complete checkpoint"),
     (pickle.dumps({"a": 1}), "no tensor is in it. Load it where it was made, and store torch.save"),
 ]
 
@@ -328,5 +328,5 @@ def test_the_ending_of_a_name_does_not_matter(tmp_path):
 
 def test_a_folder_that_is_no_run_names_the_files_in_it(tmp_path):
     save_file(network().state_dict(), tmp_path / "weights.safetensors")
-    with pytest.raises(NetgazeError, match=r"is a folder, and not that of a run.*init=.*/weights\.safetensors\."):
+    with pytest.raises(NetgazeError, match=r"is a folder, but not a run's.*init=.*/weights\.safetensors\."):
         load_weights(network(), str(tmp_path))

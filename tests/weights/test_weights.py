@@ -135,7 +135,7 @@ class TestSafetensors:
         content = path.read_bytes()
         path.write_bytes(content[: int(share * len(content))])
         with pytest.raises(
-            NetgazeError, match=r"a\.safetensors is (empty|no file of weights .*|not a whole checkpoint \(.*\))\."
+            NetgazeError, match=r"a\.safetensors is (empty|no file of weights .*|not a complete checkpoint \(.*\))\."
         ):
             load_weights(network(), str(path))
 
@@ -244,7 +244,7 @@ class TestImagenet:
         target = network()
         target.imagenet_file = published(torchvisions, network())
         torch.save(network(3).state_dict(), torchvisions / target.imagenet_file)
-        with pytest.raises(NetgazeError, match=r"another checksum.*init=<folder>/resnet18-"):
+        with pytest.raises(NetgazeError, match=r"a wrong checksum.*init=<folder>/resnet18-"):
             load_weights(target, "imagenet")
         assert not (tmp_path / "hub" / "checkpoints" / target.imagenet_file).exists()
 
@@ -330,7 +330,7 @@ def test_a_resnet50_of_torchvisions_form(torchvisions):
     altered = whole[:5000] + bytes([whole[5000] ^ 1]) + whole[5001:]
     for wrong in (whole[:-100], altered):
         path.write_bytes(wrong)
-        with pytest.raises(NetgazeError, match="another checksum"):
+        with pytest.raises(NetgazeError, match="a wrong checksum"):
             load_weights(ours, "imagenet")
     path.write_bytes(whole)
     report = load_weights(ours, "imagenet")
@@ -339,5 +339,5 @@ def test_a_resnet50_of_torchvisions_form(torchvisions):
     images = torch.randn(1, 3, 64, 64)
     torch.testing.assert_close(ours.eval()(images), theirs.eval()(images))
     path.write_bytes(whole[:-100])
-    with pytest.raises(NetgazeError, match=r"resnet50-.* is cut or damaged"):
+    with pytest.raises(NetgazeError, match=r"resnet50-.* is incomplete or damaged"):
         load_weights(ours, str(path))
