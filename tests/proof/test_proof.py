@@ -233,7 +233,7 @@ def test_the_smaller_loss_wins_a_comparison(simsiam, tmp_path):
     words = [f"runs=[{simsiam},{other}]", "labels=[first,second]", "figure=[curves]"]
     winner = netgaze.analyze([*words, f"hydra.run.dir={tmp_path / 'seen'}"]).winner
     best = min(losses, key=losses.__getitem__)
-    assert f"Winner: {best}, with val loss {losses[best]:#.3g} against" in winner
+    assert f"Winner: {best}, with validation loss {losses[best]:#.3g} against" in winner
 
 
 # --- what figures see ---
@@ -275,7 +275,7 @@ def test_every_figure_looks_or_says_why_not(name, simsiam, teacher, pictures, tm
         assert seen.left_out[name] == "simsiam has no attention; mean teacher has no attention"
         return
     if name in OF_EXAMPLES:
-        assert "simsiam has no examples (a run trained with callback.examples" in seen.left_out[name]
+        assert "simsiam has no examples (train with callback.examples" in seen.left_out[name]
         return
     said = json.loads((tmp_path / f"{name}.json").read_text())
     assert (tmp_path / f"{name}.png").stat().st_size > 2000
