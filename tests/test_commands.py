@@ -78,7 +78,7 @@ def test_it_does_what_the_command_does(tmp_path):
         code, printed = run("-m", *WORDS, "optim.lr=0.05,1e30", "hydra.sweep.dir=sweep", cwd=tmp_path / run.__name__)
         assert code == 1, printed
         said[run] = re.sub(
-            r" +\d+(\.\d+)? s\b|\d+ a second|\d+ images/s| +\d+\.\d( |$)", "", printed, flags=re.MULTILINE
+            r" +\d+(\.\d+)? s\b|\d+ per second|\d+ images/s| +\d+\.\d( |$)", "", printed, flags=re.MULTILINE
         )
     assert said[command] == said[typed]
     first, second = (tmp_path / name / "sweep" for name in ("command", "typed"))

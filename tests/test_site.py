@@ -86,7 +86,7 @@ def test_formulas_are_drawn_and_docstrings_are_there(site):
 def small(tmp_path):
     """A project of an index and one page, with the site's settings."""
     (tmp_path / "docs").mkdir()
-    for name in ("conf.py", "site.css"):
+    for name in ("conf.py", "measured.py", "site.css"):
         shutil.copy(ROOT / "docs" / name, tmp_path / "docs")
     (tmp_path / "docs" / "README.md").write_text("# Index\n\n## Everybody\n\n[One](one.md), [code](../code.py)\n")
     (tmp_path / "docs" / "one.md").write_text("# One\n\nText.\n")

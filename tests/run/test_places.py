@@ -64,7 +64,7 @@ def test_own_pictures_are_predicted_compared_and_dreamed_of(places):
         ("predict", ["images=[notes.jpg]"], "notes.jpg cannot be read as a picture"),
         ("predict", ["images=[empty]"], "empty holds no pictures"),
         ("predict", ["images=[none.jpg]"], "there is no file none.jpg"),
-        ("predict", [], "predict needs pictures of your own"),
+        ("predict", [], "needs your pictures: type images="),
         ("deep_dream", ["figure.deep_dream.layers=[layer9]"], "the network has no layer layer9. Nearest names: layer"),
         ("deep_dream", ["figure.deep_dream.class_name=stair"], "the network has no class stair. Nearest names: star"),
     ],
